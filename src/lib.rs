@@ -1,0 +1,3 @@
+//! `pipe` runs pipelines described in one YAML file.
+
+pub mod pipeline;

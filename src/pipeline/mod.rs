@@ -1,0 +1,67 @@
+//! The domain, as pure data: what a pipeline *is*, with no opinion about how it was written or how it will run.
+//!
+//! A [`Pipeline`] owns flat lists of [`Step`]s and [`Stream`]s; everything refers to them by [`StepId`] and
+//! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was written
+//! earlier.
+
+mod outcome;
+mod param;
+mod policy;
+mod source;
+mod step;
+mod stream;
+mod template;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::num::NonZeroUsize;
+
+pub use outcome::{Failure, Outcome, SkipReason, signal_name};
+pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
+pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};
+pub use source::{Position, Source, Span};
+pub use step::{Action, Dependency, EnvVar, Feed, Port, Script, Shell, Step, StepId};
+pub use stream::{Destination, Stream, StreamId};
+pub use template::Template;
+
+/// A pipeline that is known to be well formed: names are unique, every id points at something, every stream has
+/// exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The file it was read from; spans point into it.
+    pub source: Source,
+    /// `name:`, or the file's stem.
+    pub name: String,
+    /// `description:`, for people.
+    pub description: Option<String>,
+    /// Declared parameters, in the order of the file.
+    pub params: Vec<Param>,
+    /// How many steps may run at once; `None` leaves it to the runner.
+    pub max_parallel: Option<NonZeroUsize>,
+    /// The steps, in the order of the file; `StepId` is the position.
+    pub steps: Vec<Step>,
+    /// The streams, in the order of their producers; `StreamId` is the position.
+    pub streams: Vec<Stream>,
+}
+
+impl Pipeline {
+    /// The step behind an id of this pipeline.
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.steps[id.index()]
+    }
+
+    /// The stream behind an id of this pipeline.
+    pub fn stream(&self, id: StreamId) -> &Stream {
+        &self.streams[id.index()]
+    }
+
+    /// Every step with its id, in the order of the file.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = (StepId, &Step)> {
+        self.steps.iter().enumerate().map(|(index, step)| (StepId::new(index), step))
+    }
+
+    /// Every stream with its id.
+    pub fn streams(&self) -> impl ExactSizeIterator<Item = (StreamId, &Stream)> {
+        self.streams.iter().enumerate().map(|(index, stream)| (StreamId::new(index), stream))
+    }
+}

@@ -1,0 +1,96 @@
+//! How steps end.
+
+use std::fmt;
+
+use super::StepId;
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it was asked to.
+    Succeeded,
+    /// It failed by itself.
+    Failed(Failure),
+    /// It was stopped for taking longer than its `timeout`.
+    TimedOut,
+    /// It was stopped because the stream that it read broke; `producer` is the step that broke it.
+    Tainted {
+        /// The step whose failure broke the stream.
+        producer: StepId,
+    },
+    /// It was stopped because the run was.
+    Cancelled,
+    /// It never started.
+    Skipped(SkipReason),
+    /// It failed, and `on_error: ignore` counts that as success.
+    Ignored(Failure),
+}
+
+/// What went wrong in a step. The engine's own failures are a different type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended with this exit code, which is not 0.
+    Exit(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+    /// It took longer than `timeout`. Only inside [`Outcome::Ignored`]; by itself it is [`Outcome::TimedOut`].
+    Timeout,
+    /// It could not be started: no such folder, no such interpreter, a template that cannot be rendered.
+    Start(String),
+}
+
+/// Why a step never started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkipReason {
+    /// This step, which it depends on, did not succeed.
+    Dependency(StepId),
+    /// The run was stopped first.
+    Stopped,
+}
+
+impl Outcome {
+    /// Whether steps that depend on this one may run.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Ignored(_))
+    }
+
+    /// Whether the step failed by itself: it can be the cause of a failed run.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::TimedOut)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(code) => write!(out, "exit code {code}"),
+            Self::Signal(signal) => match signal_name(*signal) {
+                Some(name) => write!(out, "killed by {name}"),
+                None => write!(out, "killed by signal {signal}"),
+            },
+            Self::OutOfMemory => out.write_str("out of memory"),
+            Self::Timeout => out.write_str("timed out"),
+            Self::Start(why) => write!(out, "could not start: {why}"),
+        }
+    }
+}
+
+/// The name of a signal that ends processes, by its number on Linux and macOS where the two agree.
+pub fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => return None,
+    })
+}

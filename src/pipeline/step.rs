@@ -1,0 +1,108 @@
+//! Steps: what runs, and what it is joined to.
+
+use super::{Policy, Span, StreamId, Template};
+
+/// A step's position in its pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StepId(u32);
+
+impl StepId {
+    /// The id of the step at `index`.
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// The position that it stands for.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One step, with the defaults of the pipeline already applied.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Unique; `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+    pub name: String,
+    /// Where its name stands in the file (of a feed: where its first reader names the stream).
+    pub at: Span,
+    /// What it does.
+    pub action: Action,
+    /// Environment beside what the process inherits; later entries win. The pipeline's `env` comes first.
+    pub env: Vec<EnvVar>,
+    /// The folder it runs in, relative to the pipeline's; `None` is the pipeline's own.
+    pub working_dir: Option<Template>,
+    /// Steps that must have succeeded before it starts, in the order written, without repeats.
+    pub depends_on: Vec<Dependency>,
+    /// The stream on its stdin.
+    pub input: Option<Port>,
+    /// The stream that its stdout is.
+    pub output: Option<Port>,
+    /// What happens when it takes long or fails.
+    pub policy: Policy,
+}
+
+/// One name under `depends_on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependency {
+    /// The step that must have succeeded.
+    pub step: StepId,
+    /// Where it is named.
+    pub at: Span,
+}
+
+/// A step's end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port {
+    /// The stream.
+    pub stream: StreamId,
+    /// Where the step names it.
+    pub at: Span,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Runs a script.
+    Run(Script),
+    /// Brings a stream in from outside (`--in`); has an output, and neither input nor dependencies.
+    Feed(Feed),
+}
+
+/// Where a fed stream comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// `pipe`'s own standard input.
+    Stdin,
+    /// A file, device or named pipe.
+    File(std::path::PathBuf),
+}
+
+/// A script and what interprets it.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// The interpreter.
+    pub shell: Shell,
+    /// The text, with values escaped for the shell's grammar.
+    pub text: Template,
+}
+
+/// What interprets a script.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Shell {
+    /// `bash -eo pipefail` where bash exists, else `sh -e`.
+    #[default]
+    Auto,
+    /// A shell of the POSIX family by name: `sh`, `bash`, `dash`, `ash`, `ksh`, `zsh`.
+    Posix(String),
+    /// Any other interpreter that takes a script as its last argument, such as `python3 -c`: name and arguments.
+    Other(Vec<String>),
+}
+
+/// One environment variable of a step.
+#[derive(Debug, Clone)]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value; plain text, never parsed by a shell.
+    pub value: Template,
+}

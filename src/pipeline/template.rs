@@ -1,0 +1,38 @@
+//! Text with expressions in it, as data; compiling and rendering are `template`'s.
+
+use std::ops::Range;
+
+use super::Span;
+
+/// A piece of the file's text, ready to be rendered: every expression already carries the escaping of its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Where the text stands in the file.
+    pub at: Span,
+    /// The text as the user wrote it, after YAML's own unquoting.
+    pub source: String,
+    /// The template engine's text, with escaping filters; `None` where the source has no expression and stands for
+    /// itself.
+    pub compiled: Option<String>,
+    /// Names of the secret params that the text refers to. In a shell script each becomes a variable reference, and
+    /// the step needs the variable in its environment.
+    pub secrets: Vec<String>,
+    /// Names of all params that the text reads, sorted; what `params.` and the bare form refer to.
+    pub params: Vec<String>,
+    /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
+    pub raw: Vec<Range<usize>>,
+}
+
+impl Template {
+    /// Text without any expression.
+    pub fn literal(source: impl Into<String>, at: Span) -> Self {
+        Self {
+            at,
+            source: source.into(),
+            compiled: None,
+            secrets: Vec::new(),
+            params: Vec::new(),
+            raw: Vec::new(),
+        }
+    }
+}
