@@ -1,3 +1,4 @@
 //! `pipe` runs pipelines described in one YAML file.
 
+pub mod event;
 pub mod pipeline;

@@ -1,0 +1,202 @@
+//! A pipeline and its events by hand, for the tests of everything that reads events.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::{
+    EdgeStats, Event, EventKind, OutputChannel, RunEnd, RunFinished, RunStarted, StepFinished,
+    StreamFinished, StreamStats,
+};
+use crate::pipeline::{
+    Action, Dependency, Failure, Feed, Outcome, Pipeline, Policy, Port, Script, Shell, Source, Span, Step,
+    StepId, Stream, StreamId, Template,
+};
+
+/// The step that makes the archive.
+pub const TAR: usize = 0;
+/// The first reader of the archive.
+pub const COMPRESS: usize = 1;
+/// The second reader.
+pub const CHECKSUM: usize = 2;
+/// The third reader.
+pub const COUNT: usize = 3;
+/// Runs after the readers.
+pub const MANIFEST: usize = 4;
+/// Runs after the manifest.
+pub const UPLOAD: usize = 5;
+
+const TEXT: &str = "\
+name: backup
+steps:
+  - name: create-archive
+    output: archive
+  - name: compress
+    input: archive
+  - name: checksum
+    input: archive
+  - name: count
+    input: archive
+  - name: manifest
+    depends_on: [compress, checksum, count]
+  - name: upload
+    depends_on: [manifest]
+";
+
+/// Six steps: one stream with three readers, then two in a row.
+pub fn backup() -> Pipeline {
+    let mut pipeline = empty("backup", Source::new("pipeline.yml", TEXT));
+    pipeline.steps = ["create-archive", "compress", "checksum", "count", "manifest", "upload"]
+        .into_iter()
+        .map(|name| step(name, span_of(&format!("name: {name}"))))
+        .collect();
+    let archive = Port { stream: StreamId::new(0), at: span_of("archive") };
+    pipeline.steps[TAR].output = Some(archive);
+    for reader in [COMPRESS, CHECKSUM, COUNT] {
+        pipeline.steps[reader].input = Some(archive);
+        pipeline.steps[MANIFEST].depends_on.push(dependency(reader));
+    }
+    pipeline.steps[UPLOAD].depends_on.push(dependency(MANIFEST));
+    pipeline.streams = vec![Stream {
+        name: "archive".into(),
+        at: archive.at,
+        producer: StepId::new(TAR),
+        readers: [COMPRESS, CHECKSUM, COUNT].map(StepId::new).to_vec(),
+        out: None,
+    }];
+    pipeline
+}
+
+/// One step that reads a stream from standard input.
+pub fn fed() -> Pipeline {
+    let mut pipeline = empty("fed", Source::new("fed.yml", "steps:\n  - name: sum\n    input: data\n"));
+    let port = Port { stream: StreamId::new(0), at: Span::new(30, 34) };
+    let mut feed = step("in:data", port.at);
+    feed.action = Action::Feed(Feed::Stdin);
+    feed.output = Some(port);
+    let mut sum = step("sum", Span::new(11, 20));
+    sum.input = Some(port);
+    pipeline.steps = vec![sum, feed];
+    pipeline.streams = vec![Stream {
+        name: "data".into(),
+        at: port.at,
+        producer: StepId::new(1),
+        readers: vec![StepId::new(0)],
+        out: None,
+    }];
+    pipeline
+}
+
+/// Steps that have nothing to do with each other: `step-0`, `step-1`, …
+pub fn many(count: usize) -> Pipeline {
+    let mut pipeline = empty("many", Source::new("many.yml", "steps: []\n"));
+    pipeline.steps = (0..count).map(|n| step(&format!("step-{n}"), Span::default())).collect();
+    pipeline
+}
+
+fn empty(name: &str, source: Source) -> Pipeline {
+    Pipeline {
+        source,
+        name: name.into(),
+        description: None,
+        params: Vec::new(),
+        max_parallel: None,
+        steps: Vec::new(),
+        streams: Vec::new(),
+    }
+}
+
+fn step(name: &str, at: Span) -> Step {
+    let text = Template::literal("true", at);
+    Step {
+        name: name.into(),
+        at,
+        action: Action::Run(Script { shell: Shell::Auto, text }),
+        env: Vec::new(),
+        working_dir: None,
+        depends_on: Vec::new(),
+        input: None,
+        output: None,
+        policy: Policy::default(),
+    }
+}
+
+fn dependency(step: usize) -> Dependency {
+    Dependency { step: StepId::new(step), at: Span::default() }
+}
+
+fn span_of(text: &str) -> Span {
+    let start = TEXT.find(text).unwrap_or_default();
+    Span::new(start, start + text.len())
+}
+
+/// An event `ms` milliseconds into a run that began on 2026-11-22 at 23:15 UTC.
+pub fn at(ms: u64, kind: EventKind) -> Event {
+    let elapsed = Duration::from_millis(ms);
+    let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_389_300);
+    Event { at: began + elapsed, elapsed, kind }
+}
+
+/// The first event of a run.
+pub fn run_started(pipeline: Pipeline) -> EventKind {
+    EventKind::RunStarted(RunStarted {
+        run: "20261122-231500-1a2b".into(),
+        pipeline: Arc::new(pipeline),
+        dir: Some(".pipe/runs/20261122-231500-1a2b".into()),
+    })
+}
+
+/// A step's attempt begins.
+pub fn started(step: usize, attempt: u32) -> EventKind {
+    EventKind::StepStarted { step: StepId::new(step), attempt }
+}
+
+/// A step writes to stderr.
+pub fn output(step: usize, text: impl AsRef<[u8]>) -> EventKind {
+    let bytes = text.as_ref().into();
+    EventKind::StepOutput { step: StepId::new(step), channel: OutputChannel::Stderr, bytes }
+}
+
+/// A step fails and will be tried again, alone.
+pub fn retrying(step: usize, attempt: u32, code: i32) -> EventKind {
+    EventKind::StepRetrying {
+        step: StepId::new(step),
+        attempt,
+        failure: Failure::Exit(code),
+        delay: Duration::from_secs(5),
+        restarting: vec![StepId::new(step)],
+    }
+}
+
+/// A step ends after `attempts` and `ms`.
+pub fn finished(step: usize, outcome: Outcome, attempts: u32, ms: u64) -> EventKind {
+    let duration = Duration::from_millis(ms);
+    EventKind::StepFinished(StepFinished {
+        step: StepId::new(step),
+        outcome,
+        attempts,
+        duration,
+        leaky: false,
+    })
+}
+
+/// Counters of the first stream, each reader with what it has taken.
+pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
+    let edge = |&(reader, bytes): &(usize, u64)| EdgeStats {
+        reader: StepId::new(reader),
+        bytes,
+        blocked: Duration::ZERO,
+        left: false,
+    };
+    let edges = readers.iter().map(edge).collect();
+    StreamStats { stream: StreamId::new(0), bytes, rate, starved: Duration::ZERO, edges }
+}
+
+/// A stream's end as it is when all went well.
+pub fn ended(stats: StreamStats) -> StreamFinished {
+    StreamFinished { stats, complete: true, unread: Vec::new(), kept: None, engine: "splice" }
+}
+
+/// The last event of a run.
+pub fn run_finished(end: RunEnd, ms: u64) -> EventKind {
+    EventKind::RunFinished(RunFinished { end, duration: Duration::from_millis(ms) })
+}

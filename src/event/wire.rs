@@ -1,0 +1,282 @@
+//! Events as JSON lines: the journal's records and `--format json`. A versioned format of its own, so that the types
+//! of [`super`] can change without breaking a reader.
+//!
+//! # The format, version 1
+//!
+//! One JSON object a line, UTF-8, each line ended by a newline. Steps and streams go by name; a stream fed from
+//! outside (`--in NAME=…`) is made by a step `in:NAME`. Sizes are bytes, rates bytes a second, times milliseconds; all
+//! are whole numbers. A field that does not apply is left out. Later versions of `pipe` may add fields and kinds of event without
+//! raising `v`: skip what you do not know. Values of params are in no record.
+//!
+//! Every record has `v` (1), `at` (wall clock, RFC 3339 in UTC), `elapsed_ms` (since the run started, never going back)
+//! and `event`, which says what else is there:
+//!
+//! | `event` | fields |
+//! |---|---|
+//! | `run-started` | `run` (id), `pipeline` (name), `file`, `dir` (run directory), `steps`, `streams` |
+//! | `step-started` | `step`, `attempt` (from 1) |
+//! | `step-output` | `step`, `channel` (`stdout`, `stderr`), `text`, `lossy` |
+//! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
+//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky` |
+//! | `stream-progress` | `streams` (of counters) |
+//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept` |
+//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
+//! | `warning` | `message` |
+//! | `run-finished` | `end`, `duration_ms` |
+//!
+//! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `output`, `feed` (a path, or `-` for
+//!   standard input). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
+//! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with `producer`, the step
+//!   that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that did not succeed; without it the
+//!   run was stopped first).
+//! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`, `timeout` or
+//!   `start` (with `message`).
+//! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `engine`
+//!   (with `message`).
+//! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
+//!   `blocked_ms`, `left` (it closed its end early). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
+//!   there would have been. `kept` has `path`, `bytes`, `sha256`.
+//! - `text` holds what a step wrote, invalid UTF-8 replaced by U+FFFD; `lossy` is true where that happened. The exact
+//!   bytes are in the run directory, under `logs/`.
+//!
+//! The journal, `events.jsonl` in the run directory, has these records without `step-output` (see `logs/`) and
+//! `stream-progress` (of passing interest).
+
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use encode::Encoder;
+
+/// The version of the format, `v` in every record.
+pub const VERSION: u32 = 1;
+
+/// One line of the format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`VERSION`] of the writer.
+    pub v: u32,
+    /// Wall clock, RFC 3339 in UTC with milliseconds.
+    pub at: String,
+    /// Milliseconds since the run started.
+    pub elapsed_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+impl Record {
+    /// Appends the record to `line`, newline included.
+    pub fn write_line(&self, line: &mut Vec<u8>) -> std::io::Result<()> {
+        serde_json::to_writer(&mut *line, self)?;
+        line.push(b'\n');
+        Ok(())
+    }
+}
+
+/// What happened; the module's table explains each field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Body {
+    RunStarted {
+        run: String,
+        pipeline: String,
+        file: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dir: Option<String>,
+        steps: Vec<StepRecord>,
+        streams: Vec<StreamRecord>,
+    },
+    StepStarted {
+        step: String,
+        attempt: u32,
+    },
+    StepOutput {
+        step: String,
+        channel: Channel,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lossy: bool,
+    },
+    StepRetrying {
+        step: String,
+        attempt: u32,
+        failure: FailureRecord,
+        delay_ms: u64,
+        restarting: Vec<String>,
+    },
+    StepFinished {
+        step: String,
+        #[serde(flatten)]
+        outcome: OutcomeRecord,
+        attempts: u32,
+        duration_ms: u64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        leaky: bool,
+    },
+    StreamProgress {
+        streams: Vec<Counters>,
+    },
+    StreamFinished {
+        #[serde(flatten)]
+        counters: Counters,
+        complete: bool,
+        engine: String,
+        unread: Vec<UnreadRecord>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<KeptRecord>,
+    },
+    Cancelling {
+        #[serde(flatten)]
+        reason: ReasonRecord,
+        now: bool,
+    },
+    Warning {
+        message: String,
+    },
+    RunFinished {
+        #[serde(flatten)]
+        end: EndRecord,
+        duration_ms: u64,
+    },
+}
+
+/// A step of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct StepRecord {
+    pub name: String,
+    pub line: usize,
+    pub depends_on: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<String>,
+}
+
+/// A stream of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct StreamRecord {
+    pub name: String,
+    pub producer: String,
+    pub readers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
+}
+
+/// Which output of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Channel {
+    Stdout,
+    Stderr,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum OutcomeRecord {
+    Succeeded,
+    Failed {
+        failure: FailureRecord,
+    },
+    TimedOut,
+    Tainted {
+        producer: String,
+    },
+    Cancelled,
+    Skipped {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dependency: Option<String>,
+    },
+    Ignored {
+        failure: FailureRecord,
+    },
+}
+
+/// What went wrong in a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum FailureRecord {
+    Exit { code: i32 },
+    Signal { signal: i32 },
+    OutOfMemory,
+    Timeout,
+    Start { message: String },
+}
+
+/// Counters of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Counters {
+    pub stream: String,
+    pub bytes: u64,
+    pub rate: u64,
+    pub starved_ms: u64,
+    pub edges: Vec<EdgeRecord>,
+}
+
+/// Counters of an edge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct EdgeRecord {
+    pub reader: String,
+    pub bytes: u64,
+    pub blocked_ms: u64,
+    pub left: bool,
+}
+
+/// What a reader that left early did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct UnreadRecord {
+    pub reader: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// A stream kept in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct KeptRecord {
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// Why steps are being stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum ReasonRecord {
+    Signal { signal: i32 },
+    StepFailed { step: String },
+    Engine,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum EndRecord {
+    Succeeded,
+    Failed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    Signalled {
+        signal: i32,
+    },
+    Engine {
+        message: String,
+    },
+}
