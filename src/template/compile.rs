@@ -1,0 +1,363 @@
+//! Compiling: from a source to the engine's text, every expression wrapped in the filter that escapes it for its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::interpreter::{self, ends_in};
+use super::known::hidden;
+use super::names::{self, Usage};
+use super::scan::{self, Segment, Tag, scan};
+use super::shell::{self, Context, Here, Splice};
+use super::structure;
+use super::token::{Kind, is_keyword};
+use super::{Names, Place, Renderer, TemplateError, engine, references};
+use crate::pipeline::{Span, Template};
+
+/// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
+pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Template, Vec<TemplateError>> {
+    if let Some(nul) = source.find('\0') {
+        return Err(vec![TemplateError {
+            range: nul..nul + 1,
+            message: "a NUL character cannot stand here".to_owned(),
+            help: Some("no program can be given one; remove it".to_owned()),
+        }]);
+    }
+    if scan::is_literal(source) {
+        return Ok(Template::literal(source, at));
+    }
+    let segments = scan(source).map_err(|error| vec![error])?;
+    if segments.as_slice() == [Segment::Text(0..source.len())] {
+        return Ok(Template::literal(source, at));
+    }
+    let mut compiler = Compiler { source, place, names, segments: &segments, errors: Vec::new() };
+    match compiler.compile() {
+        Some((compiled, usage)) if compiler.errors.is_empty() => Ok(Template {
+            at,
+            source: source.to_owned(),
+            compiled: Some(compiled),
+            secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
+            params: usage.params.into_iter().collect(),
+            raw: compiler.raw(),
+        }),
+        _ => {
+            let mut errors = compiler.errors;
+            errors.sort_by_key(|error| (error.range.start, error.range.end));
+            errors.dedup();
+            Err(errors)
+        }
+    }
+}
+
+struct Compiler<'s> {
+    source: &'s str,
+    place: Place,
+    names: &'s Names,
+    segments: &'s [Segment],
+    errors: Vec<TemplateError>,
+}
+
+impl<'s> Compiler<'s> {
+    /// The engine's text and what it uses; nothing if an error makes the rest meaningless.
+    fn compile(&mut self) -> Option<(String, Usage)> {
+        let unreadable = self.check_syntax();
+        let nodes = match structure::build(self.source, self.segments) {
+            Ok(nodes) => nodes,
+            Err(errors) => {
+                self.errors.extend(errors);
+                return None;
+            }
+        };
+        let mut usage = names::check(self.source, self.segments, &nodes, self.names, &unreadable);
+        self.errors.append(&mut usage.errors);
+        self.check_filters(&unreadable);
+        if !unreadable.is_empty() {
+            return None;
+        }
+        let filters = match self.place {
+            Place::Plain => BTreeMap::new(),
+            Place::Interpreter => {
+                self.refuse_secrets(&usage, false);
+                let is_raw = |tag: &Tag| self.is_raw(tag);
+                let errors = interpreter::check(self.source, self.segments, &is_raw);
+                self.errors.extend(errors);
+                BTreeMap::new()
+            }
+            Place::PosixShell => {
+                self.refuse_secrets(&usage, true);
+                self.shell_filters(&nodes, &usage)
+            }
+        };
+        if !self.errors.is_empty() {
+            return None;
+        }
+        let compiled = self.emit(&usage, &filters);
+        if let Err(message) = engine::check_whole(&compiled) {
+            self.errors.push(TemplateError { range: 0..self.source.len(), message, help: None });
+        }
+        Some((compiled, usage))
+    }
+
+    fn check_syntax(&mut self) -> BTreeSet<usize> {
+        let mut unreadable = BTreeSet::new();
+        for (index, segment) in self.segments.iter().enumerate() {
+            if let Err(error) = engine::check(self.source, segment) {
+                self.errors.push(error);
+                unreadable.insert(index);
+            }
+        }
+        unreadable
+    }
+
+    fn is_raw(&self, tag: &Tag) -> bool {
+        ends_in(self.source, tag, "raw")
+    }
+
+    /// Where `| raw` is used.
+    fn raw(&self) -> Vec<Range<usize>> {
+        let tags = self.segments.iter().filter_map(Segment::tag);
+        tags.filter(|tag| self.is_raw(tag)).map(|tag| tag.outer.clone()).collect()
+    }
+
+    /// `raw` says something about a whole expression, so that it must stand last and apply to all of it. In other
+    /// interpreters the same holds for `tojson`.
+    fn check_filters(&mut self, unreadable: &BTreeSet<usize>) {
+        for (index, segment) in self.segments.iter().enumerate() {
+            let Some(tag) = segment.tag().filter(|_| !unreadable.contains(&index)) else {
+                continue;
+            };
+            let is_expression = matches!(segment, Segment::Expression(_));
+            for reference in references::references(self.source, &tag.tokens) {
+                let references::Reference::Filter(name, range) = reference else {
+                    continue;
+                };
+                let matters = name == "raw" || name == "tojson" && self.place == Place::Interpreter;
+                let is_last = tag.tokens.last().is_some_and(|token| token.range == range);
+                if matters && !(is_expression && is_last) && name == "raw" {
+                    self.errors.push(TemplateError {
+                        range,
+                        message: "`raw` must stand last in an expression".to_owned(),
+                        help: Some("write `{{ x | raw }}`".to_owned()),
+                    });
+                } else if matters && is_last && self.has_operator(tag) {
+                    let inner = self.source.get(tag.inner.clone()).unwrap_or_default();
+                    let before = inner.rsplit_once('|').map_or(inner, |(before, _)| before).trim();
+                    self.errors.push(TemplateError {
+                        range,
+                        message: format!("`{name}` applies to the last part of this expression alone"),
+                        help: Some(format!("write `{{{{ ({before}) | {name} }}}}`")),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether an expression is more than one value with its filters, outside all brackets.
+    fn has_operator(&self, tag: &Tag) -> bool {
+        let mut depth = 0usize;
+        tag.tokens.iter().any(|token| {
+            let text = token.text(self.source);
+            match (token.kind, text) {
+                (Kind::Symbol, "(" | "[" | "{") => depth += 1,
+                (Kind::Symbol, ")" | "]" | "}") => depth = depth.saturating_sub(1),
+                (Kind::Symbol, "." | "|") => {}
+                (Kind::Symbol, _) => return depth == 0,
+                (Kind::Name, word) => return depth == 0 && is_keyword(word),
+                _ => {}
+            }
+            false
+        })
+    }
+
+    /// Refuses secrets, except by themselves if `alone` says so.
+    fn refuse_secrets(&mut self, usage: &Usage, alone: bool) {
+        for (index, secrets) in &usage.secrets {
+            let Some(segment) = self.segments.get(*index) else {
+                continue;
+            };
+            let (Some(tag), Some(name)) = (segment.tag(), secrets.first()) else {
+                continue;
+            };
+            if alone && self.secret(segment).is_some() {
+                continue;
+            }
+            let help = format!(
+                "set it in `env:`, such as `NAME: \"{{{{ {name} }}}}\"`, and use the variable in the script"
+            );
+            let message = match self.place {
+                Place::PosixShell => format!("secret `{name}` can only stand by itself: `{{{{ {name} }}}}`"),
+                _ => format!("secret `{name}` cannot go into this script"),
+            };
+            self.errors.push(TemplateError { range: tag.outer.clone(), message, help: Some(help) });
+        }
+    }
+
+    /// The secret that an expression is, if it is one by itself.
+    fn secret(&self, segment: &Segment) -> Option<&'s str> {
+        let Segment::Expression(tag) = segment else {
+            return None;
+        };
+        if tag.tokens.first()?.kind != Kind::Name {
+            return None;
+        }
+        let path = references::path(self.source, &tag.tokens, 0);
+        let name = match (path.root, path.attributes.as_slice()) {
+            ("params", [name]) => *name,
+            (name, []) => name,
+            _ => return None,
+        };
+        let is_whole = path.length == tag.tokens.len();
+        (is_whole && self.names.params.get(name) == Some(&true)).then_some(name)
+    }
+
+    /// The engine's text for the value of each expression in a shell script.
+    fn shell_filters(&mut self, nodes: &[structure::Node], usage: &Usage) -> BTreeMap<usize, Emission> {
+        let splice = |index: usize| match self.segments.get(index).and_then(Segment::tag) {
+            Some(tag) if self.is_raw(tag) => Splice::Raw,
+            _ => Splice::Escaped,
+        };
+        let places = match shell::places(self.source, self.segments, nodes, &splice) {
+            Ok(places) => places,
+            Err(errors) => {
+                self.errors.extend(errors);
+                return BTreeMap::new();
+            }
+        };
+        let mut filters = BTreeMap::new();
+        for (index, place) in places.into_iter().enumerate() {
+            let (Some(place), Some(segment)) = (place, self.segments.get(index)) else {
+                continue;
+            };
+            // A name that a loop binds is no secret, even if a secret has the same.
+            let secret = self.secret(segment).filter(|_| usage.secrets.contains_key(&index));
+            let emission = match secret {
+                None => Ok(Emission::Filter(shell_filter(&place))),
+                Some(name) => variable(&place, &Renderer::secret_variable(name)).map(Emission::Text),
+            };
+            match emission {
+                Ok(emission) => drop(filters.insert(index, emission)),
+                Err(place) => self.errors.push(TemplateError {
+                    range: segment.tag().map_or(0..0, |tag| tag.outer.clone()),
+                    message: format!("a secret cannot stand {place}"),
+                    help: Some("set it in `env:` and use the variable elsewhere in the script".to_owned()),
+                }),
+            }
+        }
+        filters
+    }
+
+    fn emit(&self, usage: &Usage, filters: &BTreeMap<usize, Emission>) -> String {
+        let mut out = String::with_capacity(2 * self.source.len());
+        if self.place == Place::Plain {
+            reveal(usage, &mut out);
+        }
+        for (index, segment) in self.segments.iter().enumerate() {
+            match segment {
+                Segment::Text(range) => out.push_str(self.source.get(range.clone()).unwrap_or_default()),
+                Segment::Statement(tag) => {
+                    out.push_str(engine::STATEMENT);
+                    out.push_str(&tag.text(self.source));
+                    out.push_str(engine::STATEMENT_END);
+                }
+                Segment::Expression(tag) => {
+                    out.push_str(engine::EXPRESSION);
+                    match filters.get(&index) {
+                        Some(Emission::Text(text)) => out.push_str(&format!("{})", literal(text))),
+                        Some(Emission::Filter(filter)) => {
+                            out.push_str(&format!("{})|{filter}", tag.text(self.source)));
+                        }
+                        None => {
+                            let inert = self.place == Place::Interpreter && !self.is_raw(tag);
+                            let filter = if inert { hidden::JSON } else { hidden::PLAIN };
+                            out.push_str(&format!("{})|{filter}", tag.text(self.source)));
+                        }
+                    }
+                    out.push_str(engine::EXPRESSION_END);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// What is emitted for an expression in a shell script.
+enum Emission {
+    /// Its value, through a filter.
+    Filter(String),
+    /// This text.
+    Text(String),
+}
+
+/// Secrets have no text in the engine's scope, except where a text says at its start that it may see them.
+fn reveal(usage: &Usage, out: &mut String) {
+    let secrets: BTreeSet<&String> = usage.secrets.values().flatten().collect();
+    if secrets.is_empty() {
+        return;
+    }
+    for name in secrets {
+        out.push_str(&format!(
+            "{}set {name} = {}({}){}",
+            engine::STATEMENT,
+            hidden::REVEAL,
+            literal(name),
+            engine::STATEMENT_END
+        ));
+    }
+    out.push_str(&format!(
+        "{}set params = {}(){}",
+        engine::STATEMENT,
+        hidden::REVEAL_ALL,
+        engine::STATEMENT_END
+    ));
+}
+
+fn shell_filter(place: &shell::Place) -> String {
+    let filter = match &place.context {
+        Context::Word(word) => format!("{}({}, {}, {})", hidden::WORD, word.alone, word.needed, word.plain),
+        Context::Single => hidden::SINGLE.to_owned(),
+        Context::Double { guard } => format!("{}({guard})", hidden::DOUBLE),
+        Context::Arithmetic => return hidden::WHOLE.to_owned(),
+        Context::Comment => hidden::COMMENT.to_owned(),
+        Context::Here(here) => here_filter(here),
+    };
+    if place.whole { format!("{}|{filter}", hidden::WHOLE) } else { filter }
+}
+
+fn here_filter(here: &Here) -> String {
+    let flags = [(here.quoted, 'q'), (here.strip, '-'), (here.before.open, '<'), (here.after.open, '>')];
+    let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect();
+    let [delimiter, flags, before, after] =
+        [&here.delimiter, &flags, &here.before.text, &here.after.text].map(|text| literal(text));
+    format!("{}({delimiter}, {flags}, {before}, {after})", hidden::HERE)
+}
+
+/// A reference to a variable, in the quoting of a place; the error completes "a secret cannot stand …".
+fn variable(place: &shell::Place, name: &str) -> Result<String, &'static str> {
+    if place.whole {
+        return Err("where the shell computes");
+    }
+    Ok(match &place.context {
+        Context::Word(_) => format!("\"${name}\""),
+        Context::Single => format!("'\"${name}\"'"),
+        Context::Double { .. } => format!("${{{name}}}"),
+        Context::Here(here) if !here.quoted => format!("${{{name}}}"),
+        Context::Comment => name.to_owned(),
+        Context::Arithmetic => return Err("where the shell computes"),
+        Context::Here(_) => return Err("in a here-document whose delimiter is quoted"),
+    })
+}
+
+/// A text as a string literal of the engine.
+fn literal(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,216 @@
+//! Escaping values: the filters that compiled templates pass every expression through.
+//!
+//! Only quoting that every POSIX shell knows is written: `'…'` with `'\''` for a quote in bare and single-quoted
+//! places, backslashes in double-quoted ones.
+
+use std::fmt;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind};
+
+use super::known::hidden;
+use super::values::Hidden;
+
+/// What is wrong with a value, in words for the user; travels through the engine as an error's source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// An engine's error that carries a problem.
+pub(super) fn problem(message: impl Into<String>, help: impl Into<String>) -> Error {
+    let problem = Problem { message: message.into(), help: Some(help.into()) };
+    Error::new(ErrorKind::InvalidOperation, problem.message.clone()).with_source(problem)
+}
+
+/// Registers the escaping filters.
+pub(super) fn register(engine: &mut Environment<'_>) {
+    engine.add_filter(hidden::PLAIN, |value: Value| text(&value));
+    engine.add_filter(hidden::WORD, |value: Value, alone: bool, needed: bool, plain: bool| {
+        words(&value, alone, needed, plain)
+    });
+    engine.add_filter(hidden::SINGLE, |value: Value| Ok::<_, Error>(text(&value)?.replace('\'', r"'\''")));
+    engine.add_filter(hidden::DOUBLE, |value: Value, guard: bool| {
+        let escaped = backslashed(&text(&value)?, &['\\', '$', '`', '"']);
+        Ok::<_, Error>(if guard { format!("\"\"{escaped}") } else { escaped })
+    });
+    engine.add_filter(hidden::COMMENT, |value: Value| Ok::<_, Error>(comment(&text(&value)?)));
+    engine.add_filter(hidden::WHOLE, |value: Value| whole(&value));
+    engine.add_filter(hidden::HERE, here);
+    engine.add_filter(hidden::JSON, |json: Value| Ok::<_, Error>(inert_json(&text(&json)?)));
+}
+
+/// The text that a single value stands for.
+pub(super) fn text(value: &Value) -> Result<String, Error> {
+    const FIRST: &str = "pick a part of it, or write `| tojson`";
+    if value.downcast_object_ref::<Hidden>().is_some() {
+        let help = "set it in `env:` and use the variable";
+        return Err(problem("a secret cannot be spliced into this text", help));
+    }
+    let text = match value.kind() {
+        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::None => {
+            return Err(problem("this is `none`, which is no text", "write `| default('…', true)`"));
+        }
+        ValueKind::Bool | ValueKind::Number | ValueKind::String => value.to_string(),
+        ValueKind::Seq | ValueKind::Iterable => {
+            return Err(problem(
+                "a list cannot stand here: it makes several words only where it is a word of its own",
+                "write `| join(' ')`, or go through it with `{% for item in list %}`",
+            ));
+        }
+        ValueKind::Map => return Err(problem("a mapping cannot stand in text", FIRST)),
+        _ => return Err(problem("this cannot stand in text", FIRST)),
+    };
+    if text.contains('\0') {
+        return Err(problem("the value contains a NUL character", "no program can be given one; remove it"));
+    }
+    Ok(text)
+}
+
+fn words(value: &Value, alone: bool, needed: bool, plain: bool) -> Result<String, Error> {
+    if !alone || !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Ok(word(&text(value)?, plain));
+    }
+    let mut words = Vec::new();
+    for item in value.try_iter()? {
+        words.push(word(&text(&item)?, plain));
+    }
+    if needed && words.is_empty() {
+        let help = "write it inside `{% if list %}`, or put a command before it";
+        return Err(problem("the list is empty, and a command begins here", help));
+    }
+    Ok(words.join(" "))
+}
+
+/// A value as one word.
+fn word(text: &str, plain: bool) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '-');
+    if plain && !text.is_empty() && text.chars().all(is_safe) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn backslashed(text: &str, special: &[char]) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if special.contains(&c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// Text that cannot leave a comment, nor confuse an old shell that looks for quotes in comments.
+fn comment(text: &str) -> String {
+    let inert = |c: char| match c {
+        c if c.is_control() => ' ',
+        '\'' | '"' | '`' | '\\' | '$' | '(' | ')' | '{' | '}' => '_',
+        c => c,
+    };
+    text.chars().map(inert).collect()
+}
+
+/// A whole number where the shell computes; anything else would be computed as well.
+fn whole(value: &Value) -> Result<String, Error> {
+    let text = text(value)?;
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    let is_plain = digits == "0" || !digits.starts_with('0') && !digits.is_empty();
+    if !is_plain || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let help =
+            "the shell computes here, and would run what other values contain; use a param of type `int`";
+        return Err(problem("only a whole number can stand here", help));
+    }
+    Ok(if text.starts_with('-') { format!("({text})") } else { text })
+}
+
+/// A value in the body of a here-document. `before` and `after` are the literal text beside it on its line; of `flags`,
+/// `q` says that the delimiter is quoted, `-` that tabs are stripped, `<` and `>` that something not literal stands at
+/// that end of the line.
+fn here(value: Value, delimiter: &str, flags: &str, before: &str, after: &str) -> Result<String, Error> {
+    let [quoted, strip, open_before, open_after] = ['q', '-', '<', '>'].map(|flag| flags.contains(flag));
+    let text = text(&value)?;
+    let lines: Vec<&str> = text.split('\n').collect();
+    let last = lines.len() - 1;
+    for (at, line) in lines.iter().enumerate() {
+        let (head, open_head) = if at == 0 { (before, open_before) } else { ("", false) };
+        let (tail, open_tail) = if at == last { (after, open_after) } else { ("", false) };
+        let line = format!("{head}{line}{tail}");
+        let line = if strip { line.trim_start_matches('\t') } else { &line };
+        let ends = match (open_head, open_tail) {
+            (false, false) => delimiter == line,
+            (true, false) => delimiter.ends_with(line),
+            (false, true) => delimiter.starts_with(line),
+            (true, true) => delimiter.contains(line),
+        };
+        // dash 0.5 loses a byte there.
+        let same = line.bytes().zip(delimiter.bytes()).take_while(|(a, b)| a == b).count();
+        if same > 0 && !open_head && line.as_bytes().get(same).is_some_and(|byte| !byte.is_ascii()) {
+            let message =
+                format!("a line of the value begins like `{delimiter}`, which ends the here-document");
+            return Err(problem(message, "choose another word for the end of the here-document"));
+        }
+        if ends {
+            let message = format!("the value can make a line `{delimiter}`, which ends the here-document");
+            return Err(problem(message, "choose another word for the end of the here-document"));
+        }
+    }
+    let starts_line = before.is_empty() && !open_before;
+    if strip && (text.contains("\n\t") || starts_line && text.starts_with('\t')) {
+        let message = "the value has a tab at the start of a line, which `<<-` drops";
+        return Err(problem(message, "write `<<` in place of `<<-`"));
+    }
+    Ok(if quoted { text } else { backslashed(&text, &['\\', '$', '`']) })
+}
+
+/// JSON in which strings contain nothing but letters, digits, spaces and `\u` escapes, so that no language finds
+/// anything to interpolate in them.
+fn inert_json(json: &str) -> String {
+    let mut inert = String::with_capacity(json.len());
+    let mut inside = false;
+    let mut characters = json.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' => {
+                inside = !inside;
+                inert.push(c);
+            }
+            '\\' if inside => match characters.next() {
+                Some('u') => inert.push_str("\\u"),
+                Some('n') => escape_unit('\n', &mut inert),
+                Some('r') => escape_unit('\r', &mut inert),
+                Some('t') => escape_unit('\t', &mut inert),
+                Some('b') => escape_unit('\u{8}', &mut inert),
+                Some('f') => escape_unit('\u{c}', &mut inert),
+                Some(other) => escape_unit(other, &mut inert),
+                None => {}
+            },
+            c if !inside
+                || c.is_ascii_alphanumeric()
+                || matches!(c, ' ' | '_' | '.' | ',' | ':' | '/' | '-') =>
+            {
+                inert.push(c);
+            }
+            c => escape_unit(c, &mut inert),
+        }
+    }
+    inert
+}
+
+fn escape_unit(c: char, out: &mut String) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        out.push_str(&format!("\\u{unit:04x}"));
+    }
+}

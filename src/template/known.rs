@@ -1,0 +1,148 @@
+//! The names that the template language brings along.
+
+/// Filters: the engine's, without those that make HTML or look up names at run time, and ours.
+pub(super) const FILTERS: [&str; 52] = [
+    "abs",
+    "basename",
+    "batch",
+    "bool",
+    "bytes",
+    "capitalize",
+    "chain",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "dirname",
+    "extension",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "human_size",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "raw",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "seconds",
+    "select",
+    "selectattr",
+    "sha256",
+    "slice",
+    "sort",
+    "split",
+    "stem",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
+];
+
+/// Tests, as in `x is defined`.
+pub(super) const TESTS: [&str; 34] = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "equalto",
+    "even",
+    "false",
+    "filter",
+    "float",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "int",
+    "integer",
+    "iterable",
+    "le",
+    "lessthan",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "startingwith",
+    "string",
+    "test",
+    "true",
+    "undefined",
+    "upper",
+];
+
+/// Functions.
+pub(super) const FUNCTIONS: [&str; 4] = ["dict", "namespace", "now", "range"];
+
+/// What a filter is called when an expression is passed through it to escape it; no user can write these names.
+pub(super) mod hidden {
+    /// Plain text.
+    pub(in crate::template) const PLAIN: &str = "pipe_plain";
+    /// A word of the shell, or several.
+    pub(in crate::template) const WORD: &str = "pipe_word";
+    /// Inside `'…'`.
+    pub(in crate::template) const SINGLE: &str = "pipe_single";
+    /// Inside `"…"`.
+    pub(in crate::template) const DOUBLE: &str = "pipe_double";
+    /// Inside a here-document.
+    pub(in crate::template) const HERE: &str = "pipe_here";
+    /// Inside a comment.
+    pub(in crate::template) const COMMENT: &str = "pipe_comment";
+    /// Where the shell computes.
+    pub(in crate::template) const WHOLE: &str = "pipe_whole";
+    /// JSON that is inert in every language.
+    pub(in crate::template) const JSON: &str = "pipe_json";
+    /// A function: the text of a secret.
+    pub(in crate::template) const REVEAL: &str = "pipe_reveal";
+    /// A function: all params, secrets as text.
+    pub(in crate::template) const REVEAL_ALL: &str = "pipe_reveal_all";
+}
+
+/// The names under a root that is not a param, `None` if anything goes.
+pub(super) fn members(root: &str) -> Option<&'static [&'static str]> {
+    match root {
+        "pipeline" => Some(&["name"]),
+        "run" => Some(&["id", "started_at"]),
+        "step" => Some(&["name"]),
+        _ => None,
+    }
+}
+
+/// Names that stand for something without being declared.
+pub(super) const ROOTS: [&str; 5] = ["env", "params", "pipeline", "run", "step"];
+
+/// The candidate nearest to a mistyped word, if one is near enough to be meant.
+pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let far = word.chars().count().div_ceil(3).max(1);
+    let lower = word.to_lowercase();
+    let distance = |candidate: &str| strsim::osa_distance(&lower, &candidate.to_lowercase());
+    candidates
+        .into_iter()
+        .map(|name| (distance(name), name))
+        .filter(|(d, _)| *d <= far)
+        .min()
+        .map(|(_, name)| name)
+}

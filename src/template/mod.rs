@@ -1,0 +1,80 @@
+//! Templates: compiling once, against the text around each expression; rendering many times.
+//!
+//! Values are data, never code: in a shell script every expression is escaped for the place where it stands.
+//!
+//! How a text becomes a [`Template`](crate::pipeline::Template): `scan` cuts it into literal text, expressions and
+//! statements; `structure` makes a tree of them; `names` finds every name that means nothing; `shell` follows the
+//! shell's quoting through the literal text and finds the place of each expression; `compile` writes the engine's
+//! text, each expression wrapped in the filter of its place. `render` runs that text; the filters are in `escape`.
+
+mod compile;
+mod dotted;
+mod engine;
+mod escape;
+mod filters;
+mod interpreter;
+mod known;
+mod names;
+mod references;
+mod render;
+mod scan;
+mod shell;
+mod structure;
+mod token;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+pub use compile::compile;
+pub use render::Renderer;
+
+use crate::pipeline::Values;
+
+/// What a text is used as, which decides how its values are escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Plain text: an environment value, a working directory, a param's default. Values go in as they are.
+    Plain,
+    /// A script of a POSIX-family shell. Values are quoted for the grammar around them.
+    PosixShell,
+    /// A script of another interpreter: only `| tojson` and `| raw` may put a value in.
+    Interpreter,
+}
+
+/// The names that a template may use.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Declared params: name, and whether it is a secret.
+    pub params: BTreeMap<String, bool>,
+}
+
+/// A template that cannot be compiled or rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    /// Byte range in the template's source.
+    pub range: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// What templates of one run can see, beside their own step's name.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// `pipeline.name`.
+    pub pipeline: String,
+    /// `run.id`.
+    pub run_id: String,
+    /// `run.started_at`, and what `now()` stands for when it is called: the run's own clock.
+    pub started_at: Option<jiff::Zoned>,
+    /// `env.NAME`: the host's environment, as far as it is text.
+    pub env: BTreeMap<String, String>,
+    /// The params' values.
+    pub values: Values,
+}
