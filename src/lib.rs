@@ -2,4 +2,5 @@
 
 pub mod event;
 pub mod pipeline;
+pub mod spec;
 pub mod template;

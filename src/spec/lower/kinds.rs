@@ -1,0 +1,171 @@
+//! A param's type: the one that is written or shown, and what its keys say about it.
+
+use crate::pipeline::{Access, Exists, ParamKind, Span};
+use crate::spec::nearest::list;
+use crate::spec::params::value;
+use crate::spec::raw::{RawAccess, RawExists, RawParamKeys, RawType};
+use crate::spec::yaml::{Field, Kind, Literal};
+
+use super::Lowering;
+
+impl Lowering<'_> {
+    /// Keys that say something about another type.
+    pub(super) fn strange_keys(&mut self, kind: RawType, keys: &RawParamKeys) {
+        use RawType::{Choice, Float, Int, Path, String};
+        let table: [(&str, Option<Span>, &[RawType]); 6] = [
+            ("min", keys.min.at(), &[Int, Float]),
+            ("max", keys.max.at(), &[Int, Float]),
+            ("pattern", keys.pattern.at(), &[String]),
+            ("choices", keys.choices.at(), &[Choice]),
+            ("exists", keys.exists.at(), &[Path]),
+            ("access", keys.access.at(), &[Path]),
+        ];
+        for (key, at, kinds) in table {
+            if let Some(at) = at
+                && !kinds.contains(&kind)
+            {
+                let message = format!("`{key}` says nothing about a param of type `{}`", word(kind));
+                let kinds = list(kinds.iter().map(|kind| word(*kind)), "and");
+                let problem =
+                    self.at("strange-key", at, message).help(format!("it goes with {kinds}; remove it"));
+                self.report(problem);
+            }
+        }
+    }
+
+    pub(super) fn kind(&mut self, kind: RawType, keys: &RawParamKeys) -> Option<ParamKind> {
+        Some(match kind {
+            RawType::String => ParamKind::String { pattern: self.pattern(keys) },
+            RawType::Int => {
+                let (min, max) = (
+                    self.number("min", &keys.min, "a whole number"),
+                    self.number("max", &keys.max, "a whole number"),
+                );
+                self.in_order(min, max, keys);
+                ParamKind::Int { min, max }
+            }
+            RawType::Float => {
+                let (min, max) =
+                    (self.number("min", &keys.min, "a number"), self.number("max", &keys.max, "a number"));
+                self.in_order(min, max, keys);
+                ParamKind::Float { min, max }
+            }
+            RawType::Path => ParamKind::Path {
+                exists: match keys.exists.value() {
+                    Some(RawExists::True) => Some(Exists::Any),
+                    Some(RawExists::File) => Some(Exists::File),
+                    Some(RawExists::Dir) => Some(Exists::Dir),
+                    Some(RawExists::False) | None => None,
+                },
+                access: match keys.access.value() {
+                    Some(RawAccess::Rw) => Access::ReadWrite,
+                    _ => Access::ReadOnly,
+                },
+            },
+            RawType::Choice => ParamKind::Choice { choices: self.choices(keys)? },
+            other => kind_of(other),
+        })
+    }
+
+    fn pattern(&mut self, keys: &RawParamKeys) -> Option<String> {
+        let (pattern, at) = keys.pattern.get()?;
+        if let Err(error) = value::whole(pattern) {
+            // The library draws the pattern with a caret; its last line is the reason.
+            let reason = error
+                .to_string()
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim()
+                .trim_start_matches("error: ")
+                .to_owned();
+            let problem = self.at("bad-pattern", at, format!("this is not a regular expression: {reason}"));
+            self.report(problem.help("a backslash before a sign takes it as itself, such as `\\(`"));
+            return None;
+        }
+        Some(pattern.clone())
+    }
+
+    fn number<N: std::str::FromStr>(&mut self, key: &str, field: &Field<Literal>, wanted: &str) -> Option<N> {
+        let (literal, at) = field.get()?;
+        let number = literal.text.parse().ok();
+        if number.is_none() {
+            let problem =
+                self.at("wrong-type", at, format!("`{key}` must be {wanted} here, not `{}`", literal.text));
+            self.report(problem);
+        }
+        number
+    }
+
+    fn in_order<N: PartialOrd + std::fmt::Display>(
+        &mut self,
+        min: Option<N>,
+        max: Option<N>,
+        keys: &RawParamKeys,
+    ) {
+        if let (Some(min), Some(max), Some(at), Some(other)) = (min, max, keys.min.at(), keys.max.at())
+            && min > max
+        {
+            let problem =
+                self.at("bad-limits", at, format!("no number is both {min} or more and {max} or less"));
+            self.report(problem.also(other, "the other limit").help("swap `min` and `max`"));
+        }
+    }
+
+    fn choices(&mut self, keys: &RawParamKeys) -> Option<Vec<String>> {
+        if keys.choices.is_missing() {
+            let at = keys.kind.at().unwrap_or_default();
+            let problem = self.at("missing-key", at, "a param of type `choice` needs `choices`");
+            self.report(problem.help("add them, such as `choices: [full, incremental]`"));
+            return None;
+        }
+        let (choices, at) = keys.choices.get()?;
+        if choices.is_empty() {
+            let problem = self.at("missing-key", at, "`choices` is empty, so no value would do");
+            self.report(problem.help("list the values allowed, such as `choices: [full, incremental]`"));
+            return None;
+        }
+        Some(choices.iter().filter_map(Field::value).cloned().collect())
+    }
+}
+
+/// The type that a value shows.
+pub(super) fn inferred(literal: &Literal) -> RawType {
+    match literal.kind() {
+        Kind::Bool => RawType::Bool,
+        Kind::Int => RawType::Int,
+        Kind::Float => RawType::Float,
+        Kind::Text | Kind::Null => RawType::String,
+    }
+}
+
+/// A type with nothing said about it.
+pub(super) fn kind_of(kind: RawType) -> ParamKind {
+    match kind {
+        RawType::String => ParamKind::String { pattern: None },
+        RawType::Int => ParamKind::Int { min: None, max: None },
+        RawType::Float => ParamKind::Float { min: None, max: None },
+        RawType::Bool => ParamKind::Bool,
+        RawType::Path => ParamKind::Path { exists: None, access: Access::ReadOnly },
+        RawType::Choice => ParamKind::Choice { choices: Vec::new() },
+        RawType::List => ParamKind::List,
+        RawType::Duration => ParamKind::Duration,
+        RawType::Size => ParamKind::Size,
+        RawType::Secret => ParamKind::Secret,
+    }
+}
+
+pub(super) fn word(kind: RawType) -> &'static str {
+    match kind {
+        RawType::String => "string",
+        RawType::Int => "int",
+        RawType::Float => "float",
+        RawType::Bool => "bool",
+        RawType::Path => "path",
+        RawType::Choice => "choice",
+        RawType::List => "list",
+        RawType::Duration => "duration",
+        RawType::Size => "size",
+        RawType::Secret => "secret",
+    }
+}

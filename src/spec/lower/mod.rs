@@ -1,0 +1,100 @@
+//! Raw keys → a [`Pipeline`]: names are looked up, defaults filled in, templates compiled, and everything is checked.
+//! Every check runs, whatever the others found.
+
+mod kinds;
+mod links;
+mod params;
+mod policy;
+mod shell;
+mod steps;
+mod streams;
+
+use std::num::NonZeroUsize;
+
+use super::nearest::Nearest;
+use super::raw::RawPipeline;
+use super::yaml::{Field, locate};
+use super::{LoadOptions, Problem};
+use crate::pipeline::{Pipeline, Source, Span, Template};
+use crate::template::{self, Names, Place};
+
+/// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well formed if
+/// nothing was added.
+pub fn lower(
+    raw: &Field<RawPipeline>,
+    source: &Source,
+    options: &LoadOptions,
+    problems: &mut Vec<Problem>,
+) -> Option<Pipeline> {
+    let (raw, _) = raw.get()?;
+    let names = params::names(raw);
+    let mut lowering = Lowering { source, names, nearest: Nearest::default(), problems };
+    let params = lowering.params(raw);
+    let mut steps = lowering.steps(raw);
+    lowering.depend(&mut steps);
+    let streams = lowering.streams(&mut steps, options);
+    Some(Pipeline {
+        source: source.clone(),
+        name: lowering.pipeline_name(raw),
+        description: raw.description.value().cloned(),
+        params,
+        max_parallel: lowering.max_parallel(raw),
+        steps: steps.into_steps(),
+        streams,
+    })
+}
+
+/// What all the parts share.
+struct Lowering<'a> {
+    source: &'a Source,
+    names: Names,
+    nearest: Nearest,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Lowering<'_> {
+    fn at(&self, code: &'static str, span: Span, message: impl Into<String>) -> Problem {
+        Problem::at(code, self.source, span, message)
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
+    fn template(&mut self, text: &str, at: Span, place: Place) -> Template {
+        template::compile(text, at, place, &self.names).unwrap_or_else(|errors| {
+            for error in errors {
+                let at = locate(self.source, at, text, error.range);
+                let problem = self.at("template", at, error.message).maybe_help(error.help);
+                self.report(problem);
+            }
+            Template::literal(text, at)
+        })
+    }
+
+    fn pipeline_name(&mut self, raw: &RawPipeline) -> String {
+        match raw.name.get() {
+            Some((name, at)) if name.trim().is_empty() => {
+                let problem = self.at("bad-name", at, "the pipeline's name is empty");
+                self.report(problem.help("leave `name` out to call the pipeline after its file"));
+                String::new()
+            }
+            Some((name, _)) => name.clone(),
+            None => {
+                let stem = self.source.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                stem.unwrap_or_else(|| "pipeline".to_owned())
+            }
+        }
+    }
+
+    fn max_parallel(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
+        let (&number, at) = raw.max_parallel.get()?;
+        let number = NonZeroUsize::new(number as usize);
+        if number.is_none() {
+            let problem = self.at("bad-number", at, "`max_parallel: 0` would let no step run");
+            self.report(problem.help("write 1 or more, or leave it out"));
+        }
+        number
+    }
+}

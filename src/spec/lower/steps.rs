@@ -1,0 +1,194 @@
+//! Steps, each by itself: name, script, environment, policy.
+
+use std::collections::HashMap;
+
+use crate::pipeline::{Action, EnvVar, Script, Shell, Span, Step, StepId, Template};
+use crate::spec::raw::{RawDefaults, RawPipeline, RawStep};
+use crate::spec::words;
+use crate::spec::yaml::{Entries, Field};
+use crate::template::Place;
+
+use super::Lowering;
+use super::policy::PolicyDefaults;
+use super::shell;
+
+/// The steps so far, with what they were made from.
+pub(super) struct Steps<'r> {
+    pub list: Vec<Step>,
+    /// The keys of each step, at the same position.
+    pub raw: Vec<&'r RawStep>,
+    /// Steps by name; of two with one name the first.
+    pub by_name: HashMap<&'r str, StepId>,
+}
+
+impl Steps<'_> {
+    pub fn into_steps(self) -> Vec<Step> {
+        self.list
+    }
+}
+
+/// What holds for steps that say nothing.
+struct Defaults {
+    shell: Shell,
+    working_dir: Option<Template>,
+    env: Vec<EnvVar>,
+    policy: PolicyDefaults,
+}
+
+impl Lowering<'_> {
+    pub(super) fn steps<'r>(&mut self, raw: &'r RawPipeline) -> Steps<'r> {
+        let defaults = self.defaults(raw);
+        let entries = raw.steps.value().map(Vec::as_slice).unwrap_or_default();
+        if entries.is_empty() && (raw.steps.is_missing() || raw.steps.value().is_some()) {
+            let at = raw.steps.at().unwrap_or_default();
+            let problem = self.at("no-steps", at, "the pipeline has no steps");
+            self.report(problem.help("add at least one: `steps: [{name: build, run: make}]`"));
+        }
+        let count = entries.len();
+        let mut steps = Steps {
+            list: Vec::with_capacity(count),
+            raw: Vec::with_capacity(count),
+            by_name: HashMap::with_capacity(count),
+        };
+        for (raw, at) in entries.iter().filter_map(Field::get) {
+            let name = self.step_name(raw, at, &mut steps);
+            let step = self.step(name, raw, at, &defaults);
+            steps.list.push(step);
+            steps.raw.push(raw);
+        }
+        steps
+    }
+
+    fn defaults(&mut self, raw: &RawPipeline) -> Defaults {
+        let nothing = RawDefaults::default();
+        let defaults = raw.defaults.value().unwrap_or(&nothing);
+        Defaults {
+            shell: self.shell(&defaults.shell).unwrap_or_default(),
+            working_dir: self.working_dir(&defaults.working_dir),
+            env: self.env(&raw.env),
+            policy: self.policy_defaults(raw),
+        }
+    }
+
+    /// The name, put on the list of names; empty if there is none.
+    fn step_name<'r>(&mut self, raw: &'r RawStep, at: Span, steps: &mut Steps<'r>) -> &'r str {
+        let Some((name, at)) = raw.name.get() else {
+            if raw.name.is_missing() {
+                let problem = self.at("missing-key", at, "this step has no `name`");
+                self.report(problem.help("add one, such as `name: build`"));
+            }
+            return "";
+        };
+        self.check_name("a step", name, at);
+        let id = StepId::new(steps.list.len());
+        match steps.by_name.get(name.as_str()).and_then(|first| steps.list.get(first.index())) {
+            Some(first) if first.at == at => {
+                let problem = self.at(
+                    "duplicate-step",
+                    at,
+                    format!("an alias repeats the step `{name}`, its name too"),
+                );
+                self.report(
+                    problem.help("merge it into a step with a name of its own: `{<<: *alias, name: other}`"),
+                );
+            }
+            Some(first) => {
+                let problem = self.at("duplicate-step", at, format!("there are two steps called `{name}`"));
+                self.report(problem.also(first.at, "the first one").help("give one of them another name"));
+            }
+            None => {
+                steps.by_name.insert(name, id);
+            }
+        }
+        name
+    }
+
+    fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
+        let at = raw.name.at().unwrap_or(whole);
+        let mut env = defaults.env.clone();
+        env.extend(self.env(&raw.env));
+        Step {
+            name: name.to_owned(),
+            at,
+            action: Action::Run(self.script(name, raw, at, defaults)),
+            env,
+            working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
+            depends_on: Vec::new(),
+            input: None,
+            output: None,
+            policy: self.policy(raw, &defaults.policy),
+        }
+    }
+
+    fn script(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults) -> Script {
+        let shell = self.shell(&raw.shell).unwrap_or_else(|| defaults.shell.clone());
+        let text = match raw.run.get() {
+            Some((text, at)) if text.trim().is_empty() => {
+                let problem =
+                    self.at("missing-key", at, format!("the step `{name}` runs nothing: `run` is empty"));
+                self.report(problem.help("write the command, such as `run: make`"));
+                Template::literal("", at)
+            }
+            Some((text, at)) => self.template(text, at, shell::place(&shell)),
+            None => {
+                if raw.run.is_missing() {
+                    let which =
+                        if name.is_empty() { "this step".to_owned() } else { format!("the step `{name}`") };
+                    let problem = self.at("missing-key", at, format!("{which} has no `run`"));
+                    self.report(problem.help("add the command, such as `run: make`"));
+                }
+                Template::literal("", at)
+            }
+        };
+        Script { shell, text }
+    }
+
+    fn working_dir(&mut self, field: &Field<String>) -> Option<Template> {
+        let (text, at) = field.get()?;
+        if text.is_empty() {
+            let problem = self.at("bad-path", at, "`working_dir` is empty");
+            self.report(problem.help("name a folder, or leave it out"));
+            return None;
+        }
+        Some(self.template(text, at, Place::Plain))
+    }
+
+    fn env(&mut self, field: &Field<Entries<String>>) -> Vec<EnvVar> {
+        let entries = field.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        let mut variables = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            if let Some((name, at)) = name.get() {
+                self.env_name(name, at);
+                if let Some((value, at)) = value.get() {
+                    variables
+                        .push(EnvVar { name: name.clone(), value: self.template(value, at, Place::Plain) });
+                }
+            }
+        }
+        variables
+    }
+
+    /// Whether a name can be an environment variable's; if not, it is reported.
+    pub(super) fn env_name(&mut self, name: &str, at: Span) -> bool {
+        let good = words::is_identifier(name);
+        if !good {
+            let message = words::no_identifier("an environment variable", name);
+            let mended = words::as_identifier(name);
+            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let problem = self.at("bad-name", at, message).maybe_help(help);
+            self.report(problem);
+        }
+        good
+    }
+
+    /// Reports a name of a step or a stream that is not made of what such names are made of.
+    pub(super) fn check_name(&mut self, what: &str, name: &str, at: Span) {
+        if !words::is_name(name) {
+            let message = words::no_name(what, name);
+            let mended = words::as_name(name);
+            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let problem = self.at("bad-name", at, message).maybe_help(help);
+            self.report(problem);
+        }
+    }
+}

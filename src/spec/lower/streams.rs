@@ -1,0 +1,193 @@
+//! `output` and `input`, `--in` and `--out`: names → streams.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::pipeline::{Action, Destination, Feed, Policy, Port, Span, Step, StepId, Stream, StreamId};
+use crate::spec::{LoadOptions, Problem};
+
+use super::Lowering;
+use super::steps::Steps;
+
+/// The streams so far.
+#[derive(Default)]
+struct Streams {
+    list: Vec<Stream>,
+    by_name: HashMap<String, StreamId>,
+}
+
+impl Streams {
+    fn add(&mut self, name: &str, at: Span, producer: StepId) -> Port {
+        let stream = StreamId::new(self.list.len());
+        self.list.push(Stream { name: name.to_owned(), at, producer, readers: Vec::new(), out: None });
+        self.by_name.insert(name.to_owned(), stream);
+        Port { stream, at }
+    }
+
+    fn find(&mut self, name: &str) -> Option<(StreamId, &mut Stream)> {
+        let id = *self.by_name.get(name)?;
+        Some((id, self.list.get_mut(id.index())?))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.list.iter().map(|stream| stream.name.as_str())
+    }
+}
+
+impl Lowering<'_> {
+    pub(super) fn streams(&mut self, steps: &mut Steps<'_>, options: &LoadOptions) -> Vec<Stream> {
+        let mut streams = Streams::default();
+        self.outputs(steps, &mut streams);
+        self.feeds(steps, &mut streams, &options.feeds);
+        self.inputs(steps, &mut streams);
+        self.outs(&mut streams, &options.outs);
+        streams.list
+    }
+
+    fn outputs(&mut self, steps: &mut Steps<'_>, streams: &mut Streams) {
+        for (index, (step, raw)) in steps.list.iter_mut().zip(&steps.raw).enumerate() {
+            let Some((name, at)) = raw.output.get() else {
+                continue;
+            };
+            self.check_name("a stream", name, at);
+            match streams.find(name) {
+                Some((_, first)) => {
+                    let first = first.at;
+                    let problem = self.at("two-producers", at, format!("two steps make the stream `{name}`"));
+                    self.report(problem.also(first, "the first one").help("give each its own stream"));
+                }
+                None => step.output = Some(streams.add(name, at, StepId::new(index))),
+            }
+        }
+    }
+
+    fn inputs(&mut self, steps: &mut Steps<'_>, streams: &mut Streams) {
+        // One message for a stream that nobody makes, however many steps read it.
+        let mut missing: HashMap<&str, Problem> = HashMap::new();
+        for (index, (step, raw)) in steps.list.iter_mut().zip(&steps.raw).enumerate() {
+            let Some((name, at)) = raw.input.get() else {
+                continue;
+            };
+            let reader = StepId::new(index);
+            match streams.find(name) {
+                Some((_, stream)) if stream.producer == reader => {
+                    let made = stream.at;
+                    let problem = self.at(
+                        "own-stream",
+                        at,
+                        format!("the step `{}` reads the stream that it makes", step.name),
+                    );
+                    self.report(problem.also(made, "made here").help("a step reads what another one makes"));
+                }
+                Some((stream, Stream { readers, .. })) => {
+                    readers.push(reader);
+                    step.input = Some(Port { stream, at });
+                }
+                None => match missing.remove(name.as_str()) {
+                    Some(problem) => {
+                        missing.insert(name, problem.also(at, "read here too"));
+                    }
+                    None => {
+                        missing.insert(name, self.no_producer(name, at, streams));
+                    }
+                },
+            }
+        }
+        self.problems.extend(missing.into_values());
+    }
+
+    fn no_producer(&self, name: &str, at: Span, streams: &Streams) -> Problem {
+        let help = match self.nearest.find(name, streams.names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                format!("add `output: {name}` to the step that makes it, or feed it with `--in {name}=FILE`")
+            }
+        };
+        self.at("no-producer", at, format!("no step makes the stream `{name}`")).help(help)
+    }
+
+    /// `--in`: a step of its own for each stream that comes from outside.
+    fn feeds(&mut self, steps: &mut Steps<'_>, streams: &mut Streams, feeds: &[(String, Feed)]) {
+        let mut first_reader: BTreeMap<&str, Span> = BTreeMap::new();
+        for (name, at) in steps.raw.iter().filter_map(|raw| raw.input.get()) {
+            first_reader.entry(name).or_insert(at);
+        }
+        let from_stdin = feeds.iter().filter(|(_, feed)| *feed == Feed::Stdin).map(|(name, _)| name.as_str());
+        self.one_dash("--in", "standard input can feed one stream only", from_stdin);
+        for (name, feed) in feeds {
+            let producer = streams.find(name).map(|(_, stream)| stream.producer);
+            match (producer.and_then(|id| steps.list.get(id.index())), first_reader.get(name.as_str())) {
+                (Some(Step { action: Action::Feed(_), .. }), _) => {
+                    self.report(
+                        Problem::nowhere("bad-feed", format!("`--in {name}=…` is given twice"))
+                            .help("give it once"),
+                    );
+                }
+                (Some(step), _) => {
+                    let message =
+                        format!("`--in {name}=…`: the step `{}` makes this stream already", step.name);
+                    let at = step.output.map_or(step.at, |port| port.at);
+                    let problem = self.at("bad-feed", at, message);
+                    self.report(problem.help("remove its `output`, or do without `--in`"));
+                }
+                (None, Some(at)) => {
+                    let id = StepId::new(steps.list.len());
+                    let output = streams.add(name, *at, id);
+                    steps.list.push(feed_step(name, feed, output));
+                }
+                (None, None) => {
+                    let near = self.nearest.help(name, first_reader.keys().copied());
+                    let message = format!("`--in {name}=…`: no step reads a stream `{name}`");
+                    self.report(Problem::nowhere("bad-feed", message).maybe_help(near));
+                }
+            }
+        }
+    }
+
+    /// `--out`: where streams go beside their readers.
+    fn outs(&mut self, streams: &mut Streams, outs: &[(String, Destination)]) {
+        let to_stdout =
+            outs.iter().filter(|(_, out)| *out == Destination::Stdout).map(|(name, _)| name.as_str());
+        self.one_dash("--out", "standard output can take one stream only", to_stdout);
+        for (name, destination) in outs {
+            match streams.find(name) {
+                Some((_, Stream { out: Some(_), .. })) => {
+                    self.report(
+                        Problem::nowhere("bad-out", format!("`--out {name}=…` is given twice"))
+                            .help("give it once"),
+                    );
+                }
+                Some((_, stream)) => stream.out = Some(destination.clone()),
+                None => {
+                    let help = self.nearest.help(name, streams.names());
+                    let message = format!("`--out {name}=…`: no step makes a stream `{name}`");
+                    self.report(Problem::nowhere("bad-out", message).maybe_help(help));
+                }
+            }
+        }
+    }
+
+    fn one_dash<'n>(&mut self, flag: &str, message: &str, names: impl Iterator<Item = &'n str>) {
+        let dashes: Vec<String> = names.map(|name| format!("`{flag} {name}=-`")).collect();
+        if dashes.len() > 1 {
+            let problem = Problem::nowhere(
+                "two-dashes",
+                format!("{message}: {} cannot go together", dashes.join(" and ")),
+            );
+            self.report(problem.help("name a file for all but one"));
+        }
+    }
+}
+
+fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {
+    Step {
+        name: format!("in:{name}"),
+        at: output.at,
+        action: Action::Feed(feed.clone()),
+        env: Vec::new(),
+        working_dir: None,
+        depends_on: Vec::new(),
+        input: None,
+        output: Some(output),
+        policy: Policy::default(),
+    }
+}

@@ -1,0 +1,182 @@
+//! What a run is told → checked values.
+//!
+//! For each param the first of these counts: `-p name=value`, the params file, its environment variable, its default.
+//! Defaults may name other params in any order; they are worked out in the order of what they read. Every value that
+//! counts is checked, and every bad one is reported with where it came from.
+//!
+//! Text for a list is comma-separated, or a YAML list: `a, b` and `[a, "b, c"]`.
+
+mod given;
+pub(super) mod order;
+pub(super) mod value;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::problem::{Problem, Problems};
+use super::words::Complaint;
+use super::yaml::locate;
+use crate::pipeline::{Param, ParamKind, ParamValue, Pipeline, Source, Span, Template, Values};
+use crate::template::{Facts, Renderer};
+use value::Raw;
+
+/// What a run is told about its params.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// `-p name=value`, in order; of a name that comes twice the last counts.
+    pub cli: Vec<(String, String)>,
+    /// `--params-file`: a map in YAML or JSON.
+    pub file: Option<Source>,
+    /// What defaults may read beside params. Its `env` is where values of params with an `env:` come from; its
+    /// `values` are not looked at.
+    pub facts: Facts,
+    /// The folder that relative paths start from when a param asks whether its path exists.
+    pub working_dir: PathBuf,
+}
+
+/// Works out the value of every param.
+///
+/// # Errors
+/// Everything that is wrong with what is given: unknown names, bad values with their origins, missing values.
+pub fn resolve(pipeline: &Pipeline, given: &Given) -> Result<Values, Problems> {
+    let mut problems = Vec::new();
+    let told = given::collect(pipeline, given, &mut problems);
+    let (order, cycles) = order::order(&pipeline.params);
+    problems.extend(cycles.iter().map(|cycle| order::explain(&pipeline.source, &pipeline.params, cycle)));
+
+    let mut resolver = Resolver { pipeline, given, values: Values::new(), failed: BTreeSet::new(), problems };
+    for index in order {
+        if let (Some(param), Some(told)) = (pipeline.params.get(index), told.get(index)) {
+            resolver.param(param, told.as_ref());
+        }
+    }
+    match Problems::of(resolver.problems) {
+        None => Ok(resolver.values),
+        Some(problems) => Err(problems),
+    }
+}
+
+/// A value with where it came from.
+struct Told {
+    raw: Raw,
+    origin: Origin,
+}
+
+/// Where a value came from.
+enum Origin {
+    CommandLine,
+    File(Source, Span),
+    Env(String),
+    Default(Source, Span),
+}
+
+impl Origin {
+    fn words(&self) -> String {
+        match self {
+            Self::CommandLine => "from -p".to_owned(),
+            Self::File(source, span) => {
+                let at = source.position(span.start);
+                format!("from {}:{}:{}", source.path.display(), at.line, at.column)
+            }
+            Self::Env(name) => format!("from the environment variable {name}"),
+            Self::Default(..) => "its default".to_owned(),
+        }
+    }
+
+    fn problem(&self, code: &'static str, message: String) -> Problem {
+        match self {
+            Self::File(source, span) | Self::Default(source, span) => {
+                Problem::at(code, source, *span, message)
+            }
+            Self::CommandLine | Self::Env(_) => Problem::nowhere(code, message),
+        }
+    }
+}
+
+struct Resolver<'a> {
+    pipeline: &'a Pipeline,
+    given: &'a Given,
+    values: Values,
+    /// Params without a value; what reads them is not reported as well.
+    failed: BTreeSet<&'a str>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Resolver<'a> {
+    fn param(&mut self, param: &'a Param, told: Option<&Told>) {
+        let value = match (told, &param.default) {
+            (Some(told), _) => self.check(param, &told.raw, &told.origin),
+            (None, Some(default)) if !param.required => self.default(param, default),
+            (None, _) => {
+                self.problems.push(missing(&self.pipeline.source, param));
+                None
+            }
+        };
+        match value {
+            Some(value) => {
+                self.values.insert(param.name.clone(), value);
+            }
+            None => {
+                self.failed.insert(&param.name);
+            }
+        }
+    }
+
+    fn default(&mut self, param: &Param, default: &Template) -> Option<ParamValue> {
+        if default.params.iter().any(|read| self.failed.contains(read.as_str())) {
+            return None;
+        }
+        let source = &self.pipeline.source;
+        let text = if default.compiled.is_some() {
+            let facts = Facts { values: self.values.clone(), ..self.given.facts.clone() };
+            match Renderer::new(facts).render(default, None) {
+                Ok(text) => text,
+                Err(error) => {
+                    let at = locate(source, default.at, &default.source, error.range.clone());
+                    let message = format!("the default of `{}`: {}", param.name, error.message);
+                    self.problems.push(Problem::at("template", source, at, message).maybe_help(error.help));
+                    return None;
+                }
+            }
+        } else {
+            default.source.clone()
+        };
+        self.check(param, &Raw::Text(text), &Origin::Default(source.clone(), default.at))
+    }
+
+    fn check(&mut self, param: &Param, raw: &Raw, origin: &Origin) -> Option<ParamValue> {
+        let checked = value::check(&param.kind, raw).and_then(|value| {
+            exists(&param.kind, &value, &self.given.working_dir)?;
+            Ok(value)
+        });
+        checked
+            .map_err(|complaint| {
+                let message = format!("param `{}`: {} ({})", param.name, complaint.message, origin.words());
+                self.problems.push(origin.problem("bad-value", message).maybe_help(complaint.help));
+            })
+            .ok()
+    }
+}
+
+fn missing(source: &Source, param: &Param) -> Problem {
+    let mut help = format!("give it with `-p {}=…`", param.name);
+    if let Some(env) = &param.env {
+        help.push_str(&format!(", or set the environment variable {env}"));
+    }
+    if let Some(description) = &param.description {
+        help.push_str(&format!("; it is: {description}"));
+    }
+    Problem::at("missing-param", source, param.at, format!("the param `{}` needs a value", param.name))
+        .help(help)
+}
+
+/// Whether a path is what its param says that it must be.
+fn exists(kind: &ParamKind, value: &ParamValue, working_dir: &Path) -> Result<(), Complaint> {
+    let (ParamKind::Path { exists: Some(wanted), .. }, ParamValue::Text(path)) = (kind, value) else {
+        return Ok(());
+    };
+    value::exists(*wanted, &working_dir.join(path), path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Single words of the file: names, lengths of time.
+
+use std::time::Duration;
+
+/// Why a word will not do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complaint {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl Complaint {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// A value as a message shows it: on one line, not too long.
+pub(super) fn shown(text: &str) -> String {
+    let visible = |each: char| {
+        if each.is_control() { each.escape_default().to_string() } else { each.to_string() }
+    };
+    let short: String = text.chars().take(40).map(visible).collect();
+    if text.chars().nth(40).is_some() { format!("`{short}…`") } else { format!("`{short}`") }
+}
+
+/// A length of time: `5s`, `1h 30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, Complaint> {
+    let text = text.trim();
+    if let Ok(duration) = humantime::parse_duration(text)
+        && text.ends_with(|last: char| last.is_ascii_alphabetic())
+    {
+        return Ok(duration);
+    }
+    let bare = text.parse::<f64>().is_ok_and(|number| number.is_finite() && number >= 0.0);
+    Err(if bare {
+        Complaint::new(format!("`{text}` has no unit"))
+            .help(format!("write `{text}s` for seconds, or `m`, `h`, `ms`"))
+    } else {
+        let complaint = Complaint::new(format!("{} is not a length of time", shown(text)));
+        complaint.help("write it like `500ms`, `30s`, `5m` or `1h 30m`")
+    })
+}
+
+/// Whether a name is made of what names of steps and streams are made of: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '_' | '.' | '-'))
+}
+
+/// Why a text is not such a name. `what` has its article: "a step".
+pub(super) fn no_name(what: &str, text: &str) -> String {
+    if text.is_empty() {
+        return format!("the name of {what} is empty");
+    }
+    format!(
+        "`{text}` is no name for {what}: it takes letters, digits, `_`, `.` and `-`, and begins with a letter or a digit"
+    )
+}
+
+/// The nearest text that is such a name: what to write instead.
+pub(super) fn as_name(text: &str) -> String {
+    let allowed = |each: char| {
+        if each.is_ascii_alphanumeric() || matches!(each, '_' | '.') { each } else { '-' }
+    };
+    let name: String = text.trim().chars().map(allowed).collect();
+    name.trim_matches(['-', '_', '.']).to_owned()
+}
+
+/// Whether a name is an identifier, `[A-Za-z_][A-Za-z0-9_]*`, as params and environment variables are.
+pub(super) fn is_identifier(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text.chars().all(|each| each.is_ascii_alphanumeric() || each == '_')
+}
+
+/// Why a text is no identifier.
+pub(super) fn no_identifier(what: &str, text: &str) -> String {
+    if text.is_empty() {
+        return format!("the name of {what} is empty");
+    }
+    format!(
+        "`{text}` is no name for {what}: it takes letters, digits and `_`, and does not begin with a digit"
+    )
+}
+
+/// The nearest text that is an identifier.
+pub(super) fn as_identifier(text: &str) -> String {
+    let allowed = |each: char| if each.is_ascii_alphanumeric() { each } else { '_' };
+    let name: String = text.trim().chars().map(allowed).collect();
+    let name = name.trim_matches('_');
+    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_need_a_unit() {
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration(" 500ms "), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("5").unwrap_err().help.unwrap(), "write `5s` for seconds, or `m`, `h`, `ms`");
+        assert_eq!(duration("0").unwrap_err().message, "`0` has no unit");
+        for wrong in ["", "5 fortnights", "10MB", "-5s", "5s 3", "s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_are_mended_to_names() {
+        for name in ["a", "0", "create-archive", "a.b_c"] {
+            assert!(is_name(name));
+        }
+        for name in ["", "-a", ".a", "a b", "in:x", "ä"] {
+            assert!(!is_name(name), "{name}");
+        }
+        assert_eq!(as_name("build the docs!"), "build-the-docs");
+        assert_eq!(as_identifier("my-param"), "my_param");
+        assert_eq!(as_identifier("2nd"), "_2nd");
+    }
+
+    #[test]
+    fn values_are_shown_on_one_line() {
+        assert_eq!(shown("a\nb"), "`a\\nb`");
+        assert_eq!(shown(&"x".repeat(50)), format!("`{}…`", "x".repeat(40)));
+    }
+}

@@ -1,0 +1,201 @@
+//! Events of the YAML parser → a tree.
+
+use std::borrow::Cow;
+
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag};
+
+use super::anchors::size;
+use super::node::{Entry, Node, Scalar, Value};
+use super::syntax;
+use crate::pipeline::{Source, Span};
+use crate::spec::Problem;
+
+/// Reads the one document of a file. `None` if it has none, or if what it has could not be read; the latter, and
+/// whatever else is wrong on this level, is added to `problems`.
+pub fn parse<'a>(source: &'a Source, problems: &mut Vec<Problem>) -> Option<Node<'a>> {
+    let mut builder = Builder::new(source, problems);
+    for event in Parser::new_from_str(&source.text) {
+        match event {
+            Ok((Event::DocumentStart(..), marks)) if builder.root.is_some() => {
+                builder.second_document(&marks);
+                break;
+            }
+            // What a bomb has filled is not worth reading.
+            Ok(_) if builder.refused_alias => return None,
+            Ok((event, marks)) => builder.take(event, &marks),
+            Err(error) => {
+                builder.problems.push(syntax::explain(source, &error));
+                return None;
+            }
+        }
+    }
+    builder.root
+}
+
+/// A collection that is still open.
+enum Open<'a> {
+    Seq { start: usize, anchor: usize, flow: bool, items: Vec<Node<'a>> },
+    Map { start: usize, anchor: usize, flow: bool, entries: Vec<Entry<'a>>, key: PendingKey<'a> },
+}
+
+/// Where a map stands between a key and its value.
+enum PendingKey<'a> {
+    None,
+    Some(Cow<'a, str>, Span),
+    /// The key was refused; its value is dropped.
+    Refused,
+}
+
+pub(super) struct Builder<'a, 'p> {
+    pub(super) source: &'a Source,
+    pub(super) problems: &'p mut Vec<Problem>,
+    open: Vec<Open<'a>>,
+    root: Option<Node<'a>>,
+    /// Finished nodes by anchor, with their number of nodes.
+    pub(super) anchors: Vec<Option<(Node<'a>, usize)>>,
+    pub(super) nodes: usize,
+    pub(super) alias_nodes: usize,
+    pub(super) refused_alias: bool,
+}
+
+impl<'a, 'p> Builder<'a, 'p> {
+    fn new(source: &'a Source, problems: &'p mut Vec<Problem>) -> Self {
+        Self {
+            source,
+            problems,
+            open: Vec::new(),
+            root: None,
+            anchors: Vec::new(),
+            nodes: 0,
+            alias_nodes: 0,
+            refused_alias: false,
+        }
+    }
+
+    fn take(&mut self, event: Event<'a>, marks: &Marks) {
+        let span = span(marks);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && !self.forces_text(tag.as_deref(), span);
+                let span = self.trimmed(span);
+                self.finish(Node { span, value: Value::Scalar(Scalar { text, plain }) }, anchor, 1);
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.forces_text(tag.as_deref(), span);
+                let flow = span.end > span.start;
+                self.open.push(Open::Seq { start: span.start, anchor, flow, items: Vec::new() });
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.forces_text(tag.as_deref(), span);
+                let flow = span.end > span.start;
+                let (entries, key) = (Vec::new(), PendingKey::None);
+                self.open.push(Open::Map { start: span.start, anchor, flow, entries, key });
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
+            Event::Alias(anchor) => self.alias(anchor, span),
+            _ => {}
+        }
+    }
+
+    /// Whether a tag says that a scalar is text. Other tags of YAML itself say nothing new; strange ones are refused.
+    fn forces_text(&mut self, tag: Option<&Tag>, at: Span) -> bool {
+        let Some(tag) = tag else { return false };
+        let name = format!("{}{}", tag.handle(), tag.suffix());
+        match name.strip_prefix("tag:yaml.org,2002:") {
+            Some("str") => true,
+            Some("int" | "float" | "bool" | "null" | "seq" | "map") => false,
+            _ if name == "!" => true,
+            _ => {
+                let message = format!("the tag `{name}` means nothing here");
+                self.problems.push(Problem::at("unknown-tag", self.source, at, message).help("leave it out"));
+                false
+            }
+        }
+    }
+
+    /// Ends the innermost collection. A flow collection ends with its bracket, a block with its last value.
+    fn close(&mut self, end: usize) {
+        let (start, anchor, flow, value) = match self.open.pop() {
+            Some(Open::Seq { start, anchor, flow, items }) => (start, anchor, flow, Value::Seq(items)),
+            Some(Open::Map { start, anchor, flow, entries, .. }) => {
+                let span = Span::new(start, end);
+                (start, anchor, flow, self.map(entries, span, flow))
+            }
+            None => return,
+        };
+        let last = match &value {
+            Value::Seq(items) => items.last().map(|item| item.span.end),
+            Value::Map(entries) => entries.last().map(|entry| entry.value.span.end),
+            _ => None,
+        };
+        let end = if flow { end } else { last.unwrap_or(start) };
+        let count = if anchor == 0 { 1 } else { size(&value) };
+        self.finish(Node { span: Span::new(start, end), value }, anchor, count);
+    }
+
+    /// The entries with `<<` merged in. A map that began with `{{` was meant to be a template.
+    fn map(&mut self, entries: Vec<Entry<'a>>, span: Span, flow: bool) -> Value<'a> {
+        if flow && self.source.slice(span).starts_with("{{") {
+            self.problems.push(syntax::bare_template(self.source, span.start));
+            return Value::Broken;
+        }
+        if entries.iter().any(|entry| entry.name == "<<") {
+            return Value::Map(self.merge(entries));
+        }
+        Value::Map(entries)
+    }
+
+    /// Hands a finished node to the collection that is open, as a key or as a value.
+    pub(super) fn finish(&mut self, node: Node<'a>, anchor: usize, count: usize) {
+        self.nodes += 1;
+        if anchor > 0 {
+            if self.anchors.len() <= anchor {
+                self.anchors.resize_with(anchor + 1, || None);
+            }
+            if let Some(slot) = self.anchors.get_mut(anchor) {
+                *slot = Some((node.clone(), count));
+            }
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::Seq { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match std::mem::replace(key, PendingKey::None) {
+                PendingKey::Some(name, at) => entries.push(Entry { name, at, value: node }),
+                PendingKey::Refused => {}
+                PendingKey::None => match node.value {
+                    Value::Scalar(scalar) => *key = PendingKey::Some(scalar.text, node.span),
+                    value => {
+                        *key = PendingKey::Refused;
+                        // `{{x}}: …` and the inside of an unquoted `{{ x }}` are maps as keys; the latter is reported
+                        // as a whole, by the map around it.
+                        if !self
+                            .source
+                            .text
+                            .get(..node.span.start)
+                            .is_some_and(|before| before.ends_with('{'))
+                            && !matches!(value, Value::Broken)
+                        {
+                            let message = "a key must be a name, not a list or a map";
+                            self.problems.push(Problem::at("bad-key", self.source, node.span, message));
+                        }
+                    }
+                },
+            },
+        }
+    }
+
+    fn second_document(&mut self, marks: &Marks) {
+        let message = "the file goes on with a second YAML document";
+        let help = "keep one pipeline in one file: remove `---` and what follows";
+        self.problems.push(Problem::at("several-documents", self.source, span(marks), message).help(help));
+    }
+
+    /// A block scalar's span reaches to the next token; the blank rest is not part of it.
+    fn trimmed(&self, span: Span) -> Span {
+        Span::new(span.start, span.start + self.source.slice(span).trim_end().len())
+    }
+}
+
+fn span(marks: &Marks) -> Span {
+    Span::new(marks.start.byte_offset().unwrap_or(0), marks.end.byte_offset().unwrap_or(0))
+}
