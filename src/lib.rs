@@ -2,5 +2,6 @@
 
 pub mod event;
 pub mod pipeline;
+pub mod plan;
 pub mod spec;
 pub mod template;

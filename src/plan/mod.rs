@@ -1,0 +1,204 @@
+//! What runs when: the graph of a pipeline, its gangs, and the edges that must be stored. Pure: a [`Plan`] is made from
+//! a [`Pipeline`] alone, and a [`ReadySet`] only counts.
+//!
+//! Two kinds of link join steps. An *order* link (`depends_on`) starts the later step after the success of the earlier.
+//! A *stream* edge joins a producer and a reader, who run together while the edge is *live*; steps joined by live edges
+//! are a *gang*. Where a reader has to run after its producer, the edge is *stored*: it orders the two, and no more.
+
+mod contract;
+mod cycle;
+mod graph;
+mod ready;
+mod reason;
+mod sequence;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use petgraph::Direction::Outgoing;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::pipeline::{Pipeline, StepId, StreamId};
+use contract::Contracted;
+pub use cycle::{Cycle, Cycles, cycles};
+use graph::StepGraph;
+pub use ready::ReadySet;
+pub use reason::{Hop, Reason};
+
+/// A gang's position in its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GangId(u32);
+
+impl GangId {
+    /// The id of the gang at `index`.
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// The position that it stands for.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Steps that start together: one alone, or several joined by live edges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gang {
+    /// The steps, producers before their readers, otherwise in the order of the file.
+    pub steps: Vec<StepId>,
+}
+
+/// How the bytes of a stream come to one reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// Through a pipe, while both run.
+    Live,
+    /// From disk, once the producer has succeeded; and why.
+    Stored(Reason),
+}
+
+/// How a pipeline runs, whatever its steps do. Deterministic: the same file gives the same plan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    gangs: Vec<Gang>,
+    /// By step.
+    gang_of: Vec<GangId>,
+    /// By step.
+    level: Vec<u32>,
+    /// By gang.
+    remaining: Vec<u32>,
+    stored: HashMap<(StreamId, StepId), EdgeKind>,
+}
+
+impl Plan {
+    /// Plans a pipeline, in time close to linear in its links.
+    ///
+    /// # Errors
+    /// The cycles of a pipeline whose steps cannot be ordered even with every stream stored.
+    pub fn new(pipeline: &Pipeline) -> Result<Self, Cycles> {
+        let graph = graph::build(pipeline);
+        let order = graph::topological(&graph);
+        if order.len() < graph.node_count() {
+            return Err(Cycles(cycle::find(pipeline, &graph)));
+        }
+        let contracted = contract::contract(&graph, &order);
+        let (gangs, gang_of) = arrange(&graph, &order, &contracted);
+        Ok(Self {
+            level: levels(&graph, &order),
+            remaining: remaining(&graph, &gangs, &gang_of),
+            stored: reasons(pipeline, &graph, &contracted),
+            gangs,
+            gang_of,
+        })
+    }
+
+    /// The steps by level: the length of the longest path, over order links and stream edges, that leads to them. Each
+    /// level is in the order of the file. For drawings and dry runs; a run knows no levels.
+    pub fn levels(&self) -> Vec<Vec<StepId>> {
+        let deepest = self.level.iter().max().map_or(0, |&level| level as usize + 1);
+        let mut levels = vec![Vec::new(); deepest];
+        for (step, &level) in self.level.iter().enumerate() {
+            levels[level as usize].push(StepId::new(step));
+        }
+        levels
+    }
+
+    /// The gangs, each after all that it depends on, otherwise in the order of the file; `GangId` is the position.
+    pub fn gangs(&self) -> &[Gang] {
+        &self.gangs
+    }
+
+    /// The gang that a step belongs to.
+    pub fn gang_of(&self, step: StepId) -> GangId {
+        self.gang_of[step.index()]
+    }
+
+    /// How a stream reaches one of its readers.
+    pub fn edge(&self, stream: StreamId, reader: StepId) -> &EdgeKind {
+        static LIVE: EdgeKind = EdgeKind::Live;
+        self.stored.get(&(stream, reader)).unwrap_or(&LIVE)
+    }
+
+    /// How many gangs must run one after another from the start of this one, itself included, at the most. Steps of one
+    /// gang run at the same time and count once.
+    pub fn remaining(&self, gang: GangId) -> u32 {
+        self.remaining[gang.index()]
+    }
+}
+
+/// Puts the gangs, and the steps in each, into a topological order.
+fn arrange(graph: &StepGraph, order: &[NodeIndex], contracted: &Contracted) -> (Vec<Gang>, Vec<GangId>) {
+    // Numbered by their first steps in the file, so that the order of nodes is the order of the file.
+    let mut number = vec![None; graph.node_count()];
+    let mut gangs: DiGraph<Gang, (), u32> = DiGraph::with_capacity(graph.node_count(), graph.edge_count());
+    let node_of: Vec<NodeIndex> = contracted
+        .gang
+        .iter()
+        .map(|&gang| *number[gang].get_or_insert_with(|| gangs.add_node(Gang { steps: Vec::new() })))
+        .collect();
+    for link in graph.edge_references() {
+        let (from, to) = (node_of[link.source().index()], node_of[link.target().index()]);
+        if from != to {
+            gangs.add_edge(from, to, ());
+        }
+    }
+    for &step in order {
+        gangs[node_of[step.index()]].steps.push(graph::step(step));
+    }
+    let sorted = graph::topological(&gangs);
+    let mut id = vec![GangId::new(0); sorted.len()];
+    for (position, gang) in sorted.iter().enumerate() {
+        id[gang.index()] = GangId::new(position);
+    }
+    let gang_of = node_of.iter().map(|gang| id[gang.index()]).collect();
+    (
+        sorted
+            .into_iter()
+            .map(|gang| std::mem::replace(&mut gangs[gang], Gang { steps: Vec::new() }))
+            .collect(),
+        gang_of,
+    )
+}
+
+/// The level of each step.
+fn levels(graph: &StepGraph, order: &[NodeIndex]) -> Vec<u32> {
+    let mut level = vec![0; graph.node_count()];
+    for &step in order {
+        for next in graph.neighbors_directed(step, Outgoing) {
+            level[next.index()] = level[next.index()].max(level[step.index()] + 1);
+        }
+    }
+    level
+}
+
+/// For each gang the length of the longest path of gangs that starts there.
+fn remaining(graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
+    let mut remaining = vec![1; gangs.len()];
+    for (index, gang) in gangs.iter().enumerate().rev() {
+        let next = gang.steps.iter().flat_map(|&step| graph.neighbors_directed(graph::node(step), Outgoing));
+        let after = next.map(|step| gang_of[step.index()].index()).filter(|&gang| gang != index);
+        remaining[index] = 1 + after.map(|gang| remaining[gang]).max().unwrap_or(0);
+    }
+    remaining
+}
+
+/// The stored edges, explained.
+fn reasons(
+    pipeline: &Pipeline,
+    graph: &StepGraph,
+    contracted: &Contracted,
+) -> HashMap<(StreamId, StepId), EdgeKind> {
+    let explain = |edge: &contract::Stored| {
+        let (producer, reader) = graph.edge_endpoints(edge.link)?;
+        let graph::Link::Stream(stream) = graph[edge.link] else {
+            return None;
+        };
+        let ends = (graph::step(producer), graph::step(reader));
+        Some(((stream, ends.1), EdgeKind::Stored(Reason::new(pipeline, graph, ends, &edge.detour))))
+    };
+    contracted.stored.iter().filter_map(explain).collect()
+}

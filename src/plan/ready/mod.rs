@@ -1,0 +1,197 @@
+//! Who may start: the part of the plan that changes during a run.
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::{EdgeKind, GangId, Plan};
+use crate::pipeline::{Pipeline, StepId};
+
+/// The gangs that may start, in the order in which they should. The runner tells it which steps have ended and how;
+/// it answers who may start and who never can. It counts: every call takes time in proportion to the links it settles.
+#[derive(Debug)]
+pub struct ReadySet {
+    steps: Vec<StepState>,
+    gangs: Vec<GangState>,
+    /// Longest remaining path first, then the order of the file.
+    ready: BinaryHeap<(u32, Reverse<StepId>, GangId)>,
+    waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct StepState {
+    gang: usize,
+    phase: Phase,
+    /// Steps that must succeed before this one starts, and have not yet.
+    missing: usize,
+    /// Steps that depend on this one by order or by a stored edge.
+    dependents: Vec<StepId>,
+    /// Steps that read from this one by a live edge.
+    live_readers: Vec<StepId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    #[default]
+    Waiting,
+    Started,
+    Ended,
+    Skipped,
+}
+
+#[derive(Debug)]
+struct GangState {
+    /// Producers before their readers.
+    steps: Vec<StepId>,
+    first: StepId,
+    remaining: u32,
+    /// Steps that wait: neither started nor skipped.
+    waiting: usize,
+    /// The sum of their `missing`.
+    missing: usize,
+}
+
+impl ReadySet {
+    /// The state before anything has started. `plan` must be `pipeline`'s.
+    pub fn new(plan: &Plan, pipeline: &Pipeline) -> Self {
+        let steps = link(plan, pipeline);
+        let state = |(index, gang): (usize, &super::Gang)| GangState {
+            first: gang.steps.iter().min().copied().unwrap_or(StepId::new(0)),
+            remaining: plan.remaining(GangId::new(index)),
+            waiting: gang.steps.len(),
+            missing: gang.steps.iter().map(|step| steps[step.index()].missing).sum(),
+            steps: gang.steps.clone(),
+        };
+        let gangs: Vec<GangState> = plan.gangs().iter().enumerate().map(state).collect();
+        let mut set = Self { waiting: steps.len(), steps, gangs, ready: BinaryHeap::new() };
+        (0..set.gangs.len()).for_each(|gang| set.queue_if_ready(gang));
+        set
+    }
+
+    /// The ready gang with the longest remaining path (of several, the first in the file), if it fits: if it has no
+    /// more steps than are `free`, or nothing is running (`idle`), since a gang larger than the limit runs alone. A
+    /// large gang at the head is not overtaken, so it starts in the end. The steps are those not skipped, producers
+    /// first.
+    pub fn pop(&mut self, free: usize, idle: bool) -> Option<(GangId, Vec<StepId>)> {
+        let &(_, _, id) = self.ready.peek()?;
+        if self.gangs[id.index()].waiting > free && !idle {
+            return None;
+        }
+        self.ready.pop();
+        let gang = &mut self.gangs[id.index()];
+        let steps = &mut self.steps;
+        let waits = |step: &StepId| steps[step.index()].phase == Phase::Waiting;
+        let members: Vec<StepId> = gang.steps.iter().copied().filter(waits).collect();
+        members.iter().for_each(|step| steps[step.index()].phase = Phase::Started);
+        self.waiting -= members.len();
+        gang.waiting = 0;
+        Some((id, members))
+    }
+
+    /// A started step has ended for good. Returns the steps that can now never run, in the order of the file, each with
+    /// the step that it needed and that did not succeed; whoever needs a skipped step is skipped as well. The live
+    /// readers of the step itself have started with it and are the caller's to stop. A step that has not started, or
+    /// has ended before, changes nothing.
+    pub fn finish(&mut self, step: StepId, success: bool) -> Vec<(StepId, StepId)> {
+        let Some(state) = self.steps.get_mut(step.index()).filter(|state| state.phase == Phase::Started)
+        else {
+            return Vec::new();
+        };
+        state.phase = Phase::Ended;
+        // Each step's list is needed once only.
+        let dependents = std::mem::take(&mut state.dependents);
+        if success {
+            dependents.into_iter().for_each(|dependent| self.satisfy(dependent));
+            return Vec::new();
+        }
+        self.skip_behind(step, dependents)
+    }
+
+    /// Whether no step waits any more. Started ones may still run.
+    pub fn is_done(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// The steps that have neither started nor been skipped, in the order of the file.
+    pub fn waiting(&self) -> Vec<StepId> {
+        let waits = |(_, state): &(usize, &StepState)| state.phase == Phase::Waiting;
+        self.steps.iter().enumerate().filter(waits).map(|(index, _)| StepId::new(index)).collect()
+    }
+
+    /// One of the things that a step waits for has come.
+    fn satisfy(&mut self, step: StepId) {
+        let state = &mut self.steps[step.index()];
+        if state.phase == Phase::Waiting {
+            let gang = state.gang;
+            state.missing -= 1;
+            self.gangs[gang].missing -= 1;
+            self.queue_if_ready(gang);
+        }
+    }
+
+    /// Skips the dependents of a step that failed, and everything that needs them.
+    fn skip_behind(&mut self, failed: StepId, dependents: Vec<StepId>) -> Vec<(StepId, StepId)> {
+        let mut skipped: Vec<(StepId, StepId)> = Vec::new();
+        let mut causes = VecDeque::from([(failed, dependents)]);
+        while let Some((cause, needing)) = causes.pop_front() {
+            for step in needing {
+                let state = &mut self.steps[step.index()];
+                if state.phase == Phase::Waiting {
+                    state.phase = Phase::Skipped;
+                    let gang = &mut self.gangs[state.gang];
+                    gang.waiting -= 1;
+                    gang.missing -= state.missing;
+                    let mut needing = std::mem::take(&mut state.dependents);
+                    needing.append(&mut state.live_readers);
+                    skipped.push((step, cause));
+                    causes.push_back((step, needing));
+                }
+            }
+        }
+        self.waiting -= skipped.len();
+        skipped.sort_unstable();
+        // Only now: a skipped member may have been all that its gang waited for, but it takes its readers with it.
+        let mut gangs: Vec<usize> = skipped.iter().map(|(step, _)| self.steps[step.index()].gang).collect();
+        gangs.sort_unstable();
+        gangs.dedup();
+        gangs.into_iter().for_each(|gang| self.queue_if_ready(gang));
+        skipped
+    }
+
+    /// Queues a gang that has steps left and nothing to wait for. Called when something it waited for has come or gone,
+    /// which cannot happen again after that.
+    fn queue_if_ready(&mut self, index: usize) {
+        let gang = &self.gangs[index];
+        if gang.missing == 0 && gang.waiting > 0 {
+            self.ready.push((gang.remaining, Reverse(gang.first), GangId::new(index)));
+        }
+    }
+}
+
+/// The steps with what each waits for, and who waits for it.
+fn link(plan: &Plan, pipeline: &Pipeline) -> Vec<StepState> {
+    let state = |step| StepState { gang: plan.gang_of(step).index(), ..StepState::default() };
+    let mut steps: Vec<StepState> = pipeline.steps().map(|(step, _)| state(step)).collect();
+    let mut depend = |from: StepId, to: StepId| {
+        steps[from.index()].dependents.push(to);
+        steps[to.index()].missing += 1;
+    };
+    let mut live = Vec::new();
+    for (id, step) in pipeline.steps() {
+        step.depends_on.iter().for_each(|dependency| depend(dependency.step, id));
+    }
+    for (id, stream) in pipeline.streams() {
+        for &reader in &stream.readers {
+            match plan.edge(id, reader) {
+                EdgeKind::Live => live.push((stream.producer, reader)),
+                EdgeKind::Stored(_) => depend(stream.producer, reader),
+            }
+        }
+    }
+    for (producer, reader) in live {
+        steps[producer.index()].live_readers.push(reader);
+    }
+    steps
+}
