@@ -1,6 +1,7 @@
 //! `pipe` runs pipelines described in one YAML file.
 
 pub mod event;
+pub mod executor;
 pub mod pipeline;
 pub mod plan;
 pub mod spec;

@@ -1,0 +1,109 @@
+//! Steps as processes of this machine: a process group each, with the environment of `pipe` itself.
+
+mod process;
+mod shell;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use futures::future::BoxFuture;
+
+use self::process::Process;
+use self::shell::Shells;
+use super::{EngineError, Executor, RunningStep, StartError, StdinSpec, StepSpec};
+
+/// Runs steps on this machine.
+#[derive(Debug)]
+pub struct HostExecutor {
+    shells: Shells,
+}
+
+impl HostExecutor {
+    /// Looks for the shells that this machine has.
+    pub fn new() -> Self {
+        Self { shells: Shells::find() }
+    }
+
+    fn spawn(&self, spec: &StepSpec) -> Result<RunningStep, StartError> {
+        if !spec.working_dir.is_dir() {
+            let dir = spec.working_dir.display();
+            return Err(StartError::Step(format!("its working directory {dir} does not exist")));
+        }
+        let (stdin, stdin_end) = stdin(spec)?;
+        let (stdout, stdout_end) = pipe(spec)?;
+        let (stderr, stderr_end) = pipe(spec)?;
+        let argv = self.shells.argv(&spec.shell, &spec.script);
+        let mut command = Command::new(&argv[0]);
+        command
+            .args(&argv[1..])
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&spec.working_dir)
+            .stdin(stdin_end)
+            .stdout(stdout_end)
+            .stderr(stderr_end)
+            .process_group(0);
+        let child = command.spawn().map_err(|error| not_spawned(spec, &argv[0].to_string_lossy(), &error))?;
+        // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
+        drop(command);
+        let handle = Process::adopt(&child, &spec.name)?;
+        Ok(RunningStep { stdin, stdout, stderr, handle: Box::new(handle) })
+    }
+}
+
+impl Default for HostExecutor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Executor for HostExecutor {
+    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+        Box::pin(async move { self.spawn(&spec) })
+    }
+}
+
+/// The writing end to hand over, and what the child gets.
+fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Stdio), StartError> {
+    match &spec.stdin {
+        StdinSpec::Null => Ok((None, Stdio::null())),
+        StdinSpec::Pipe => {
+            let (reader, writer) = io::pipe().map_err(|error| no_pipe(spec, &error))?;
+            Ok((Some(writer.into()), reader.into()))
+        }
+        StdinSpec::File(path) => match std::fs::File::open(path) {
+            Ok(file) => Ok((None, file.into())),
+            Err(error) => Err(EngineError::new(
+                format!("cannot read {}, the stream kept for step `{}`", path.display(), spec.name),
+                error,
+            )
+            .into()),
+        },
+    }
+}
+
+fn pipe(spec: &StepSpec) -> Result<(OwnedFd, Stdio), StartError> {
+    let (reader, writer) = io::pipe().map_err(|error| no_pipe(spec, &error))?;
+    Ok((reader.into(), writer.into()))
+}
+
+fn no_pipe(spec: &StepSpec, error: &io::Error) -> StartError {
+    EngineError::new(format!("cannot make a pipe for step `{}`", spec.name), error).into()
+}
+
+/// Tells the step's faults (no such program, a script too long) from the machine's (no more processes).
+fn not_spawned(spec: &StepSpec, program: &str, error: &io::Error) -> StartError {
+    use io::ErrorKind::{ArgumentListTooLong, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound => StartError::Step(format!("there is no `{program}` on this machine's PATH")),
+        PermissionDenied => StartError::Step(format!("`{program}` may not be executed")),
+        ArgumentListTooLong => StartError::Step(
+            "its script and environment are longer than the system allows (128 KiB for one of them)".into(),
+        ),
+        _ => EngineError::new(format!("cannot start step `{}`", spec.name), error).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
