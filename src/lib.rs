@@ -5,4 +5,5 @@ pub mod executor;
 pub mod pipeline;
 pub mod plan;
 pub mod spec;
+pub mod stream;
 pub mod template;

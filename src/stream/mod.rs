@@ -1,0 +1,81 @@
+//! Bytes on their way: fan-out, pumps, keepers and taps.
+//!
+//! Everything here knows only pipes and files. A [`Fanout`] moves one stream from its producer's pipe into the pipes of
+//! its readers; a [`Pump`] brings outside bytes into a pipe; a [`Keeper`] writes what comes out of one to a file; a
+//! [`Tap`] cuts a step's output into pieces of whole lines.
+//!
+//! The first three are blocking threads, one each: a wake-up of a thread in `poll` costs less than one of a task, and
+//! `tee` and `splice` have no asynchronous form. They speak to the runner through channels.
+//!
+//! *End-of-file is a statement*: "the producer has succeeded and this was all". A fan-out therefore never closes the
+//! readers' pipes by itself, neither at the end of its source nor after a failure; a pump does so only at the true end
+//! of what it reads.
+
+mod budget;
+mod fanout;
+mod keep;
+mod pump;
+mod tap;
+mod task;
+mod wake;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+pub use budget::{Lease, PipeBudget};
+pub use fanout::{Engine, Fanout, FanoutEvent, SinkSnapshot, Snapshot};
+pub use keep::{Keeper, Kept, Target, keep};
+pub use pump::{Pump, Stopper, pump};
+pub use tap::Tap;
+
+/// Bytes could not be moved, and no step is to blame: the engine's failure, never a reader's or a producer's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct StreamError {
+    /// What was attempted, as a phrase: "cannot write `.pipe/runs/7/archive`".
+    pub what: String,
+    /// Why it failed, in the system's words.
+    pub why: String,
+}
+
+impl StreamError {
+    fn new(what: impl Into<String>, why: impl Into<io::Error>) -> Self {
+        Self { what: what.into(), why: why.into().to_string() }
+    }
+}
+
+/// A new pipe, both ends close-on-exec: the reading end, then the writing end.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    #[cfg(not(target_vendor = "apple"))]
+    let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    #[cfg(target_vendor = "apple")]
+    let ends = {
+        use rustix::io::{FdFlags, fcntl_setfd};
+        let (reader, writer) = rustix::pipe::pipe()?;
+        fcntl_setfd(&reader, FdFlags::CLOEXEC)?;
+        fcntl_setfd(&writer, FdFlags::CLOEXEC)?;
+        (reader, writer)
+    };
+    Ok(ends)
+}
+
+/// How many bytes sit in a pipe, asked at either end. On Linux this also works when the other end is closed; other
+/// systems answer 0 at the writing end.
+fn bytes_in(end: impl AsFd) -> io::Result<u64> {
+    Ok(rustix::io::ioctl_fionread(end)?)
+}
+
+/// Whether somebody can still write to a pipe, asked at its reading end.
+fn is_held(end: impl AsFd) -> bool {
+    let mut ends = [PollFd::new(&end, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut ends, Some(&now)).is_err() || !ends[0].revents().contains(PollFlags::HUP)
+}
+
+/// Makes reads and writes of this end return instead of waiting. The flag belongs to the open file description: only for
+/// ends that no child shares.
+fn set_nonblocking(end: impl AsFd) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(end, true)?)
+}
