@@ -1,0 +1,240 @@
+//! One attempt of one step: its process, its log, its time limit, and the way from TERM to KILL.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_stream::StreamExt;
+
+use super::{Halt, Shared, feed, spec};
+use crate::event::{EventKind, OutputChannel};
+use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
+use crate::pipeline::{Action, StepId};
+use crate::stream::Tap;
+
+/// A hold on a running attempt; the attempt itself is a task that reports its [`Ended`] by itself.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    halt: watch::Sender<Halt>,
+}
+
+impl Attempt {
+    /// Asks the attempt to end. It only escalates: asking for less than before changes nothing.
+    pub(super) fn stop(&self, how: Halt) {
+        self.halt.send_if_modified(|halt| {
+            let more = how > *halt;
+            *halt = how.max(*halt);
+            more
+        });
+    }
+}
+
+/// What a started attempt hands out: its hold, and the pipe ends that streams connect to.
+pub(super) struct Started {
+    pub(super) attempt: Attempt,
+    pub(super) stdin: Option<OwnedFd>,
+    /// Where the step's stdout is a stream.
+    pub(super) stdout: Option<OwnedFd>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) how: End,
+    /// Something that the step left behind held its log open.
+    pub(super) leaky: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself.
+    Exit(Exit),
+    /// It took longer than it may; whether the step as a whole did, or only this attempt.
+    TimedOut,
+    /// It was asked to.
+    Stopped,
+    /// It never started; the step is at fault.
+    NotStarted(String),
+}
+
+/// What an attempt is started with.
+pub(super) struct Request {
+    pub(super) step: StepId,
+    /// From 1.
+    pub(super) number: u32,
+    pub(super) stdin: StdinSpec,
+    /// When it has taken too long.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// Starts an attempt. `report` is called once it has ended: the process, its log, and, unless the step succeeded,
+/// everything that it left behind.
+pub(super) async fn start(
+    shared: &Arc<Shared>,
+    request: Request,
+    report: impl FnOnce(Result<Ended, EngineError>) + Send + 'static,
+) -> Result<Started, StartError> {
+    let step = shared.pipeline.step(request.step);
+    let running = match &step.action {
+        Action::Feed(from) => feed::start(&step.name, from)?,
+        Action::Run(script) => {
+            let spec = spec::render(shared, step, script, request.number, request.stdin)
+                .map_err(|error| StartError::Step(error.to_string()))?;
+            shared.executor.start(spec).await?
+        }
+    };
+    shared.events.send(EventKind::StepStarted { step: request.step, attempt: request.number });
+    let RunningStep { stdin, stdout, stderr, handle } = running;
+    let mut logs = vec![(OutputChannel::Stderr, stderr)];
+    let stdout = if step.output.is_some() {
+        Some(stdout)
+    } else {
+        logs.push((OutputChannel::Stdout, stdout));
+        None
+    };
+    let (halt, halted) = watch::channel(Halt::Never);
+    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted };
+    tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
+    Ok(Started { attempt: Attempt { halt }, stdin, stdout })
+}
+
+struct Supervised {
+    shared: Arc<Shared>,
+    step: StepId,
+    handle: Box<dyn StepHandle>,
+    halted: watch::Receiver<Halt>,
+}
+
+impl Supervised {
+    async fn run(
+        mut self,
+        logs: Vec<(OutputChannel, OwnedFd)>,
+        deadline: Option<Instant>,
+    ) -> Result<Ended, EngineError> {
+        let (cut, cuts) = watch::channel(false);
+        let mut taps = JoinSet::new();
+        for (channel, fd) in logs {
+            taps.spawn(log(Arc::clone(&self.shared), self.step, channel, fd, cuts.clone()));
+        }
+        let (how, kill_at) = self.exit(deadline).await?;
+        // Whoever was asked to end has its whole grace for that; a leak has a short one.
+        let leak = Instant::now() + self.shared.settings.leak_grace;
+        let patience = kill_at.map_or(leak, |kill_at| kill_at.max(leak));
+        let leaky = self.drain(&mut taps, &cut, patience).await?;
+        let succeeded = how == End::Exit(Exit::Code(0));
+        if !succeeded {
+            self.handle.stop(Stop::Kill).await?;
+        }
+        Ok(Ended { how, leaky: leaky && succeeded })
+    }
+
+    /// Waits for the process, and sees to it that it ends when it has to. Tells how it ended, and until when what it
+    /// left behind may still tidy up.
+    async fn exit(&mut self, deadline: Option<Instant>) -> Result<(End, Option<Instant>), EngineError> {
+        let mut deadline = deadline;
+        let mut kill_at = None;
+        let mut timed_out = false;
+        let exit = loop {
+            let halt = *self.halted.borrow_and_update();
+            match (if timed_out { halt.max(Halt::Gently) } else { halt }, kill_at) {
+                (Halt::Now, _) => self.handle.stop(Stop::Kill).await?,
+                (Halt::Gently, None) => {
+                    self.handle.stop(Stop::Terminate).await?;
+                    kill_at = Some(Instant::now() + self.shared.settings.grace);
+                }
+                _ => {}
+            }
+            tokio::select! {
+                exit = self.handle.wait() => break exit?,
+                Ok(()) = self.halted.changed() => {}
+                () = until(kill_at) => {
+                    self.handle.stop(Stop::Kill).await?;
+                    kill_at = Some(Instant::now() + self.shared.settings.grace);
+                }
+                () = until(deadline) => {
+                    deadline = None;
+                    timed_out = true;
+                }
+            }
+        };
+        let end = match *self.halted.borrow() {
+            _ if timed_out => End::TimedOut,
+            Halt::Never => End::Exit(exit),
+            _ => End::Stopped,
+        };
+        Ok((end, kill_at))
+    }
+
+    /// Lets the log come to its end, until then at most. Whoever still holds it open is a leak: what has been written so
+    /// far is taken, and the rest is not waited for.
+    async fn drain(
+        &mut self,
+        taps: &mut Taps,
+        cut: &watch::Sender<bool>,
+        patience: Instant,
+    ) -> Result<bool, EngineError> {
+        let failed = |why: String| EngineError::new("the log of a step was lost", why);
+        let mut leaky = false;
+        while !taps.is_empty() {
+            if *self.halted.borrow_and_update() == Halt::Now {
+                self.handle.stop(Stop::Kill).await?;
+            }
+            tokio::select! {
+                Some(tap) = taps.join_next() => leaky |= tap.map_err(|error| failed(error.to_string()))??,
+                Ok(()) = self.halted.changed() => {}
+                () = sleep_until(patience), if !*cut.borrow() => drop(cut.send_replace(true)),
+            }
+        }
+        Ok(leaky)
+    }
+}
+
+/// The tasks that pass on a step's outputs; each tells whether it had to be cut off.
+type Taps = JoinSet<Result<bool, EngineError>>;
+
+/// Passes on one output of a step as events; tells whether something still held it when it was cut off.
+async fn log(
+    shared: Arc<Shared>,
+    step: StepId,
+    channel: OutputChannel,
+    fd: OwnedFd,
+    mut cut: watch::Receiver<bool>,
+) -> Result<bool, EngineError> {
+    let name = &shared.pipeline.step(step).name;
+    let failed = |error| EngineError::new(format!("cannot read the log of step `{name}`"), error);
+    let mut tap = Tap::new(fd).map_err(failed)?;
+    let mut leaky = false;
+    loop {
+        let piece = tokio::select! {
+            piece = tap.next() => piece,
+            Ok(()) = cut.changed() => {
+                leaky = tap.cut();
+                continue;
+            }
+        };
+        let Some(bytes) = piece else { return Ok(leaky) };
+        let bytes = bytes.map_err(failed)?;
+        shared.events.send_output(EventKind::StepOutput { step, channel, bytes }).await;
+    }
+}
+
+/// Sleeps until then; for ever without a time.
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The earlier of two deadlines, each of which may be missing.
+pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// A deadline that long after now.
+pub(super) fn deadline_in(length: Option<Duration>) -> Option<Instant> {
+    length.and_then(|length| Instant::now().checked_add(length))
+}

@@ -1,0 +1,201 @@
+//! The one loop that owns the state of a run. Gangs tell it how their members ended; it decides what that means for
+//! everybody else.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Halt, Job, Shared, gang};
+use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted, StepFinished};
+use crate::executor::EngineError;
+use crate::pipeline::{OnError, Outcome, SkipReason, StepId, StreamId};
+use crate::plan::{EdgeKind, ReadySet};
+use crate::stream::PipeBudget;
+
+/// What gangs tell the dispatcher.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A step that was started has ended for good.
+    Finished(StepFinished),
+    /// The engine cannot go on.
+    EngineFailed(EngineError),
+}
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    ready: ReadySet,
+    /// Steps admitted and not yet finished.
+    running: usize,
+    halt: watch::Sender<Halt>,
+    outbox: mpsc::UnboundedSender<Message>,
+    /// The first step that failed by itself.
+    cause: Option<StepId>,
+    /// A step did not succeed.
+    failed: bool,
+    signal: Option<i32>,
+    engine: Option<EngineError>,
+}
+
+pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> RunEnd {
+    let started = tokio::time::Instant::now();
+    let (outbox, mut inbox) = mpsc::unbounded_channel();
+    let mut dispatcher = Dispatcher::new(job, outbox);
+    loop {
+        dispatcher.admit();
+        if dispatcher.running == 0 {
+            break;
+        }
+        tokio::select! {
+            Some(message) = inbox.recv() => dispatcher.take(message),
+            Some(signal) = signals.recv() => dispatcher.signalled(signal),
+        }
+    }
+    dispatcher.skip_the_rest();
+    dispatcher.remove_stored_streams();
+    let end = dispatcher.end();
+    let finished = RunFinished { end: end.clone(), duration: started.elapsed() };
+    dispatcher.shared.events.send(EventKind::RunFinished(finished));
+    end
+}
+
+impl Dispatcher {
+    fn new(job: Job, outbox: mpsc::UnboundedSender<Message>) -> Self {
+        let Job { pipeline, plan, values, templates, executor, events, place, settings } = job;
+        events.send(EventKind::RunStarted(RunStarted {
+            run: place.id.clone(),
+            pipeline: Arc::clone(&pipeline),
+            dir: Some(place.run_dir.clone()),
+        }));
+        let ready = ReadySet::new(&plan, &pipeline);
+        let budget = PipeBudget::new();
+        let shared =
+            Arc::new(Shared { pipeline, plan, values, templates, executor, events, place, settings, budget });
+        Self {
+            shared,
+            ready,
+            running: 0,
+            halt: watch::channel(Halt::Never).0,
+            outbox,
+            cause: None,
+            failed: false,
+            signal: None,
+            engine: None,
+        }
+    }
+
+    /// Starts every gang that is ready and fits.
+    fn admit(&mut self) {
+        let limit = self.shared.settings.max_parallel.get();
+        while *self.halt.borrow() == Halt::Never {
+            let free = limit.saturating_sub(self.running);
+            let Some((_, steps)) = self.ready.pop(free, self.running == 0) else { break };
+            self.running += steps.len();
+            let gang = gang::run(Arc::clone(&self.shared), steps, self.halt.subscribe(), self.outbox.clone());
+            tokio::spawn(gang);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Finished(finished) => self.finished(finished),
+            Message::EngineFailed(error) => {
+                self.engine.get_or_insert(error);
+                self.stop(CancelReason::Engine, Halt::Gently);
+            }
+        }
+    }
+
+    fn finished(&mut self, finished: StepFinished) {
+        self.running -= 1;
+        let StepFinished { step, outcome, .. } = &finished;
+        let (step, outcome) = (*step, outcome.clone());
+        self.shared.events.send(EventKind::StepFinished(finished));
+        if outcome.is_failure() {
+            self.cause.get_or_insert(step);
+        }
+        self.failed |= !outcome.is_success();
+        for (skipped, because) in self.ready.finish(step, outcome.is_success()) {
+            // Who waited for a step that was cancelled was stopped by the same cause.
+            let cancelled = outcome == Outcome::Cancelled;
+            self.skip(skipped, if cancelled { SkipReason::Stopped } else { SkipReason::Dependency(because) });
+        }
+        if self.stops_the_run(step, &outcome) {
+            self.stop(CancelReason::StepFailed(step), Halt::Gently);
+        }
+    }
+
+    /// What becomes of the others follows the policy of the step that failed by itself. A tainted one follows its
+    /// producer, unless that failure is ignored: nobody ignored the reader's.
+    fn stops_the_run(&self, step: StepId, outcome: &Outcome) -> bool {
+        let policy = |step: StepId| self.shared.pipeline.step(step).policy.on_error;
+        match outcome {
+            Outcome::Failed(_) | Outcome::TimedOut => policy(step) == OnError::Stop,
+            Outcome::Tainted { producer } => match policy(*producer) {
+                OnError::Ignore => policy(step) == OnError::Stop,
+                of_producer => of_producer == OnError::Stop,
+            },
+            _ => false,
+        }
+    }
+
+    fn signalled(&mut self, signal: i32) {
+        let how = if self.signal.is_none() { Halt::Gently } else { Halt::Now };
+        let first = *self.signal.get_or_insert(signal);
+        self.stop(CancelReason::Signal(first), how);
+    }
+
+    /// Only escalates.
+    fn stop(&mut self, reason: CancelReason, how: Halt) {
+        let more = self.halt.send_if_modified(|halt| {
+            let more = how > *halt;
+            *halt = how.max(*halt);
+            more
+        });
+        if more {
+            self.shared.events.send(EventKind::Cancelling { reason, now: how == Halt::Now });
+        }
+    }
+
+    fn skip(&mut self, step: StepId, why: SkipReason) {
+        self.failed = true;
+        let outcome = Outcome::Skipped(why);
+        let (attempts, duration, leaky) = (0, std::time::Duration::ZERO, false);
+        self.shared.events.send(EventKind::StepFinished(StepFinished {
+            step,
+            outcome,
+            attempts,
+            duration,
+            leaky,
+        }));
+    }
+
+    fn skip_the_rest(&mut self) {
+        for step in self.ready.waiting() {
+            self.skip(step, SkipReason::Stopped);
+        }
+    }
+
+    /// Streams that were stored only for a later reader have done their work.
+    fn remove_stored_streams(&self) {
+        for (id, stream) in self.shared.pipeline.streams() {
+            let stored = |&reader: &StepId| matches!(self.shared.plan.edge(id, reader), EdgeKind::Stored(_));
+            if stream.readers.iter().any(stored) {
+                self.remove_stored(id);
+            }
+        }
+    }
+
+    fn remove_stored(&self, stream: StreamId) {
+        // It is not there if its producer did not get so far.
+        let _ = std::fs::remove_file(gang::stored_path(&self.shared, stream));
+    }
+
+    fn end(&self) -> RunEnd {
+        match (&self.engine, self.signal) {
+            (Some(error), _) => RunEnd::Engine(error.to_string()),
+            (None, Some(signal)) => RunEnd::Signalled(signal),
+            (None, None) if self.failed => RunEnd::Failed { cause: self.cause },
+            (None, None) => RunEnd::Succeeded,
+        }
+    }
+}

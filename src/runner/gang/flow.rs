@@ -1,0 +1,133 @@
+//! One live stream on its way, in one round of its gang.
+
+use std::os::fd::OwnedFd;
+
+use tokio::time::Instant;
+
+use super::keep::Keeping;
+use crate::event::Kept;
+use crate::stream::{Fanout, Snapshot};
+
+/// A stream on its way.
+pub(super) struct Flow {
+    fanout: Fanout,
+    /// By sink: the member that reads it. Sinks past these are files.
+    pub(super) sinks: Vec<usize>,
+    /// By sink past the readers': the file. One whose pipe was closed early is taken out to be asked why.
+    keeping: Vec<Option<Keeping>>,
+    /// Files that were asked why, and had a good reason.
+    pub(super) excused: usize,
+    pub(super) since: Instant,
+    /// When progress was last told, and the bytes then.
+    pub(super) told: (Instant, u64),
+    pub(super) source_ended: bool,
+    /// The timer for what outlives the producer runs, or has run.
+    pub(super) leak_armed: bool,
+    halted: bool,
+    /// The readers see its end; since when.
+    pub(super) closed: Option<Instant>,
+    /// It is closed, and its files are whole: the file to show, if there is one.
+    pub(super) finished: Option<Option<Kept>>,
+}
+
+impl Flow {
+    pub(super) fn new(fanout: Fanout, sinks: Vec<usize>, keeping: Vec<Keeping>) -> Self {
+        let now = Instant::now();
+        Self {
+            fanout,
+            sinks,
+            keeping: keeping.into_iter().map(Some).collect(),
+            excused: 0,
+            since: now,
+            told: (now, 0),
+            source_ended: false,
+            leak_armed: false,
+            halted: false,
+            closed: None,
+            finished: None,
+        }
+    }
+
+    /// Its counters. After it was closed they still count what the readers take from their pipes.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.fanout.snapshot()
+    }
+
+    pub(super) fn is_moving(&self) -> bool {
+        self.closed.is_none() && !self.halted
+    }
+
+    pub(super) fn engine(&self) -> &'static str {
+        self.fanout.engine_name()
+    }
+
+    pub(super) fn feed(&mut self, source: OwnedFd) {
+        self.source_ended = false;
+        self.leak_armed = false;
+        self.fanout.feed(source);
+    }
+
+    pub(super) fn halt(&mut self) {
+        self.halted = true;
+        self.fanout.halt();
+    }
+
+    pub(super) fn cut(&self) {
+        self.fanout.cut();
+    }
+
+    /// Lets the readers see the end. Hands out the files, which are still to be completed; nothing if it was closed
+    /// before.
+    pub(super) fn close(&mut self) -> Option<Vec<Keeping>> {
+        if self.closed.is_some() {
+            return None;
+        }
+        self.closed = Some(Instant::now());
+        self.fanout.close();
+        Some(std::mem::take(&mut self.keeping).into_iter().flatten().collect())
+    }
+
+    /// Takes out the file behind a sink that was closed early; nothing if a reader is behind it.
+    pub(super) fn take_left_file(&mut self, sink: usize) -> Option<Keeping> {
+        let file = sink.checked_sub(self.sinks.len())?;
+        self.keeping.get_mut(file)?.take()
+    }
+
+    /// Whether a file was closed early and it is not known yet why.
+    pub(super) fn has_doubts(&self) -> bool {
+        let left = self.snapshot().sinks.into_iter().skip(self.sinks.len()).filter(|sink| sink.left);
+        left.count() > self.excused
+    }
+
+    /// Whether nobody is left to read it.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.closed.is_none() && self.snapshot().sinks.iter().all(|sink| sink.left)
+    }
+
+    /// Whether not a byte of it has gone out.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.snapshot().taken == 0
+    }
+
+    /// Whether it is known if any of its bytes has gone out, or whether that makes no difference any more.
+    pub(super) fn is_judgeable(&self) -> bool {
+        self.source_ended || self.halted || self.is_abandoned() || !self.is_untouched()
+    }
+
+    /// Whether every reader and every file has all of it, or has left of its own will.
+    pub(super) fn is_complete(&self) -> bool {
+        self.finished.is_some() || self.is_abandoned()
+    }
+
+    /// Whether something else held its source when the producer was gone.
+    pub(super) fn was_leaky(&self) -> bool {
+        self.fanout.was_held()
+    }
+
+    /// Whether this member has left it by itself.
+    pub(super) fn has_left(&self, member: usize) -> bool {
+        let sink = self.sinks.iter().position(|&reader| reader == member);
+        let snapshot = self.snapshot();
+        sink.and_then(|sink| snapshot.sinks.get(sink)).is_some_and(|sink| sink.left)
+    }
+}

@@ -1,0 +1,113 @@
+//! Streams in files: stored for a later reader, kept because nobody reads them, or sent out by `--out`.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use crate::event::Kept;
+use crate::executor::EngineError;
+use crate::pipeline::{Destination, StreamId};
+use crate::plan::EdgeKind;
+use crate::runner::Shared;
+use crate::stream::{Keeper, Target, keep, pipe};
+
+/// A stream on its way into a file. Dropped before it is [`complete`], it removes the file.
+pub(super) struct Keeping {
+    keeper: Keeper,
+    file: Option<Partial>,
+    /// Whether users are told about the file.
+    shown: bool,
+}
+
+/// A file that exists only if it becomes whole.
+struct Partial {
+    written: PathBuf,
+    /// Where it goes once it is whole.
+    whole: PathBuf,
+    done: bool,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.done {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(&self.written);
+        }
+    }
+}
+
+/// Where a stored or unread stream lies.
+pub(in crate::runner) fn stored_path(shared: &Shared, stream: StreamId) -> PathBuf {
+    shared.place.streams_dir.join(&shared.pipeline.stream(stream).name)
+}
+
+/// Starts to keep a stream wherever it has to be kept; returns the pipes that lead there.
+pub(super) fn start(
+    shared: &Shared,
+    stream: StreamId,
+    unread: bool,
+) -> Result<(Vec<Keeping>, Vec<OwnedFd>), EngineError> {
+    let declared = shared.pipeline.stream(stream);
+    let stored = |reader| matches!(shared.plan.edge(stream, reader), EdgeKind::Stored(_));
+    let is_stored = declared.readers.iter().any(|&reader| stored(reader));
+    let mut wanted = Vec::new();
+    if is_stored || (unread && declared.out.is_none()) {
+        let path = stored_path(shared, stream);
+        let file = Partial { written: path.clone(), whole: path.clone(), done: false };
+        wanted.push((Target::File(path), Some(file), !is_stored));
+    }
+    match &declared.out {
+        None => {}
+        Some(Destination::Stdout) => {
+            let stdout = Target::stdout().map_err(|error| failed(&declared.name, error))?;
+            wanted.push((stdout, None, false));
+        }
+        Some(Destination::File(path)) => {
+            let path = shared.place.working_dir.join(path);
+            let cannot = |error| EngineError::new(format!("cannot write {}", path.display()), error);
+            let (target, file) = out(&shared.place.id, &path).map_err(cannot)?;
+            wanted.push((target, file, true));
+        }
+    }
+    let (mut keeping, mut sinks) = (Vec::new(), Vec::new());
+    for (target, file, shown) in wanted {
+        let (source, sink) = pipe().map_err(|error| failed(&declared.name, error))?;
+        let keeper = keep(source, target).map_err(|error| failed(&declared.name, error))?;
+        keeping.push(Keeping { keeper, file, shown });
+        sinks.push(sink);
+    }
+    Ok((keeping, sinks))
+}
+
+/// A plain file is written beside its place, and takes it once it is whole; anything else is written as it is.
+fn out(run: &str, path: &Path) -> io::Result<(Target, Option<Partial>)> {
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Ok((Target::open(path)?, None));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let written = path.with_file_name(format!(".{name}.{run}"));
+    let target = Target::create(&written)?;
+    Ok((target, Some(Partial { written, whole: path.to_owned(), done: false })))
+}
+
+/// Waits until the files of a finished stream are whole, and puts them in place. Returns the one to show.
+pub(super) async fn complete(keeping: Vec<Keeping>) -> Result<Option<Kept>, EngineError> {
+    let mut shown = None;
+    for mut one in keeping {
+        let kept = one.keeper.done().await.map_err(|error| failed("a stream", error))?;
+        let Some(file) = &mut one.file else { continue };
+        if file.written != file.whole {
+            std::fs::rename(&file.written, &file.whole)
+                .map_err(|error| EngineError::new(format!("cannot write {}", file.whole.display()), error))?;
+        }
+        file.done = true;
+        if one.shown {
+            shown = Some(Kept { path: file.whole.clone(), bytes: kept.bytes, sha256: kept.sha256 });
+        }
+    }
+    Ok(shown)
+}
+
+fn failed(stream: &str, error: impl std::fmt::Display) -> EngineError {
+    EngineError::new(format!("cannot keep {stream}"), error)
+}

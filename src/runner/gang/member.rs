@@ -1,0 +1,154 @@
+//! A member of a gang: a step, and how far it has come.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::pipeline::{Failure, OnError, Outcome, Policy, StepId};
+use crate::runner::attempt::{Attempt, End, Ended};
+use crate::runner::{Halt, retry};
+
+/// A step of a running gang.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) step: StepId,
+    pub(super) state: State,
+    /// Attempts started.
+    pub(super) attempts: u32,
+    /// Retries charged to it.
+    pub(super) retries: u32,
+    /// When its first attempt started.
+    pub(super) started: Option<Instant>,
+    /// When its `timeout` is over.
+    pub(super) deadline: Option<Instant>,
+    /// The member that broke the stream which it reads; it is being stopped for that.
+    pub(super) tainted_by: Option<StepId>,
+    /// Something that it left behind held its output open.
+    pub(super) leaky: bool,
+    /// Its end has been told to the dispatcher, so nothing can start it again.
+    pub(super) reported: bool,
+}
+
+/// How far a member has come.
+#[derive(Debug)]
+pub(super) enum State {
+    /// It has no process; it will get one.
+    Waiting,
+    /// Its process runs.
+    Running(Attempt),
+    /// Its process has ended; what that means depends on its stream.
+    Exited(Ended),
+    /// Its end is known.
+    Settled(Outcome, Duration),
+}
+
+/// What the end of a member's process says by itself.
+pub(super) enum Verdict {
+    /// It did its work.
+    Success,
+    /// It wrote to a stream that nobody reads.
+    BrokenPipe,
+    /// It failed.
+    Failure(Failure),
+    /// It was asked to end.
+    Stopped,
+}
+
+impl Member {
+    pub(super) fn new(step: StepId) -> Self {
+        Self {
+            step,
+            state: State::Waiting,
+            attempts: 0,
+            retries: 0,
+            started: None,
+            deadline: None,
+            tainted_by: None,
+            leaky: false,
+            reported: false,
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.state, State::Settled(..))
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.state, State::Running(_))
+    }
+
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Settled(outcome, _) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    pub(super) fn succeeded(&self) -> bool {
+        self.outcome().is_some_and(Outcome::is_success)
+    }
+
+    /// What its exited process says; nothing while it runs or once it is settled.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        let State::Exited(ended) = &self.state else { return None };
+        Some(match &ended.how {
+            End::Stopped => Verdict::Stopped,
+            End::TimedOut => Verdict::Failure(Failure::Timeout),
+            End::NotStarted(why) => Verdict::Failure(Failure::Start(why.clone())),
+            End::Exit(exit) if exit.is_broken_pipe() => Verdict::BrokenPipe,
+            End::Exit(exit) => exit.failure().map_or(Verdict::Success, Verdict::Failure),
+        })
+    }
+
+    /// The failure that a broken pipe is, once it turns out that it was not the stream's.
+    pub(super) fn exit_failure(&self) -> Failure {
+        match &self.state {
+            State::Exited(Ended { how: End::Exit(exit), .. }) => exit.failure().unwrap_or(Failure::Exit(0)),
+            _ => Failure::Signal(13),
+        }
+    }
+
+    /// The wait before it is tried again after this failure, unless it has no retry left or no time for it.
+    pub(super) fn next_retry(&self, policy: &Policy, failure: &Failure) -> Option<Duration> {
+        let delay = retry::next(policy.retry.as_ref(), self.retries, failure)?;
+        let in_time = self.deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
+        in_time.then_some(delay)
+    }
+
+    /// Whether a failure of it could still start its gang again.
+    pub(super) fn may_retry(&self, policy: &Policy) -> bool {
+        !self.is_settled() && policy.retry.as_ref().is_some_and(|retry| self.retries < retry.count)
+    }
+
+    pub(super) fn settle(&mut self, outcome: Outcome) {
+        if let State::Exited(ended) = &self.state {
+            self.leaky |= ended.leaky;
+        }
+        let duration = self.started.map_or(Duration::ZERO, |started| started.elapsed());
+        self.state = State::Settled(outcome, duration);
+    }
+
+    pub(super) fn stop(&self, how: Halt) {
+        if let State::Running(attempt) = &self.state {
+            attempt.stop(how);
+        }
+    }
+
+    /// Ready for another attempt that is not of its own making: its time starts again.
+    pub(super) fn reset(&mut self, charged: bool) {
+        self.state = State::Waiting;
+        self.tainted_by = None;
+        if !charged {
+            self.deadline = None;
+        }
+    }
+}
+
+/// What a failure is for the run, once nothing is left to retry.
+pub(super) fn final_outcome(policy: &Policy, failure: Failure) -> Outcome {
+    match (policy.on_error, failure) {
+        (OnError::Ignore, failure) => Outcome::Ignored(failure),
+        (_, Failure::Timeout) => Outcome::TimedOut,
+        (_, failure) => Outcome::Failed(failure),
+    }
+}

@@ -1,0 +1,102 @@
+//! Trying again: a member alone, or the whole gang on new pipes.
+
+use std::time::Duration;
+
+use super::member::{Member, State};
+use super::{Gang, Signal};
+use crate::event::EventKind;
+use crate::pipeline::{Action, Failure, Outcome, StepId};
+use crate::runner::{Halt, feed};
+
+/// Whether the whole gang is about to start afresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restart {
+    /// It is not.
+    No,
+    /// Everybody is being stopped; after that, this wait.
+    Stopping(Duration),
+    /// Nobody runs, and the wait goes on.
+    Delayed,
+}
+
+impl Gang {
+    /// Tries a failed member again, if it has a retry left and the gang can start afresh. Tells whether it does.
+    pub(super) fn retry(&mut self, index: usize, failure: &Failure) -> bool {
+        let policy = &self.shared.pipeline.step(self.members[index].step).policy;
+        let Some(delay) = self.members[index].next_retry(policy, failure) else { return false };
+        let alone = self.can_restart_alone(index);
+        if !alone && !self.can_restart_whole(index) {
+            return false;
+        }
+        let restarting: Vec<StepId> = if alone {
+            vec![self.members[index].step]
+        } else {
+            self.members.iter().filter(|member| !member.reported).map(|member| member.step).collect()
+        };
+        let member = &mut self.members[index];
+        member.retries += 1;
+        let (step, attempt) = (member.step, member.attempts);
+        let failure = failure.clone();
+        self.shared.events.send(EventKind::StepRetrying { step, attempt, failure, delay, restarting });
+        member.reset(true);
+        if alone {
+            self.later(delay, Signal::RetryMember { member: index });
+        } else {
+            self.wires.halt();
+            self.restart = Restart::Stopping(delay);
+            self.members.iter().for_each(|member| member.stop(Halt::Gently));
+        }
+        true
+    }
+
+    /// Alone is enough if it has taken nothing from a live stream and given nothing to one.
+    fn can_restart_alone(&self, index: usize) -> bool {
+        let gave_nothing = self.wires.output_of(index).is_none_or(|stream| self.wires.is_untouched(stream));
+        gave_nothing && !self.wires.has_live_input(index)
+    }
+
+    /// A gang cannot start afresh when part of it came through a pipe from outside: those bytes are gone.
+    fn can_restart_whole(&self, index: usize) -> bool {
+        let lost = self.members.iter().enumerate().find_map(|(feeder, member)| {
+            let step = self.shared.pipeline.step(member.step);
+            let Action::Feed(from) = &step.action else { return None };
+            let touched = self.wires.output_of(feeder).is_some_and(|stream| !self.wires.is_untouched(stream));
+            (touched && !feed::is_repeatable(from)).then(|| feed::describe(from))
+        });
+        if let Some(lost) = lost {
+            let step = &self.shared.pipeline.step(self.members[index].step).name;
+            self.shared.events.send(EventKind::Warning(format!(
+                "`{step}` is not tried again: part of {lost} has been read, and it cannot be read twice"
+            )));
+            return false;
+        }
+        true
+    }
+
+    /// Goes on with a restart of the whole gang once nobody runs any more.
+    pub(super) fn continue_restart(&mut self) {
+        let Restart::Stopping(delay) = self.restart else { return };
+        if self.members.iter().any(Member::is_running) {
+            return;
+        }
+        self.wires.throw_away();
+        if self.halt != Halt::Never {
+            self.restart = Restart::No;
+            self.cancel_unreported();
+            return;
+        }
+        let again = self.members.iter_mut().filter(|member| !member.reported);
+        for member in again.filter(|member| !matches!(member.state, State::Waiting)) {
+            member.reset(false);
+        }
+        self.restart = Restart::Delayed;
+        self.later(delay, Signal::RetryGang);
+    }
+
+    /// The run ends while the gang was to start afresh: nobody's attempt counts.
+    fn cancel_unreported(&mut self) {
+        for member in self.members.iter_mut().filter(|member| !member.reported && !member.is_settled()) {
+            member.settle(Outcome::Cancelled);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The live streams of a gang, and the files that some of them are kept in.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use tokio::sync::mpsc;
+
+use super::Signal;
+use super::flow::Flow;
+use super::keep::{self, Keeping};
+use super::member::Member;
+use crate::event::Kept;
+use crate::executor::{EngineError, StdinSpec};
+use crate::pipeline::{StepId, StreamId};
+use crate::plan::EdgeKind;
+use crate::runner::Shared;
+use crate::stream::Fanout;
+
+/// All streams that a gang's members write. Streams and members are named by their positions in the gang. A stream that
+/// has no flow, before its first round, is in no state that could hold anybody up.
+pub(super) struct Wires {
+    pub(super) wires: Vec<Wire>,
+    /// By member: the stream it writes.
+    outputs: BTreeMap<usize, usize>,
+    /// By member: the live stream it reads.
+    inputs: BTreeMap<usize, usize>,
+}
+
+/// One stream.
+pub(super) struct Wire {
+    pub(super) stream: StreamId,
+    pub(super) producer: usize,
+    /// Members that read it live.
+    pub(super) readers: Vec<usize>,
+    /// What there is of it in this round; `None` before the first start and between rounds.
+    pub(super) flow: Option<Flow>,
+    /// It has been told to the world.
+    pub(super) told: bool,
+}
+
+/// The pipe ends of members that have just been started.
+#[derive(Default)]
+pub(super) struct Ends {
+    pub(super) stdin: BTreeMap<usize, OwnedFd>,
+    pub(super) stdout: BTreeMap<usize, OwnedFd>,
+}
+
+impl Wires {
+    pub(super) fn new(shared: &Shared, members: &[Member]) -> Self {
+        let index: BTreeMap<StepId, usize> =
+            members.iter().enumerate().map(|(index, member)| (member.step, index)).collect();
+        let (mut wires, mut outputs, mut inputs) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for (producer, member) in members.iter().enumerate() {
+            let Some(port) = shared.pipeline.step(member.step).output else { continue };
+            let live = |reader: &&StepId| matches!(shared.plan.edge(port.stream, **reader), EdgeKind::Live);
+            let readers = shared.pipeline.stream(port.stream).readers.iter().filter(live);
+            let readers: Vec<usize> = readers.filter_map(|reader| index.get(reader).copied()).collect();
+            inputs.extend(readers.iter().map(|&reader| (reader, wires.len())));
+            outputs.insert(producer, wires.len());
+            wires.push(Wire { stream: port.stream, producer, readers, flow: None, told: false });
+        }
+        Self { wires, outputs, inputs }
+    }
+
+    /// What a member's stdin is: a live stream, a stored one, or nothing.
+    pub(super) fn stdin_of(&self, shared: &Shared, member: usize, step: StepId) -> StdinSpec {
+        match shared.pipeline.step(step).input {
+            None => StdinSpec::Null,
+            Some(_) if self.inputs.contains_key(&member) => StdinSpec::Pipe,
+            Some(port) => StdinSpec::File(keep::stored_path(shared, port.stream)),
+        }
+    }
+
+    /// Connects everybody who has just been started.
+    pub(super) fn connect(
+        &mut self,
+        shared: &Shared,
+        mut ends: Ends,
+        round: u32,
+        signals: &mpsc::UnboundedSender<(u32, Signal)>,
+    ) -> Result<(), EngineError> {
+        for (index, wire) in self.wires.iter_mut().enumerate() {
+            let name = &shared.pipeline.stream(wire.stream).name;
+            let failed = |error| EngineError::new(format!("cannot connect the stream `{name}`"), error);
+            let started =
+                wire.readers.iter().filter_map(|reader| Some((*reader, ends.stdin.remove(reader)?)));
+            let (readers, mut sinks): (Vec<usize>, Vec<OwnedFd>) = started.unzip();
+            let source = ends.stdout.remove(&wire.producer);
+            if wire.told || (source.is_none() && sinks.is_empty() && !wire.readers.is_empty()) {
+                continue;
+            }
+            let (keeping, files) = keep::start(shared, wire.stream, wire.readers.is_empty())?;
+            sinks.extend(files);
+            let (fanout, mut events) =
+                Fanout::start(name, sinks, shared.settings.engine, &shared.budget).map_err(failed)?;
+            if let Some(source) = source {
+                fanout.feed(source);
+            }
+            wire.flow = Some(Flow::new(fanout, readers, keeping));
+            let signals = signals.clone();
+            tokio::spawn(async move {
+                while let Some(event) = events.recv().await {
+                    let _ = signals.send((round, Signal::Stream { stream: index, event }));
+                }
+                let _ = signals.send((round, Signal::StreamSilent { stream: index }));
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives a producer's stream, of which nothing has gone out, to its next attempt.
+    pub(super) fn feed_again(&mut self, producer: usize, source: OwnedFd) {
+        let stream = self.outputs.get(&producer).copied();
+        if let Some(flow) = stream.and_then(|stream| self.flow_mut(stream)) {
+            flow.feed(source);
+        }
+    }
+
+    pub(super) fn note_source_ended(&mut self, stream: usize) {
+        if let Some(flow) = self.flow_mut(stream) {
+            flow.source_ended = true;
+        }
+    }
+
+    /// Takes out the file behind a sink that was closed early; nothing if a reader is behind it.
+    pub(super) fn take_left_file(&mut self, stream: usize, sink: usize) -> Option<Keeping> {
+        self.flow_mut(stream)?.take_left_file(sink)
+    }
+
+    /// A file was closed early, and rightly: whoever reads standard output may leave as well.
+    pub(super) fn excuse(&mut self, stream: usize) {
+        if let Some(flow) = self.flow_mut(stream) {
+            flow.excused += 1;
+        }
+    }
+
+    /// Lets the readers see the end of a stream that is whole, and waits for its files.
+    pub(super) fn finish(
+        &mut self,
+        stream: usize,
+        round: u32,
+        signals: &mpsc::UnboundedSender<(u32, Signal)>,
+    ) {
+        let Some(keeping) = self.flow_mut(stream).and_then(Flow::close) else { return };
+        let signals = signals.clone();
+        tokio::spawn(async move {
+            let result = keep::complete(keeping).await;
+            let _ = signals.send((round, Signal::Finished { stream, result }));
+        });
+    }
+
+    pub(super) fn note_finished(&mut self, stream: usize, kept: Option<Kept>) {
+        if let Some(flow) = self.flow_mut(stream) {
+            flow.finished = Some(kept);
+        }
+    }
+
+    /// Stops every stream where it is; nobody sees an end.
+    pub(super) fn halt(&mut self) {
+        (0..self.wires.len()).for_each(|stream| self.halt_one(stream));
+    }
+
+    pub(super) fn halt_one(&mut self, stream: usize) {
+        if let Some(flow) = self.flow_mut(stream) {
+            flow.halt();
+        }
+    }
+
+    /// The producer has ended: whatever still holds the stream open has nothing to say any more.
+    pub(super) fn cut(&mut self, stream: usize) {
+        if let Some(flow) = self.flow(stream) {
+            flow.cut();
+        }
+    }
+
+    /// Closes the pipes of a round whose processes are all gone, and removes its unfinished files.
+    pub(super) fn throw_away(&mut self) {
+        self.wires.iter_mut().for_each(|wire| wire.flow = None);
+    }
+
+    pub(super) fn output_of(&self, member: usize) -> Option<usize> {
+        self.outputs.get(&member).copied()
+    }
+
+    pub(super) fn has_live_input(&self, member: usize) -> bool {
+        self.inputs.contains_key(&member)
+    }
+
+    pub(super) fn readers_of(&self, stream: usize) -> Vec<usize> {
+        self.wires[stream].readers.clone()
+    }
+
+    /// Readers that have not left the stream by themselves.
+    pub(super) fn staying_readers_of(&self, stream: usize) -> Vec<usize> {
+        let mut readers = self.readers_of(stream);
+        readers.retain(|&reader| !self.flow(stream).is_some_and(|flow| flow.has_left(reader)));
+        readers
+    }
+
+    pub(super) fn is_moving(&self, stream: usize) -> bool {
+        self.flow(stream).is_some_and(Flow::is_moving)
+    }
+
+    pub(super) fn source_ended(&self, stream: usize) -> bool {
+        self.flow(stream).is_some_and(|flow| flow.source_ended)
+    }
+
+    pub(super) fn was_leaky(&self, stream: usize) -> bool {
+        self.flow(stream).is_some_and(Flow::was_leaky)
+    }
+
+    pub(super) fn has_doubts(&self, stream: usize) -> bool {
+        self.flow(stream).is_some_and(Flow::has_doubts)
+    }
+
+    pub(super) fn is_complete(&self, stream: usize) -> bool {
+        self.flow(stream).is_none_or(Flow::is_complete)
+    }
+
+    pub(super) fn is_abandoned(&self, stream: usize) -> bool {
+        self.flow(stream).is_none_or(Flow::is_abandoned)
+    }
+
+    pub(super) fn is_untouched(&self, stream: usize) -> bool {
+        self.flow(stream).is_none_or(Flow::is_untouched)
+    }
+
+    pub(super) fn is_judgeable(&self, stream: usize) -> bool {
+        self.flow(stream).is_none_or(Flow::is_judgeable)
+    }
+
+    /// Whether the timer for a producer's leak is still to be set; sets the mark.
+    pub(super) fn arm_leak_timer(&mut self, stream: usize) -> bool {
+        self.flow_mut(stream).is_some_and(|flow| !std::mem::replace(&mut flow.leak_armed, true))
+    }
+
+    pub(super) fn any_flowing(&self) -> bool {
+        self.wires.iter().filter_map(|wire| wire.flow.as_ref()).any(Flow::is_moving)
+    }
+
+    fn flow(&self, stream: usize) -> Option<&Flow> {
+        self.wires[stream].flow.as_ref()
+    }
+
+    fn flow_mut(&mut self, stream: usize) -> Option<&mut Flow> {
+        self.wires[stream].flow.as_mut()
+    }
+}
