@@ -4,6 +4,7 @@ pub mod event;
 pub mod executor;
 pub mod pipeline;
 pub mod plan;
+pub mod render;
 pub mod runner;
 pub mod spec;
 pub mod stream;

@@ -1,0 +1,69 @@
+//! For Markdown: Mermaid's flowchart language.
+
+use std::fmt::Write as _;
+
+use super::model::{Class, EdgeKind, Graph, plain};
+
+/// Draws a graph as the text of a Mermaid flowchart, without a fence around it.
+pub fn mermaid(graph: &Graph) -> String {
+    let mut out = format!("---\ntitle: {}\n---\nflowchart LR\n", yaml(&graph.title));
+    let groups = graph.groups();
+    for (index, nodes) in groups.iter().enumerate() {
+        let _ = writeln!(out, "  subgraph g{index} [\" \"]");
+        nodes.iter().for_each(|&node| out += &format!("  {}", declare(graph, node)));
+        out += "  end\n";
+    }
+    let grouped: std::collections::HashSet<usize> = groups.into_iter().flatten().collect();
+    for node in (0..graph.nodes.len()).filter(|node| !grouped.contains(node)) {
+        out += &declare(graph, node);
+    }
+    for edge in graph.drawn() {
+        let arrow = match &edge.kind {
+            EdgeKind::Order => "-->".to_owned(),
+            EdgeKind::Stream { name } => format!("==>|\"{}\"|", escape(name)),
+            EdgeKind::Stored { name } => format!("-.->|\"{} (from disk)\"|", escape(name)),
+        };
+        let _ = writeln!(out, "  n{} {arrow} n{}", edge.from, edge.to);
+    }
+    for class in
+        Class::ALL.into_iter().filter(|class| graph.nodes.iter().any(|node| node.class == Some(*class)))
+    {
+        let _ = writeln!(out, "  classDef {} {}", class.name(), style(class));
+    }
+    out
+}
+
+fn declare(graph: &Graph, index: usize) -> String {
+    let node = &graph.nodes[index];
+    let class = node.class.map_or(String::new(), |class| format!(":::{}", class.name()));
+    format!("  n{index}[\"{}\"]{class}\n", escape(&node.label))
+}
+
+/// Colours that can be read on light and on dark pages.
+fn style(class: Class) -> &'static str {
+    match class {
+        Class::Succeeded => "fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
+        Class::Ignored => "fill:#fff8c5,stroke:#9a6700,color:#1f2328",
+        Class::Failed => "fill:#ffebe9,stroke:#cf222e,color:#1f2328",
+        Class::Stopped => "fill:#fff1e5,stroke:#bc4c00,color:#1f2328",
+        Class::Skipped => "fill:#f6f8fa,stroke:#8c959f,color:#59636e",
+    }
+}
+
+/// A label's text: everything that Mermaid, its Markdown or HTML could read as more than text becomes an entity code.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for char in plain(text).chars() {
+        if char.is_alphanumeric() || " .-_/:,()".contains(char) {
+            out.push(char);
+        } else {
+            let _ = write!(out, "#{};", char as u32);
+        }
+    }
+    out
+}
+
+/// A double-quoted YAML scalar.
+fn yaml(text: &str) -> String {
+    format!("\"{}\"", plain(text).replace('\\', "\\\\").replace('"', "\\\""))
+}

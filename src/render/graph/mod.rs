@@ -1,0 +1,16 @@
+//! Drawings of a pipeline, made without any external program. The caller fills in a [`Graph`]; each drawing is a
+//! function of it alone.
+
+mod dot;
+mod mermaid;
+mod model;
+mod svg;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use dot::dot;
+pub use mermaid::mermaid;
+pub use model::{Class, Edge, EdgeKind, Graph, Node};
+pub use svg::svg;
+pub use text::text;

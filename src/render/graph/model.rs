@@ -1,0 +1,127 @@
+//! What is drawn.
+
+use crate::pipeline::Outcome;
+
+/// A pipeline as boxes and arrows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Graph {
+    /// The pipeline's name; any text.
+    pub title: String,
+    /// The steps, in the order of the file.
+    pub nodes: Vec<Node>,
+    /// The arrows. One whose ends are no nodes is not drawn.
+    pub edges: Vec<Edge>,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Node {
+    /// Its name.
+    pub label: String,
+    /// Its level: greater than that of every node with an edge to it.
+    pub rank: usize,
+    /// Its gang, a number that only its members share. A gang of one need not be named.
+    pub group: Option<usize>,
+    /// How it ended, in the drawing of a run.
+    pub class: Option<Class>,
+}
+
+/// How a drawn step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// It did what it was asked to.
+    Succeeded,
+    /// It failed, and that was ignored.
+    Ignored,
+    /// It failed, or took too long.
+    Failed,
+    /// It was stopped for another's failure, or with the run.
+    Stopped,
+    /// It never started.
+    Skipped,
+}
+
+/// An arrow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// Position of the node that it leaves.
+    pub from: usize,
+    /// Position of the node that it enters.
+    pub to: usize,
+    /// What it stands for.
+    pub kind: EdgeKind,
+}
+
+/// What an arrow stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// The later step starts after the success of the earlier.
+    Order,
+    /// Bytes, while both run.
+    Stream {
+        /// The stream's name.
+        name: String,
+    },
+    /// Bytes, from disk.
+    Stored {
+        /// The stream's name.
+        name: String,
+    },
+}
+
+impl Graph {
+    /// The edges with both ends in the drawing.
+    pub(super) fn drawn(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().filter(|edge| edge.from.max(edge.to) < self.nodes.len())
+    }
+
+    /// The gangs of more than one node, in the order of their first nodes, each with its nodes.
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+        let mut place = std::collections::HashMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Some(group) = node.group else { continue };
+            let at = *place.entry(group).or_insert(groups.len());
+            if at == groups.len() {
+                groups.push((group, Vec::new()));
+            }
+            groups[at].1.push(index);
+        }
+        groups.into_iter().map(|(_, nodes)| nodes).filter(|nodes| nodes.len() > 1).collect()
+    }
+}
+
+impl Class {
+    /// All of them, in the order of legends.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Succeeded, Self::Ignored, Self::Failed, Self::Stopped, Self::Skipped];
+
+    /// Its word.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Ignored => "ignored",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl From<&Outcome> for Class {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed(_) | Outcome::TimedOut => Self::Failed,
+            Outcome::Tainted { .. } | Outcome::Cancelled => Self::Stopped,
+            Outcome::Skipped(_) => Self::Skipped,
+            Outcome::Ignored(_) => Self::Ignored,
+        }
+    }
+}
+
+/// Text on one line, without characters that control a terminal or are no text.
+pub(super) fn plain(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|char| !char.is_control() && !matches!(char, '\u{fffe}' | '\u{ffff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()
+}

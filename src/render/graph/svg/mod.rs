@@ -1,0 +1,123 @@
+//! For pages: an SVG image that needs neither script nor fonts, in the page's light or dark colours.
+
+mod geometry;
+mod layers;
+mod legend;
+mod place;
+mod ports;
+mod shape;
+mod style;
+
+use std::fmt::Write as _;
+
+use super::model::{Class, EdgeKind, Graph, plain};
+use geometry::{Picture, lay_out, shown};
+use legend::Legend;
+use shape::{outline, path};
+use style::{STYLE, escape, number, text_width};
+
+const MARGIN: f64 = 26.0;
+const TITLE_HEIGHT: f64 = 40.0;
+
+/// Draws a graph as an SVG document: levels from left to right, streams as thick arrows under their names, gangs in
+/// frames. The same graph always gives the same bytes.
+pub fn svg(graph: &Graph) -> String {
+    let picture = lay_out(graph);
+    let title = plain(&graph.title);
+    let legend = Legend::new(graph, &picture);
+    let width = picture.width.max(legend.width).max(text_width(&title, 10.0)) + 2.0 * MARGIN;
+    let height = picture.height + TITLE_HEIGHT + legend.height + 2.0 * MARGIN;
+    let (wide, high) = (number(width.ceil()), number(height.ceil()));
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {wide} {high}\" \
+         role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n<defs>{heads}</defs>\n\
+         <rect class=\"page\" x=\"0.5\" y=\"0.5\" width=\"{inner_wide}\" height=\"{inner_high}\" rx=\"10\"/>\n\
+         <text class=\"title\" x=\"{MARGIN}\" y=\"{title_y}\">{title}</text>\n",
+        title = escape(&title),
+        heads = heads(),
+        inner_wide = number(width.ceil() - 1.0),
+        inner_high = number(height.ceil() - 1.0),
+        title_y = MARGIN + 14.0,
+    );
+    let left = MARGIN + (width - 2.0 * MARGIN - picture.width) / 2.0;
+    let _ = writeln!(out, "<g transform=\"translate({} {})\">", number(left), number(MARGIN + TITLE_HEIGHT));
+    out += &body(graph, &picture);
+    out += "</g>\n";
+    let _ = writeln!(
+        out,
+        "<g transform=\"translate({MARGIN} {})\">",
+        number(MARGIN + TITLE_HEIGHT + picture.height)
+    );
+    out += &legend.text;
+    out + "</g>\n</svg>\n"
+}
+
+fn body(graph: &Graph, picture: &Picture) -> String {
+    let mut out = String::new();
+    for frame in &picture.frames {
+        let _ = writeln!(out, "<path class=\"gang\" d=\"{}\"/>", path(&outline(frame)));
+    }
+    let edges: Vec<_> = graph.drawn().collect();
+    // Streams over order, and what is live over what is stored: they share lines near their producer.
+    let layer = |kind: &EdgeKind| match kind {
+        EdgeKind::Order => 0,
+        EdgeKind::Stored { .. } => 1,
+        EdgeKind::Stream { .. } => 2,
+    };
+    for wanted in 0..3 {
+        for arrow in &picture.arrows {
+            if let Some(edge) = edges.get(arrow.edge).filter(|edge| layer(&edge.kind) == wanted) {
+                let kind = class(&edge.kind);
+                let _ = writeln!(
+                    out,
+                    "<path class=\"{kind}\" marker-end=\"url(#{kind})\" d=\"{}\"/>",
+                    path(&arrow.path)
+                );
+            }
+        }
+    }
+    for name in &picture.names {
+        let (x, y) = (number(name.x), number(name.y));
+        let _ =
+            writeln!(out, "<text class=\"name\" x=\"{x}\" y=\"{y}\">{}</text>", escape(&shown(&name.text)));
+    }
+    for (node, rect) in graph.nodes.iter().zip(&picture.boxes) {
+        let kind = node.class.map_or("", Class::name);
+        let full = node
+            .class
+            .map_or(plain(&node.label), |class| format!("{}: {}", plain(&node.label), class.name()));
+        let _ = writeln!(
+            out,
+            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"/>\
+             <text x=\"{}\" y=\"{}\">{}</text></g>",
+            escape(&full),
+            number(rect.x),
+            number(rect.y),
+            number(rect.width),
+            number(rect.height),
+            number(rect.x + rect.width / 2.0),
+            number(rect.y + rect.height / 2.0 + 4.5),
+            escape(&shown(&node.label)),
+        );
+    }
+    out
+}
+
+fn class(kind: &EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Order => "order",
+        EdgeKind::Stream { .. } => "stream",
+        EdgeKind::Stored { .. } => "stored",
+    }
+}
+
+/// The arrowheads, one for each kind of line.
+fn heads() -> String {
+    let head = |kind: &str| {
+        format!(
+            "<marker id=\"{kind}\" viewBox=\"0 0 9 10\" refX=\"0\" refY=\"5\" markerWidth=\"9\" markerHeight=\"10\" \
+             markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"{kind}-head\" d=\"M0 0.5 9 5 0 9.5z\"/></marker>"
+        )
+    };
+    ["order", "stream", "stored"].map(head).concat()
+}

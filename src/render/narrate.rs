@@ -1,0 +1,165 @@
+//! A run told in lines: `STEP | what it wrote` and `STEP * what became of it`.
+
+use super::human::duration;
+use super::style::{Palette, Tone};
+use super::{human, text, words};
+use crate::event::{CancelReason, Event, EventKind, RunStarted, StepFinished};
+use crate::pipeline::{Action, Failure, Outcome, Pipeline, StepId};
+
+/// The widest name that the others are aligned with; a longer one is shown whole and stands out.
+const WIDEST: usize = 24;
+
+/// Makes the lines. Knows nothing of where they go.
+#[derive(Debug)]
+pub struct Narrator {
+    palette: Palette,
+    width: usize,
+    /// Kept between events, so that output costs no allocation.
+    prefix: Vec<u8>,
+}
+
+/// Which events are worth a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// All that a reader of the log wants to know.
+    Everything,
+    /// What a live view does not show by itself, or not for long.
+    BesideLiveView,
+}
+
+impl Narrator {
+    /// A narrator for the steps of a pipeline.
+    pub fn new(pipeline: &Pipeline, palette: Palette) -> Self {
+        let widths = pipeline.steps.iter().map(|step| step.name.len()).filter(|width| *width <= WIDEST);
+        Self { palette, width: widths.max().unwrap_or(0), prefix: Vec::new() }
+    }
+
+    /// Appends the lines for an event, if it is worth any.
+    pub fn event(&mut self, pipeline: &Pipeline, event: &Event, telling: Telling, out: &mut Vec<u8>) {
+        let all = telling == Telling::Everything;
+        match &event.kind {
+            EventKind::RunStarted(started) if all => self.about_run(Tone::Strong, &opening(started), out),
+            EventKind::StepStarted { step, attempt } if all && is_run(pipeline, *step) => {
+                let what = match attempt {
+                    0 | 1 => "started".into(),
+                    _ => format!("started again, attempt {attempt}"),
+                };
+                self.about_step(pipeline, *step, Tone::Faint, &what, out);
+            }
+            EventKind::StepOutput { step, bytes, .. } => self.output(pipeline, *step, bytes, out),
+            EventKind::StepRetrying { step, attempt, failure, delay, restarting } => {
+                let what = retry(pipeline, *step, *attempt, failure, restarting);
+                let what = format!("{what} in {}", duration(*delay));
+                self.about_step(pipeline, *step, Tone::Doubtful, &what, out);
+            }
+            EventKind::StepFinished(finished) => self.finished(pipeline, finished, all, out),
+            EventKind::Cancelling { reason, now } => {
+                let what = cancelling(pipeline, *reason, *now);
+                self.about_run(Tone::Doubtful, &what, out);
+            }
+            EventKind::Warning(message) => {
+                self.about_run(Tone::Doubtful, &format!("warning: {message}"), out)
+            }
+            _ => {}
+        }
+    }
+
+    fn finished(&mut self, pipeline: &Pipeline, finished: &StepFinished, all: bool, out: &mut Vec<u8>) {
+        let worth_it = match finished.outcome {
+            Outcome::Succeeded => finished.leaky || (all && is_run(pipeline, finished.step)),
+            Outcome::Failed(_) | Outcome::TimedOut | Outcome::Ignored(_) => true,
+            Outcome::Tainted { .. } | Outcome::Cancelled | Outcome::Skipped(_) => all,
+        };
+        if worth_it {
+            let (_, tone) = words::mark(&finished.outcome);
+            self.about_step(pipeline, finished.step, tone, &ending(pipeline, finished), out);
+        }
+    }
+
+    fn output(&mut self, pipeline: &Pipeline, step: StepId, bytes: &[u8], out: &mut Vec<u8>) {
+        self.set_prefix(&words::label(pipeline, step), "|");
+        text::prefix_lines(&self.prefix, bytes, out);
+    }
+
+    fn about_step(&mut self, pipeline: &Pipeline, step: StepId, tone: Tone, what: &str, out: &mut Vec<u8>) {
+        self.set_prefix(&words::label(pipeline, step), "*");
+        self.own_line(tone, what, out);
+    }
+
+    fn about_run(&mut self, tone: Tone, what: &str, out: &mut Vec<u8>) {
+        self.set_prefix("", "*");
+        self.own_line(tone, what, out);
+    }
+
+    fn own_line(&self, tone: Tone, what: &str, out: &mut Vec<u8>) {
+        let what = text::one_line(what);
+        out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(self.palette.paint(tone, what).to_string().as_bytes());
+        out.push(b'\n');
+    }
+
+    fn set_prefix(&mut self, name: &str, separator: &str) {
+        let name = format!("{name:width$} {separator} ", width = self.width);
+        self.prefix.clear();
+        self.prefix.extend_from_slice(self.palette.paint(Tone::Faint, name).to_string().as_bytes());
+    }
+}
+
+fn is_run(pipeline: &Pipeline, step: StepId) -> bool {
+    pipeline.steps.get(step.index()).is_some_and(|step| matches!(step.action, Action::Run(_)))
+}
+
+fn opening(started: &RunStarted) -> String {
+    let pipeline = &started.pipeline;
+    let steps = pipeline.steps.iter().filter(|step| matches!(step.action, Action::Run(_))).count();
+    let mut text = format!("{}: {}, run {}", pipeline.name, human::count(steps, "step"), started.run);
+    if let Some(dir) = &started.dir {
+        text += &format!(", in {}", dir.display());
+    }
+    text
+}
+
+fn retry(
+    pipeline: &Pipeline,
+    step: StepId,
+    attempt: u32,
+    failure: &Failure,
+    restarting: &[StepId],
+) -> String {
+    let mut text = format!("attempt {attempt} failed: {failure}; starts again");
+    let others: Vec<_> = restarting
+        .iter()
+        .filter(|other| **other != step)
+        .map(|other| words::label(pipeline, *other))
+        .collect();
+    if !others.is_empty() {
+        text += &format!(", with {},", human::list(others.iter().map(AsRef::as_ref)));
+    }
+    text
+}
+
+fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
+    let mut text = words::outcome(pipeline, &finished.outcome);
+    if finished.attempts > 0 {
+        text += &match finished.outcome {
+            Outcome::Succeeded => format!(" in {}", duration(finished.duration)),
+            _ => format!(", after {}", duration(finished.duration)),
+        };
+    }
+    if finished.attempts > 1 {
+        text += &format!(", {} attempts", finished.attempts);
+    }
+    if finished.leaky {
+        text += "; a process that it left behind held its output open";
+    }
+    text
+}
+
+fn cancelling(pipeline: &Pipeline, reason: CancelReason, now: bool) -> String {
+    let reason = match reason {
+        CancelReason::Signal(number) => words::signal(number).into_owned(),
+        CancelReason::StepFailed(step) => format!("`{}` failed", words::label(pipeline, step)),
+        CancelReason::Engine => "the engine failed".into(),
+    };
+    format!("{reason}: {} every step", if now { "killing" } else { "stopping" })
+}

@@ -1,0 +1,49 @@
+//! Lines for pipes, files and CI.
+
+use std::io::{self, Write};
+
+use super::narrate::{Narrator, Telling};
+use super::style::Palette;
+use super::{Renderer, Report, summary};
+use crate::event::{Event, EventKind};
+
+/// Tells a run in prefixed lines, then sums it up. One write for each event, which for output is many lines.
+pub struct Plain {
+    out: Box<dyn Write + Send>,
+    palette: Palette,
+    run: Option<(Report, Narrator)>,
+    lines: Vec<u8>,
+}
+
+impl Plain {
+    /// Writes to `out`, which need not be buffered.
+    pub fn new(out: Box<dyn Write + Send>, palette: Palette) -> Self {
+        Self { out, palette, run: None, lines: Vec::new() }
+    }
+}
+
+impl Renderer for Plain {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if let EventKind::RunStarted(started) = &event.kind {
+            self.run = Some((Report::new(started), Narrator::new(&started.pipeline, self.palette)));
+        }
+        let Some((report, narrator)) = &mut self.run else {
+            return Ok(());
+        };
+        report.event(event);
+        self.lines.clear();
+        narrator.event(&report.pipeline, event, Telling::Everything, &mut self.lines);
+        if let EventKind::RunFinished(_) = event.kind {
+            self.lines.push(b'\n');
+            self.lines.extend_from_slice(summary::text(report, self.palette).as_bytes());
+        }
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(&self.lines)?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The live view on a terminal, by indicatif.
+
+mod canvas;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+
+use canvas::Canvas;
+
+use super::narrate::{Narrator, Telling};
+use super::style::Palette;
+use super::view::View;
+use super::{Renderer, Report, summary};
+use crate::event::{Event, EventKind};
+
+/// Lines waiting to be printed that are printed without waiting for the next tick.
+const ENOUGH_LINES: usize = 64 << 10;
+
+/// Draws the state of the run at the bottom of a terminal and lets the steps' output scroll above it; at the end puts
+/// the summary in its place.
+///
+/// Drawn at [`Renderer::tick`], so that a burst of events costs no more than one drawing. The cursor is never hidden
+/// and the terminal's modes are left alone; when this is dropped before the run's end, what it drew is wiped out.
+pub struct Progress<T: TermLike + Clone + 'static> {
+    canvas: Canvas<T>,
+    palette: Palette,
+    live: MultiProgress,
+    /// All rows as one text; indicatif knows how to draw it over the last.
+    rows: ProgressBar,
+    run: Option<(Report, Narrator)>,
+    /// Lines to scroll above the view.
+    above: Vec<u8>,
+    /// When the latest event came: here, and in the run's time.
+    clock: (Instant, Duration),
+}
+
+impl<T: TermLike + Clone + 'static> Progress<T> {
+    /// Draws on `term`, such as a `console::Term`; a buffered one, or drawings flicker.
+    pub fn new(term: T, palette: Palette) -> Self {
+        let canvas = Canvas::new(term);
+        let target = ProgressDrawTarget::term_like(Box::new(canvas.clone()));
+        let live = MultiProgress::with_draw_target(target);
+        let rows = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            rows.set_style(style);
+        }
+        let rows = live.add(rows);
+        let clock = (Instant::now(), Duration::ZERO);
+        Self { canvas, palette, live, rows, run: None, above: Vec::new(), clock }
+    }
+
+    /// Prints the waiting lines, then draws the view as it is `now` after the run's start.
+    fn draw(&mut self, now: Duration) -> io::Result<()> {
+        let Some((report, _)) = &self.run else {
+            return Ok(());
+        };
+        let (lines, columns) = (self.canvas.height().into(), self.canvas.width().into());
+        let rows = View::new(report, now, self.palette).rows(lines, columns).join("\n");
+        self.canvas.refit()?;
+        self.print()?;
+        // Unlike `set_message`, this does not draw, which is left to the next line.
+        self.rows = self.rows.clone().with_message(rows);
+        self.rows.force_draw();
+        Ok(())
+    }
+
+    /// Wipes out the view and prints the waiting lines in its place.
+    fn print(&mut self) -> io::Result<()> {
+        if self.above.is_empty() {
+            return Ok(());
+        }
+        self.live.clear()?;
+        let above = std::mem::take(&mut self.above);
+        let lines = String::from_utf8_lossy(&above);
+        lines.lines().try_for_each(|line| self.canvas.write_line(line))?;
+        self.canvas.flush()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        if let Some((report, _)) = self.run.take() {
+            self.above.push(b'\n');
+            self.above.extend_from_slice(summary::text(&report, self.palette).as_bytes());
+        }
+        self.canvas.refit()?;
+        self.print()
+    }
+}
+
+impl<T: TermLike + Clone + 'static> Renderer for Progress<T> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if let EventKind::RunStarted(started) = &event.kind {
+            self.run = Some((Report::new(started), Narrator::new(&started.pipeline, self.palette)));
+        }
+        let Some((report, narrator)) = &mut self.run else {
+            return Ok(());
+        };
+        self.clock = (Instant::now(), event.elapsed);
+        report.event(event);
+        narrator.event(&report.pipeline, event, Telling::BesideLiveView, &mut self.above);
+        match event.kind {
+            EventKind::RunFinished(_) => self.close(),
+            _ if self.above.len() >= ENOUGH_LINES => self.draw(event.elapsed),
+            _ => Ok(()),
+        }
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        let (seen, elapsed) = self.clock;
+        self.draw(elapsed + seen.elapsed())
+    }
+}
+
+impl<T: TermLike + Clone + 'static> Drop for Progress<T> {
+    fn drop(&mut self) {
+        // Finished as cleared, or indicatif would leave the last drawing behind.
+        self.rows.finish_and_clear();
+        let _ = self.print();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! The run as far as it is known: events folded into one picture.
+
+mod tail;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use tail::LogTail;
+
+use crate::event::{
+    CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
+};
+use crate::pipeline::{Action, Failure, Outcome, Pipeline, SkipReason, StepId, StreamId};
+
+/// A run, made from its events. What the summary and the live view are drawn from.
+#[derive(Debug)]
+pub struct Report {
+    /// The run's id.
+    pub run: String,
+    /// The run directory.
+    pub dir: Option<PathBuf>,
+    /// What runs.
+    pub pipeline: Arc<Pipeline>,
+    /// By `StepId`.
+    pub steps: Vec<StepReport>,
+    /// By `StreamId`.
+    pub streams: Vec<StreamReport>,
+    /// Steps under way, in the order of the file.
+    pub running: BTreeSet<StepId>,
+    /// How many steps are in which state.
+    pub tally: Tally,
+    /// Steps that failed by themselves, in the order in which they did.
+    pub failures: Vec<StepId>,
+    /// Why the run was stopped early; of several reasons the first.
+    pub stopped: Option<CancelReason>,
+    /// How the run ended.
+    pub end: Option<RunFinished>,
+}
+
+/// What is known of a step.
+#[derive(Debug, Default)]
+pub struct StepReport {
+    /// Where it is.
+    pub state: StepState,
+    /// The attempt that runs or ran last; 0 before the first.
+    pub attempt: u32,
+    /// Whether a process that it left behind held its output open.
+    pub leaky: bool,
+    /// The end of what the last attempt wrote; emptied when the step succeeds.
+    pub log: LogTail,
+}
+
+/// Where a step is. Times are since the run started.
+#[derive(Debug, Default)]
+pub enum StepState {
+    /// Not started.
+    #[default]
+    Waiting,
+    /// Under way.
+    Running {
+        /// When its first attempt started.
+        since: Duration,
+    },
+    /// Between two attempts.
+    Retrying {
+        /// When its first attempt started.
+        since: Duration,
+        /// When the next attempt starts.
+        until: Duration,
+        /// Its own failure, or none where another step of its gang failed.
+        failure: Option<Failure>,
+    },
+    /// Ended for good.
+    Finished {
+        /// How.
+        outcome: Outcome,
+        /// From its first start to its end.
+        duration: Duration,
+    },
+}
+
+/// What is known of a stream.
+#[derive(Debug, Default)]
+pub struct StreamReport {
+    /// The latest counters, once there are some.
+    pub stats: Option<StreamStats>,
+    /// How it ended.
+    pub finished: Option<StreamFinished>,
+}
+
+/// How many steps are in which state. Feeds are not counted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Tally {
+    pub total: usize,
+    pub running: usize,
+    pub done: usize,
+    pub succeeded: usize,
+    pub failed: usize,
+    pub ignored: usize,
+    pub tainted: usize,
+    pub cancelled: usize,
+    pub skipped: usize,
+}
+
+impl Report {
+    /// A run that has just started.
+    pub fn new(started: &RunStarted) -> Self {
+        let pipeline = Arc::clone(&started.pipeline);
+        let total = pipeline.steps.iter().filter(|step| matches!(step.action, Action::Run(_))).count();
+        Self {
+            run: started.run.clone(),
+            dir: started.dir.clone(),
+            steps: pipeline.steps.iter().map(|_| StepReport::default()).collect(),
+            streams: pipeline.streams.iter().map(|_| StreamReport::default()).collect(),
+            running: BTreeSet::new(),
+            tally: Tally { total, ..Tally::default() },
+            failures: Vec::new(),
+            stopped: None,
+            end: None,
+            pipeline,
+        }
+    }
+
+    /// Takes in what happened next.
+    pub fn event(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::StepStarted { step, attempt } => self.started(*step, *attempt, event.elapsed),
+            EventKind::StepOutput { step, bytes, .. } => {
+                if let Some(step) = self.steps.get_mut(step.index()) {
+                    step.log.push(bytes);
+                }
+            }
+            EventKind::StepRetrying { step, failure, delay, restarting, .. } => {
+                let until = event.elapsed + *delay;
+                for member in restarting {
+                    self.retrying(*member, (member == step).then(|| failure.clone()), until);
+                }
+            }
+            EventKind::StepFinished(finished) => self.finished(finished),
+            EventKind::StreamProgress(streams) => {
+                streams.iter().for_each(|stats| self.stream(stats.stream, stats.clone(), None));
+            }
+            EventKind::StreamFinished(finished) => {
+                self.stream(finished.stats.stream, finished.stats.clone(), Some(finished.clone()));
+            }
+            EventKind::Cancelling { reason, .. } => {
+                self.stopped.get_or_insert(*reason);
+            }
+            EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
+            EventKind::RunStarted(_) | EventKind::Warning(_) => {}
+        }
+    }
+
+    fn started(&mut self, id: StepId, attempt: u32, now: Duration) {
+        let counts = self.counts(id);
+        let Some(step) = self.steps.get_mut(id.index()) else {
+            return;
+        };
+        let since = step.started_at().unwrap_or(now);
+        step.state = StepState::Running { since };
+        step.attempt = attempt;
+        step.log = LogTail::default();
+        if self.running.insert(id) && counts {
+            self.tally.running += 1;
+        }
+    }
+
+    fn retrying(&mut self, id: StepId, failure: Option<Failure>, until: Duration) {
+        if let Some(step) = self.steps.get_mut(id.index())
+            && let Some(since) = step.started_at()
+        {
+            step.state = StepState::Retrying { since, until, failure };
+        }
+    }
+
+    fn finished(&mut self, finished: &StepFinished) {
+        let id = finished.step;
+        let counts = self.counts(id);
+        let Some(step) = self.steps.get_mut(id.index()) else {
+            return;
+        };
+        step.attempt = finished.attempts;
+        step.leaky = finished.leaky;
+        if finished.outcome == Outcome::Succeeded {
+            step.log = LogTail::default();
+        }
+        step.state = StepState::Finished { outcome: finished.outcome.clone(), duration: finished.duration };
+        let ran = self.running.remove(&id);
+        if finished.outcome.is_failure() {
+            self.failures.push(id);
+        }
+        if counts {
+            self.tally.running -= usize::from(ran);
+            self.tally.add(&finished.outcome);
+        }
+    }
+
+    fn stream(&mut self, id: StreamId, stats: StreamStats, finished: Option<StreamFinished>) {
+        if let Some(stream) = self.streams.get_mut(id.index()) {
+            *stream = StreamReport { stats: Some(stats), finished };
+        }
+    }
+
+    /// Whether a step is one of the user's, and not the feeding of a stream from outside.
+    pub fn counts(&self, id: StepId) -> bool {
+        self.pipeline.steps.get(id.index()).is_some_and(|step| matches!(step.action, Action::Run(_)))
+    }
+
+    /// The step that is to blame for how `id` ended: the step itself where it failed, else the one at the other end of
+    /// the chain of streams and dependencies. None where the step ended well, or a signal ended it.
+    pub fn blame(&self, id: StepId) -> Option<StepId> {
+        let mut id = id;
+        // Every turn goes to another step; there are no more than this.
+        for _ in 0..=self.steps.len() {
+            id = match self.steps.get(id.index())?.outcome()? {
+                Outcome::Failed(_) | Outcome::TimedOut => return Some(id),
+                Outcome::Tainted { producer } => *producer,
+                Outcome::Skipped(SkipReason::Dependency(step)) => *step,
+                Outcome::Cancelled | Outcome::Skipped(SkipReason::Stopped) => match self.stopped? {
+                    CancelReason::StepFailed(step) => return Some(step),
+                    CancelReason::Signal(_) | CancelReason::Engine => return None,
+                },
+                Outcome::Succeeded | Outcome::Ignored(_) => return None,
+            };
+        }
+        None
+    }
+}
+
+impl StepReport {
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            StepState::Finished { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    fn started_at(&self) -> Option<Duration> {
+        match self.state {
+            StepState::Running { since } | StepState::Retrying { since, .. } => Some(since),
+            StepState::Waiting | StepState::Finished { .. } => None,
+        }
+    }
+}
+
+impl StreamReport {
+    /// Whether bytes may be moving.
+    pub fn is_live(&self) -> bool {
+        self.stats.is_some() && self.finished.is_none()
+    }
+}
+
+impl Tally {
+    fn add(&mut self, outcome: &Outcome) {
+        self.done += 1;
+        *match outcome {
+            Outcome::Succeeded => &mut self.succeeded,
+            Outcome::Failed(_) | Outcome::TimedOut => &mut self.failed,
+            Outcome::Ignored(_) => &mut self.ignored,
+            Outcome::Tainted { .. } => &mut self.tainted,
+            Outcome::Cancelled => &mut self.cancelled,
+            Outcome::Skipped(_) => &mut self.skipped,
+        } += 1;
+    }
+
+    /// Steps that have not started.
+    pub fn waiting(&self) -> usize {
+        self.total.saturating_sub(self.running + self.done)
+    }
+}
+
+#[cfg(test)]
+mod tests;

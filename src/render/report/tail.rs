@@ -1,0 +1,59 @@
+//! The end of a log.
+
+use crate::render::text;
+
+/// The last lines of a log: at most [`LogTail::LINES`], of at most [`LogTail::BYTES`] together.
+#[derive(Debug, Default, Clone)]
+pub struct LogTail {
+    bytes: Vec<u8>,
+}
+
+impl LogTail {
+    /// Lines kept.
+    pub const LINES: usize = 10;
+    /// Bytes kept.
+    pub const BYTES: usize = 8 << 10;
+
+    /// Takes in a piece of the log. Costs little more than the lines that it keeps, however long the piece is.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(last_lines(piece));
+        let surplus = self.bytes.len() - last_lines(&self.bytes).len();
+        self.bytes.drain(..surplus);
+    }
+
+    /// The lines, without control characters.
+    pub fn lines(&self) -> Vec<String> {
+        let mut clean = Vec::with_capacity(self.bytes.len());
+        text::prefix_lines(b"", &self.bytes, &mut clean);
+        String::from_utf8_lossy(&clean).lines().map(str::to_owned).collect()
+    }
+}
+
+fn last_lines(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.get(bytes.len().saturating_sub(LogTail::BYTES)..).unwrap_or(bytes);
+    let inner = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let newlines = inner.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    let start = newlines.map(|(at, _)| at + 1).nth(LogTail::LINES - 1).unwrap_or(0);
+    bytes.get(start..).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_of_a_log_is_short_and_whole() {
+        let mut log = LogTail::default();
+        for n in 0..100 {
+            log.push(format!("line {n}\n").as_bytes());
+        }
+        assert_eq!(log.lines().len(), 10);
+        assert_eq!(log.lines().last().unwrap(), "line 99");
+        log.push(b"half ");
+        log.push(b"a line");
+        assert_eq!(log.lines().last().unwrap(), "half a line");
+        assert_eq!(log.lines().len(), 10);
+        log.push(&[b'x'; 1 << 20]);
+        assert_eq!(log.bytes.len(), LogTail::BYTES);
+    }
+}

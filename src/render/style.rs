@@ -1,0 +1,89 @@
+//! Colours, or none.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+
+use console::{Style, StyledObject};
+
+/// Whether to colour, decided once by whoever knows where the text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Palette {
+    coloured: bool,
+}
+
+/// What a piece of text is; the palette says how that looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Went well.
+    Good,
+    /// Failed.
+    Bad,
+    /// Not as it should be, and not to blame for it.
+    Doubtful,
+    /// Under way.
+    Busy,
+    /// Of lesser interest.
+    Faint,
+    /// Of more interest.
+    Strong,
+    /// Like everything else.
+    Normal,
+}
+
+impl Palette {
+    /// No colours: text as it is.
+    pub const NONE: Self = Self { coloured: false };
+
+    /// The eight colours that every terminal has.
+    pub const COLOURED: Self = Self { coloured: true };
+
+    /// What the output and the environment ask for. A variable counts when it is set and not empty; `NO_COLOR` wins
+    /// over `CLICOLOR_FORCE`, for which `0` means nothing, and that over whether the output is a terminal.
+    pub fn choose(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        Self { coloured: set("NO_COLOR").is_none() && (forced || terminal) }
+    }
+
+    /// The text in its tone.
+    pub fn paint<T: Display>(self, tone: Tone, text: T) -> StyledObject<T> {
+        let style = Style::new();
+        let style = match tone {
+            Tone::Good => style.green(),
+            Tone::Bad => style.red().bold(),
+            Tone::Doubtful => style.yellow(),
+            Tone::Busy => style.cyan(),
+            Tone::Faint => style.dim(),
+            Tone::Strong => style.bold(),
+            Tone::Normal => style,
+        };
+        style.force_styling(self.coloured).apply_to(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_decides_before_the_terminal() {
+        let choose = |terminal, set: &[(&str, &str)]| {
+            Palette::choose(terminal, |name| {
+                set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+            })
+        };
+        assert_eq!(choose(true, &[]), Palette::COLOURED);
+        assert_eq!(choose(false, &[]), Palette::NONE);
+        assert_eq!(choose(true, &[("NO_COLOR", "1")]), Palette::NONE);
+        assert_eq!(choose(true, &[("NO_COLOR", "")]), Palette::COLOURED);
+        assert_eq!(choose(false, &[("CLICOLOR_FORCE", "1")]), Palette::COLOURED);
+        assert_eq!(choose(false, &[("CLICOLOR_FORCE", "0")]), Palette::NONE);
+        assert_eq!(choose(true, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), Palette::NONE);
+    }
+
+    #[test]
+    fn without_colours_text_stays_as_it_is() {
+        assert_eq!(Palette::NONE.paint(Tone::Bad, "x").to_string(), "x");
+        assert_eq!(Palette::COLOURED.paint(Tone::Good, "x").to_string(), "\u{1b}[32mx\u{1b}[0m");
+    }
+}

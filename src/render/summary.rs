@@ -1,0 +1,94 @@
+//! What a run comes to: the cause of a failure and what fell with it, the steps, the streams, one closing line.
+
+mod failures;
+mod steps;
+mod streams;
+mod table;
+
+use super::human::{self, duration};
+use super::style::{Palette, Tone};
+use super::{Report, text as clean, words};
+use crate::event::RunEnd;
+use crate::pipeline::StepId;
+
+/// The summary of a run that has ended, several lines. Until then it says nothing.
+pub fn text(report: &Report, palette: Palette) -> String {
+    let mut out = String::new();
+    if report.end.is_none() {
+        return out;
+    }
+    for section in [failures::write, steps::write, streams::write] {
+        let before = out.len();
+        section(report, palette, &mut out);
+        if out.len() > before {
+            out.push('\n');
+        }
+    }
+    let (tone, line) = closing(report);
+    out += &format!("{}\n", palette.paint(tone, line));
+    out
+}
+
+/// The step that failed first: what the run says, else the first that was seen to fail.
+fn cause(report: &Report) -> Option<StepId> {
+    match report.end.as_ref().map(|end| &end.end) {
+        Some(RunEnd::Failed { cause: Some(cause) }) => Some(*cause),
+        _ => report.failures.first().copied(),
+    }
+}
+
+fn closing(report: &Report) -> (Tone, String) {
+    let Some(finished) = &report.end else {
+        return (Tone::Normal, String::new());
+    };
+    let tally = &report.tally;
+    let took = duration(finished.duration);
+    match &finished.end {
+        RunEnd::Succeeded => {
+            let done = human::count(tally.succeeded + tally.ignored, "step");
+            let ignored = match tally.ignored {
+                0 => String::new(),
+                count => format!(", {} ignored", human::count(count, "failure")),
+            };
+            (Tone::Good, format!("succeeded: {done} in {took}{ignored}"))
+        }
+        RunEnd::Failed { .. } => {
+            let mut parts: Vec<String> = cause(report).map(|step| first(report, step)).into_iter().collect();
+            parts.extend(numbers(&[(tally.failed.saturating_sub(1), "more failed")]));
+            parts.extend(numbers(&fallen(report)));
+            (Tone::Bad, format!("failed: {}, in {took}", parts.join(", ")))
+        }
+        RunEnd::Signalled(signal) => {
+            let mut parts = numbers(&[(tally.succeeded, "succeeded"), (tally.failed, "failed")]);
+            parts.extend(numbers(&fallen(report)));
+            (
+                Tone::Bad,
+                format!("cancelled by {}: {}, after {took}", words::signal(*signal), parts.join(", ")),
+            )
+        }
+        RunEnd::Engine(what) => {
+            (Tone::Bad, format!("the engine failed after {took}: {}", clean::one_line(what)))
+        }
+    }
+}
+
+fn first(report: &Report, step: StepId) -> String {
+    let name = words::label(&report.pipeline, step);
+    let outcome = report.steps.get(step.index()).and_then(|step| step.outcome());
+    let how = outcome.map(|outcome| words::outcome(&report.pipeline, outcome)).unwrap_or_default();
+    let how = clean::one_line(how.strip_prefix("failed: ").unwrap_or(&how));
+    format!("`{name}` {how}")
+}
+
+fn fallen(report: &Report) -> [(usize, &'static str); 3] {
+    let tally = &report.tally;
+    [(tally.tainted, "tainted"), (tally.cancelled, "cancelled"), (tally.skipped, "skipped")]
+}
+
+/// `2 tainted`, `1 skipped`: without those that are none.
+fn numbers(counts: &[(usize, &str)]) -> Vec<String> {
+    counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

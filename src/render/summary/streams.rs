@@ -1,0 +1,113 @@
+//! The table of streams.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::table::{self, Row};
+use crate::event::{StreamFinished, StreamStats};
+use crate::pipeline::{Destination, StepId, Stream};
+use crate::render::human::{self, duration, list, rate, size};
+use crate::render::style::{Palette, Tone};
+use crate::render::{Report, words};
+
+/// Rows at most; past them, the streams that moved most.
+const ROWS: usize = 40;
+
+/// Waits shorter than this say nothing about who is slow.
+const NOTABLE: Duration = Duration::from_millis(100);
+
+/// Appends the table, in the order of the file, and a line for what it leaves out.
+pub fn write(report: &Report, palette: Palette, out: &mut String) {
+    let finished: Vec<(&Stream, &StreamFinished)> = report
+        .pipeline
+        .streams
+        .iter()
+        .zip(&report.streams)
+        .filter_map(|(stream, known)| Some((stream, known.finished.as_ref()?)))
+        .collect();
+    let mut ranked: Vec<usize> = (0..finished.len()).collect();
+    ranked.sort_by_key(|n| Reverse(finished.get(*n).map(|(_, finished)| finished.stats.bytes)));
+    ranked.truncate(ROWS);
+    ranked.sort_unstable();
+    let shown = ranked.iter().filter_map(|n| finished.get(*n));
+    let rows: Vec<Row> = shown.map(|(stream, finished)| row(report, stream, finished)).collect();
+    table::write(&rows, palette, out);
+    if rows.len() < finished.len() {
+        let rest = human::count(finished.len() - rows.len(), "smaller stream");
+        *out += &format!("  {}\n", palette.paint(Tone::Faint, format!("… {rest}")));
+    }
+}
+
+fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> Row {
+    let (mark, tone) =
+        if finished.complete || cut_short(finished) { ("≡", Tone::Busy) } else { ("~", Tone::Doubtful) };
+    let stats = &finished.stats;
+    Row::default()
+        .left(tone, mark)
+        .left(Tone::Normal, stream.name.as_str())
+        .right(Tone::Normal, size(stats.bytes))
+        .right(Tone::Normal, rate(stats.rate))
+        .left(Tone::Faint, finished.engine)
+        .left(Tone::Normal, way(report, stream, stats))
+        .notes(notes(report, finished))
+}
+
+/// `tar → compress, checksum`.
+fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
+    let reader = |id: &StepId| {
+        let live = stats.edges.iter().any(|edge| edge.reader == *id);
+        let name = words::label(&report.pipeline, *id);
+        if live { name.into_owned() } else { format!("{name} (from disk)") }
+    };
+    let mut readers: Vec<String> = stream.readers.iter().map(reader).collect();
+    match &stream.out {
+        Some(Destination::Stdout) => readers.push("standard output".into()),
+        Some(Destination::File(path)) => readers.push(path.display().to_string()),
+        None => {}
+    }
+    if readers.is_empty() {
+        readers.push("nobody".into());
+    }
+    let readers = list(readers.iter().map(String::as_str));
+    format!("{} → {readers}", words::label(&report.pipeline, stream.producer))
+}
+
+fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !finished.complete && !cut_short(finished) {
+        notes.push("not complete; nobody was told that it had ended".into());
+    }
+    for (reader, unread) in &finished.unread {
+        let reader = words::label(&report.pipeline, *reader);
+        notes.push(match unread {
+            Some(0) => continue,
+            Some(bytes) => format!("`{reader}` left {} unread", size(*bytes)),
+            None => format!("`{reader}` left early, as the last; the rest was never made"),
+        });
+    }
+    notes.extend(pace(report, &finished.stats));
+    if let Some(kept) = &finished.kept {
+        notes.push(format!("kept in {}, {}, sha256 {}", kept.path.display(), size(kept.bytes), kept.sha256));
+    }
+    notes
+}
+
+/// Whether the stream ended because its last reader had what it wanted.
+fn cut_short(finished: &StreamFinished) -> bool {
+    finished.unread.iter().any(|(_, unread)| unread.is_none())
+}
+
+/// Who held the pace: the reader that held the others up longest, or the producer where they waited for it longer.
+fn pace(report: &Report, stats: &StreamStats) -> Option<String> {
+    let slowest = stats.edges.iter().max_by_key(|edge| edge.blocked)?;
+    if slowest.blocked.max(stats.starved) < NOTABLE {
+        return None;
+    }
+    let producer = report.pipeline.streams.get(stats.stream.index())?.producer;
+    let (who, held) = match slowest.blocked > stats.starved {
+        true => (slowest.reader, slowest.blocked),
+        false => (producer, stats.starved),
+    };
+    let who = words::label(&report.pipeline, who);
+    Some(format!("`{who}` held the pace: the others waited {} for it", duration(held)))
+}

@@ -1,0 +1,171 @@
+//! What steps write, made safe to show: no control characters, one line at a time.
+
+/// Appends each line of `chunk` to `out` with `prefix` before and a newline after it.
+///
+/// A tab stays; escape sequences and other control characters go. Of a line that was redrawn with carriage returns the
+/// last drawing stays. A piece of a line, which lacks the newline, is taken for a line. All else comes through byte
+/// for byte, be it UTF-8 or not.
+pub fn prefix_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>) {
+    // One pass over the whole chunk, without a way out, is what compilers turn into vector instructions.
+    let clean = !chunk.iter().fold(false, |found, byte| found | needs_care(*byte));
+    for line in chunk.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        out.extend_from_slice(prefix);
+        if clean {
+            out.extend_from_slice(line);
+        } else {
+            clean_line(line, out);
+        }
+        out.push(b'\n');
+    }
+}
+
+/// Text from anywhere as one clean line; its own lines are joined by single spaces.
+pub fn one_line(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    prefix_lines(b"", text.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// Control characters but tab and newline, and the byte that begins those of U+0080 to U+009F.
+fn needs_care(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t' && byte != b'\n') || byte == 0x7f || byte == 0xc2
+}
+
+/// Appends a line, given without its newline.
+pub fn clean_line(line: &[u8], out: &mut Vec<u8>) {
+    let mut rest = last_drawing(line);
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            0x1b => rest = skip_escape(after),
+            // The second byte of a control character; the two may have been brought together by what went between.
+            0x80..=0x9f if out.last() == Some(&0xc2) => drop(out.pop()),
+            0xc2 => out.push(byte),
+            _ if needs_care(byte) => {}
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// What is left on the screen of a line with carriage returns in it, taking each drawing to cover the one before.
+fn last_drawing(mut line: &[u8]) -> &[u8] {
+    while let Some(before) = line.strip_suffix(b"\r") {
+        line = before;
+    }
+    line.rsplit(|byte| *byte == b'\r').next().unwrap_or(line)
+}
+
+/// What follows an escape sequence (ECMA-48, section 5), given what follows its ESC. Of a sequence that does not end,
+/// only the introducer is taken for one.
+fn skip_escape(sequence: &[u8]) -> &[u8] {
+    let Some((&kind, body)) = sequence.split_first() else {
+        return sequence;
+    };
+    let length = match kind {
+        // CSI: parameters and intermediates, then a final byte.
+        b'[' => length_to(body, |byte| matches!(byte, 0x20..=0x3f)),
+        // OSC, DCS, SOS, PM, APC: a string up to BEL or ESC \.
+        b']' | b'P' | b'X' | b'^' | b'_' => string_length(body),
+        // A character set or the like: intermediates, then a final byte.
+        0x20..=0x2f => length_to(body, |byte| matches!(byte, 0x20..=0x2f)),
+        0x30..=0x7e => 0,
+        // No sequence at all.
+        _ => return sequence,
+    };
+    body.get(length..).unwrap_or_default()
+}
+
+/// The length of a sequence up to and with its final byte; 0 where there is none.
+fn length_to(body: &[u8], goes_on: impl Fn(u8) -> bool) -> usize {
+    match body.iter().position(|byte| !goes_on(*byte)) {
+        Some(at) if body.get(at).is_some_and(|byte| matches!(byte, 0x30..=0x7e)) => at + 1,
+        _ => 0,
+    }
+}
+
+/// The length of a control string with its terminator; 0 where it has none.
+fn string_length(body: &[u8]) -> usize {
+    match body.iter().position(|byte| matches!(byte, 0x07 | 0x1b)) {
+        None => 0,
+        Some(end) => match body.get(end..) {
+            Some([0x07, ..]) => end + 1,
+            Some([0x1b, b'\\', ..]) => end + 2,
+            _ => end,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown(chunk: &[u8]) -> String {
+        let mut out = Vec::new();
+        prefix_lines(b"> ", chunk, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn every_line_has_its_prefix_and_its_newline() {
+        assert_eq!(shown(b"a\n\n\tb c\nd"), "> a\n> \n> \tb c\n> d\n");
+        assert_eq!(shown(b""), "");
+        assert_eq!(shown("grün “x” 国\n".as_bytes()), "> grün “x” 国\n");
+    }
+
+    #[test]
+    fn escape_sequences_go() {
+        assert_eq!(shown(b"\x1b[1;31mred\x1b[0m\x1b[K plain\n"), "> red plain\n");
+        assert_eq!(shown(b"\x1b]0;title\x07a\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\\n"), "> alink\n");
+        assert_eq!(shown(b"\x1b(Ba\x1bMb\x1b\n"), "> ab\n");
+        assert_eq!(shown("\u{9b}a\u{85}b\u{a0}c\n".as_bytes()), "> ab\u{a0}c\n");
+    }
+
+    #[test]
+    fn what_does_not_end_takes_nothing_with_it() {
+        assert_eq!(shown(b"\x1b]0;no end\nnext\n"), "> 0;no end\n> next\n");
+        assert_eq!(shown(b"\x1b[12\n"), "> 12\n");
+        assert_eq!(shown(b"\x1b[1\xc3\xa4b\n"), "> 1äb\n");
+    }
+
+    #[test]
+    fn what_goes_leaves_no_control_character_behind() {
+        assert_eq!(shown(b"a\xc2\x1b[m\x9b31mb\n"), "> a31mb\n");
+    }
+
+    #[test]
+    fn control_characters_go() {
+        assert_eq!(shown(b"a\x00b\x07c\x08d\x7fe\n"), "> abcde\n");
+    }
+
+    #[test]
+    fn of_redrawn_lines_the_last_drawing_stays() {
+        assert_eq!(shown(b"10%\r50%\r100%\r\ndone\r\n"), "> 100%\n> done\n");
+        assert_eq!(shown(b"\r\n\r"), "> \n> \n");
+    }
+
+    #[test]
+    fn one_line_is_one_line() {
+        assert_eq!(one_line("a\n  b\x1b[1mc\n"), "a bc");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_shown_controls_a_terminal(chunk: Vec<u8>) {
+            let mut out = Vec::new();
+            prefix_lines(b"", &chunk, &mut out);
+            let text = String::from_utf8_lossy(&out);
+            prop_assert!(!text.chars().any(|c| c.is_control() && c != '\t' && c != '\n'), "{text:?}");
+        }
+
+        #[test]
+        fn plain_text_is_untouched(text in "[ -~äß国\t\n]*") {
+            let mut out = Vec::new();
+            prefix_lines(b"", text.as_bytes(), &mut out);
+            let ended = text.is_empty() || text.ends_with('\n');
+            prop_assert_eq!(String::from_utf8(out).unwrap(), if ended { text } else { text + "\n" });
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The live view as rows of text: what is drawn, apart from how it gets to a terminal.
+//!
+//! ```text
+//! ⠹ backup             12.3 s  2 done, 1 running, 3 waiting
+//!   ✓ prepare          850 ms
+//!   ⠹ create-archive   12.3 s  attempt 2
+//!       archive       1.2 GiB   3.1 GiB/s → compress, checksum
+//!   · manifest
+//! ```
+//!
+//! A pipeline that fits is shown whole from the start, so that no row ever moves; of a longer one only what runs.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use console::{Alignment, pad_str, truncate_str};
+
+use super::human::{self, duration, rate, size};
+use super::style::{Palette, Tone};
+use super::{Report, StepReport, StepState, StreamReport, text, words};
+use crate::event::StreamStats;
+use crate::pipeline::{Action, Outcome, Stream, StreamId};
+
+/// Rows at most, however high the terminal is.
+const HIGHEST: usize = 32;
+
+/// The widest column of names.
+const WIDEST_NAME: usize = 32;
+
+/// The columns before the name of a step.
+const STEP_INDENT: usize = 4;
+
+/// The pictures of a turning wheel, one for each tenth of a second.
+const WHEEL: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// What is drawn at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    report: &'a Report,
+    now: Duration,
+    palette: Palette,
+    names: usize,
+}
+
+impl<'a> View<'a> {
+    /// A view of the run `now` after its start.
+    pub fn new(report: &'a Report, now: Duration, palette: Palette) -> Self {
+        let steps = report.pipeline.steps.iter().map(|step| step.name.len());
+        let streams = report.pipeline.streams.iter().map(|stream| stream.name.len() + 2);
+        let names = steps.chain(streams).max().unwrap_or(0).clamp(8, WIDEST_NAME);
+        Self { report, now, palette, names }
+    }
+
+    /// The rows, none wider than `columns`, leaving at least one of the terminal's `lines` free.
+    pub fn rows(&self, lines: usize, columns: usize) -> Vec<String> {
+        let room = lines.saturating_sub(1).clamp(1, HIGHEST);
+        let whole = 1 + self.report.tally.total + self.report.streams.len();
+        let mut rows = vec![self.heading()];
+        if whole <= room {
+            self.all(&mut rows);
+        } else {
+            self.running(room, &mut rows);
+        }
+        rows.into_iter().map(|row| truncate_str(row.trim_end(), columns, "…").into_owned()).collect()
+    }
+
+    fn heading(&self) -> String {
+        let tally = &self.report.tally;
+        let name =
+            self.palette.paint(Tone::Strong, self.padded(&text::one_line(&self.report.pipeline.name), 2));
+        let counts = format!("{} done, {} running, {} waiting", tally.done, tally.running, tally.waiting());
+        format!("{} {name} {:>8}  {counts}", self.wheel(), duration(self.now))
+    }
+
+    fn all(&self, rows: &mut Vec<String>) {
+        let pipeline = &self.report.pipeline;
+        for (id, step) in pipeline.steps() {
+            if let (Action::Run(_), Some(known)) = (&step.action, self.report.steps.get(id.index())) {
+                rows.push(self.step(&step.name, known));
+            }
+            rows.extend(step.output.and_then(|port| self.stream(port.stream)));
+        }
+    }
+
+    fn running(&self, room: usize, rows: &mut Vec<String>) {
+        let pipeline = &self.report.pipeline;
+        let mut left_out = 0;
+        for id in &self.report.running {
+            let Some((step, known)) = pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))
+            else {
+                continue;
+            };
+            if rows.len() + 3 > room {
+                left_out += usize::from(self.report.counts(*id));
+                continue;
+            }
+            if let Action::Run(_) = step.action {
+                rows.push(self.step(&step.name, known));
+            }
+            let output = step.output.map(|port| port.stream);
+            rows.extend(output.filter(|id| self.is_live(*id)).and_then(|id| self.stream(id)));
+        }
+        if left_out > 0 && rows.len() < room {
+            rows.push(format!("  {}", self.palette.paint(Tone::Faint, format!("… {left_out} more running"))));
+        }
+    }
+
+    fn is_live(&self, id: StreamId) -> bool {
+        self.report.streams.get(id.index()).is_some_and(StreamReport::is_live)
+    }
+
+    fn step(&self, name: &str, known: &StepReport) -> String {
+        let clock = |since: &Duration| duration(self.now.saturating_sub(*since));
+        let attempt = if known.attempt > 1 { format!("attempt {}", known.attempt) } else { String::new() };
+        let (mark, tone, time, note) = match &known.state {
+            StepState::Waiting => ("·", Tone::Faint, String::new(), String::new()),
+            StepState::Running { since } => (self.wheel(), Tone::Busy, clock(since), attempt),
+            StepState::Retrying { since, until, failure } => {
+                let how = failure.as_ref().map(|failure| format!("{failure}, ")).unwrap_or_default();
+                let wait = duration(until.saturating_sub(self.now));
+                ("↻", Tone::Doubtful, clock(since), format!("{how}starts again in {wait}"))
+            }
+            StepState::Finished { outcome, duration: took } => {
+                let (mark, tone) = words::mark(outcome);
+                let time = if known.attempt > 0 { duration(*took) } else { String::new() };
+                let note = if outcome.is_success() { attempt } else { self.short(outcome) };
+                (mark, tone, time, note)
+            }
+        };
+        let note = text::one_line(&note);
+        format!("  {} {} {time:>8}  {note}", self.palette.paint(tone, mark), self.padded(name, STEP_INDENT))
+    }
+
+    /// An outcome in a word or two, without the names in it.
+    fn short(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Failed(failure) => failure.to_string(),
+            Outcome::Tainted { .. } => "tainted".into(),
+            Outcome::Skipped(_) => "skipped".into(),
+            _ => words::outcome(&self.report.pipeline, outcome),
+        }
+    }
+
+    fn stream(&self, id: StreamId) -> Option<String> {
+        let stream = self.report.pipeline.streams.get(id.index())?;
+        let known = self.report.streams.get(id.index())?;
+        let name = self.padded(&stream.name, 6);
+        let Some(stats) = &known.stats else {
+            return Some(format!("      {}", self.palette.paint(Tone::Faint, name)));
+        };
+        let (bytes, rate) = (size(stats.bytes), rate(stats.rate));
+        let tone = if known.finished.is_some() { Tone::Faint } else { Tone::Normal };
+        let row = format!("      {name} {bytes:>8}  {rate:>10} {}", self.way(stream, stats));
+        Some(self.palette.paint(tone, row).to_string())
+    }
+
+    /// `→ compress, checksum`, after the source of a stream from outside.
+    fn way(&self, stream: &Stream, stats: &StreamStats) -> String {
+        let readers = self.readers(stream, stats);
+        match self.report.counts(stream.producer) {
+            true => format!("→ {readers}"),
+            false => format!("{} → {readers}", words::label(&self.report.pipeline, stream.producer)),
+        }
+    }
+
+    fn readers(&self, stream: &Stream, stats: &StreamStats) -> String {
+        let reader = |id| {
+            let name = words::label(&self.report.pipeline, id);
+            let left = stats.edges.iter().any(|edge| edge.reader == id && edge.left);
+            if left { Cow::from(format!("{name} (left)")) } else { name }
+        };
+        let names: Vec<_> = stream.readers.iter().map(|id| reader(*id)).collect();
+        if names.is_empty() {
+            return "kept".into();
+        }
+        human::list(names.iter().map(AsRef::as_ref))
+    }
+
+    /// A name that stands `indent` columns in, and ends where all names do.
+    fn padded(&self, name: &str, indent: usize) -> String {
+        let width = (self.names + STEP_INDENT).saturating_sub(indent);
+        let name = truncate_str(name, width, "…");
+        pad_str(&name, width, Alignment::Left, None).into_owned()
+    }
+
+    fn wheel(&self) -> &'static str {
+        let turn = self.now.as_millis() / 100 % WHEEL.len() as u128;
+        WHEEL.get(turn as usize).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

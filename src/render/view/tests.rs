@@ -1,0 +1,139 @@
+//! The live view at single moments.
+
+use super::*;
+use crate::event::EventKind;
+use crate::event::sample::*;
+use crate::pipeline::{Failure, Pipeline, SkipReason, StepId};
+
+fn drawn(pipeline: Pipeline, kinds: Vec<EventKind>, lines: usize, columns: usize) -> String {
+    let EventKind::RunStarted(started) = run_started(pipeline) else { unreachable!() };
+    let mut report = Report::new(&started);
+    kinds.into_iter().for_each(|kind| report.event(&at(100, kind)));
+    let now = Duration::from_millis(12_340);
+    View::new(&report, now, Palette::NONE).rows(lines, columns).join("\n")
+}
+
+fn under_way() -> Vec<EventKind> {
+    let mut stats = stats(1288490189, 3.1 * 1073741824.0, &[(COMPRESS, 9), (CHECKSUM, 9), (COUNT, 9)]);
+    stats.edges[2].left = true;
+    vec![
+        started(TAR, 1),
+        started(COMPRESS, 1),
+        started(CHECKSUM, 2),
+        started(COUNT, 1),
+        EventKind::StreamProgress(vec![stats]),
+        finished(COUNT, Outcome::Succeeded, 1, 850),
+    ]
+}
+
+#[test]
+fn what_fits_is_shown_whole() {
+    insta::assert_snapshot!(drawn(backup(), Vec::new(), 24, 80), @r"
+    ⠸ backup             12.3 s  0 done, 0 running, 6 waiting
+      · create-archive
+          archive
+      · compress
+      · checksum
+      · count
+      · manifest
+      · upload
+    ");
+    insta::assert_snapshot!(drawn(backup(), under_way(), 24, 80), @r"
+    ⠸ backup             12.3 s  1 done, 3 running, 2 waiting
+      ⠸ create-archive   12.2 s
+          archive       1.2 GiB   3.1 GiB/s → compress, checksum, count (left)
+      ⠸ compress         12.2 s
+      ⠸ checksum         12.2 s  attempt 2
+      ✓ count            850 ms
+      · manifest
+      · upload
+    ");
+}
+
+#[test]
+fn retries_and_ends() {
+    let mut ended = ended(stats(1 << 20, 1e6, &[]));
+    ended.complete = false;
+    insta::assert_snapshot!(drawn(backup(), vec![
+        started(TAR, 1),
+        EventKind::StepRetrying {
+            step: StepId::new(TAR),
+            attempt: 1,
+            failure: Failure::Exit(28),
+            delay: Duration::from_secs(20),
+            restarting: vec![StepId::new(TAR), StepId::new(COMPRESS)],
+        },
+        EventKind::StreamFinished(ended),
+        started(COMPRESS, 1),
+        finished(COMPRESS, Outcome::Tainted { producer: StepId::new(TAR) }, 1, 10),
+        finished(CHECKSUM, Outcome::Failed(Failure::Exit(2)), 3, 61_000),
+        finished(COUNT, Outcome::TimedOut, 1, 61_000),
+        finished(MANIFEST, Outcome::Skipped(SkipReason::Dependency(StepId::new(CHECKSUM))), 0, 0),
+        finished(UPLOAD, Outcome::Cancelled, 1, 900),
+    ], 24, 80), @r"
+    ⠸ backup             12.3 s  5 done, 1 running, 0 waiting
+      ↻ create-archive   12.2 s  exit code 28, starts again in 7.7 s
+          archive       1.0 MiB   977 KiB/s → compress, checksum, count
+      ~ compress          10 ms  tainted
+      ✗ checksum         1m 01s  exit code 2
+      ✗ count            1m 01s  timed out
+      - manifest                 skipped
+      ■ upload           900 ms  cancelled
+    ");
+}
+
+#[test]
+fn no_row_is_wider_than_the_terminal() {
+    insta::assert_snapshot!(drawn(backup(), under_way(), 24, 40), @r"
+    ⠸ backup             12.3 s  1 done, 3 …
+      ⠸ create-archive   12.2 s
+          archive       1.2 GiB   3.1 GiB/s…
+      ⠸ compress         12.2 s
+      ⠸ checksum         12.2 s  attempt 2
+      ✓ count            850 ms
+      · manifest
+      · upload
+    ");
+    for columns in 1..60 {
+        for row in drawn(backup(), under_way(), 24, columns).lines() {
+            assert!(console::measure_text_width(row) <= columns, "{row}");
+        }
+    }
+}
+
+#[test]
+fn of_what_does_not_fit_the_running_is_shown() {
+    insta::assert_snapshot!(drawn(backup(), under_way(), 7, 80), @r"
+    ⠸ backup             12.3 s  1 done, 3 running, 2 waiting
+      ⠸ create-archive   12.2 s
+          archive       1.2 GiB   3.1 GiB/s → compress, checksum, count (left)
+      ⠸ compress         12.2 s
+      … 1 more running
+    ");
+    let many_running = (10..30).map(|step| started(step, 1)).chain([finished(0, Outcome::Succeeded, 1, 1)]);
+    insta::assert_snapshot!(drawn(many(100), many_running.collect(), 10, 80), @r"
+    ⠸ many         12.3 s  1 done, 20 running, 79 waiting
+      ⠸ step-10    12.2 s
+      ⠸ step-11    12.2 s
+      ⠸ step-12    12.2 s
+      ⠸ step-13    12.2 s
+      ⠸ step-14    12.2 s
+      ⠸ step-15    12.2 s
+      … 14 more running
+    ");
+    for lines in 0..40 {
+        let all = (0..100).map(|step| started(step, 1)).collect();
+        assert!(drawn(many(100), all, lines, 80).lines().count() <= lines.saturating_sub(1).max(1));
+    }
+}
+
+#[test]
+fn a_feed_is_a_stream_from_somewhere() {
+    let feeding =
+        vec![started(0, 1), started(1, 1), EventKind::StreamProgress(vec![stats(4096, 1e6, &[(0, 4096)])])];
+    insta::assert_snapshot!(drawn(fed(), feeding, 24, 80), @r"
+    ⠸ fed          12.3 s  0 done, 1 running, 0 waiting
+      ⠸ sum        12.2 s
+          data    4.0 KiB   977 KiB/s standard input → sum
+    ");
+}
