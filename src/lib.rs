@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod executor;
+pub mod history;
 pub mod pipeline;
 pub mod plan;
 pub mod render;
