@@ -1,5 +1,6 @@
 //! `pipe` runs pipelines described in one YAML file.
 
+pub mod cli;
 pub mod event;
 pub mod executor;
 pub mod history;

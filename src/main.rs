@@ -1,3 +1,5 @@
 //! The `pipe` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    pipe_runner::cli::main()
+}

@@ -1,0 +1,143 @@
+//! The command line, as typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Run pipelines from one YAML file: steps joined by order and by byte streams.
+#[derive(Debug, Parser)]
+#[command(name = "pipe", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 success · 1 a step failed · 2 the file or the command line is wrong · \
+3 the engine failed · 128+n ended by signal n"
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a pipeline
+    Run(Run),
+    /// Check a pipeline file, and the params given with it, without running anything
+    Validate(Validate),
+    /// Show what would run when: gangs, live and stored streams, and why
+    Plan(Plan),
+    /// Draw the pipeline
+    Graph(Graph),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete for
+        shell: Shell,
+    },
+}
+
+/// Which file, and where.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The pipeline file [default: pipeline.yml, pipeline.yaml or pipe.yml]
+    pub(super) file: Option<PathBuf>,
+    /// Run in this folder, as if `pipe` had been started there
+    #[arg(short = 'C', long, value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+    /// Feed a stream from a file, or from standard input with `-`
+    #[arg(long = "in", value_name = "STREAM=FILE")]
+    pub(super) inputs: Vec<String>,
+    /// Send a stream to a file, or to standard output with `-`
+    #[arg(long = "out", value_name = "STREAM=FILE")]
+    pub(super) outputs: Vec<String>,
+}
+
+/// Values for the params.
+#[derive(Debug, Args)]
+pub(super) struct Params {
+    /// Set a param; may be given many times
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    pub(super) params: Vec<String>,
+    /// Read params from a YAML or JSON file; `-p` wins over it
+    #[arg(long, value_name = "FILE")]
+    pub(super) params_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) params: Params,
+    /// How many steps may run at once [default: the file's max_parallel, else max(16, 2 × CPUs)]
+    #[arg(short = 'j', long, value_name = "N", value_parser = at_least_one)]
+    pub(super) max_parallel: Option<NonZeroUsize>,
+    /// Show the commands in the order in which they would run, and run nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How to show the run
+    #[arg(long, value_enum, default_value_t = Format::Auto)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) params: Params,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Graph {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// What to draw
+    #[arg(long, value_enum, default_value_t = Drawing::Text)]
+    pub(super) format: Drawing,
+}
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// `tty` on a terminal, else `plain`
+    Auto,
+    /// One live line for each step and stream
+    Tty,
+    /// Prefixed lines
+    Plain,
+    /// One JSON object a line; the format is documented and versioned
+    Json,
+}
+
+/// The kinds of drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Drawing {
+    /// For a terminal
+    Text,
+    /// For Markdown
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// For a browser
+    Svg,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "it takes a whole number from 1 up")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,9 @@
+//! One module a command: what the command line asked for goes in, an exit code comes out.
+
+pub(super) mod completions;
+pub(super) mod graph;
+pub(super) mod plan;
+pub(super) mod run;
+pub(super) mod validate;
+
+mod dry_run;

@@ -1,0 +1,81 @@
+//! What ends a command early, and the exit code that it means.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::event::RunEnd;
+use crate::executor::EngineError;
+use crate::history::HistoryError;
+use crate::spec::Problems;
+
+/// Success.
+pub(super) const OK: u8 = 0;
+/// A step failed.
+pub(super) const STEP_FAILED: u8 = 1;
+/// The file or the command line is wrong.
+pub(super) const USAGE: u8 = 2;
+/// The engine failed.
+pub(super) const ENGINE: u8 = 3;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The command line is wrong in a way that its parser cannot see.
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    /// The file or its params are wrong.
+    #[error("the pipeline file is wrong")]
+    Problems(Problems),
+    /// The engine failed before the run began.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The run directory failed.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// Nobody reads what is printed.
+    #[error("cannot print: {0}")]
+    Print(#[from] io::Error),
+}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+impl CliError {
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.into() }
+    }
+
+    /// Prints it for a person; returns the exit code.
+    pub(super) fn report(&self, color: bool) -> u8 {
+        match self {
+            Self::Problems(problems) => {
+                eprintln!("{}", crate::spec::render(problems, color).trim_end());
+                USAGE
+            }
+            Self::Usage { message, hint } => {
+                eprintln!("error: {message}");
+                hint.iter().for_each(|hint| eprintln!("help: {hint}"));
+                USAGE
+            }
+            Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+            Self::Engine(_) | Self::History(_) | Self::Print(_) => {
+                eprintln!("error: {self}");
+                ENGINE
+            }
+        }
+    }
+}
+
+/// The exit code of a run.
+pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
+    let code = match end {
+        RunEnd::Succeeded => OK,
+        RunEnd::Failed { .. } => STEP_FAILED,
+        RunEnd::Engine(_) => ENGINE,
+        RunEnd::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+    };
+    ExitCode::from(code)
+}

@@ -1,0 +1,131 @@
+//! From the command line to a pipeline with a plan and values: what every command begins with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{Params, Target};
+use super::error::CliError;
+use crate::pipeline::{Destination, Feed, Pipeline, Values};
+use crate::plan::{Cycle, Plan};
+use crate::spec::{Given, LoadOptions, Problem, Problems};
+use crate::template::Facts;
+
+/// The names that FILE defaults to.
+const DEFAULT_FILES: [&str; 3] = ["pipeline.yml", "pipeline.yaml", "pipe.yml"];
+
+/// A pipeline that can be ordered.
+pub(super) struct Loaded {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) plan: Arc<Plan>,
+    /// The folder that steps run in, absolute.
+    pub(super) working_dir: PathBuf,
+}
+
+/// Reads, checks and orders the pipeline that the command line means.
+pub(super) fn load(target: &Target) -> Result<Loaded, CliError> {
+    let working_dir = working_dir(target.directory.as_deref())?;
+    let path = match &target.file {
+        Some(file) => file.clone(),
+        None => default_file(&working_dir, target.directory.as_deref())?,
+    };
+    let options = LoadOptions { feeds: feeds(&target.inputs)?, outs: outs(&target.outputs)? };
+    let pipeline = crate::spec::load(crate::spec::read(&path)?, &options)?;
+    let plan = Plan::new(&pipeline).map_err(|cycles| cycle_problems(&pipeline, &cycles.0))?;
+    Ok(Loaded { pipeline: Arc::new(pipeline), plan: Arc::new(plan), working_dir })
+}
+
+impl Loaded {
+    /// What templates of a run can see, but for the params' values.
+    pub(super) fn facts(&self, run_id: &str, started_at: &jiff::Zoned) -> Facts {
+        Facts {
+            pipeline: self.pipeline.name.clone(),
+            run_id: run_id.to_owned(),
+            started_at: Some(started_at.clone()),
+            env: environment(),
+            values: Values::new(),
+        }
+    }
+
+    /// The params' values, from all the places that they may come from.
+    pub(super) fn values(&self, params: &Params, facts: Facts) -> Result<Values, CliError> {
+        let file = params.params_file.as_deref().map(crate::spec::read).transpose()?;
+        let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
+        let given =
+            Given { cli: cli.collect::<Result<_, _>>()?, file, facts, working_dir: self.working_dir.clone() };
+        Ok(crate::spec::resolve(&self.pipeline, &given)?)
+    }
+}
+
+/// The environment, as far as it is text.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn working_dir(directory: Option<&Path>) -> Result<PathBuf, CliError> {
+    let dir = directory.unwrap_or(Path::new("."));
+    let absolute = dir
+        .canonicalize()
+        .map_err(|error| CliError::usage(format!("cannot work in {}: {error}", dir.display()), None))?;
+    if !absolute.is_dir() {
+        return Err(CliError::usage(format!("{} is no folder", dir.display()), None));
+    }
+    Ok(absolute)
+}
+
+fn default_file(working_dir: &Path, directory: Option<&Path>) -> Result<PathBuf, CliError> {
+    let found = DEFAULT_FILES.iter().find(|name| working_dir.join(name).exists());
+    let hint = "name the file: `pipe run FILE`";
+    let missing =
+        || CliError::usage(format!("there is no {} here", DEFAULT_FILES.join(" or ")), hint.to_owned());
+    let name = found.ok_or_else(missing)?;
+    Ok(directory.map_or_else(|| PathBuf::from(name), |dir| dir.join(name)))
+}
+
+/// Splits `NAME=REST` of a flag.
+fn pair(given: &str, flag: &str, form: &str) -> Result<(String, String), CliError> {
+    match given.split_once('=') {
+        Some((name, rest)) if !name.is_empty() => Ok((name.to_owned(), rest.to_owned())),
+        _ => {
+            Err(CliError::usage(format!("`{flag} {given}` names no value"), format!("write `{flag} {form}`")))
+        }
+    }
+}
+
+fn feeds(given: &[String]) -> Result<Vec<(String, Feed)>, CliError> {
+    let feed = |given: &String| {
+        let (name, from) = pair(given, "--in", "STREAM=FILE")?;
+        Ok((name, if from == "-" { Feed::Stdin } else { Feed::File(from.into()) }))
+    };
+    given.iter().map(feed).collect()
+}
+
+fn outs(given: &[String]) -> Result<Vec<(String, Destination)>, CliError> {
+    let out = |given: &String| {
+        let (name, to) = pair(given, "--out", "STREAM=FILE")?;
+        Ok((name, if to == "-" { Destination::Stdout } else { Destination::File(to.into()) }))
+    };
+    given.iter().map(out).collect()
+}
+
+/// Cycles, as problems of the file: the path through the steps, with the line of each link.
+fn cycle_problems(pipeline: &Pipeline, cycles: &[Cycle]) -> CliError {
+    let problem = |cycle: &Cycle| {
+        let name = |index: usize| &pipeline.step(cycle.steps[index % cycle.steps.len()]).name;
+        let path: Vec<String> = (0..=cycle.steps.len()).map(|index| format!("`{}`", name(index))).collect();
+        let message = format!("these steps wait for each other: {}", path.join(" → "));
+        let first = cycle.links.first().copied().unwrap_or_default();
+        let mut problem = Problem::at("cycle", &pipeline.source, first, message)
+            .help("an arrow means \"comes before\"; take one of them out");
+        for (index, span) in cycle.links.iter().enumerate() {
+            problem = problem.also(*span, format!("`{}` waits for `{}`", name(index + 1), name(index)));
+        }
+        problem
+    };
+    match Problems::of(cycles.iter().map(problem).collect()) {
+        Some(problems) => problems.into(),
+        None => CliError::usage("the steps cannot be ordered", None),
+    }
+}

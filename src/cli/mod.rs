@@ -1,0 +1,38 @@
+//! The command line: one file a command, and what they share. Hints and exit codes live here and nowhere below.
+
+mod args;
+mod commands;
+mod error;
+mod load;
+mod screen;
+mod signals;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+use crate::render::Palette;
+
+/// Runs the command that this process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Validate(args) => commands::validate::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
+        Command::Graph(args) => commands::graph::run(&args),
+        Command::Completions { shell } => commands::completions::run(shell),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => ExitCode::from(error.report(colors())),
+    }
+}
+
+/// Whether messages on stderr may be coloured.
+fn colors() -> bool {
+    let palette = Palette::choose(std::io::stderr().is_terminal(), |name| std::env::var_os(name));
+    palette == Palette::COLOURED
+}

@@ -1,0 +1,162 @@
+//! The command line: what each command prints, and the exit codes that scripts rely on.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use support::Place;
+
+const SMALL: &str = "
+name: small
+params:
+  who: world
+  greeting: {default: 'hello {{.who}}'}
+  shout: {default: '{{.greeting}}!'}
+steps:
+  - {name: say, run: 'printf %s {{.shout}} > said'}
+  - {name: make, run: seq 3, output: numbers}
+  - {name: sum, run: wc -l, input: numbers, depends_on: [say]}
+";
+
+#[test]
+fn exit_codes_are_as_documented() {
+    Place::with("steps:\n  - {name: a, run: 'true'}\n").pipe(&["run"]).code(0);
+    Place::with("steps:\n  - {name: a, run: exit 7}\n").pipe(&["run"]).code(1).says("exit code 7");
+    Place::with("steps:\n  - {name: a, rum: 'true'}\n").pipe(&["run"]).code(2).says("unknown key `rum`");
+    Place::new().pipe(&["run"]).code(2).says("pipeline.yml");
+    Place::new().pipe(&["run", "nowhere.yml"]).code(2).says("nowhere.yml");
+    Place::new().pipe(&["ruin"]).code(2).says("run");
+    Place::new().pipe(&[]).code(2).says("Usage");
+}
+
+#[test]
+fn params_nest_three_deep_and_the_command_line_wins() {
+    let place = Place::with(SMALL);
+    place.pipe(&["run"]).code(0);
+    assert_eq!(place.read("said"), "hello world!");
+    place.write("params.yml", "who: file\ngreeting: '{{.who}}'\n");
+    place.pipe(&["run", "--params-file", "params.yml", "-p", "greeting=a 'b' $(touch planted)"]).code(0);
+    assert_eq!(place.read("said"), "a 'b' $(touch planted)!");
+    assert!(!place.has("planted"));
+}
+
+#[test]
+fn a_dry_run_shows_the_commands_and_runs_nothing() {
+    let place = Place::with(SMALL);
+    let ran = place.pipe(&["run", "--dry-run"]).code(0);
+    assert!(ran.stdout.contains("printf %s 'hello world!' > said"), "{}", ran.stdout);
+    assert!(ran.stdout.find("say").unwrap() < ran.stdout.find("sum").unwrap());
+    assert!(!place.has("said") && !place.has(".pipe"));
+}
+
+#[test]
+fn plan_and_graph_show_both_kinds_of_edges() {
+    let place = Place::with(SMALL);
+    place.pipe(&["plan"]).code(0).says("make, sum (start together)").says("live to sum").says("after say");
+    place.pipe(&["graph"]).code(0).says("numbers");
+    place.pipe(&["graph", "--format", "mermaid"]).code(0).says("flowchart");
+    place.pipe(&["graph", "--format", "dot"]).code(0).says("digraph");
+    place.pipe(&["graph", "--format", "svg"]).code(0).says("<svg");
+    place.pipe(&["completions", "bash"]).code(0).says("_pipe");
+}
+
+#[test]
+fn a_cycle_among_a_hundred_is_reported_with_names_and_lines() {
+    let mut text = String::from("steps:\n");
+    for n in 1..=100 {
+        let after = match n {
+            20 => "s60".into(),
+            40 => "s20".into(),
+            60 => "s40".into(),
+            70 => "s71".into(),
+            71 => "s70".into(),
+            n => format!("s{}", n - 1),
+        };
+        let depends = if n == 1 { String::new() } else { format!(", depends_on: [{after}]") };
+        text.push_str(&format!("  - {{name: s{n}, run: 'true'{depends}}}\n"));
+    }
+    let place = Place::with(&text);
+    let ran = place.pipe(&["validate"]).code(2);
+    for part in ["`s20`", "`s40`", "`s60`", ":41:", "21 |", "61 |", "`s70`", "`s71`", ":72:", "2 problems"] {
+        assert!(ran.stderr.contains(part), "{part} is not in:\n{}", ran.stderr);
+    }
+    place.pipe(&["run"]).code(2);
+    assert!(!place.has(".pipe"), "nothing has run");
+}
+
+#[test]
+fn every_problem_is_reported_in_one_go() {
+    let place = Place::with(
+        "
+steps:
+  - name: one
+    rnu: echo
+  - name: one
+    run: echo {{.missing}}
+  - name: two
+    run: cat
+    input: nowhere
+    depends_on: [on]
+",
+    );
+    let ran = place.pipe(&["validate"]).code(2);
+    for part in ["`rnu`", "`one`", "`missing`", "`nowhere`", "`on`", "pipeline.yml:4:5", "pipeline.yml:6:"] {
+        assert!(ran.stderr.contains(part), "{part} is not in:\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn json_lines_are_json_and_the_journal_agrees() {
+    let place = Place::with("steps:\n  - {name: a, run: echo hi}\n");
+    let ran = place.pipe(&["run", "--format", "json"]).code(0);
+    let records: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names = |records: &[serde_json::Value]| -> Vec<String> {
+        let names = records.iter().map(|record| record["event"].as_str().unwrap().to_owned());
+        names.filter(|name| name != "step-output").collect()
+    };
+    assert_eq!(names(&records), ["run-started", "step-started", "step-finished", "run-finished"]);
+    assert_eq!(names(&place.journal()), names(&records));
+    let run = records[0]["run"].as_str().unwrap();
+    assert_eq!(place.read(&format!(".pipe/runs/{run}/logs/a.log")), "hi\n");
+    assert_eq!(place.read(".pipe/.gitignore").trim(), "*");
+}
+
+#[test]
+fn plain_output_has_no_control_characters() {
+    let place = Place::with("steps:\n  - {name: a, run: \"printf '\\\\033[31mred\\\\033[0m\\\\n'\"}\n");
+    let ran = place.pipe(&["run"]).code(0).says("red");
+    assert!(ran.stdout.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()), "{:?}", ran.stdout);
+}
+
+#[test]
+fn steps_run_where_they_are_asked_to() {
+    let place = Place::with("steps:\n  - {name: a, run: pwd > here, working_dir: sub}\n");
+    place.write("sub/x", "");
+    place.pipe(&["run"]).code(0);
+    assert!(place.read("sub/here").trim().ends_with("/sub"));
+    let place = Place::new();
+    place.write("inner/pipe.yml", "steps:\n  - {name: a, run: touch here}\n");
+    place.pipe(&["run", "-C", "inner"]).code(0);
+    assert!(place.has("inner/here") && place.has("inner/.pipe"));
+}
+
+#[test]
+fn a_secret_reaches_the_step_and_nothing_else() {
+    let place = Place::with(
+        "
+params: {token: {type: secret, env: CANARY}}
+steps:
+  - {name: use, run: 'printf %s {{.token}} > got; tr \"\\0\" \" \" < /proc/$$/cmdline > cmdline'}
+",
+    );
+    let output = place.command(&["run"]).env("CANARY", "sesame-4711").output().unwrap();
+    support::Ran::of(output).code(0);
+    assert_eq!(place.read("got"), "sesame-4711");
+    assert!(!place.read("cmdline").contains("sesame"));
+    let grep =
+        std::process::Command::new("grep").args(["-r", "sesame", ".pipe"]).current_dir(place.path()).output();
+    assert!(grep.unwrap().stdout.is_empty());
+    let dry = place.command(&["run", "--dry-run"]).env("CANARY", "sesame-4711").output().unwrap();
+    assert!(!String::from_utf8_lossy(&dry.stdout).contains("sesame"));
+}

@@ -1,0 +1,117 @@
+//! A folder, a pipeline file in it, and the binary run there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(dead_code, reason = "every test program uses its own part of this")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// A folder of its own for a test.
+pub struct Place {
+    dir: tempfile::TempDir,
+}
+
+/// What a finished `pipe` left.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Place {
+    /// An empty folder.
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A folder with a `pipeline.yml`.
+    pub fn with(pipeline: &str) -> Self {
+        let place = Self::new();
+        place.write("pipeline.yml", pipeline);
+        place
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.join(name).exists()
+    }
+
+    /// `pipe` with these arguments, ready to be started here.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CI"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs `pipe` here and waits for it.
+    pub fn pipe(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    /// Starts `pipe` here with its outputs caught.
+    pub fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The journal of the only run, a JSON value a record.
+    pub fn journal(&self) -> Vec<serde_json::Value> {
+        let runs = fs::read_dir(self.join(".pipe/runs")).unwrap();
+        let runs: Vec<PathBuf> = runs.map(|run| run.unwrap().path()).collect();
+        let [run] = runs.as_slice() else { panic!("{} runs", runs.len()) };
+        let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How a step ended, by the journal: `succeeded`, `failed`, `tainted` …
+    pub fn outcome(&self, step: &str) -> String {
+        let journal = self.journal();
+        let end = journal.iter().find(|record| record["event"] == "step-finished" && record["step"] == step);
+        let end = end.unwrap_or_else(|| panic!("{step} has no end"));
+        end["outcome"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Checks the exit code; shows everything if it is another.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(all.contains(text), "`{text}` is not in:\n{all}");
+        self
+    }
+}
