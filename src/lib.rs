@@ -1,4 +1,48 @@
-//! `pipe` runs pipelines described in one YAML file.
+//! `pipe` runs pipelines described in one YAML file. A step is a host shell process; steps are joined by *order*
+//! (`depends_on`) and by *byte streams* (`output` / `input`). No reader ever takes a broken stream for a finished one.
+//!
+//! # Theory of operation
+//!
+//! Data flows one way, from a text to a finished run:
+//!
+//! ```text
+//! YAML text ──▶ spec ──▶ Pipeline ──▶ plan ──▶ Plan ──▶ runner ──▶ events ──▶ render, history
+//!                 ▲                                        │
+//!  -p, env, … ────┘                       executor ◀───────┴──────▶ stream
+//! ```
+//!
+//! 1. [`spec`] reads the file into a tree that knows where everything stands, and lowers it to a
+//!    [`Pipeline`](pipeline::Pipeline). Every mistake in the file is reported in one go. Each text with expressions is
+//!    compiled once by [`template`], which looks at the shell's quoting around every expression, so that a value can
+//!    only ever be data.
+//! 2. [`plan`] turns the pipeline into a [`Plan`](plan::Plan). Steps joined by live streams form *gangs*, which start
+//!    together; a stream whose reader has to run after its producer is *stored* instead. What cannot be ordered is
+//!    reported as cycles.
+//! 3. [`runner`] runs the plan. One loop, the dispatcher, owns the state of the run: it admits ready gangs, longest
+//!    remaining path first, and decides what a step's outcome means for the others. A task for each gang starts its
+//!    members' processes through an [`executor`], joins them by [`stream`]s, and keeps the stream guarantees: a stream
+//!    ends for its readers only when its producer has succeeded.
+//! 4. Everything that happens is an [`Event`](event::Event). [`render`] shows events to people and machines,
+//!    [`history`] writes them to the run directory. Neither can influence the run.
+//! 5. [`cli`] puts the parts together, and is the only place for hints and exit codes.
+//!
+//! # Floors
+//!
+//! A module imports only modules of lower floors, never a sibling; `tests/architecture.rs` holds the code to this table.
+//!
+//! | floor | module | what it is | may import |
+//! |---|---|---|---|
+//! | 0 | [`pipeline`] | the domain, pure data: step, param, stream, policy, outcome | – |
+//! | 1 | [`event`] | what happens in a run, its channel, its wire format | pipeline |
+//! | 1 | [`template`] | rendering, contextual shell escaping | pipeline |
+//! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics | pipeline, template |
+//! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |
+//! | 2 | [`executor`] | where steps run: the trait, and the host | pipeline |
+//! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
+//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, template, plan, executor, stream |
+//! | 3 | [`render`] | progress, plain, JSON, summary, drawings | pipeline, event |
+//! | 3 | [`history`] | journal, run directory | pipeline, event |
+//! | 4 | [`cli`] | arguments, one file a command, signals, exit codes | all |
 
 pub mod cli;
 pub mod event;
