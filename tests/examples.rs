@@ -1,0 +1,148 @@
+//! The examples of this repository and of the founding document run as they stand.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::Place;
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A place with a copy of this repository's folders, so that examples find what they name and write nothing here.
+fn copy_of_the_repository() -> Place {
+    let place = Place::new();
+    shell(&place, &format!("cp -R '{0}/src' '{0}/examples' '{0}/tests' .", repository().display()));
+    place
+}
+
+fn shell(place: &Place, script: &str) -> String {
+    let output = Command::new("sh").args(["-ec", script]).current_dir(place.path()).output().unwrap();
+    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn all_examples() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(repository().join("examples")).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
+    files.sort();
+    files
+}
+
+#[test]
+fn every_example_is_valid_and_says_how_to_run_it() {
+    let place = copy_of_the_repository();
+    assert!(all_examples().len() >= 5);
+    for file in all_examples() {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        place.pipe(&["validate", &format!("examples/{name}")]).code(0);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with('#'), "{name} has no header");
+        assert!(text.contains(&format!("pipe run examples/{name}")), "{name} does not say how to run it");
+    }
+}
+
+#[test]
+fn the_four_founding_examples_run() {
+    for name in ["params.yml", "parallel.yml", "streams.yml", "retry.yml"] {
+        let place = copy_of_the_repository();
+        place.pipe(&["run", &format!("examples/{name}")]).code(0);
+    }
+}
+
+#[test]
+fn the_backup_unpacks_to_the_same_tree_and_its_checksum_matches() {
+    let place = copy_of_the_repository();
+    place.pipe(&["run", "examples/backup.yml"]).code(0).says("succeeded");
+    let archive = shell(&place, "ls backup/*.tar.gz");
+    let archive = archive.trim();
+    shell(&place, &format!("mkdir unpacked; tar xzf {archive} -C unpacked; diff -r src unpacked/src"));
+    let sum = shell(&place, "cat backup/*.sha256");
+    let sum = sum.split_whitespace().next().unwrap();
+    let real = shell(&place, &format!("gunzip -c {archive} | sha256sum"));
+    assert!(real.starts_with(sum), "{sum} is not {real}");
+}
+
+#[test]
+fn the_founding_documents_words_run_as_they_stand() {
+    // Snippet 1, with values that exist here.
+    let place = Place::with(
+        "
+name: backup-pipeline
+params:
+  source:
+    type: path
+    default: /data
+  level:
+    type: int
+    default: 9
+
+steps:
+  - name: compress
+    run: tar czf - {{.source}} | gzip -{{.level}}
+    output: archive
+",
+    );
+    place.write("data/file", "text");
+    place.pipe(&["run", "-p", "source=data", "-p", "level=1", "--out", "archive=a.gz"]).code(0);
+    assert_eq!(shell(&place, "gunzip -c a.gz | tar tzf -").lines().count(), 2);
+
+    // Snippet 3, with a folder that exists here.
+    let place = Place::with(
+        "
+steps:
+  - name: create-archive
+    run: tar cf - data
+    output: archive-stream
+
+  - name: compress
+    run: gzip -9 > backup.tar.gz
+    input: archive-stream
+
+  - name: checksum
+    run: sha256sum > backup.sha256
+    input: archive-stream  # 같은 스트림 재사용
+",
+    );
+    place.write("data/file", "text");
+    place.pipe(&["run"]).code(0);
+    assert_eq!(shell(&place, "gunzip -c backup.tar.gz | sha256sum"), place.read("backup.sha256"));
+
+    // Snippet 4, with a URL that can be had without a network.
+    let place = Place::with(
+        "
+params: {url: ''}
+on_error: stop  # 전역 설정
+
+steps:
+  - name: download
+    run: curl -f {{.url}}
+    output: data
+    on_error: retry
+    retry:
+      count: 3
+      delay: 5s
+",
+    );
+    place.write("served", "body");
+    let url = format!("url=file://{}", place.join("served").display());
+    place.pipe(&["run", "-p", &url, "--out", "data=got"]).code(0);
+    assert_eq!(place.read("got"), "body");
+}
+
+#[test]
+fn the_files_in_the_readme_are_valid() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let blocks: Vec<&str> =
+        readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    // The first shows only the steps.
+    let opening = format!("params: {{source: src, level: 6}}\n{}", blocks[0]);
+    Place::with(&opening).pipe(&["validate"]).code(0);
+    Place::with(blocks[1]).pipe(&["validate"]).code(0);
+}
