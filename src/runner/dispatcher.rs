@@ -4,22 +4,15 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
-use super::{Halt, Job, Shared, gang};
+use super::gang::{self, Message};
+use super::{Halt, Job, Shared};
 use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted, StepFinished};
 use crate::executor::EngineError;
 use crate::pipeline::{OnError, Outcome, SkipReason, StepId, StreamId};
 use crate::plan::{EdgeKind, ReadySet};
 use crate::stream::PipeBudget;
-
-/// What gangs tell the dispatcher.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// A step that was started has ended for good.
-    Finished(StepFinished),
-    /// The engine cannot go on.
-    EngineFailed(EngineError),
-}
 
 struct Dispatcher {
     shared: Arc<Shared>,
@@ -28,6 +21,8 @@ struct Dispatcher {
     running: usize,
     halt: watch::Sender<Halt>,
     outbox: mpsc::UnboundedSender<Message>,
+    /// The tasks of all gangs that were admitted.
+    gangs: JoinSet<()>,
     /// The first step that failed by itself.
     cause: Option<StepId>,
     /// A step did not succeed.
@@ -48,6 +43,11 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
         tokio::select! {
             Some(message) = inbox.recv() => dispatcher.take(message),
             Some(signal) = signals.recv() => dispatcher.signalled(signal),
+            Some(Err(error)) = dispatcher.gangs.join_next() => {
+                // Its members will never be told. What still runs dies with the runtime that holds it.
+                dispatcher.engine.get_or_insert(EngineError::new("a part of the engine broke down", error));
+                break;
+            }
         }
     }
     dispatcher.skip_the_rest();
@@ -76,6 +76,7 @@ impl Dispatcher {
             running: 0,
             halt: watch::channel(Halt::Never).0,
             outbox,
+            gangs: JoinSet::new(),
             cause: None,
             failed: false,
             signal: None,
@@ -91,7 +92,7 @@ impl Dispatcher {
             let Some((_, steps)) = self.ready.pop(free, self.running == 0) else { break };
             self.running += steps.len();
             let gang = gang::run(Arc::clone(&self.shared), steps, self.halt.subscribe(), self.outbox.clone());
-            tokio::spawn(gang);
+            self.gangs.spawn(gang);
         }
     }
 

@@ -36,6 +36,7 @@ enum ActEnd {
     Exit(Exit),
     NotStarted,
     EngineFails,
+    Panics,
 }
 
 impl Act {
@@ -53,6 +54,10 @@ impl Act {
 
     pub(super) fn engine_fails() -> Self {
         Self::ending(ActEnd::EngineFails)
+    }
+
+    pub(super) fn panics() -> Self {
+        Self::ending(ActEnd::Panics)
     }
 
     pub(super) fn takes(self, seconds: f64) -> Self {
@@ -91,6 +96,7 @@ impl Executor for Fake {
             match act.end {
                 ActEnd::NotStarted => Err(StartError::Step("it is not there".into())),
                 ActEnd::EngineFails => Err(EngineError::new("cannot start anything", "no luck").into()),
+                ActEnd::Panics => panic!("a bug in an executor"),
                 ActEnd::Exit(exit) => Ok(self.running(spec, act, exit)),
             }
         })

@@ -19,6 +19,7 @@ mod keep;
 mod member;
 mod restart;
 mod settle;
+mod signal;
 mod stats;
 mod wires;
 
@@ -32,39 +33,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 pub(super) use self::keep::stored_path;
 use self::member::{Member, State};
 use self::restart::Restart;
+pub(super) use self::signal::Message;
+use self::signal::Signal;
 use self::wires::{Ends, Wires};
 use super::attempt::{self, Ended, Request};
-use super::dispatcher::Message;
 use super::{Halt, Shared};
-use crate::event::{EventKind, Kept, StepFinished};
+use crate::event::{EventKind, StepFinished};
 use crate::executor::{EngineError, StartError};
 use crate::pipeline::StepId;
 use crate::stream::FanoutEvent;
 
 /// How often the progress of live streams is told.
 const PROGRESS: Duration = Duration::from_millis(250);
-
-/// What can happen to a gang. Members and streams are named by their positions in it. A signal of an earlier round is
-/// stale and dropped.
-#[derive(Debug)]
-enum Signal {
-    /// A member's attempt has ended.
-    Ended { member: usize, result: Result<Ended, EngineError> },
-    /// A live stream has news.
-    Stream { stream: usize, event: FanoutEvent },
-    /// A live stream will have no more news.
-    StreamSilent { stream: usize },
-    /// A stream's file was closed before its end: with a good reason, or not.
-    FileClosed { stream: usize, result: Result<(), EngineError> },
-    /// A finished stream has been delivered, to files as well.
-    Finished { stream: usize, result: Result<Option<Kept>, EngineError> },
-    /// A producer has been gone for a while, and its stream has not ended.
-    LeakGraceOver { stream: usize },
-    /// The wait before a member's own retry is over.
-    RetryMember { member: usize },
-    /// The wait before the gang's retry is over.
-    RetryGang,
-}
 
 /// The state of a gang's task.
 struct Gang {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::Gang;
 use super::member::{Member, State};
-use super::{Gang, Signal};
+use super::signal::Signal;
 use crate::event::EventKind;
 use crate::pipeline::{Action, Failure, Outcome, StepId};
 use crate::runner::{Halt, feed};

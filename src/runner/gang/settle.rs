@@ -1,8 +1,9 @@
 //! What can be said about the members of a gang, given what is known by now.
 
+use super::Gang;
 use super::member::{State, Verdict, final_outcome};
 use super::restart::Restart;
-use super::{Gang, Signal};
+use super::signal::Signal;
 use crate::pipeline::{Failure, Outcome, StepId};
 use crate::runner::Halt;
 

@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 
 use tokio::sync::mpsc;
 
-use super::Signal;
 use super::flow::Flow;
 use super::keep::{self, Keeping};
 use super::member::Member;
+use super::signal::Signal;
 use crate::event::Kept;
 use crate::executor::{EngineError, StdinSpec};
 use crate::pipeline::{StepId, StreamId};

@@ -106,3 +106,10 @@ async fn a_retry_that_would_come_too_late_is_not_made() {
     let played = scene.play().await;
     assert_eq!((played.outcome("a"), played.attempts("a")), (Outcome::Failed(Failure::Exit(7)), 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_bug_in_the_engine_ends_the_run_and_does_not_hang_it() {
+    let played = Scene::of("a").act("a", [Act::panics()]).play().await;
+    let RunEnd::Engine(why) = played.end else { panic!("{:?}", played.end) };
+    assert!(why.starts_with("a part of the engine broke down"), "{why}");
+}
