@@ -2,7 +2,7 @@
 
 use rustix::io::{Errno, read, write};
 
-use super::engine::{Pass, Sink};
+use super::sink::{Pass, Sink};
 use super::source::Source;
 
 /// Larger chunks fall out of the processor's cache between two sinks.

@@ -14,6 +14,7 @@ mod copy;
 mod engine;
 mod ledger;
 mod mover;
+mod sink;
 mod source;
 #[cfg(target_os = "linux")]
 mod splice;
@@ -30,9 +31,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use self::engine::{Mechanism, Sink};
+use self::engine::Mechanism;
 use self::ledger::{Ledger, SharedLedger};
 use self::mover::{Command, Mover};
+use self::sink::Sink;
 use self::trickle::Trickle;
 use super::task::Task;
 use super::wake::Wake;

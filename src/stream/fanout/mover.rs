@@ -12,8 +12,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::super::wake::Wake;
 use super::super::{is_held, set_nonblocking};
-use super::engine::{Mechanism, Pass, Sink};
+use super::engine::Mechanism;
 use super::ledger::{self, SharedLedger};
+use super::sink::{Pass, Sink};
 use super::source::Source;
 use super::trickle::Trickle;
 use super::{FanoutEvent, PipeBudget, StreamError};

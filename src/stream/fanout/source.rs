@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::super::{Lease, PipeBudget, bytes_in};
-use super::engine::Sink;
+use super::sink::Sink;
 
 /// The source that is being moved. Its *head* is the next byte that has not reached every sink.
 pub(super) struct Source {

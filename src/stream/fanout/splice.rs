@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, splice, tee};
 
 use super::super::bytes_in;
-use super::engine::{Pass, Sink};
+use super::sink::{Pass, Sink};
 use super::source::Source;
 
 /// More than any pipe holds.

@@ -1,0 +1,56 @@
+//! The pipe that a stream goes to, and what a pass over all of them can come to.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+/// A reader's pipe, as the thread sees it.
+pub(super) struct Sink {
+    /// Its position among the sinks at the start.
+    pub(super) index: usize,
+    pub(super) fd: Arc<OwnedFd>,
+    /// How many bytes past the source's head it already has.
+    pub(super) ahead: u64,
+    /// How many bytes it has been given in all.
+    pub(super) delivered: u64,
+    /// The stream waits for room in this pipe.
+    pub(super) full: bool,
+    /// Its reader is gone.
+    pub(super) left: bool,
+}
+
+impl Sink {
+    pub(super) fn new(index: usize, fd: Arc<OwnedFd>) -> Self {
+        Self { index, fd, ahead: 0, delivered: 0, full: false, left: false }
+    }
+
+    /// Books the result of an attempt to give it bytes: how many it took. A full pipe took none, a dead reader has left;
+    /// neither is an error.
+    pub(super) fn accept(&mut self, result: rustix::io::Result<usize>) -> Result<u64, Errno> {
+        match result {
+            Ok(bytes) => {
+                self.delivered += bytes as u64;
+                Ok(bytes as u64)
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(Errno::PIPE | Errno::CONNRESET) => {
+                self.left = true;
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What one pass of an engine over the sinks came to.
+pub(super) enum Pass {
+    /// Something has changed; there may be more to do.
+    Moved,
+    /// Nothing can be done before the source has bytes, or ends.
+    NeedsSource,
+    /// Nothing can be done before a sink marked `full` has room.
+    NeedsRoom,
+    /// The source has ended and every sink has all of it.
+    Ended,
+}
