@@ -9,6 +9,7 @@
 
 mod compile;
 mod dotted;
+mod emit;
 mod engine;
 mod escape;
 mod filters;

@@ -5,7 +5,7 @@
 //! Command Language, 2.2 to 2.10) with bash's `[[ ]]`, `(( ))`, `$'…'`, arrays, process substitution and here-strings.
 //! Where shells disagree, or where it would have to guess, the machine is *lost*: it accepts text, but no more values.
 
-use super::frame::{At, Commands, Document, Frame, Kind, Test};
+use super::frame::{At, Commands, Frame, Kind};
 use super::place::{Edge, Refusal};
 use super::votes::Votes;
 
@@ -249,7 +249,7 @@ impl Machine {
     }
 
     /// A character that continues nothing.
-    fn character(&mut self, c: char, votes: &mut Votes) {
+    pub(super) fn character(&mut self, c: char, votes: &mut Votes) {
         if c == '\n' && self.is_line_awaited() {
             return self.lose();
         }
@@ -328,7 +328,7 @@ impl Machine {
     }
 
     /// A character inside `${ }`, `(( ))` or `[ ]` that may open something.
-    fn nested(&mut self, c: char) {
+    pub(super) fn nested(&mut self, c: char) {
         match c {
             '\'' => self.push(Frame::Single),
             '"' => self.push(Frame::Double),
@@ -336,117 +336,6 @@ impl Machine {
             '$' => self.pending = Pending::Dollar,
             '`' => self.push(Frame::Backtick),
             _ => {}
-        }
-    }
-
-    /// Whether the innermost quotes are part of a here-document's delimiter.
-    pub(super) fn is_delimiter(&self) -> bool {
-        match self.stack.as_slice() {
-            [.., Frame::Commands(commands), Frame::Single | Frame::Double] => commands.opening.is_some(),
-            _ => false,
-        }
-    }
-
-    fn quoted_delimiter(&mut self, c: char) {
-        if let [.., Frame::Commands(Commands { opening: Some(opening), .. }), _] = self.stack.as_mut_slice() {
-            opening.delimiter.push(c);
-        }
-    }
-
-    fn test_character(&mut self, c: char, votes: &mut Votes) {
-        if matches!(c, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>') {
-            self.end_test_word(votes);
-        }
-        let Some(Frame::Test(test)) = self.stack.last_mut() else {
-            return self.character(c, votes);
-        };
-        match c {
-            ' ' | '\t' | '<' | '>' => {}
-            '\n' | ';' => {
-                // A line break inside the brackets is rare; nothing else needs to be followed through it.
-                let is_awaited = self.stack.iter().any(|frame| match frame {
-                    Frame::Commands(commands) => !commands.documents.is_empty(),
-                    frame => matches!(frame, Frame::Here(_)),
-                });
-                if is_awaited || c == ';' {
-                    self.lose();
-                }
-            }
-            '&' | '|' | '(' | ')' => {
-                test.operands.clear();
-                test.numeric = false;
-            }
-            '#' if !test.word.started => self.lose(),
-            '\'' | '"' | '\\' | '$' | '`' => {
-                test.word.mix();
-                self.nested(c);
-            }
-            _ => test.word.push(c),
-        }
-    }
-
-    fn end_test_word(&mut self, votes: &mut Votes) {
-        let Some(Frame::Test(Test { word, operands, numeric, variable })) = self.stack.last_mut() else {
-            return;
-        };
-        if !word.started {
-            return;
-        }
-        *variable = false;
-        match word.literal() {
-            Some("]]") => {
-                self.stack.pop();
-                if let Some(commands) = self.commands() {
-                    commands.at = At::Command;
-                }
-                return;
-            }
-            Some("-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge") => {
-                *numeric = true;
-                votes.whole(operands);
-            }
-            Some("-v" | "-R") => *variable = true,
-            _ => {}
-        }
-        *word = Default::default();
-    }
-
-    fn document_character(&mut self, c: char) {
-        let Some(Frame::Here(document)) = self.stack.last_mut() else {
-            return;
-        };
-        let line = &mut document.line;
-        match c {
-            '\n' if !line.open && line.text == document.delimiter => {
-                self.stack.pop();
-                self.start_document();
-            }
-            '\n' => *line = Edge::default(),
-            '\t' if document.strip && !line.open && line.text.is_empty() => {}
-            '\\' | '$' | '`' if !document.quoted => {
-                *line = Edge::unknown();
-                self.nested(c);
-            }
-            // Beyond the delimiter's length it only matters that the line is longer.
-            _ if line.text.len() <= document.delimiter.len() => line.text.push(c),
-            _ => {}
-        }
-    }
-
-    /// Enters the next here-document that has been announced, if there is one.
-    pub(super) fn start_document(&mut self) {
-        if let Some(commands) = self.commands()
-            && !commands.documents.is_empty()
-        {
-            let document = commands.documents.remove(0);
-            self.push(Frame::Here(document));
-        }
-    }
-
-    fn open_document(&mut self, strip: bool) {
-        if let Some(commands) = self.commands() {
-            let (delimiter, line) = (String::new(), Edge::default());
-            commands.opening = Some(Document { delimiter, quoted: false, strip, line });
         }
     }
 }

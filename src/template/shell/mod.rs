@@ -5,7 +5,9 @@
 //! the same constructs as they began, so only details such as "in the middle of a word" can differ, and the set stays
 //! small.
 
+mod brackets;
 mod commands;
+mod document;
 mod frame;
 mod machine;
 mod place;

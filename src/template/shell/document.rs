@@ -1,0 +1,60 @@
+//! Here-documents: how their delimiters are read, and where their lines end them.
+
+use super::frame::{Commands, Document, Frame};
+use super::machine::Machine;
+use super::place::Edge;
+
+impl Machine {
+    /// Whether the innermost quotes are part of a here-document's delimiter.
+    pub(super) fn is_delimiter(&self) -> bool {
+        match self.stack.as_slice() {
+            [.., Frame::Commands(commands), Frame::Single | Frame::Double] => commands.opening.is_some(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn quoted_delimiter(&mut self, c: char) {
+        if let [.., Frame::Commands(Commands { opening: Some(opening), .. }), _] = self.stack.as_mut_slice() {
+            opening.delimiter.push(c);
+        }
+    }
+
+    pub(super) fn document_character(&mut self, c: char) {
+        let Some(Frame::Here(document)) = self.stack.last_mut() else {
+            return;
+        };
+        let line = &mut document.line;
+        match c {
+            '\n' if !line.open && line.text == document.delimiter => {
+                self.stack.pop();
+                self.start_document();
+            }
+            '\n' => *line = Edge::default(),
+            '\t' if document.strip && !line.open && line.text.is_empty() => {}
+            '\\' | '$' | '`' if !document.quoted => {
+                *line = Edge::unknown();
+                self.nested(c);
+            }
+            // Beyond the delimiter's length it only matters that the line is longer.
+            _ if line.text.len() <= document.delimiter.len() => line.text.push(c),
+            _ => {}
+        }
+    }
+
+    /// Enters the next here-document that has been announced, if there is one.
+    pub(super) fn start_document(&mut self) {
+        if let Some(commands) = self.commands()
+            && !commands.documents.is_empty()
+        {
+            let document = commands.documents.remove(0);
+            self.push(Frame::Here(document));
+        }
+    }
+
+    pub(super) fn open_document(&mut self, strip: bool) {
+        if let Some(commands) = self.commands() {
+            let (delimiter, line) = (String::new(), Edge::default());
+            commands.opening = Some(Document { delimiter, quoted: false, strip, line });
+        }
+    }
+}
