@@ -160,3 +160,26 @@ steps:
     let dry = place.command(&["run", "--dry-run"]).env("CANARY", "sesame-4711").output().unwrap();
     assert!(!String::from_utf8_lossy(&dry.stdout).contains("sesame"));
 }
+
+#[test]
+fn each_use_of_raw_is_listed_with_its_place() {
+    let place = Place::with(
+        "
+params: {cmd: 'echo hi'}
+steps:
+  - name: a
+    run: |
+      true
+      {{ cmd | raw }}
+",
+    );
+    place.pipe(&["validate"]).code(0).says("pipeline.yml:7:7: `{{ cmd | raw }}`");
+}
+
+#[test]
+fn a_value_that_cannot_be_rendered_is_shown_in_its_place() {
+    let text = "params: {x: a}\nsteps:\n  - {name: a, run: \"cat <<'END'\\n{{ x }}\\nEND\\n\"}\n";
+    let place = Place::with(text);
+    place.pipe(&["run", "-p", "x=END", "--dry-run"]).code(2).says("pipeline.yml:3:");
+    place.pipe(&["run", "-p", "x=END"]).code(1).says("could not start");
+}

@@ -12,8 +12,9 @@ use crate::event::{RunEnd, channel};
 use crate::executor::EngineError;
 use crate::executor::host::HostExecutor;
 use crate::history::RunDir;
-use crate::pipeline::Destination;
+use crate::pipeline::{Action, Destination};
 use crate::runner::{self, Job, RunPlace, Settings};
+use crate::spec::{Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
 
 pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
@@ -68,8 +69,14 @@ fn run_to_end(job: Job) -> Result<RunEnd, CliError> {
 
 fn show(loaded: &Loaded, facts: Facts) -> Result<ExitCode, CliError> {
     let text = dry_run::text(loaded, &Renderer::new(facts)).map_err(|(step, error)| {
-        let name = &loaded.pipeline.step(step).name;
-        CliError::usage(format!("step `{name}` cannot be rendered: {error}"), error.help)
+        let source = &loaded.pipeline.source;
+        let at = match &loaded.pipeline.step(step).action {
+            Action::Run(script) => locate(source, &script.text, error.range.clone()),
+            Action::Feed(_) => loaded.pipeline.step(step).at,
+        };
+        CliError::from(Problems::from(
+            Problem::at("template", source, at, error.message).maybe_help(error.help),
+        ))
     })?;
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
     Ok(ExitCode::SUCCESS)

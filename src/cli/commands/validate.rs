@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use crate::cli::args::Validate;
 use crate::cli::error::CliError;
 use crate::cli::load::{Loaded, load};
-use crate::pipeline::{Action, Template};
+use crate::pipeline::{Action, Position, Template};
+use crate::spec::locate;
 
 pub(in crate::cli) fn run(args: &Validate) -> Result<ExitCode, CliError> {
     let loaded = load(&args.target)?;
@@ -26,17 +27,21 @@ fn text(loaded: &Loaded) -> String {
     let counts = [many(steps, "step"), many(streams, "stream"), many(params, "param")].join(", ");
     let mut text = format!("{path} is valid: {counts}\n");
     for (at, raw) in raw_uses(loaded) {
-        text.push_str(&format!("{path}:{at}: `{raw}` goes into the script unescaped\n"));
+        let Position { line, column } = at;
+        text.push_str(&format!("{path}:{line}:{column}: `{raw}` goes into the script unescaped\n"));
     }
     text
 }
 
-/// Every `| raw`, with its line: whoever reviews a file wants to see them.
-fn raw_uses(loaded: &Loaded) -> Vec<(usize, String)> {
-    let uses = |template: &Template| -> Vec<(usize, String)> {
-        let line = loaded.pipeline.source.line(template.at);
-        let source = &template.source;
-        template.raw.iter().filter_map(|range| Some((line, source.get(range.clone())?.to_owned()))).collect()
+/// Every `| raw`, with its place: whoever reviews a file wants to see them.
+fn raw_uses(loaded: &Loaded) -> Vec<(Position, String)> {
+    let source = &loaded.pipeline.source;
+    let uses = |template: &Template| -> Vec<(Position, String)> {
+        let one = |range: &std::ops::Range<usize>| {
+            let at = locate(source, template, range.clone());
+            Some((source.position(at.start), template.source.get(range.clone())?.to_owned()))
+        };
+        template.raw.iter().filter_map(one).collect()
     };
     let scripts = loaded.pipeline.steps.iter().filter_map(|step| match &step.action {
         Action::Run(script) => Some(&script.text),
