@@ -26,8 +26,24 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
     if args.dry_run {
         return show(&loaded, Facts { values, ..facts });
     }
-    let dir = RunDir::create(&loaded.working_dir, &started_at)?;
-    let facts = loaded.facts(dir.id(), &started_at);
+    let failed = |error| EngineError::new("cannot start the runtime", error);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let (end, screen) = runtime.block_on(run_to_end(args, &loaded, &started_at))?;
+    // The last senders of events go with the runtime, and so the screen ends.
+    runtime.shutdown_background();
+    screen.join();
+    Ok(exit_code(&end))
+}
+
+/// Makes the run. Signals are listened for before there is anything that they could leave half done.
+async fn run_to_end(
+    args: &Run,
+    loaded: &Loaded,
+    started_at: &jiff::Zoned,
+) -> Result<(RunEnd, Screen), CliError> {
+    let signals = signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
+    let dir = RunDir::create(&loaded.working_dir, started_at)?;
+    let facts = loaded.facts(dir.id(), started_at);
     let values = loaded.values(&args.params, facts.clone())?;
     let templates = Renderer::new(Facts { values: values.clone(), ..facts });
     let (events, receiver) = channel::channel();
@@ -47,24 +63,9 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
             run_dir: dir.path().to_owned(),
             streams_dir: dir.streams_dir(),
         },
-        settings: settings(args, &loaded),
+        settings: settings(args, loaded),
     };
-    let end = run_to_end(job)?;
-    screen.join();
-    Ok(exit_code(&end))
-}
-
-/// Runs the job on a runtime of its own. Dropping the runtime drops the last sender of events, so the screen ends.
-fn run_to_end(job: Job) -> Result<RunEnd, CliError> {
-    let failed = |error| EngineError::new("cannot start the runtime", error);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    let end = runtime.block_on(async {
-        let signals =
-            signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
-        Ok::<_, EngineError>(runner::run(job, signals).await)
-    })?;
-    runtime.shutdown_background();
-    Ok(end)
+    Ok((runner::run(job, signals).await, screen))
 }
 
 fn show(loaded: &Loaded, facts: Facts) -> Result<ExitCode, CliError> {
