@@ -115,7 +115,11 @@ impl Dispatcher {
             self.cause.get_or_insert(step);
         }
         self.failed |= !outcome.is_success();
-        for (skipped, because) in self.ready.finish(step, outcome.is_success()) {
+        let never = match outcome {
+            Outcome::Ignored(_) => self.ready.finish_ignored(step),
+            _ => self.ready.finish(step, outcome.is_success()),
+        };
+        for (skipped, because) in never {
             // Who waited for a step that was cancelled was stopped by the same cause.
             let cancelled = outcome == Outcome::Cancelled;
             self.skip(skipped, if cancelled { SkipReason::Stopped } else { SkipReason::Dependency(because) });

@@ -26,8 +26,10 @@ struct StepState {
     phase: Phase,
     /// Steps that must succeed before this one starts, and have not yet.
     missing: usize,
-    /// Steps that depend on this one by order or by a stored edge.
+    /// Steps that depend on this one by order.
     dependents: Vec<StepId>,
+    /// Steps that read from this one by a stored edge.
+    stored_readers: Vec<StepId>,
     /// Steps that read from this one by a live edge.
     live_readers: Vec<StepId>,
 }
@@ -95,18 +97,30 @@ impl ReadySet {
     /// readers of the step itself have started with it and are the caller's to stop. A step that has not started, or
     /// has ended before, changes nothing.
     pub fn finish(&mut self, step: StepId, success: bool) -> Vec<(StepId, StepId)> {
-        let Some(state) = self.steps.get_mut(step.index()).filter(|state| state.phase == Phase::Started)
-        else {
-            return Vec::new();
-        };
-        state.phase = Phase::Ended;
-        // Each step's list is needed once only.
-        let dependents = std::mem::take(&mut state.dependents);
+        let Some((mut dependents, mut stored_readers)) = self.end(step) else { return Vec::new() };
+        dependents.append(&mut stored_readers);
         if success {
             dependents.into_iter().for_each(|dependent| self.satisfy(dependent));
             return Vec::new();
         }
         self.skip_behind(step, dependents)
+    }
+
+    /// As [`finish`](Self::finish), for a failure that is ignored: who depends on the step by order goes on, but who was
+    /// to read its stream from disk cannot, since the stream never became whole.
+    pub fn finish_ignored(&mut self, step: StepId) -> Vec<(StepId, StepId)> {
+        let Some((dependents, stored_readers)) = self.end(step) else { return Vec::new() };
+        let skipped = self.skip_behind(step, stored_readers);
+        dependents.into_iter().for_each(|dependent| self.satisfy(dependent));
+        skipped
+    }
+
+    /// Marks the end of a started step. Hands out who depends on it by order and by stored edges; each list is needed
+    /// once only.
+    fn end(&mut self, step: StepId) -> Option<(Vec<StepId>, Vec<StepId>)> {
+        let state = self.steps.get_mut(step.index()).filter(|state| state.phase == Phase::Started)?;
+        state.phase = Phase::Ended;
+        Some((std::mem::take(&mut state.dependents), std::mem::take(&mut state.stored_readers)))
     }
 
     /// Whether no step waits any more. Started ones may still run.
@@ -144,6 +158,7 @@ impl ReadySet {
                     gang.waiting -= 1;
                     gang.missing -= state.missing;
                     let mut needing = std::mem::take(&mut state.dependents);
+                    needing.append(&mut state.stored_readers);
                     needing.append(&mut state.live_readers);
                     skipped.push((step, cause));
                     causes.push_back((step, needing));
@@ -174,24 +189,23 @@ impl ReadySet {
 fn link(plan: &Plan, pipeline: &Pipeline) -> Vec<StepState> {
     let state = |step| StepState { gang: plan.gang_of(step).index(), ..StepState::default() };
     let mut steps: Vec<StepState> = pipeline.steps().map(|(step, _)| state(step)).collect();
-    let mut depend = |from: StepId, to: StepId| {
-        steps[from.index()].dependents.push(to);
-        steps[to.index()].missing += 1;
-    };
-    let mut live = Vec::new();
     for (id, step) in pipeline.steps() {
-        step.depends_on.iter().for_each(|dependency| depend(dependency.step, id));
+        for dependency in &step.depends_on {
+            steps[dependency.step.index()].dependents.push(id);
+            steps[id.index()].missing += 1;
+        }
     }
     for (id, stream) in pipeline.streams() {
         for &reader in &stream.readers {
+            let producer = &mut steps[stream.producer.index()];
             match plan.edge(id, reader) {
-                EdgeKind::Live => live.push((stream.producer, reader)),
-                EdgeKind::Stored(_) => depend(stream.producer, reader),
+                EdgeKind::Live => producer.live_readers.push(reader),
+                EdgeKind::Stored(_) => {
+                    producer.stored_readers.push(reader);
+                    steps[reader.index()].missing += 1;
+                }
             }
         }
-    }
-    for (producer, reader) in live {
-        steps[producer.index()].live_readers.push(reader);
     }
     steps
 }

@@ -212,3 +212,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_ignored_failure_releases_dependents_but_no_stored_reader() {
+    let pipeline = pipeline("a > s\nb after a\nr < s after b\nc after r\nd after b");
+    let plan = Plan::new(&pipeline).unwrap();
+    let mut ready = ReadySet::new(&plan, &pipeline);
+    assert!(ready.pop(1, true).is_some());
+    let skipped = ready.finish_ignored(id(&pipeline, "a"));
+    let (a, r, c) = (id(&pipeline, "a"), id(&pipeline, "r"), id(&pipeline, "c"));
+    assert_eq!(skipped, [(r, a), (c, r)]);
+    let (_, next) = ready.pop(1, true).unwrap();
+    assert_eq!(next, [id(&pipeline, "b")]);
+    assert!(ready.finish(next[0], true).is_empty());
+    assert_eq!(ready.pop(1, true).unwrap().1, [id(&pipeline, "d")]);
+    assert!(ready.is_done());
+}

@@ -4,8 +4,9 @@ use std::os::fd::OwnedFd;
 
 use tokio::time::Instant;
 
-use super::keep::Keeping;
+use super::keep::{self, Keeping, Whole};
 use crate::event::Kept;
+use crate::executor::EngineError;
 use crate::stream::{Fanout, Snapshot};
 
 /// A stream on its way.
@@ -26,8 +27,10 @@ pub(super) struct Flow {
     halted: bool,
     /// The readers see its end; since when.
     pub(super) closed: Option<Instant>,
-    /// It is closed, and its files are whole: the file to show, if there is one.
-    pub(super) finished: Option<Option<Kept>>,
+    /// It is closed, and its files are whole; they wait for their places until the producer's success is final.
+    pub(super) finished: Option<Vec<Whole>>,
+    /// The file to show, in its place.
+    pub(super) kept: Option<Kept>,
 }
 
 impl Flow {
@@ -45,6 +48,7 @@ impl Flow {
             halted: false,
             closed: None,
             finished: None,
+            kept: None,
         }
     }
 
@@ -85,6 +89,14 @@ impl Flow {
         self.closed = Some(Instant::now());
         self.fanout.close();
         Some(std::mem::take(&mut self.keeping).into_iter().flatten().collect())
+    }
+
+    /// The producer's success is final: puts the files in their places.
+    pub(super) fn commit(&mut self) -> Result<(), EngineError> {
+        if let Some(files) = &mut self.finished {
+            self.kept = keep::commit(std::mem::take(files))?;
+        }
+        Ok(())
     }
 
     /// Takes out the file behind a sink that was closed early; nothing if a reader is behind it.

@@ -9,9 +9,9 @@ use crate::executor::EngineError;
 use crate::pipeline::{Destination, StreamId};
 use crate::plan::EdgeKind;
 use crate::runner::Shared;
-use crate::stream::{Keeper, Target, keep, pipe};
+use crate::stream::{self, Keeper, Target, keep, pipe};
 
-/// A stream on its way into a file. Dropped before it is [`complete`], it removes the file.
+/// A stream on its way into a file. Dropped before it is [`complete`] and [`commit`]ted, it removes the file.
 pub(super) struct Keeping {
     keeper: Keeper,
     file: Option<Partial>,
@@ -20,6 +20,7 @@ pub(super) struct Keeping {
 }
 
 /// A file that exists only if it becomes whole.
+#[derive(Debug)]
 struct Partial {
     written: PathBuf,
     /// Where it goes once it is whole.
@@ -46,6 +47,7 @@ pub(super) fn start(
     shared: &Shared,
     stream: StreamId,
     unread: bool,
+    round: u32,
 ) -> Result<(Vec<Keeping>, Vec<OwnedFd>), EngineError> {
     let declared = shared.pipeline.stream(stream);
     let stored = |reader| matches!(shared.plan.edge(stream, reader), EdgeKind::Stored(_));
@@ -53,8 +55,9 @@ pub(super) fn start(
     let mut wanted = Vec::new();
     if is_stored || (unread && declared.out.is_none()) {
         let path = stored_path(shared, stream);
-        let file = Partial { written: path.clone(), whole: path.clone(), done: false };
-        wanted.push((Target::File(path), Some(file), !is_stored));
+        let written = beside(&path, &round.to_string());
+        let target = Target::File(written.clone());
+        wanted.push((target, Some(Partial { written, whole: path, done: false }), !is_stored));
     }
     match &declared.out {
         None => {}
@@ -65,7 +68,7 @@ pub(super) fn start(
         Some(Destination::File(path)) => {
             let path = shared.place.working_dir.join(path);
             let cannot = |error| EngineError::new(format!("cannot write {}", path.display()), error);
-            let (target, file) = out(&shared.place.id, &path).map_err(cannot)?;
+            let (target, file) = out(&path, &format!("{}.{round}", shared.place.id)).map_err(cannot)?;
             wanted.push((target, file, true));
         }
     }
@@ -80,29 +83,50 @@ pub(super) fn start(
 }
 
 /// A plain file is written beside its place, and takes it once it is whole; anything else is written as it is.
-fn out(run: &str, path: &Path) -> io::Result<(Target, Option<Partial>)> {
+fn out(path: &Path, mark: &str) -> io::Result<(Target, Option<Partial>)> {
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Ok((Target::open(path)?, None));
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let written = path.with_file_name(format!(".{name}.{run}"));
+    let written = beside(path, mark);
     let target = Target::create(&written)?;
     Ok((target, Some(Partial { written, whole: path.to_owned(), done: false })))
 }
 
-/// Waits until the files of a finished stream are whole, and puts them in place. Returns the one to show.
-pub(super) async fn complete(keeping: Vec<Keeping>) -> Result<Option<Kept>, EngineError> {
+/// A stream's file that has all of it, and is not in its place yet. Dropped like that, it removes the file.
+#[derive(Debug)]
+pub(super) struct Whole {
+    kept: stream::Kept,
+    file: Option<Partial>,
+    shown: bool,
+}
+
+/// Waits until the files of a finished stream have all of it.
+pub(super) async fn complete(keeping: Vec<Keeping>) -> Result<Vec<Whole>, EngineError> {
+    let mut files = Vec::new();
+    for Keeping { mut keeper, file, shown } in keeping {
+        let kept = keeper.done().await.map_err(|error| failed("a stream", error))?;
+        files.push(Whole { kept, file, shown });
+    }
+    Ok(files)
+}
+
+/// A hidden name in the same folder: rounds of a gang never share a file.
+fn beside(path: &Path, mark: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{mark}"))
+}
+
+/// Puts the files of a stream in their places, for good. Returns the one to show.
+pub(super) fn commit(files: Vec<Whole>) -> Result<Option<Kept>, EngineError> {
     let mut shown = None;
-    for mut one in keeping {
-        let kept = one.keeper.done().await.map_err(|error| failed("a stream", error))?;
-        let Some(file) = &mut one.file else { continue };
-        if file.written != file.whole {
-            std::fs::rename(&file.written, &file.whole)
-                .map_err(|error| EngineError::new(format!("cannot write {}", file.whole.display()), error))?;
-        }
+    for one in files {
+        let Some(mut file) = one.file else { continue };
+        std::fs::rename(&file.written, &file.whole)
+            .map_err(|error| EngineError::new(format!("cannot write {}", file.whole.display()), error))?;
         file.done = true;
         if one.shown {
-            shown = Some(Kept { path: file.whole.clone(), bytes: kept.bytes, sha256: kept.sha256 });
+            let stream::Kept { bytes, sha256, .. } = one.kept;
+            shown = Some(Kept { path: file.whole.clone(), bytes, sha256 });
         }
     }
     Ok(shown)

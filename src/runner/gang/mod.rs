@@ -40,7 +40,7 @@ use super::attempt::{self, Ended, Request};
 use super::{Halt, Shared};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{EngineError, StartError};
-use crate::pipeline::StepId;
+use crate::pipeline::{Outcome, StepId};
 use crate::stream::FanoutEvent;
 
 /// How often the progress of live streams is told.
@@ -204,7 +204,7 @@ impl Gang {
             Signal::Stream { event: FanoutEvent::AllLeft, .. } => {}
             Signal::FileClosed { stream, result: Ok(()) } => self.wires.excuse(stream),
             Signal::FileClosed { result: Err(error), .. } => self.engine_failed(error),
-            Signal::Finished { stream, result: Ok(kept) } => self.wires.note_finished(stream, kept),
+            Signal::Finished { stream, result: Ok(files) } => self.wires.note_finished(stream, files),
             Signal::Finished { result: Err(error), .. } => self.engine_failed(error),
             Signal::StreamSilent { stream } => {
                 if self.wires.is_moving(stream) {
@@ -261,19 +261,23 @@ impl Gang {
             && (self.restart != Restart::No
                 || self.members.iter().any(|member| member.may_retry(policy(member))));
         let mut ends = Vec::new();
-        for member in self.members.iter_mut().filter(|member| !member.reported) {
+        for index in 0..self.members.len() {
+            let member = &self.members[index];
             let State::Settled(outcome, duration) = &member.state else { continue };
-            if undoable && outcome.is_success() {
+            if member.reported || (undoable && outcome.is_success()) {
                 continue;
             }
+            let (mut outcome, duration) = (outcome.clone(), *duration);
+            if outcome == Outcome::Succeeded
+                && let Err(error) = self.wires.commit(index)
+            {
+                self.engine_failed(error);
+                outcome = Outcome::Cancelled;
+            }
+            let member = &mut self.members[index];
             member.reported = true;
-            ends.push(StepFinished {
-                step: member.step,
-                outcome: outcome.clone(),
-                attempts: member.attempts,
-                duration: *duration,
-                leaky: member.leaky,
-            });
+            let (step, attempts, leaky) = (member.step, member.attempts, member.leaky);
+            ends.push(StepFinished { step, outcome, attempts, duration, leaky });
         }
         if !ends.is_empty() {
             // Before the ends: the last of them may end the run, and this belongs to it.

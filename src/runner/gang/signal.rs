@@ -1,6 +1,7 @@
 //! What happens to a gang, and what it tells.
 
-use crate::event::{Kept, StepFinished};
+use super::keep::Whole;
+use crate::event::StepFinished;
 use crate::executor::EngineError;
 use crate::runner::attempt::Ended;
 use crate::stream::FanoutEvent;
@@ -18,7 +19,7 @@ pub(super) enum Signal {
     /// A stream's file was closed before its end: with a good reason, or not.
     FileClosed { stream: usize, result: Result<(), EngineError> },
     /// A finished stream has been delivered, to files as well.
-    Finished { stream: usize, result: Result<Option<Kept>, EngineError> },
+    Finished { stream: usize, result: Result<Vec<Whole>, EngineError> },
     /// A producer has been gone for a while, and its stream has not ended.
     LeakGraceOver { stream: usize },
     /// The wait before a member's own retry is over.

@@ -59,7 +59,7 @@ fn tell(wire: &Wire, members: &[Member]) -> Option<StreamFinished> {
         stats: StreamStats { stream: wire.stream, bytes, rate, starved: snapshot.starved, edges },
         complete,
         unread,
-        kept: flow.finished.clone().flatten(),
+        kept: flow.kept.clone(),
         engine: flow.engine(),
     })
 }

@@ -6,10 +6,9 @@ use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
 
 use super::flow::Flow;
-use super::keep::{self, Keeping};
+use super::keep::{self, Keeping, Whole};
 use super::member::Member;
 use super::signal::Signal;
-use crate::event::Kept;
 use crate::executor::{EngineError, StdinSpec};
 use crate::pipeline::{StepId, StreamId};
 use crate::plan::EdgeKind;
@@ -89,7 +88,7 @@ impl Wires {
             if wire.told || (source.is_none() && sinks.is_empty() && !wire.readers.is_empty()) {
                 continue;
             }
-            let (keeping, files) = keep::start(shared, wire.stream, wire.readers.is_empty())?;
+            let (keeping, files) = keep::start(shared, wire.stream, wire.readers.is_empty(), round)?;
             sinks.extend(files);
             let (fanout, mut events) =
                 Fanout::start(name, sinks, shared.settings.engine, &shared.budget).map_err(failed)?;
@@ -149,10 +148,16 @@ impl Wires {
         });
     }
 
-    pub(super) fn note_finished(&mut self, stream: usize, kept: Option<Kept>) {
+    pub(super) fn note_finished(&mut self, stream: usize, files: Vec<Whole>) {
         if let Some(flow) = self.flow_mut(stream) {
-            flow.finished = Some(kept);
+            flow.finished = Some(files);
         }
+    }
+
+    /// A member's success is final: puts the files of its stream in their places.
+    pub(super) fn commit(&mut self, member: usize) -> Result<(), EngineError> {
+        let flow = self.output_of(member).and_then(|stream| self.flow_mut(stream));
+        flow.map_or(Ok(()), Flow::commit)
     }
 
     /// Stops every stream where it is; nobody sees an end.

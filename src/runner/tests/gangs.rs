@@ -272,3 +272,32 @@ async fn a_restart_of_the_gang_takes_the_place_of_a_members_own() {
     assert_eq!((played.letters().as_str(), played.attempts("p")), ("SSS", 2));
     assert_eq!(lines(&dir.path().join("whole")), 10);
 }
+
+#[tokio::test]
+async fn a_broken_stream_is_not_read_from_disk_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let scripts = [("p", "seq 100000; exit 1"), ("gate", "true"), ("r", "cat > got")];
+    let scene = Scene::of("p > s\ngate after p\nr < s after gate").scripts(scripts);
+    let played = scene.with("p", |step| step.policy.on_error = OnError::Ignore).play_in(dir.path()).await;
+    assert_eq!(played.letters(), "ISD");
+    assert!(!dir.path().join("got").exists());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing of the stream is left");
+}
+
+#[tokio::test]
+async fn a_stream_that_was_whole_is_made_again_with_its_gang() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::of("p > s\nm < s > t\nr < s").scripts([
+        ("p", "echo x >> p.starts; wc -l < p.starts"),
+        ("m", "cat"),
+        ("r", "cat > got; [ $(wc -l < p.starts) = 2 ]"),
+    ]);
+    let played = scene.retries("r", 1).play_in(dir.path()).await;
+    assert_eq!(played.letters(), "SSS");
+    let kept = streams(&played).into_iter().find_map(|stream| stream.kept.clone()).unwrap();
+    assert_eq!(
+        fs::read_to_string(kept.path).unwrap().trim(),
+        "2",
+        "the stream of the last attempt is the one kept"
+    );
+}
