@@ -89,7 +89,11 @@ pub(super) fn shell_filter(place: &shell::Place) -> String {
         Context::Comment => hidden::COMMENT.to_owned(),
         Context::Here(here) => here_filter(here),
     };
-    if place.whole { format!("{}|{filter}", hidden::WHOLE) } else { filter }
+    match place {
+        shell::Place { whole: true, .. } => format!("{}|{filter}", hidden::WHOLE),
+        shell::Place { command: true, .. } => format!("{}|{filter}", hidden::COMMAND),
+        _ => filter,
+    }
 }
 
 fn here_filter(here: &Here) -> String {

@@ -44,6 +44,7 @@ pub(super) fn register(engine: &mut Environment<'_>) {
         Ok::<_, Error>(if guard { format!("\"\"{escaped}") } else { escaped })
     });
     engine.add_filter(hidden::COMMENT, |value: Value| Ok::<_, Error>(comment(&text(&value)?)));
+    engine.add_filter(hidden::COMMAND, command);
     engine.add_filter(hidden::WHOLE, |value: Value| whole(&value));
     engine.add_filter(hidden::HERE, here);
     engine.add_filter(hidden::JSON, |json: Value| Ok::<_, Error>(inert_json(&text(&json)?)));
@@ -134,6 +135,19 @@ fn whole(value: &Value) -> Result<String, Error> {
         return Err(problem("only a whole number can stand here", help));
     }
     Ok(if text.starts_with('-') { format!("({text})") } else { text })
+}
+
+/// The name of a command. A list, where one may stand, begins with it.
+fn command(value: Value) -> Result<Value, Error> {
+    let first = match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.next(),
+        _ => Some(value.clone()),
+    };
+    if first.is_some_and(|first| first.as_str().is_some_and(|name| name.starts_with('%'))) {
+        let help = "no command has such a name; bash would take it for a job and run `fg`";
+        return Err(problem("the name of a command cannot begin with `%`", help));
+    }
+    Ok(value)
 }
 
 /// A value in the body of a here-document. `before` and `after` are the literal text beside it on its line; of `flags`,

@@ -111,6 +111,8 @@ pub(super) mod hidden {
     pub(in crate::template) const HERE: &str = "pipe_here";
     /// Inside a comment.
     pub(in crate::template) const COMMENT: &str = "pipe_comment";
+    /// At the beginning of a command's name.
+    pub(in crate::template) const COMMAND: &str = "pipe_command";
     /// Where the shell computes.
     pub(in crate::template) const WHOLE: &str = "pipe_whole";
     /// JSON that is inert in every language.

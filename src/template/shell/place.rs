@@ -7,6 +7,8 @@ pub(in crate::template) struct Place {
     pub(in crate::template) context: Context,
     /// Whether the shell computes with it, so that it must be a whole number.
     pub(in crate::template) whole: bool,
+    /// Whether it may begin the name of a command: bash takes `%…` there for a job, even in quotes.
+    pub(in crate::template) command: bool,
 }
 
 /// Quoting contexts that a value can be written in.
@@ -75,6 +77,7 @@ impl Place {
     /// One place for an expression that was reached in two states, if one fits both.
     pub(super) fn merge(self, other: Self) -> Option<Self> {
         let whole = self.whole || other.whole;
+        let command = self.command || other.command;
         let context = match (self.context, other.context) {
             (Context::Word(a), Context::Word(b)) => Context::Word(Word {
                 alone: a.alone && b.alone,
@@ -96,7 +99,7 @@ impl Place {
             (a, b) if a == b => a,
             _ => return None,
         };
-        Some(Self { context, whole })
+        Some(Self { context, whole, command })
     }
 }
 

@@ -36,11 +36,12 @@ impl Machine {
         }
         self.enclosing()?;
         let whole = self.argument()? | self.operand(index)?;
+        let command = self.begins_command();
         let context = match self.commands() {
             Some(commands) => Context::Word(word(commands, index, glue, votes)?),
             None => self.context(glue)?,
         };
-        Ok(Place { context, whole })
+        Ok(Place { context, whole, command })
     }
 
     /// The context that the innermost construct is, where that is no place for commands.
@@ -125,6 +126,19 @@ impl Machine {
             }),
             _ => Ok(false),
         }
+    }
+
+    /// Whether a value here may be the beginning of a command's name.
+    fn begins_command(&self) -> bool {
+        let ([.., Frame::Commands(commands)]
+        | [.., Frame::Commands(commands), Frame::Single | Frame::Double]) = self.stack.as_slice()
+        else {
+            return false;
+        };
+        let word = &commands.word;
+        matches!(commands.at, At::Command | At::Prefix)
+            && !word.assignment
+            && word.literal().is_none_or(str::is_empty)
     }
 
     /// Refuses what no value may stand inside of.
