@@ -1,0 +1,71 @@
+//! What is fuzzed: each target takes any bytes, and must neither panic nor hang nor take much memory. `tests/corpora.rs`
+//! runs the same functions over the inputs that earlier fuzzing found interesting.
+
+use std::collections::BTreeMap;
+
+use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
+use pipe_runner::spec::{self, Given, LoadOptions};
+use pipe_runner::template::{Facts, Names, Place, Renderer, compile};
+
+/// Reads the bytes as a pipeline file, and whatever is wrong with it is drawn; a good one is given its params.
+pub fn yaml(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let source = Source::new("fuzz.yml", text);
+    match spec::load(source, &LoadOptions::default()) {
+        Err(problems) => drop(spec::render(&problems, false)),
+        Ok(pipeline) => {
+            if let Err(problems) = spec::resolve(&pipeline, &Given::default()) {
+                drop(spec::render(&problems, false));
+            }
+        }
+    }
+}
+
+/// Compiles the text as a template for every place, and renders what compiles.
+pub fn template(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for place in [Place::Plain, Place::PosixShell, Place::Interpreter] {
+        if let Ok(template) = compile(text, Span::default(), place, &names()) {
+            // Loops that only burn the fuzzer's time are left out.
+            if !text.contains("range") {
+                render(&template);
+            }
+        }
+    }
+}
+
+/// Reads the bytes up to a NUL as shell text in which `@` stands for an expression and `^` for a list; what follows the
+/// NUL is the value that goes in there.
+pub fn shell(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (script, value) = text.split_once('\0').unwrap_or((text, "'$(touch X)\"\nEOF"));
+    let script = script.replace('@', "{{ x }}").replace('^', "{{ list }}");
+    if let Ok(template) = compile(&script, Span::default(), Place::PosixShell, &names()) {
+        let facts = facts(&value.replace('\0', ""));
+        drop(Renderer::new(facts).render(&template, None));
+    }
+}
+
+fn render(template: &Template) {
+    drop(Renderer::new(facts("it's; $(touch X)")).render(template, Some("step")));
+}
+
+fn names() -> Names {
+    let params = [("x", false), ("list", false), ("token", true)];
+    Names { params: params.map(|(name, secret)| (name.to_owned(), secret)).into() }
+}
+
+fn facts(x: &str) -> Facts {
+    let values = [
+        ("x", ParamValue::Text(x.to_owned())),
+        ("list", ParamValue::List(vec![x.to_owned(), "b".to_owned()])),
+        ("token", ParamValue::Secret(Secret::new("never shown"))),
+    ];
+    Facts {
+        pipeline: "fuzz".to_owned(),
+        run_id: "RUN".to_owned(),
+        started_at: None,
+        env: BTreeMap::from([("HOME".to_owned(), "/root".to_owned())]),
+        values: values.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+    }
+}
