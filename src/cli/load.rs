@@ -8,7 +8,7 @@ use super::args::{Params, Target};
 use super::error::CliError;
 use crate::pipeline::{Destination, Feed, Pipeline, Values};
 use crate::plan::{Cycle, Plan};
-use crate::spec::{Given, LoadOptions, Problem, Problems};
+use crate::spec::{Code, Given, LoadOptions, Problem, Problems};
 use crate::template::Facts;
 
 /// The names that FILE defaults to.
@@ -117,7 +117,7 @@ fn cycle_problems(pipeline: &Pipeline, cycles: &[Cycle]) -> CliError {
         let path: Vec<String> = (0..=cycle.steps.len()).map(|index| format!("`{}`", name(index))).collect();
         let message = format!("these steps wait for each other: {}", path.join(" → "));
         let first = cycle.links.first().copied().unwrap_or_default();
-        let mut problem = Problem::at("cycle", &pipeline.source, first, message)
+        let mut problem = Problem::at(Code::Cycle, &pipeline.source, first, message)
             .help("an arrow means \"comes before\"; take one of them out");
         for (index, span) in cycle.links.iter().enumerate() {
             problem = problem.also(*span, format!("`{}` waits for `{}`", name(index + 1), name(index)));

@@ -4,6 +4,7 @@
 //! their types, `lower` checks what they say and builds the pipeline. None stops at the first mistake: every problem
 //! of a file is found in one pass, and [`render`] shows each with its line, a caret and what to write instead.
 
+mod code;
 mod diagnostic;
 mod lower;
 mod nearest;
@@ -16,6 +17,7 @@ mod yaml;
 
 use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
 
+pub use code::Code;
 pub use diagnostic::render;
 pub use params::{Given, resolve};
 pub use problem::{Problem, Problems};
@@ -43,7 +45,7 @@ pub fn load(source: Source, options: &LoadOptions) -> Result<Pipeline, Problems>
         (None, Some(pipeline)) => Ok(pipeline),
         // Only a file without any text gets here.
         (None, None) => {
-            let problem = Problem::at("empty-file", &source, Span::default(), "the file is empty");
+            let problem = Problem::at(Code::EmptyFile, &source, Span::default(), "the file is empty");
             Err(problem.help("a pipeline has steps: `steps: [{name: build, run: make}]`").into())
         }
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use super::Code;
 use crate::pipeline::{Position, Source, Span};
 
 /// One mistake: where it is, what it is, what to write instead.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// Its class, in kebab-case, stable once released.
-    pub code: &'static str,
+    /// Its class.
+    pub code: Code,
     /// The file that it is in; `None` for the command line and the environment.
     pub source: Option<Source>,
     /// The place in that file.
@@ -23,12 +24,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a place of a file.
-    pub fn at(code: &'static str, source: &Source, span: Span, message: impl Into<String>) -> Self {
+    pub fn at(code: Code, source: &Source, span: Span, message: impl Into<String>) -> Self {
         Self { source: Some(source.clone()), span: Some(span), ..Self::nowhere(code, message) }
     }
 
     /// A problem that is in no file.
-    pub fn nowhere(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn nowhere(code: Code, message: impl Into<String>) -> Self {
         Self { code, source: None, span: None, message: message.into(), help: None, also: Vec::new() }
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Problem, Problems};
+use super::{Code, Problem, Problems};
 use crate::pipeline::{Source, Span};
 
 /// Reads a file as UTF-8 text. A byte-order mark at its start is left out.
@@ -14,7 +14,7 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
     if path.is_dir() {
         let message = format!("`{}` is a folder, not a file", path.display());
         let help = format!("name the file in it, such as `{}`", path.join("pipeline.yml").display());
-        return Err(Problem::nowhere("is-directory", message).help(help).into());
+        return Err(Problem::nowhere(Code::IsDirectory, message).help(help).into());
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
     match String::from_utf8(bytes) {
@@ -36,18 +36,18 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
     };
     let help = (error.kind() == io::ErrorKind::NotFound)
         .then(|| "a path starts from the folder that the command runs in".to_owned());
-    Problem::nowhere("unreadable-file", message).maybe_help(help).into()
+    Problem::nowhere(Code::UnreadableFile, message).maybe_help(help).into()
 }
 
 fn not_text(path: &Path, bytes: &[u8], valid: usize) -> Problems {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         let message = format!("`{}` is UTF-16 text", path.display());
-        return Problem::nowhere("not-utf8", message).help("save it as UTF-8").into();
+        return Problem::nowhere(Code::NotUtf8, message).help("save it as UTF-8").into();
     }
     // Up to the first bad byte the replaced text is the same, so its offsets hold there.
     let source = Source::new(path, String::from_utf8_lossy(bytes).into_owned());
     let at = Span::new(valid, valid + char::REPLACEMENT_CHARACTER.len_utf8());
-    Problem::at("not-utf8", &source, at, "the file is not UTF-8 text: it breaks off here")
+    Problem::at(Code::NotUtf8, &source, at, "the file is not UTF-8 text: it breaks off here")
         .help("save it as UTF-8")
         .into()
 }

@@ -36,16 +36,34 @@ pub(super) fn duration(text: &str) -> Result<Duration, Complaint> {
     if let Ok(duration) = humantime::parse_duration(text)
         && text.ends_with(|last: char| last.is_ascii_alphabetic())
     {
-        return Ok(duration);
+        return match is_short(text) {
+            true => Ok(duration),
+            false => Err(Complaint::new(format!("{} is a length of time in an unusual form", shown(text)))
+                .help(format!("write `{}`", humantime::format_duration(duration)))),
+        };
     }
     let bare = text.parse::<f64>().is_ok_and(|number| number.is_finite() && number >= 0.0);
     Err(if bare {
         Complaint::new(format!("`{text}` has no unit"))
             .help(format!("write `{text}s` for seconds, or `m`, `h`, `ms`"))
     } else {
-        let complaint = Complaint::new(format!("{} is not a length of time", shown(text)));
+        let what = if is_size(text) { "is a size, not a length of time" } else { "is not a length of time" };
+        let complaint = Complaint::new(format!("{} {what}", shown(text)));
         complaint.help("write it like `500ms`, `30s`, `5m` or `1h 30m`")
     })
+}
+
+/// Whether a length of time is written in the one form that all files share: numbers with short units right after them.
+fn is_short(text: &str) -> bool {
+    const UNITS: [&str; 8] = ["ns", "us", "ms", "s", "m", "h", "d", "w"];
+    let mut units = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|unit| !unit.is_empty());
+    units.all(|unit| UNITS.contains(&unit))
+        && text.split(' ').all(|part| part.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Whether a text is a number of bytes with its unit.
+fn is_size(text: &str) -> bool {
+    text.ends_with(|last: char| last.is_ascii_alphabetic()) && text.parse::<bytesize::ByteSize>().is_ok()
 }
 
 /// Whether a name is made of what names of steps and streams are made of: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
@@ -110,6 +128,23 @@ mod tests {
         for wrong in ["", "5 fortnights", "10MB", "-5s", "5s 3", "s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn units_have_one_spelling() {
+        for (wrong, right) in [
+            ("5 sec", "5s"),
+            ("2 hours 5min", "2h 5m"),
+            ("90 s", "1m 30s"),
+            ("1hour", "1h"),
+            ("1h30 m", "1h 30m"),
+        ] {
+            assert_eq!(duration(wrong).unwrap_err().help.unwrap(), format!("write `{right}`"));
+        }
+        for right in ["1h30m", "1d 2h", "1w", "5us", "7ns"] {
+            assert!(duration(right).is_ok(), "{right}");
+        }
+        assert_eq!(duration("10MB").unwrap_err().message, "`10MB` is a size, not a length of time");
     }
 
     #[test]

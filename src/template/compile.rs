@@ -10,13 +10,14 @@ use super::scan::{self, Segment, Tag, scan};
 use super::shell::{self, Splice};
 use super::structure;
 use super::token::{Kind, is_keyword};
-use super::{Names, Place, Renderer, TemplateError, engine, references};
+use super::{Mistake, Names, Place, Renderer, TemplateError, engine, references};
 use crate::pipeline::{Span, Template};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
 pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Template, Vec<TemplateError>> {
     if let Some(nul) = source.find('\0') {
         return Err(vec![TemplateError {
+            mistake: Mistake::Syntax,
             range: nul..nul + 1,
             message: "a NUL character cannot stand here".to_owned(),
             help: Some("no program can be given one; remove it".to_owned()),
@@ -94,7 +95,12 @@ impl<'s> Compiler<'s> {
         let inert = |tag: &Tag| self.place == Place::Interpreter && !self.is_raw(tag);
         let compiled = emit(self.source, self.segments, reveals, &filters, inert);
         if let Err(message) = engine::check_whole(&compiled) {
-            self.errors.push(TemplateError { range: 0..self.source.len(), message, help: None });
+            self.errors.push(TemplateError {
+                mistake: Mistake::Syntax,
+                range: 0..self.source.len(),
+                message,
+                help: None,
+            });
         }
         Some((compiled, usage))
     }
@@ -136,6 +142,7 @@ impl<'s> Compiler<'s> {
                 let is_last = tag.tokens.last().is_some_and(|token| token.range == range);
                 if matters && !(is_expression && is_last) && name == "raw" {
                     self.errors.push(TemplateError {
+                        mistake: Mistake::Syntax,
                         range,
                         message: "`raw` must stand last in an expression".to_owned(),
                         help: Some("write `{{ x | raw }}`".to_owned()),
@@ -144,6 +151,7 @@ impl<'s> Compiler<'s> {
                     let inner = self.source.get(tag.inner.clone()).unwrap_or_default();
                     let before = inner.rsplit_once('|').map_or(inner, |(before, _)| before).trim();
                     self.errors.push(TemplateError {
+                        mistake: Mistake::Syntax,
                         range,
                         message: format!("`{name}` applies to the last part of this expression alone"),
                         help: Some(format!("write `{{{{ ({before}) | {name} }}}}`")),
@@ -189,7 +197,12 @@ impl<'s> Compiler<'s> {
                 Place::PosixShell => format!("secret `{name}` can only stand by itself: `{{{{ {name} }}}}`"),
                 _ => format!("secret `{name}` cannot go into this script"),
             };
-            self.errors.push(TemplateError { range: tag.outer.clone(), message, help: Some(help) });
+            self.errors.push(TemplateError {
+                mistake: Mistake::Secret,
+                range: tag.outer.clone(),
+                message,
+                help: Some(help),
+            });
         }
     }
 
@@ -238,6 +251,7 @@ impl<'s> Compiler<'s> {
             match emission {
                 Ok(emission) => drop(filters.insert(index, emission)),
                 Err(place) => self.errors.push(TemplateError {
+                    mistake: Mistake::Secret,
                     range: segment.tag().map_or(0..0, |tag| tag.outer.clone()),
                     message: format!("a secret cannot stand {place}"),
                     help: Some("set it in `env:` and use the variable elsewhere in the script".to_owned()),

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::TemplateError;
 use super::escape::Problem;
 use super::scan::{BRACES_HELP, Segment, Tag};
+use super::{Mistake, TemplateError};
 
 /// What opens an expression in the engine's text; a parenthesis follows.
 pub(super) const EXPRESSION: &str = "\0{ (";
@@ -53,6 +53,7 @@ pub(super) fn check(source: &str, segment: &Segment) -> Result<(), TemplateError
     PARSER.template_from_str(&text).map(drop).map_err(|error| {
         let found = error.range().unwrap_or_default();
         TemplateError {
+            mistake: Mistake::Syntax,
             range: within(tag, found.start.saturating_sub(start), found.end.saturating_sub(start)),
             message: unreadable(&error, matches!(segment, Segment::Statement(_))),
             help: Some(BRACES_HELP.to_owned()),
@@ -82,6 +83,7 @@ fn statement_alone(source: &str, tag: &Tag) -> Result<Option<(String, usize)>, T
         }
         keyword @ ("else" | "endif" | "endfor" | "endwith") if tag.tokens.len() > 1 => {
             return Err(TemplateError {
+                mistake: Mistake::Syntax,
                 range: tag.outer.clone(),
                 message: format!("nothing can follow `{keyword}`"),
                 help: (keyword == "else").then(|| "write `{% elif condition %}`".to_owned()),
@@ -123,7 +125,12 @@ pub(super) fn translate(error: &Error, source: &str, segments: &[Segment], compi
     let named = |range: &Range<usize>| source.get(range.clone()).unwrap_or_default().trim().to_owned();
     if let Some(problem) = std::error::Error::source(error).and_then(|error| error.downcast_ref::<Problem>())
     {
-        return TemplateError { range, message: problem.message.clone(), help: problem.help.clone() };
+        return TemplateError {
+            mistake: Mistake::Value,
+            range,
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        };
     }
     if error.kind() == ErrorKind::UndefinedError {
         let name = Some(named(&range)).filter(|name| !name.is_empty()).unwrap_or_else(|| named(&whole));
@@ -131,13 +138,18 @@ pub(super) fn translate(error: &Error, source: &str, segments: &[Segment], compi
             Some(variable) => format!("set the variable, or write `{{{{ env.{variable} | default('…') }}}}`"),
             None => "give it a value, or write `| default('…')`; an `if` inside needs an `else`".to_owned(),
         };
-        return TemplateError { range, message: format!("`{name}` has no value"), help: Some(help) };
+        return TemplateError {
+            mistake: Mistake::Value,
+            range,
+            message: format!("`{name}` has no value"),
+            help: Some(help),
+        };
     }
     let message = match error.detail() {
         Some(detail) => detail.to_owned(),
         None => format!("`{}` cannot be worked out: {}", named(&whole), error.kind()),
     };
-    TemplateError { range, message, help: None }
+    TemplateError { mistake: Mistake::Value, range, message, help: None }
 }
 
 /// Finds the tag that a range of the engine's text lies in, and the range in the source. The engine's text has the

@@ -1,8 +1,8 @@
 //! Scripts of interpreters other than the shell. Their grammar is not known, so that only a JSON literal can go in, and
 //! only where no string is open.
 
-use super::TemplateError;
 use super::scan::{Segment, Tag};
+use super::{Mistake, TemplateError};
 
 /// Refuses every expression that ends in neither `| tojson` nor `| raw`, and `| tojson` inside quotes.
 pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) -> bool) -> Vec<TemplateError> {
@@ -14,6 +14,7 @@ pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) ->
             Segment::Statement(_) => {}
             Segment::Expression(tag) if is_raw(tag) => {}
             Segment::Expression(tag) if !ends_in(source, tag, "tojson") => errors.push(TemplateError {
+                mistake: Mistake::Place,
                 range: tag.outer.clone(),
                 message: "a value cannot go into this script safely".to_owned(),
                 help: Some(format!(
@@ -22,6 +23,7 @@ pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) ->
                 )),
             }),
             Segment::Expression(tag) if quotes.open.is_some() => errors.push(TemplateError {
+                mistake: Mistake::Place,
                 range: tag.outer.clone(),
                 message: "`| tojson` writes its own quotes, and here it seems to stand in quotes already"
                     .to_owned(),

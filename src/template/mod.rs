@@ -53,10 +53,29 @@ pub struct Names {
     pub params: BTreeMap<String, bool>,
 }
 
+/// Kinds of mistakes in templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// It is no template: a tag that is not closed, an expression that cannot be read.
+    Syntax,
+    /// A name, filter, test or function that there is not.
+    Undefined,
+    /// A place of a script where no way of writing a value keeps it data.
+    Place,
+    /// A branch that leaves the shell's quoting otherwise than it found it.
+    Branch,
+    /// A secret that would have to be spelled out.
+    Secret,
+    /// The value that an expression has will not do: seen only when it is rendered.
+    Value,
+}
+
 /// A template that cannot be compiled or rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TemplateError {
+    /// What kind of mistake it is.
+    pub mistake: Mistake,
     /// Byte range in the template's source.
     pub range: Range<usize>,
     /// What is wrong.

@@ -7,7 +7,7 @@ use super::references::{Path, Reference, references};
 use super::scan::{BRACES_HELP, Segment, Tag};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Kind, Token};
-use super::{Names, TemplateError};
+use super::{Mistake, Names, TemplateError};
 
 /// What a template uses.
 #[derive(Debug, Default)]
@@ -263,6 +263,6 @@ impl<'s> Checker<'s> {
     }
 
     fn error(&mut self, range: std::ops::Range<usize>, message: String, help: Option<String>) {
-        self.usage.errors.push(TemplateError { range, message, help });
+        self.usage.errors.push(TemplateError { mistake: Mistake::Undefined, range, message, help });
     }
 }

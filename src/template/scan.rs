@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::TemplateError;
 use super::dotted;
 use super::token::{self, Token};
+use super::{Mistake, TemplateError};
 
 /// A piece of a source; ranges are in bytes of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +167,7 @@ impl<'s> Scanner<'s> {
         loop {
             let at = self.rest(from).find("{%").map(|at| from + at);
             let at = at.ok_or_else(|| TemplateError {
+                mistake: Mistake::Syntax,
                 range: opening..self.at,
                 message: "`{% raw %}` is never closed".to_owned(),
                 help: Some("close it with `{% endraw %}`".to_owned()),
@@ -220,6 +221,7 @@ impl<'s> Scanner<'s> {
                 Err(_) if fallback.is_some() => break,
                 Err(range) if self.rest(range.start).contains(closing) => {
                     return Err(TemplateError {
+                        mistake: Mistake::Syntax,
                         range: range.start..range.start + 1,
                         message: "this quote is never closed".to_owned(),
                         help: Some(BRACES_HELP.to_owned()),
@@ -248,6 +250,7 @@ impl<'s> Scanner<'s> {
 
 fn unclosed(opening: usize, open: &str, close: &str) -> TemplateError {
     TemplateError {
+        mistake: Mistake::Syntax,
         range: opening..opening + 2,
         message: format!("`{open}` is never closed by `{close}`"),
         help: Some(BRACES_HELP.to_owned()),

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::TemplateError;
 use super::scan::{Segment, Tag};
 use super::token::{Kind, Token};
+use super::{Mistake, TemplateError};
 
 /// A piece of the template; numbers are indices of segments.
 #[derive(Debug)]
@@ -159,6 +159,7 @@ impl Builder<'_> {
 
     fn error(&mut self, tag: &Tag, message: &str, help: &str) {
         self.errors.push(TemplateError {
+            mistake: Mistake::Syntax,
             range: tag.outer.clone(),
             message: message.to_owned(),
             help: Some(help.to_owned()),

@@ -76,7 +76,7 @@ fn show(loaded: &Loaded, facts: Facts) -> Result<ExitCode, CliError> {
             Action::Feed(_) => loaded.pipeline.step(step).at,
         };
         CliError::from(Problems::from(
-            Problem::at("template", source, at, error.message).maybe_help(error.help),
+            Problem::at(error.mistake.into(), source, at, error.message).maybe_help(error.help),
         ))
     })?;
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;

@@ -1,6 +1,7 @@
 //! A param's type: the one that is written or shown, and what its keys say about it.
 
 use crate::pipeline::{Access, Exists, ParamKind, Span};
+use crate::spec::Code;
 use crate::spec::nearest::list;
 use crate::spec::params::value;
 use crate::spec::raw::{RawAccess, RawExists, RawParamKeys, RawType};
@@ -27,7 +28,7 @@ impl Lowering<'_> {
                 let message = format!("`{key}` says nothing about a param of type `{}`", word(kind));
                 let kinds = list(kinds.iter().map(|kind| word(*kind)), "and");
                 let problem =
-                    self.at("strange-key", at, message).help(format!("it goes with {kinds}; remove it"));
+                    self.at(Code::StrangeKey, at, message).help(format!("it goes with {kinds}; remove it"));
                 self.report(problem);
             }
         }
@@ -79,7 +80,8 @@ impl Lowering<'_> {
                 .trim()
                 .trim_start_matches("error: ")
                 .to_owned();
-            let problem = self.at("bad-pattern", at, format!("this is not a regular expression: {reason}"));
+            let problem =
+                self.at(Code::BadPattern, at, format!("this is not a regular expression: {reason}"));
             self.report(problem.help("a backslash before a sign takes it as itself, such as `\\(`"));
             return None;
         }
@@ -90,8 +92,11 @@ impl Lowering<'_> {
         let (literal, at) = field.get()?;
         let number = literal.text.parse().ok();
         if number.is_none() {
-            let problem =
-                self.at("wrong-type", at, format!("`{key}` must be {wanted} here, not `{}`", literal.text));
+            let problem = self.at(
+                Code::WrongType,
+                at,
+                format!("`{key}` must be {wanted} here, not `{}`", literal.text),
+            );
             self.report(problem);
         }
         number
@@ -107,7 +112,7 @@ impl Lowering<'_> {
             && min > max
         {
             let problem =
-                self.at("bad-limits", at, format!("no number is both {min} or more and {max} or less"));
+                self.at(Code::BadLimits, at, format!("no number is both {min} or more and {max} or less"));
             self.report(problem.also(other, "the other limit").help("swap `min` and `max`"));
         }
     }
@@ -115,13 +120,13 @@ impl Lowering<'_> {
     fn choices(&mut self, keys: &RawParamKeys) -> Option<Vec<String>> {
         if keys.choices.is_missing() {
             let at = keys.kind.at().unwrap_or_default();
-            let problem = self.at("missing-key", at, "a param of type `choice` needs `choices`");
+            let problem = self.at(Code::MissingKey, at, "a param of type `choice` needs `choices`");
             self.report(problem.help("add them, such as `choices: [full, incremental]`"));
             return None;
         }
         let (choices, at) = keys.choices.get()?;
         if choices.is_empty() {
-            let problem = self.at("missing-key", at, "`choices` is empty, so no value would do");
+            let problem = self.at(Code::MissingKey, at, "`choices` is empty, so no value would do");
             self.report(problem.help("list the values allowed, such as `choices: [full, incremental]`"));
             return None;
         }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use crate::pipeline::{Dependency, StepId};
 
+use crate::spec::Code;
+
 use super::Lowering;
 use super::steps::Steps;
 
@@ -19,7 +21,7 @@ impl Lowering<'_> {
                 match steps.by_name.get(name.as_str()) {
                     Some(step) if *step == StepId::new(index) => {
                         let problem =
-                            self.at("self-dependency", at, format!("the step `{name}` depends on itself"));
+                            self.at(Code::SelfDependency, at, format!("the step `{name}` depends on itself"));
                         self.report(problem.help("remove it from `depends_on`"));
                     }
                     Some(step) => dependencies.push(Dependency { step: *step, at }),
@@ -27,7 +29,7 @@ impl Lowering<'_> {
                         let names = steps.list.iter().map(|step| step.name.as_str());
                         let help = self.nearest.help(name, names);
                         let problem = self
-                            .at("unknown-step", at, format!("there is no step `{name}`"))
+                            .at(Code::UnknownStep, at, format!("there is no step `{name}`"))
                             .maybe_help(help);
                         self.report(problem);
                     }

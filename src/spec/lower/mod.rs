@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 use super::nearest::Nearest;
 use super::raw::RawPipeline;
 use super::yaml::{Field, locate};
-use super::{LoadOptions, Problem};
+use super::{Code, LoadOptions, Problem};
 use crate::pipeline::{Pipeline, Source, Span, Template};
 use crate::template::{self, Names, Place};
 
@@ -53,7 +53,7 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn at(&self, code: &'static str, span: Span, message: impl Into<String>) -> Problem {
+    fn at(&self, code: Code, span: Span, message: impl Into<String>) -> Problem {
         Problem::at(code, self.source, span, message)
     }
 
@@ -66,7 +66,7 @@ impl Lowering<'_> {
         template::compile(text, at, place, &self.names).unwrap_or_else(|errors| {
             for error in errors {
                 let at = locate(self.source, at, text, error.range);
-                let problem = self.at("template", at, error.message).maybe_help(error.help);
+                let problem = self.at(error.mistake.into(), at, error.message).maybe_help(error.help);
                 self.report(problem);
             }
             Template::literal(text, at)
@@ -76,7 +76,7 @@ impl Lowering<'_> {
     fn pipeline_name(&mut self, raw: &RawPipeline) -> String {
         match raw.name.get() {
             Some((name, at)) if name.trim().is_empty() => {
-                let problem = self.at("bad-name", at, "the pipeline's name is empty");
+                let problem = self.at(Code::BadName, at, "the pipeline's name is empty");
                 self.report(problem.help("leave `name` out to call the pipeline after its file"));
                 String::new()
             }
@@ -92,7 +92,7 @@ impl Lowering<'_> {
         let (&number, at) = raw.max_parallel.get()?;
         let number = NonZeroUsize::new(number as usize);
         if number.is_none() {
-            let problem = self.at("bad-number", at, "`max_parallel: 0` would let no step run");
+            let problem = self.at(Code::BadNumber, at, "`max_parallel: 0` would let no step run");
             self.report(problem.help("write 1 or more, or leave it out"));
         }
         number

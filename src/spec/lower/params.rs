@@ -1,6 +1,7 @@
 //! Declarations of params.
 
 use crate::pipeline::{Param, ParamKind, Span, Template};
+use crate::spec::Code;
 use crate::spec::params::order;
 use crate::spec::params::value::{self, Raw};
 use crate::spec::raw::{RawDefault, RawParam, RawParamKeys, RawPipeline, RawType};
@@ -48,13 +49,13 @@ impl Lowering<'_> {
 
     fn param_name(&mut self, name: &str, at: Span) {
         if RESERVED.contains(&name) {
-            let problem = self.at("bad-name", at, format!("`{name}` means something else in templates"));
+            let problem = self.at(Code::BadName, at, format!("`{name}` means something else in templates"));
             self.report(problem.help("choose another name for the param"));
         } else if !words::is_identifier(name) {
             let message = words::no_identifier("a param", name);
             let mended = words::as_identifier(name);
             let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
-            let problem = self.at("bad-name", at, message).maybe_help(help);
+            let problem = self.at(Code::BadName, at, message).maybe_help(help);
             self.report(problem);
         }
     }
@@ -94,7 +95,7 @@ impl Lowering<'_> {
             Some((RawDefault::List(_), span)) => {
                 let message = format!("the default is a list, but `{name}` is of type `{}`", word(kind));
                 let problem =
-                    self.at("bad-default", span, message).help("write `type: list`, or a single value");
+                    self.at(Code::BadDefault, span, message).help("write `type: list`, or a single value");
                 self.report(problem);
                 None
             }
@@ -124,8 +125,9 @@ impl Lowering<'_> {
                 if keys.default.is_missing() {
                     let message =
                         format!("the param `{name}` has neither a type nor a default that shows it");
-                    let problem =
-                        self.at("missing-key", at, message).help("add `type: …`, for example `type: string`");
+                    let problem = self
+                        .at(Code::MissingKey, at, message)
+                        .help("add `type: …`, for example `type: string`");
                     self.report(problem);
                 }
                 None
@@ -139,13 +141,13 @@ impl Lowering<'_> {
             Some((true, at)) if !keys.default.is_missing() => {
                 let message = format!("`{name}` is required, so its default is never used");
                 let problem =
-                    self.at("bad-default", at, message).help("remove `required: true`, or the default");
+                    self.at(Code::BadDefault, at, message).help("remove `required: true`, or the default");
                 self.report(problem);
             }
             Some((false, at)) if keys.default.is_missing() => {
                 let message = format!("`{name}` is not required, but has no default to fall back to");
                 let problem =
-                    self.at("bad-default", at, message).help("add a default, such as `default: \"\"`");
+                    self.at(Code::BadDefault, at, message).help("add a default, such as `default: \"\"`");
                 self.report(problem);
             }
             _ => {}
@@ -157,7 +159,7 @@ impl Lowering<'_> {
     fn list_default(&mut self, items: &[Field<String>], at: Span) -> Template {
         for (item, at) in items.iter().filter_map(Field::get) {
             if item.contains("{{") || item.contains("{%") {
-                let problem = self.at("bad-default", at, "a template cannot stand in a list");
+                let problem = self.at(Code::BadDefault, at, "a template cannot stand in a list");
                 self.report(
                     problem
                         .help("write the whole default as one text, such as `default: \"{{.a}}, {{.b}}\"`"),
@@ -179,8 +181,9 @@ impl Lowering<'_> {
                 "the default of `{}` reads the secret `{secret}`, but is no secret itself",
                 param.name
             );
-            let problem =
-                self.at("secret-default", default.at, message).help("write `type: secret` for this one too");
+            let problem = self
+                .at(Code::SecretDefault, default.at, message)
+                .help("write `type: secret` for this one too");
             self.report(problem);
         }
         // A text that did not compile has been reported, and still has its expressions.
@@ -188,7 +191,7 @@ impl Lowering<'_> {
             let raw = Raw::Text(default.source.clone());
             if let Err(complaint) = value::check(&param.kind, &raw) {
                 let message = format!("the default of `{}` will not do: {}", param.name, complaint.message);
-                let problem = self.at("bad-default", default.at, message).maybe_help(complaint.help);
+                let problem = self.at(Code::BadDefault, default.at, message).maybe_help(complaint.help);
                 self.report(problem);
             }
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::pipeline::{Backoff, OnError, Policy, Retry};
+use crate::spec::Code;
 use crate::spec::raw::{
     RawBackoff, RawDefaults, RawOnError, RawOnErrorOfAll, RawPipeline, RawRetry, RawRetryKeys, RawStep,
     RawThen,
@@ -87,8 +88,11 @@ impl Lowering<'_> {
         if let (Some((own, at)), Some((_, then_at))) = (raw.on_error.get(), keys.then.get())
             && *own != RawOnError::Retry
         {
-            let problem =
-                self.at("two-endings", then_at, "`then` and `on_error` both say what a last failure means");
+            let problem = self.at(
+                Code::TwoEndings,
+                then_at,
+                "`then` and `on_error` both say what a last failure means",
+            );
             self.report(problem.also(at, "said here").help("remove `then`, or write `on_error: retry`"));
         }
     }
@@ -98,7 +102,8 @@ impl Lowering<'_> {
         let timeout = self.duration(field)?;
         if timeout.is_zero() {
             let at = field.at().unwrap_or_default();
-            let problem = self.at("bad-duration", at, "a timeout of nothing would stop every step at once");
+            let problem =
+                self.at(Code::BadDuration, at, "a timeout of nothing would stop every step at once");
             self.report(problem.help("write a longer one, or leave it out for no limit"));
             return None;
         }
@@ -109,7 +114,7 @@ impl Lowering<'_> {
         let (text, at) = field.get()?;
         words::duration(text)
             .map_err(|complaint| {
-                let problem = self.at("bad-duration", at, complaint.message).maybe_help(complaint.help);
+                let problem = self.at(Code::BadDuration, at, complaint.message).maybe_help(complaint.help);
                 self.report(problem);
             })
             .ok()
@@ -147,7 +152,7 @@ impl Lowering<'_> {
         retry.timeout = self.timeout(&keys.timeout);
         for (code, at) in keys.on_exit.entries() {
             if !(1..=255).contains(code) {
-                let problem = self.at("bad-number", at, format!("no step fails with exit code {code}"));
+                let problem = self.at(Code::BadNumber, at, format!("no step fails with exit code {code}"));
                 self.report(problem.help("exit codes of failures are 1 to 255"));
             }
         }

@@ -1,6 +1,7 @@
 //! `shell:` → what interprets a script, and how values are put into it.
 
 use crate::pipeline::{Shell, Span};
+use crate::spec::Code;
 use crate::spec::nearest::list;
 use crate::spec::yaml::{Field, OneOrMany};
 use crate::template::Place;
@@ -22,7 +23,7 @@ impl Lowering<'_> {
             (OneOrMany::Many(words), at) => {
                 let words: Vec<String> = words.iter().filter_map(Field::value).cloned().collect();
                 if words.first().is_none_or(String::is_empty) {
-                    let problem = self.at("unknown-shell", at, "`shell` names no program");
+                    let problem = self.at(Code::UnknownShell, at, "`shell` names no program");
                     self.report(
                         problem.help("write the program and its arguments, such as `shell: [perl, -e]`"),
                     );
@@ -52,7 +53,7 @@ impl Lowering<'_> {
                 list(known(), "and")
             ),
         };
-        let problem = self.at("unknown-shell", at, format!("there is no shell `{name}`")).help(help);
+        let problem = self.at(Code::UnknownShell, at, format!("there is no shell `{name}`")).help(help);
         self.report(problem);
         None
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::pipeline::{Action, EnvVar, Script, Shell, Span, Step, StepId, Template};
+use crate::spec::Code;
 use crate::spec::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::spec::words;
 use crate::spec::yaml::{Entries, Field};
@@ -41,7 +42,7 @@ impl Lowering<'_> {
         let entries = raw.steps.value().map(Vec::as_slice).unwrap_or_default();
         if entries.is_empty() && (raw.steps.is_missing() || raw.steps.value().is_some()) {
             let at = raw.steps.at().unwrap_or_default();
-            let problem = self.at("no-steps", at, "the pipeline has no steps");
+            let problem = self.at(Code::NoSteps, at, "the pipeline has no steps");
             self.report(problem.help("add at least one: `steps: [{name: build, run: make}]`"));
         }
         let count = entries.len();
@@ -74,7 +75,7 @@ impl Lowering<'_> {
     fn step_name<'r>(&mut self, raw: &'r RawStep, at: Span, steps: &mut Steps<'r>) -> &'r str {
         let Some((name, at)) = raw.name.get() else {
             if raw.name.is_missing() {
-                let problem = self.at("missing-key", at, "this step has no `name`");
+                let problem = self.at(Code::MissingKey, at, "this step has no `name`");
                 self.report(problem.help("add one, such as `name: build`"));
             }
             return "";
@@ -84,7 +85,7 @@ impl Lowering<'_> {
         match steps.by_name.get(name.as_str()).and_then(|first| steps.list.get(first.index())) {
             Some(first) if first.at == at => {
                 let problem = self.at(
-                    "duplicate-step",
+                    Code::DuplicateStep,
                     at,
                     format!("an alias repeats the step `{name}`, its name too"),
                 );
@@ -93,7 +94,8 @@ impl Lowering<'_> {
                 );
             }
             Some(first) => {
-                let problem = self.at("duplicate-step", at, format!("there are two steps called `{name}`"));
+                let problem =
+                    self.at(Code::DuplicateStep, at, format!("there are two steps called `{name}`"));
                 self.report(problem.also(first.at, "the first one").help("give one of them another name"));
             }
             None => {
@@ -125,7 +127,7 @@ impl Lowering<'_> {
         let text = match raw.run.get() {
             Some((text, at)) if text.trim().is_empty() => {
                 let problem =
-                    self.at("missing-key", at, format!("the step `{name}` runs nothing: `run` is empty"));
+                    self.at(Code::MissingKey, at, format!("the step `{name}` runs nothing: `run` is empty"));
                 self.report(problem.help("write the command, such as `run: make`"));
                 Template::literal("", at)
             }
@@ -134,7 +136,7 @@ impl Lowering<'_> {
                 if raw.run.is_missing() {
                     let which =
                         if name.is_empty() { "this step".to_owned() } else { format!("the step `{name}`") };
-                    let problem = self.at("missing-key", at, format!("{which} has no `run`"));
+                    let problem = self.at(Code::MissingKey, at, format!("{which} has no `run`"));
                     self.report(problem.help("add the command, such as `run: make`"));
                 }
                 Template::literal("", at)
@@ -146,7 +148,7 @@ impl Lowering<'_> {
     fn working_dir(&mut self, field: &Field<String>) -> Option<Template> {
         let (text, at) = field.get()?;
         if text.is_empty() {
-            let problem = self.at("bad-path", at, "`working_dir` is empty");
+            let problem = self.at(Code::BadPath, at, "`working_dir` is empty");
             self.report(problem.help("name a folder, or leave it out"));
             return None;
         }
@@ -175,7 +177,7 @@ impl Lowering<'_> {
             let message = words::no_identifier("an environment variable", name);
             let mended = words::as_identifier(name);
             let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
-            let problem = self.at("bad-name", at, message).maybe_help(help);
+            let problem = self.at(Code::BadName, at, message).maybe_help(help);
             self.report(problem);
         }
         good
@@ -187,7 +189,7 @@ impl Lowering<'_> {
             let message = words::no_name(what, name);
             let mended = words::as_name(name);
             let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
-            let problem = self.at("bad-name", at, message).maybe_help(help);
+            let problem = self.at(Code::BadName, at, message).maybe_help(help);
             self.report(problem);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::pipeline::{Action, Destination, Feed, Policy, Port, Span, Step, StepId, Stream, StreamId};
-use crate::spec::{LoadOptions, Problem};
+use crate::spec::{Code, LoadOptions, Problem};
 
 use super::Lowering;
 use super::steps::Steps;
@@ -52,7 +52,8 @@ impl Lowering<'_> {
             match streams.find(name) {
                 Some((_, first)) => {
                     let first = first.at;
-                    let problem = self.at("two-producers", at, format!("two steps make the stream `{name}`"));
+                    let problem =
+                        self.at(Code::TwoProducers, at, format!("two steps make the stream `{name}`"));
                     self.report(problem.also(first, "the first one").help("give each its own stream"));
                 }
                 None => step.output = Some(streams.add(name, at, StepId::new(index))),
@@ -72,7 +73,7 @@ impl Lowering<'_> {
                 Some((_, stream)) if stream.producer == reader => {
                     let made = stream.at;
                     let problem = self.at(
-                        "own-stream",
+                        Code::OwnStream,
                         at,
                         format!("the step `{}` reads the stream that it makes", step.name),
                     );
@@ -102,7 +103,7 @@ impl Lowering<'_> {
                 format!("add `output: {name}` to the step that makes it, or feed it with `--in {name}=FILE`")
             }
         };
-        self.at("no-producer", at, format!("no step makes the stream `{name}`")).help(help)
+        self.at(Code::NoProducer, at, format!("no step makes the stream `{name}`")).help(help)
     }
 
     /// `--in`: a step of its own for each stream that comes from outside.
@@ -118,7 +119,7 @@ impl Lowering<'_> {
             match (producer.and_then(|id| steps.list.get(id.index())), first_reader.get(name.as_str())) {
                 (Some(Step { action: Action::Feed(_), .. }), _) => {
                     self.report(
-                        Problem::nowhere("bad-feed", format!("`--in {name}=…` is given twice"))
+                        Problem::nowhere(Code::BadFeed, format!("`--in {name}=…` is given twice"))
                             .help("give it once"),
                     );
                 }
@@ -126,7 +127,7 @@ impl Lowering<'_> {
                     let message =
                         format!("`--in {name}=…`: the step `{}` makes this stream already", step.name);
                     let at = step.output.map_or(step.at, |port| port.at);
-                    let problem = self.at("bad-feed", at, message);
+                    let problem = self.at(Code::BadFeed, at, message);
                     self.report(problem.help("remove its `output`, or do without `--in`"));
                 }
                 (None, Some(at)) => {
@@ -137,7 +138,7 @@ impl Lowering<'_> {
                 (None, None) => {
                     let near = self.nearest.help(name, first_reader.keys().copied());
                     let message = format!("`--in {name}=…`: no step reads a stream `{name}`");
-                    self.report(Problem::nowhere("bad-feed", message).maybe_help(near));
+                    self.report(Problem::nowhere(Code::BadFeed, message).maybe_help(near));
                 }
             }
         }
@@ -152,7 +153,7 @@ impl Lowering<'_> {
             match streams.find(name) {
                 Some((_, Stream { out: Some(_), .. })) => {
                     self.report(
-                        Problem::nowhere("bad-out", format!("`--out {name}=…` is given twice"))
+                        Problem::nowhere(Code::BadOut, format!("`--out {name}=…` is given twice"))
                             .help("give it once"),
                     );
                 }
@@ -160,7 +161,7 @@ impl Lowering<'_> {
                 None => {
                     let help = self.nearest.help(name, streams.names());
                     let message = format!("`--out {name}=…`: no step makes a stream `{name}`");
-                    self.report(Problem::nowhere("bad-out", message).maybe_help(help));
+                    self.report(Problem::nowhere(Code::BadOut, message).maybe_help(help));
                 }
             }
         }
@@ -170,7 +171,7 @@ impl Lowering<'_> {
         let dashes: Vec<String> = names.map(|name| format!("`{flag} {name}=-`")).collect();
         if dashes.len() > 1 {
             let problem = Problem::nowhere(
-                "two-dashes",
+                Code::TwoDashes,
                 format!("{message}: {} cannot go together", dashes.join(" and ")),
             );
             self.report(problem.help("name a file for all but one"));

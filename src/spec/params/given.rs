@@ -8,7 +8,7 @@ use crate::pipeline::{Param, Pipeline, Source, Span};
 use crate::spec::nearest::{Nearest, list};
 use crate::spec::raw::RawDefault;
 use crate::spec::yaml::{self, Entries, Field};
-use crate::spec::{Problem, raw};
+use crate::spec::{Code, Problem, raw};
 
 /// What each param is told, in the order of the pipeline's params.
 pub(super) fn collect(pipeline: &Pipeline, given: &Given, problems: &mut Vec<Problem>) -> Vec<Option<Told>> {
@@ -33,8 +33,9 @@ pub(super) fn collect(pipeline: &Pipeline, given: &Given, problems: &mut Vec<Pro
                 Some(slot) => *slot = Some(value),
                 None => {
                     let message = format!("there is no param `{name}`");
-                    problems
-                        .push(Problem::at("unknown-param", source, at, message).maybe_help(unknown(&name)));
+                    problems.push(
+                        Problem::at(Code::UnknownParam, source, at, message).maybe_help(unknown(&name)),
+                    );
                 }
             }
         }
@@ -44,7 +45,7 @@ pub(super) fn collect(pipeline: &Pipeline, given: &Given, problems: &mut Vec<Pro
             Some(slot) => *slot = Some(Told { raw: Raw::Text(text.clone()), origin: Origin::CommandLine }),
             None => {
                 let message = format!("`-p {name}=…`: there is no param `{name}`");
-                problems.push(Problem::nowhere("unknown-param", message).maybe_help(unknown(name)));
+                problems.push(Problem::nowhere(Code::UnknownParam, message).maybe_help(unknown(name)));
             }
         }
     }

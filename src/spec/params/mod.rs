@@ -13,6 +13,7 @@ pub(super) mod value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 use super::problem::{Problem, Problems};
 use super::words::Complaint;
 use super::yaml::locate;
@@ -83,7 +84,7 @@ impl Origin {
         }
     }
 
-    fn problem(&self, code: &'static str, message: String) -> Problem {
+    fn problem(&self, code: Code, message: String) -> Problem {
         match self {
             Self::File(source, span) | Self::Default(source, span) => {
                 Problem::at(code, source, *span, message)
@@ -134,7 +135,8 @@ impl<'a> Resolver<'a> {
                 Err(error) => {
                     let at = locate(source, default.at, &default.source, error.range.clone());
                     let message = format!("the default of `{}`: {}", param.name, error.message);
-                    self.problems.push(Problem::at("template", source, at, message).maybe_help(error.help));
+                    self.problems
+                        .push(Problem::at(error.mistake.into(), source, at, message).maybe_help(error.help));
                     return None;
                 }
             }
@@ -152,7 +154,7 @@ impl<'a> Resolver<'a> {
         checked
             .map_err(|complaint| {
                 let message = format!("param `{}`: {} ({})", param.name, complaint.message, origin.words());
-                self.problems.push(origin.problem("bad-value", message).maybe_help(complaint.help));
+                self.problems.push(origin.problem(Code::BadValue, message).maybe_help(complaint.help));
             })
             .ok()
     }
@@ -166,7 +168,7 @@ fn missing(source: &Source, param: &Param) -> Problem {
     if let Some(description) = &param.description {
         help.push_str(&format!("; it is: {description}"));
     }
-    Problem::at("missing-param", source, param.at, format!("the param `{}` needs a value", param.name))
+    Problem::at(Code::MissingParam, source, param.at, format!("the param `{}` needs a value", param.name))
         .help(help)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::pipeline::{Param, Source};
-use crate::spec::Problem;
+use crate::spec::{Code, Problem};
 
 /// Positions of params such that each stands after what its default reads, and the cycles that prevent that, each as
 /// a path along which every default reads the next and the last reads the first. Depth-first search (Tarjan 1972)
@@ -30,7 +30,7 @@ pub(in crate::spec) fn order(params: &[Param]) -> (Vec<usize>, Vec<Vec<usize>>) 
 pub(in crate::spec) fn explain(source: &Source, params: &[Param], cycle: &[usize]) -> Problem {
     let members: Vec<&Param> = cycle.iter().filter_map(|index| params.get(*index)).collect();
     let Some(first) = members.first() else {
-        return Problem::nowhere("param-cycle", "defaults read each other");
+        return Problem::nowhere(Code::ParamCycle, "defaults read each other");
     };
     let place = |param: &Param| format!("`{}` (line {})", param.name, source.line(param.at));
     let path: Vec<String> = members.iter().chain([first]).map(|param| place(param)).collect();
@@ -38,8 +38,8 @@ pub(in crate::spec) fn explain(source: &Source, params: &[Param], cycle: &[usize
         1 => format!("the default of `{}` reads itself", first.name),
         _ => format!("these defaults read each other: {}", path.join(" → ")),
     };
-    let problem =
-        Problem::at("param-cycle", source, first.at, message).help("give one of them a default of its own");
+    let problem = Problem::at(Code::ParamCycle, source, first.at, message)
+        .help("give one of them a default of its own");
     members.iter().skip(1).fold(problem, |problem, param| problem.also(param.at, "part of the cycle"))
 }
 

@@ -11,8 +11,8 @@ use super::field::FIELD;
 use super::node::{Entry, Node, Scalar};
 use super::place::{Context, Fault, Place};
 use crate::pipeline::Span;
-use crate::spec::Problem;
 use crate::spec::nearest::list;
+use crate::spec::{Code, Problem};
 
 /// `[start, end, value]` of a field.
 pub(super) struct FieldParts<'c, 'de, 's> {
@@ -115,7 +115,7 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the keys of {of} are {}", list(keys.iter().copied(), "and")),
         };
-        let problem = Problem::at("unknown-key", source, entry.at, message).help(help);
+        let problem = Problem::at(Code::UnknownKey, source, entry.at, message).help(help);
         self.place.context.record(problem);
         near.filter(|near| {
             !self.seen.contains_key(near) && !self.entries.as_slice().iter().any(|next| next.name == *near)
@@ -129,7 +129,7 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
             return Some(name);
         }
         let message = format!("the key `{name}` is here twice");
-        let problem = Problem::at("duplicate-key", self.place.context.source, at, message);
+        let problem = Problem::at(Code::DuplicateKey, self.place.context.source, at, message);
         self.place.context.record(problem.also(first, "it is here already").help("keep one of them"));
         None
     }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::node::{Entry, Node, Value};
 use super::parse::Builder;
 use crate::pipeline::Span;
-use crate::spec::Problem;
+use crate::spec::{Code, Problem};
 
 /// Nodes that aliases may add to any file; a large file may add ten times its own nodes.
 const ALIAS_NODES: usize = 100_000;
@@ -29,7 +29,7 @@ impl<'a> Builder<'a, '_> {
                     }
                     Value::Broken => {}
                     _ => self.problems.push(
-                        Problem::at("wrong-type", self.source, at, "`<<` takes a map, or a list of maps")
+                        Problem::at(Code::WrongType, self.source, at, "`<<` takes a map, or a list of maps")
                             .help("name an anchored map, such as `<<: *common`"),
                     ),
                 }
@@ -44,7 +44,7 @@ impl<'a> Builder<'a, '_> {
             None => {
                 let message = format!("`{}` stands inside what it names", self.source.slice(at));
                 let help = "an alias can only repeat something that is complete; write the value out";
-                self.problems.push(Problem::at("alias-loop", self.source, at, message).help(help));
+                self.problems.push(Problem::at(Code::AliasLoop, self.source, at, message).help(help));
                 self.finish(broken, 0, 1);
             }
             Some((node, size)) => {
@@ -56,7 +56,7 @@ impl<'a> Builder<'a, '_> {
                 self.refused_alias = true;
                 let message = format!("aliases repeat more than {allowed} values");
                 let help = "an alias of aliases grows quickly; write the values out";
-                self.problems.push(Problem::at("alias-bomb", self.source, at, message).help(help));
+                self.problems.push(Problem::at(Code::AliasBomb, self.source, at, message).help(help));
             }
         }
     }

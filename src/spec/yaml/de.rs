@@ -13,6 +13,7 @@ use super::field::{FIELD, LITERAL, SHAPE};
 use super::node::{Entry, Kind, Node, Scalar, Value};
 use super::place::{Context, Fault, Place};
 use crate::pipeline::Source;
+use crate::spec::Code;
 use crate::spec::Problem;
 use crate::spec::nearest::{Nearest, list};
 
@@ -103,7 +104,7 @@ impl<'de> NodeDe<'_, 'de, '_> {
             let help =
                 near.map_or_else(|| self.place.example(), |near| Some(format!("did you mean `{near}`?")));
             let message = self.place.mismatch(self.node, &wanted);
-            Fault::at("unknown-value", self.node.span, message).maybe_help(help)
+            Fault::at(Code::UnknownValue, self.node.span, message).maybe_help(help)
         })
     }
 }

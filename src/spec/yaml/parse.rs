@@ -8,7 +8,7 @@ use super::anchors::size;
 use super::node::{Entry, Node, Scalar, Value};
 use super::syntax;
 use crate::pipeline::{Source, Span};
-use crate::spec::Problem;
+use crate::spec::{Code, Problem};
 
 /// Reads the one document of a file. `None` if it has none, or if what it has could not be read; the latter, and
 /// whatever else is wrong on this level, is added to `problems`.
@@ -107,7 +107,8 @@ impl<'a, 'p> Builder<'a, 'p> {
             _ if name == "!" => true,
             _ => {
                 let message = format!("the tag `{name}` means nothing here");
-                self.problems.push(Problem::at("unknown-tag", self.source, at, message).help("leave it out"));
+                self.problems
+                    .push(Problem::at(Code::UnknownTag, self.source, at, message).help("leave it out"));
                 false
             }
         }
@@ -176,7 +177,7 @@ impl<'a, 'p> Builder<'a, 'p> {
                             && !matches!(value, Value::Broken)
                         {
                             let message = "a key must be a name, not a list or a map";
-                            self.problems.push(Problem::at("bad-key", self.source, node.span, message));
+                            self.problems.push(Problem::at(Code::BadKey, self.source, node.span, message));
                         }
                     }
                 },
@@ -187,7 +188,7 @@ impl<'a, 'p> Builder<'a, 'p> {
     fn second_document(&mut self, marks: &Marks) {
         let message = "the file goes on with a second YAML document";
         let help = "keep one pipeline in one file: remove `---` and what follows";
-        self.problems.push(Problem::at("several-documents", self.source, span(marks), message).help(help));
+        self.problems.push(Problem::at(Code::SeveralDocuments, self.source, span(marks), message).help(help));
     }
 
     /// A block scalar's span reaches to the next token; the blank rest is not part of it.

@@ -7,9 +7,9 @@ use serde::de;
 
 use super::node::{Kind, Node, Value};
 use crate::pipeline::{Source, Span};
-use crate::spec::Problem;
 use crate::spec::nearest::Nearest;
 use crate::spec::words;
+use crate::spec::{Code, Problem};
 
 /// What one reading shares.
 pub(super) struct Context<'de, 's> {
@@ -74,7 +74,7 @@ impl<'de> Place<'_, 'de, '_> {
     }
 
     pub(super) fn wrong(self, node: &Node<'_>, wanted: &str) -> Fault {
-        Fault::at("wrong-type", node.span, self.mismatch(node, wanted)).maybe_help(self.example())
+        Fault::at(Code::WrongType, node.span, self.mismatch(node, wanted)).maybe_help(self.example())
     }
 }
 
@@ -98,7 +98,7 @@ impl Fault {
     /// Has been recorded elsewhere.
     pub(super) const KNOWN: Self = Self(None);
 
-    pub(super) fn at(code: &'static str, span: Span, message: String) -> Self {
+    pub(super) fn at(code: Code, span: Span, message: String) -> Self {
         Self(Some(Box::new(Problem { span: Some(span), ..Problem::nowhere(code, message) })))
     }
 
@@ -125,6 +125,6 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(Some(Box::new(Problem::nowhere("wrong-type", message.to_string()))))
+        Self(Some(Box::new(Problem::nowhere(Code::WrongType, message.to_string()))))
     }
 }

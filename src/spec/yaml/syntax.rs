@@ -3,7 +3,7 @@
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 
 use crate::pipeline::{Source, Span};
-use crate::spec::Problem;
+use crate::spec::{Code, Problem};
 
 /// A problem for an error of the parser.
 pub fn explain(source: &Source, error: &ScanError) -> Problem {
@@ -36,8 +36,8 @@ pub fn bare_template(source: &Source, start: usize) -> Problem {
         }
     };
     let at = Span::new(start, start + 2);
-    Problem::at("bare-template", source, at, "a value that begins with `{{` needs quotes")
-        .help(format!("{quoted}; without quotes YAML takes the `{{` for the start of a map"))
+    Problem::at(Code::BareTemplate, source, at, "a value that begins with `{{` needs quotes")
+        .help(format!("{quoted}; without quotes YAML takes the `{{{{` for the start of a map"))
 }
 
 /// The start of the unquoted template that the parser stumbled over, if the line in question has one.
@@ -78,11 +78,11 @@ fn token(text: &str, offset: usize) -> &str {
     rest.get(..end).unwrap_or_default()
 }
 
-const SYNTAX: &str = "yaml-syntax";
-const TAB: &str = "tab";
+const SYNTAX: Code = Code::YamlSyntax;
+const TAB: Code = Code::Tab;
 
 /// Code, message and help.
-type Words = (&'static str, String, &'static str);
+type Words = (Code, String, &'static str);
 
 /// A line that YAML takes for more of the value above.
 fn deeper() -> Words {

@@ -24,9 +24,9 @@ pub(super) use place::{Context, Here, Place};
 use place::{Edge, Refusal};
 use votes::Votes;
 
-use super::TemplateError;
 use super::scan::Segment;
 use super::structure::{Branch, Node};
+use super::{Mistake, TemplateError};
 
 /// More states than this at one point are refused.
 const MOST_STATES: usize = 24;
@@ -153,7 +153,7 @@ impl Reader<'_> {
         };
         if self.refused.insert(index) {
             let message = format!("a value cannot stand {}", refusal.place);
-            self.error(index, message, refusal.help);
+            self.error(Mistake::Place, index, message, refusal.help);
         }
     }
 
@@ -209,7 +209,12 @@ impl Reader<'_> {
             let message =
                 format!("this branch begins {} and ends {}", start.whereabouts(), end.whereabouts());
             if self.refused.insert(branch.head) {
-                self.error(branch.head, message, "close in the branch what it opens, and nothing else");
+                self.error(
+                    Mistake::Branch,
+                    branch.head,
+                    message,
+                    "close in the branch what it opens, and nothing else",
+                );
             }
         }
         ends.retain(|end| end.is_like(start));
@@ -219,7 +224,7 @@ impl Reader<'_> {
     fn too_many(&mut self, head: usize) {
         if self.refused.insert(head) {
             let message = "too many statements inside one word or command".to_owned();
-            self.error(head, message, "write the whole command once in each branch");
+            self.error(Mistake::Branch, head, message, "write the whole command once in each branch");
         }
     }
 
@@ -249,13 +254,13 @@ impl Reader<'_> {
         }
     }
 
-    fn error(&mut self, index: usize, message: String, help: &str) {
+    fn error(&mut self, mistake: Mistake, index: usize, message: String, help: &str) {
         let range = match self.segments.get(index) {
             Some(Segment::Expression(tag) | Segment::Statement(tag)) => tag.outer.clone(),
             Some(Segment::Text(range)) => range.clone(),
             None => 0..0,
         };
-        self.errors.push(TemplateError { range, message, help: Some(help.to_owned()) });
+        self.errors.push(TemplateError { mistake, range, message, help: Some(help.to_owned()) });
     }
 }
 
