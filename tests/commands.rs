@@ -106,6 +106,38 @@ steps:
 }
 
 #[test]
+fn problems_are_data_for_who_asks() {
+    let place = Place::with("steps:\n  - {name: a, run: make}\n  - {name: a, rnu: make}\n");
+    let ran = place.pipe(&["validate", "--format", "json", "-p", "x=1"]).code(2);
+    assert_eq!(ran.stderr, "");
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((report["v"].as_u64(), report["valid"].as_bool()), (Some(1), Some(false)));
+    let problems = report["problems"].as_array().unwrap();
+    let codes: Vec<&str> = problems.iter().map(|problem| problem["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["unknown-param", "duplicate-step", "unknown-key"]);
+    assert_eq!(problems[0]["line"], serde_json::Value::Null, "the command line has no lines");
+    let expected = serde_json::json!({
+        "code": "duplicate-step",
+        "message": "there are two steps called `a`",
+        "help": "give one of them another name",
+        "file": "pipeline.yml", "line": 3, "column": 12, "end_line": 3, "end_column": 13,
+        "also": [{"label": "the first one", "line": 2, "column": 12, "end_line": 2, "end_column": 13}],
+    });
+    assert_eq!(problems[1], expected);
+
+    let place = Place::with("params: {x: a}\nsteps:\n  - {name: a, run: 'echo {{ x | raw }}'}\n");
+    let ran = place.pipe(&["validate", "--format", "json"]).code(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let expected = serde_json::json!({
+        "v": 1, "valid": true, "steps": 1, "streams": 0, "params": 1, "problems": [],
+        "raw": [{"line": 3, "column": 26, "text": "{{ x | raw }}"}],
+    });
+    assert_eq!(report, expected);
+    let ran = place.pipe(&["validate", "nothing.yml", "--format", "json"]).code(2);
+    assert!(ran.stdout.contains("unreadable-file"), "{}", ran.stdout);
+}
+
+#[test]
 fn json_lines_are_json_and_the_journal_agrees() {
     let place = Place::with("steps:\n  - {name: a, run: echo hi}\n");
     let ran = place.pipe(&["run", "--format", "json"]).code(0);

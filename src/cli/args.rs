@@ -28,6 +28,11 @@ pub(super) enum Command {
     Plan(Plan),
     /// Draw the pipeline
     Graph(Graph),
+    /// Say more about a class of mistake, or list all classes
+    Explain {
+        /// The code that stands in brackets after `error`, such as unknown-key
+        code: Option<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete for
@@ -85,6 +90,9 @@ pub(super) struct Validate {
     pub(super) target: Target,
     #[command(flatten)]
     pub(super) params: Params,
+    /// How to print what is found
+    #[arg(long, value_enum, default_value_t = Findings::Text)]
+    pub(super) format: Findings,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +120,15 @@ pub(super) enum Format {
     /// Prefixed lines
     Plain,
     /// One JSON object a line; the format is documented and versioned
+    Json,
+}
+
+/// How `validate` prints what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Findings {
+    /// For people: each problem with its line and what to write instead
+    Text,
+    /// One JSON object, for editors and CI
     Json,
 }
 

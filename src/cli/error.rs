@@ -53,6 +53,7 @@ impl CliError {
         match self {
             Self::Problems(problems) => {
                 eprintln!("{}", crate::spec::render(problems, color).trim_end());
+                problems.iter().take(1).for_each(|first| eprintln!("more: `pipe explain {}`", first.code));
                 USAGE
             }
             Self::Usage { message, hint } => {

@@ -8,7 +8,7 @@ use super::args::{Params, Target};
 use super::error::CliError;
 use crate::pipeline::{Destination, Feed, Pipeline, Values};
 use crate::plan::{Cycle, Plan};
-use crate::spec::{Code, Given, LoadOptions, Problem, Problems};
+use crate::spec::{Code, Draft, Given, LoadOptions, Problem, Problems};
 use crate::template::Facts;
 
 /// The names that FILE defaults to.
@@ -22,39 +22,61 @@ pub(super) struct Loaded {
     pub(super) working_dir: PathBuf,
 }
 
-/// Reads, checks and orders the pipeline that the command line means.
-pub(super) fn load(target: &Target) -> Result<Loaded, CliError> {
+/// Reads, checks and orders the pipeline that the command line means; checks the values given for its params too. All
+/// that is wrong is reported in one go.
+pub(super) fn load(target: &Target, params: Option<&Params>) -> Result<Loaded, CliError> {
     let working_dir = working_dir(target.directory.as_deref())?;
     let path = match &target.file {
         Some(file) => file.clone(),
         None => default_file(&working_dir, target.directory.as_deref())?,
     };
     let options = LoadOptions { feeds: feeds(&target.inputs)?, outs: outs(&target.outputs)? };
-    let pipeline = crate::spec::load(crate::spec::read(&path)?, &options)?;
-    let plan = Plan::new(&pipeline).map_err(|cycles| cycle_problems(&pipeline, &cycles.0))?;
-    Ok(Loaded { pipeline: Arc::new(pipeline), plan: Arc::new(plan), working_dir })
+    let source = crate::spec::read(&path)?;
+    let Draft { pipeline, mut problems, params_are_sound } = crate::spec::draft(&source, &options);
+    let plan = pipeline.as_ref().map(Plan::new);
+    if let (Some(pipeline), Some(Err(cycles))) = (&pipeline, &plan) {
+        problems.extend(cycles.0.iter().map(|cycle| cycle_problem(pipeline, cycle)));
+    }
+    if let (Some(pipeline), Some(params), true) = (&pipeline, params, params_are_sound) {
+        let given = given(params, facts(pipeline, "RUN-ID", &jiff::Zoned::now()), &working_dir)?;
+        problems.extend(crate::spec::resolve(pipeline, &given).err().into_iter().flatten());
+    }
+    match (Problems::of(problems), pipeline, plan) {
+        (None, Some(pipeline), Some(Ok(plan))) => {
+            Ok(Loaded { pipeline: Arc::new(pipeline), plan: Arc::new(plan), working_dir })
+        }
+        (Some(problems), ..) => Err(problems.into()),
+        (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
+    }
 }
 
 impl Loaded {
     /// What templates of a run can see, but for the params' values.
     pub(super) fn facts(&self, run_id: &str, started_at: &jiff::Zoned) -> Facts {
-        Facts {
-            pipeline: self.pipeline.name.clone(),
-            run_id: run_id.to_owned(),
-            started_at: Some(started_at.clone()),
-            env: environment(),
-            values: Values::new(),
-        }
+        facts(&self.pipeline, run_id, started_at)
     }
 
     /// The params' values, from all the places that they may come from.
     pub(super) fn values(&self, params: &Params, facts: Facts) -> Result<Values, CliError> {
-        let file = params.params_file.as_deref().map(crate::spec::read).transpose()?;
-        let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
-        let given =
-            Given { cli: cli.collect::<Result<_, _>>()?, file, facts, working_dir: self.working_dir.clone() };
-        Ok(crate::spec::resolve(&self.pipeline, &given)?)
+        Ok(crate::spec::resolve(&self.pipeline, &given(params, facts, &self.working_dir)?)?)
     }
+}
+
+fn facts(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> Facts {
+    Facts {
+        pipeline: pipeline.name.clone(),
+        run_id: run_id.to_owned(),
+        started_at: Some(started_at.clone()),
+        env: environment(),
+        values: Values::new(),
+    }
+}
+
+/// What the command line says about params.
+fn given(params: &Params, facts: Facts, working_dir: &Path) -> Result<Given, CliError> {
+    let file = params.params_file.as_deref().map(crate::spec::read).transpose()?;
+    let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
+    Ok(Given { cli: cli.collect::<Result<_, _>>()?, file, facts, working_dir: working_dir.to_owned() })
 }
 
 /// The environment, as far as it is text.
@@ -110,22 +132,15 @@ fn outs(given: &[String]) -> Result<Vec<(String, Destination)>, CliError> {
     given.iter().map(out).collect()
 }
 
-/// Cycles, as problems of the file: the path through the steps, with the line of each link.
-fn cycle_problems(pipeline: &Pipeline, cycles: &[Cycle]) -> CliError {
-    let problem = |cycle: &Cycle| {
-        let name = |index: usize| &pipeline.step(cycle.steps[index % cycle.steps.len()]).name;
-        let path: Vec<String> = (0..=cycle.steps.len()).map(|index| format!("`{}`", name(index))).collect();
-        let message = format!("these steps wait for each other: {}", path.join(" → "));
-        let first = cycle.links.first().copied().unwrap_or_default();
-        let mut problem = Problem::at(Code::Cycle, &pipeline.source, first, message)
-            .help("an arrow means \"comes before\"; take one of them out");
-        for (index, span) in cycle.links.iter().enumerate() {
-            problem = problem.also(*span, format!("`{}` waits for `{}`", name(index + 1), name(index)));
-        }
-        problem
-    };
-    match Problems::of(cycles.iter().map(problem).collect()) {
-        Some(problems) => problems.into(),
-        None => CliError::usage("the steps cannot be ordered", None),
-    }
+/// A cycle, as a problem of the file: the path through the steps, with the line of each link.
+fn cycle_problem(pipeline: &Pipeline, cycle: &Cycle) -> Problem {
+    let name = |index: usize| &pipeline.step(cycle.steps[index % cycle.steps.len()]).name;
+    let path: Vec<String> = (0..=cycle.steps.len()).map(|index| format!("`{}`", name(index))).collect();
+    let message = format!("these steps wait for each other: {}", path.join(" → "));
+    let first = cycle.links.first().copied().unwrap_or_default();
+    let problem = Problem::at(Code::Cycle, &pipeline.source, first, message)
+        .help("an arrow means \"comes before\"; take one of them out");
+    cycle.links.iter().enumerate().fold(problem, |problem, (index, span)| {
+        problem.also(*span, format!("`{}` waits for `{}`", name(index + 1), name(index)))
+    })
 }

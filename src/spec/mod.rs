@@ -5,6 +5,7 @@
 //! of a file is found in one pass, and [`render`] shows each with its line, a caret and what to write instead.
 
 mod code;
+mod data;
 mod diagnostic;
 mod lower;
 mod nearest;
@@ -18,6 +19,7 @@ mod yaml;
 use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
 
 pub use code::Code;
+pub use data::{Record, record};
 pub use diagnostic::render;
 pub use params::{Given, resolve};
 pub use problem::{Problem, Problems};
@@ -32,29 +34,57 @@ pub struct LoadOptions {
     pub outs: Vec<(String, Destination)>,
 }
 
+/// A file as far as it can be understood, with everything that is wrong with it.
+#[derive(Debug)]
+pub struct Draft {
+    /// The pipeline without what is wrong; well formed, but not what the file means, if there are problems.
+    pub pipeline: Option<Pipeline>,
+    /// What is wrong with the file, and with how the options fit it.
+    pub problems: Vec<Problem>,
+    /// Whether the params are what the file means, so that values for them can be checked all the same.
+    pub params_are_sound: bool,
+}
+
+/// Reads a pipeline as far as that goes.
+pub fn draft(source: &Source, options: &LoadOptions) -> Draft {
+    let mut draft = Draft { pipeline: None, problems: Vec::new(), params_are_sound: false };
+    let Some(root) = yaml::parse(source, &mut draft.problems) else {
+        draft.check_text(source);
+        return draft;
+    };
+    let raw = yaml::read(&root, source, raw::EXAMPLES, &mut draft.problems);
+    draft.pipeline = lower::lower(&raw, source, options, &mut draft.problems);
+    let params = raw.value().and_then(|raw: &raw::RawPipeline| raw.params.at()).unwrap_or_default();
+    let within = |problem: &Problem| {
+        problem.span.is_some_and(|span| params.start <= span.start && span.start < params.end)
+    };
+    draft.params_are_sound = draft.pipeline.is_some() && !draft.problems.iter().any(within);
+    draft.check_text(source);
+    draft
+}
+
+impl Draft {
+    /// Only a file without any text comes to nothing and has nothing wrong with it.
+    fn check_text(&mut self, source: &Source) {
+        if self.pipeline.is_none() && self.problems.is_empty() {
+            let problem = Problem::at(Code::EmptyFile, source, Span::default(), "the file is empty");
+            self.problems.push(problem.help("a pipeline has steps: `steps: [{name: build, run: make}]`"));
+        }
+    }
+}
+
 /// Reads a pipeline.
 ///
 /// # Errors
 /// Everything that is wrong with the file, and with how the options fit it. Whether the steps can be *ordered* is for
 /// `plan` to say.
 pub fn load(source: Source, options: &LoadOptions) -> Result<Pipeline, Problems> {
-    let mut problems = Vec::new();
-    let pipeline = build(&source, options, &mut problems);
+    let Draft { pipeline, problems, .. } = draft(&source, options);
     match (Problems::of(problems), pipeline) {
-        (Some(problems), _) => Err(problems),
         (None, Some(pipeline)) => Ok(pipeline),
-        // Only a file without any text gets here.
-        (None, None) => {
-            let problem = Problem::at(Code::EmptyFile, &source, Span::default(), "the file is empty");
-            Err(problem.help("a pipeline has steps: `steps: [{name: build, run: make}]`").into())
-        }
+        (Some(problems), _) => Err(problems),
+        (None, None) => Err(Problem::nowhere(Code::EmptyFile, "the file is empty").into()),
     }
-}
-
-fn build(source: &Source, options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Pipeline> {
-    let root = yaml::parse(source, problems)?;
-    let raw = yaml::read(&root, source, raw::EXAMPLES, problems);
-    lower::lower(&raw, source, options, problems)
 }
 
 /// The place in the file of a byte range of a template's source, such as a rendering error's.

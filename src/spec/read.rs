@@ -3,8 +3,12 @@
 use std::io;
 use std::path::Path;
 
+use super::nearest::Nearest;
 use super::{Code, Problem, Problems};
 use crate::pipeline::{Source, Span};
+
+/// In a larger folder nobody looks for a name that is nearly the one typed.
+const MANY_FILES: usize = 1_000;
 
 /// Reads a file as UTF-8 text. A byte-order mark at its start is left out.
 ///
@@ -34,9 +38,22 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
             error.to_string().split(" (os error").next().unwrap_or_default()
         ),
     };
-    let help = (error.kind() == io::ErrorKind::NotFound)
-        .then(|| "a path starts from the folder that the command runs in".to_owned());
+    let help = (error.kind() == io::ErrorKind::NotFound).then(|| match neighbour(path) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "a path starts from the folder that the command runs in".to_owned(),
+    });
     Problem::nowhere(Code::UnreadableFile, message).maybe_help(help).into()
+}
+
+/// The file of the same folder whose name is nearest, as a path.
+fn neighbour(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names: Vec<String> =
+        entries.flatten().take(MANY_FILES).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let wanted = path.file_name()?.to_str()?;
+    let near = Nearest::default().find(wanted, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(near).display().to_string())
 }
 
 fn not_text(path: &Path, bytes: &[u8], valid: usize) -> Problems {

@@ -58,8 +58,10 @@ pub struct Names {
 pub enum Mistake {
     /// It is no template: a tag that is not closed, an expression that cannot be read.
     Syntax,
-    /// A name, filter, test or function that there is not.
+    /// A name that there is not.
     Undefined,
+    /// A filter, test or function that there is not.
+    Function,
     /// A place of a script where no way of writing a value keeps it data.
     Place,
     /// A branch that leaves the shell's quoting otherwise than it found it.

@@ -149,12 +149,12 @@ impl<'s> Checker<'s> {
                 Reference::Filter(name, range) if !known::FILTERS.contains(&name) => {
                     let near = known::nearest(name, known::FILTERS);
                     let help = near.map(|near| format!("did you mean `{near}`?"));
-                    self.error(range, format!("there is no filter `{name}`"), help);
+                    self.error(Mistake::Function, range, format!("there is no filter `{name}`"), help);
                 }
                 Reference::Test(name, range) if !known::TESTS.contains(&name) => {
                     let near = known::nearest(name, known::TESTS);
                     let help = near.map(|near| format!("did you mean `is {near}`?"));
-                    self.error(range, format!("there is no test `is {name}`"), help);
+                    self.error(Mistake::Function, range, format!("there is no test `is {name}`"), help);
                 }
                 Reference::Filter(..) | Reference::Test(..) => {}
                 Reference::Value(path) => self.path(index, &path),
@@ -171,7 +171,7 @@ impl<'s> Checker<'s> {
                 let value = self.source.get(value).unwrap_or_default();
                 let message = format!("`{method}` cannot be called on a value");
                 let help = format!("filters change values: `{{{{ {value} | upper }}}}`");
-                return self.error(path.range.clone(), message, Some(help));
+                return self.error(Mistake::Function, path.range.clone(), message, Some(help));
             }
             _ if is_local => return,
             _ => {}
@@ -179,7 +179,12 @@ impl<'s> Checker<'s> {
         match (path.root, path.attributes.as_slice()) {
             ("params", []) => {
                 let help = Some("write `params.NAME`, or the name alone".to_owned());
-                self.error(path.range.clone(), "`params` needs a name after it".to_owned(), help);
+                self.error(
+                    Mistake::Undefined,
+                    path.range.clone(),
+                    "`params` needs a name after it".to_owned(),
+                    help,
+                );
             }
             ("params", [name, rest @ ..]) if self.names.params.contains_key(*name) => {
                 self.param(index, path, name, rest);
@@ -193,12 +198,17 @@ impl<'s> Checker<'s> {
                     let all: Vec<String> =
                         members.iter().map(|member| format!("`{root}.{member}`")).collect();
                     let message = format!("`{}` is not defined", self.text(path));
-                    self.error(path.range.clone(), message, Some(format!("there is {}", all.join(" and "))));
+                    self.error(
+                        Mistake::Undefined,
+                        path.range.clone(),
+                        message,
+                        Some(format!("there is {}", all.join(" and "))),
+                    );
                 }
             }
             (name, _) if known::FUNCTIONS.contains(&name) => {
                 let help = Some(format!("call it: `{name}()`"));
-                self.error(path.range.clone(), format!("`{name}` is a function"), help);
+                self.error(Mistake::Function, path.range.clone(), format!("`{name}` is a function"), help);
             }
             (name, _) => self.unknown(path, name, ""),
         }
@@ -217,7 +227,7 @@ impl<'s> Checker<'s> {
                     .to_owned()
             }
         };
-        self.error(path.range.clone(), format!("`{name}` is not a function"), Some(help));
+        self.error(Mistake::Function, path.range.clone(), format!("`{name}` is not a function"), Some(help));
     }
 
     fn param(&mut self, index: usize, path: &Path<'_>, name: &str, attributes: &[&str]) {
@@ -228,7 +238,12 @@ impl<'s> Checker<'s> {
         if let [attribute, ..] = attributes {
             let message =
                 format!("`{}` is not defined: param `{name}` has no `{attribute}`", self.text(path));
-            self.error(path.range.clone(), message, Some(format!("write `{name}` alone")));
+            self.error(
+                Mistake::Undefined,
+                path.range.clone(),
+                message,
+                Some(format!("write `{name}` alone")),
+            );
         }
     }
 
@@ -255,14 +270,25 @@ impl<'s> Checker<'s> {
                 format!("the params are {}; a new one is declared under `params:`", all.join(", "))
             }
         };
-        self.error(path.range.clone(), format!("`{prefix}{name}` is not defined"), Some(help));
+        self.error(
+            Mistake::Undefined,
+            path.range.clone(),
+            format!("`{prefix}{name}` is not defined"),
+            Some(help),
+        );
     }
 
     fn text(&self, path: &Path<'_>) -> &'s str {
         self.source.get(path.range.clone()).unwrap_or_default()
     }
 
-    fn error(&mut self, range: std::ops::Range<usize>, message: String, help: Option<String>) {
-        self.usage.errors.push(TemplateError { mistake: Mistake::Undefined, range, message, help });
+    fn error(
+        &mut self,
+        mistake: Mistake,
+        range: std::ops::Range<usize>,
+        message: String,
+        help: Option<String>,
+    ) {
+        self.usage.errors.push(TemplateError { mistake, range, message, help });
     }
 }

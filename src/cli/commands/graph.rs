@@ -10,7 +10,7 @@ use crate::plan::EdgeKind as Lane;
 use crate::render::graph::{self, Edge, EdgeKind, Graph, Node};
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let graph = model(&load(&args.target)?);
+    let graph = model(&load(&args.target, None)?);
     let text = match args.format {
         Drawing::Text => graph::text(&graph),
         Drawing::Mermaid => graph::mermaid(&graph),

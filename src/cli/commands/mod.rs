@@ -1,6 +1,7 @@
 //! One module a command: what the command line asked for goes in, an exit code comes out.
 
 pub(super) mod completions;
+pub(super) mod explain;
 pub(super) mod graph;
 pub(super) mod plan;
 pub(super) mod run;

@@ -11,7 +11,7 @@ use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
 
 pub(in crate::cli) fn run(args: &Plan) -> Result<ExitCode, CliError> {
-    let loaded = load(&args.target)?;
+    let loaded = load(&args.target, None)?;
     std::io::stdout().write_all(text(&loaded).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

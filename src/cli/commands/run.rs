@@ -18,12 +18,11 @@ use crate::spec::{Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
 
 pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
-    let loaded = load(&args.target)?;
+    let loaded = load(&args.target, Some(&args.params))?;
     let started_at = jiff::Zoned::now();
-    // Checked before anything is made; the run's id is known only after that.
-    let facts = loaded.facts("RUN-ID", &started_at);
-    let values = loaded.values(&args.params, facts.clone())?;
     if args.dry_run {
+        let facts = loaded.facts("RUN-ID", &started_at);
+        let values = loaded.values(&args.params, facts.clone())?;
         return show(&loaded, Facts { values, ..facts });
     }
     let failed = |error| EngineError::new("cannot start the runtime", error);

@@ -1,45 +1,102 @@
 //! `pipe validate`: everything that can be known without running.
 
 use std::io::Write;
+use std::ops::Range;
 use std::process::ExitCode;
 
-use crate::cli::args::Validate;
-use crate::cli::error::CliError;
+use serde::Serialize;
+
+use crate::cli::args::{Findings, Validate};
+use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
 use crate::pipeline::{Action, Position, Template};
-use crate::spec::locate;
+use crate::spec::{Problems, Record, locate, record};
 
 pub(in crate::cli) fn run(args: &Validate) -> Result<ExitCode, CliError> {
-    let loaded = load(&args.target)?;
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
-    if gave_params {
-        loaded.values(&args.params, loaded.facts("RUN-ID", &jiff::Zoned::now()))?;
-    }
-    std::io::stdout().write_all(text(&loaded).as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+    let loaded = load(&args.target, gave_params.then_some(&args.params));
+    let (text, code) = match (args.format, loaded) {
+        (Findings::Text, loaded) => (text(&loaded?), error::OK),
+        (Findings::Json, Ok(loaded)) => (json(&Report::good(&loaded))?, error::OK),
+        (Findings::Json, Err(CliError::Problems(problems))) => (json(&Report::bad(&problems))?, error::USAGE),
+        (Findings::Json, Err(error)) => return Err(error),
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::from(code))
 }
 
 fn text(loaded: &Loaded) -> String {
-    let pipeline = &loaded.pipeline;
-    let path = pipeline.source.path.display();
-    let (steps, streams, params) = (pipeline.steps.len(), pipeline.streams.len(), pipeline.params.len());
+    let path = loaded.pipeline.source.path.display();
+    let Counts { steps, streams, params } = Counts::of(loaded);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let counts = [many(steps, "step"), many(streams, "stream"), many(params, "param")].join(", ");
     let mut text = format!("{path} is valid: {counts}\n");
-    for (at, raw) in raw_uses(loaded) {
-        let Position { line, column } = at;
+    for Raw { line, column, text: raw } in raw_uses(loaded) {
         text.push_str(&format!("{path}:{line}:{column}: `{raw}` goes into the script unescaped\n"));
     }
     text
 }
 
-/// Every `| raw`, with its place: whoever reviews a file wants to see them.
-fn raw_uses(loaded: &Loaded) -> Vec<(Position, String)> {
+/// What `--format json` prints. `v` is the version of this format: a key may be added to it, but none changes its
+/// meaning.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    v: u32,
+    valid: bool,
+    #[serde(flatten)]
+    counts: Option<Counts>,
+    raw: Vec<Raw>,
+    problems: Vec<Record<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    steps: usize,
+    streams: usize,
+    params: usize,
+}
+
+/// A `| raw`, with its place.
+#[derive(Debug, Serialize)]
+struct Raw {
+    line: usize,
+    column: usize,
+    text: String,
+}
+
+impl Report<'_> {
+    fn good(loaded: &Loaded) -> Self {
+        let counts = Some(Counts::of(loaded));
+        Self { v: 1, valid: true, counts, raw: raw_uses(loaded), problems: Vec::new() }
+    }
+}
+
+impl<'a> Report<'a> {
+    fn bad(problems: &'a Problems) -> Self {
+        let problems = problems.iter().map(record).collect();
+        Self { v: 1, valid: false, counts: None, raw: Vec::new(), problems }
+    }
+}
+
+impl Counts {
+    fn of(loaded: &Loaded) -> Self {
+        let pipeline = &loaded.pipeline;
+        Self { steps: pipeline.steps.len(), streams: pipeline.streams.len(), params: pipeline.params.len() }
+    }
+}
+
+fn json(report: &Report<'_>) -> Result<String, CliError> {
+    let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from)?;
+    Ok(text + "\n")
+}
+
+/// Every `| raw`: whoever reviews a file wants to see them.
+fn raw_uses(loaded: &Loaded) -> Vec<Raw> {
     let source = &loaded.pipeline.source;
-    let uses = |template: &Template| -> Vec<(Position, String)> {
-        let one = |range: &std::ops::Range<usize>| {
-            let at = locate(source, template, range.clone());
-            Some((source.position(at.start), template.source.get(range.clone())?.to_owned()))
+    let uses = |template: &Template| -> Vec<Raw> {
+        let one = |range: &Range<usize>| {
+            let Position { line, column } = source.position(locate(source, template, range.clone()).start);
+            Some(Raw { line, column, text: template.source.get(range.clone())?.to_owned() })
         };
         template.raw.iter().filter_map(one).collect()
     };

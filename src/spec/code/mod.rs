@@ -65,6 +65,7 @@ impl From<Mistake> for Code {
         match mistake {
             Mistake::Syntax => Self::TemplateSyntax,
             Mistake::Undefined => Self::UndefinedName,
+            Mistake::Function => Self::UnknownFunction,
             Mistake::Place => Self::UnsafePlace,
             Mistake::Branch => Self::BranchQuoting,
             Mistake::Secret => Self::SecretInScript,

@@ -561,6 +561,22 @@ codes! {
     /// ```
     UndefinedName = "undefined-name",
 
+    /// A filter, test or function that does not exist.
+    ///
+    /// Filters change a value, `{{ source | basename }}`; tests ask about it, `{% if x is even %}`; functions make one,
+    /// `{{ now("%F") }}`. The nearest that there is is named.
+    /// ```yaml
+    /// params: {source: /data}
+    /// steps:
+    ///   - {name: pack, run: "echo {{ source | bsename }}"}
+    /// ```
+    /// ```yaml
+    /// params: {source: /data}
+    /// steps:
+    ///   - {name: pack, run: "echo {{ source | basename }}"}
+    /// ```
+    UnknownFunction = "unknown-function",
+
     /// A place of a script where no value is safe.
     ///
     /// Every value in a script is escaped for the place where it stands, so that it can only be data. In some places no

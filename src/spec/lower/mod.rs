@@ -16,7 +16,7 @@ use super::raw::RawPipeline;
 use super::yaml::{Field, locate};
 use super::{Code, LoadOptions, Problem};
 use crate::pipeline::{Pipeline, Source, Span, Template};
-use crate::template::{self, Names, Place};
+use crate::template::{self, Mistake, Names, Place};
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well formed if
 /// nothing was added.
@@ -28,7 +28,8 @@ pub fn lower(
 ) -> Option<Pipeline> {
     let (raw, _) = raw.get()?;
     let names = params::names(raw);
-    let mut lowering = Lowering { source, names, nearest: Nearest::default(), problems };
+    let declared = raw.params.value().and_then(|params| params.0.first()?.0.at());
+    let mut lowering = Lowering { source, names, declared, nearest: Nearest::default(), problems };
     let params = lowering.params(raw);
     let mut steps = lowering.steps(raw);
     lowering.depend(&mut steps);
@@ -48,6 +49,8 @@ pub fn lower(
 struct Lowering<'a> {
     source: &'a Source,
     names: Names,
+    /// Where the first param is declared.
+    declared: Option<Span>,
     nearest: Nearest,
     problems: &'a mut Vec<Problem>,
 }
@@ -67,6 +70,10 @@ impl Lowering<'_> {
             for error in errors {
                 let at = locate(self.source, at, text, error.range);
                 let problem = self.at(error.mistake.into(), at, error.message).maybe_help(error.help);
+                let problem = match self.declared.filter(|_| error.mistake == Mistake::Undefined) {
+                    Some(declared) => problem.also(declared, "params are declared here"),
+                    None => problem,
+                };
                 self.report(problem);
             }
             Template::literal(text, at)

@@ -157,7 +157,11 @@ fn size(text: &str) -> Result<ParamValue, Complaint> {
     match text.trim().parse::<ByteSize>() {
         Ok(ByteSize(bytes)) => Ok(ParamValue::Size { text: text.trim().to_owned(), bytes }),
         Err(_) => {
-            let complaint = Complaint::new(format!("{} is not a size", words::shown(text)));
+            let what = match words::duration(text) {
+                Ok(_) => "is a length of time, not a size",
+                Err(_) => "is not a size",
+            };
+            let complaint = Complaint::new(format!("{} {what}", words::shown(text)));
             Err(complaint.help("write it like `256MiB` or `1.5GB`; a bare number is in bytes"))
         }
     }

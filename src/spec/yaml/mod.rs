@@ -5,6 +5,7 @@
 
 mod access;
 mod anchors;
+mod bare;
 mod de;
 mod field;
 mod node;

@@ -6,7 +6,7 @@ use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag};
 
 use super::anchors::size;
 use super::node::{Entry, Node, Scalar, Value};
-use super::syntax;
+use super::{bare, syntax};
 use crate::pipeline::{Source, Span};
 use crate::spec::{Code, Problem};
 
@@ -137,7 +137,7 @@ impl<'a, 'p> Builder<'a, 'p> {
     /// The entries with `<<` merged in. A map that began with `{{` was meant to be a template.
     fn map(&mut self, entries: Vec<Entry<'a>>, span: Span, flow: bool) -> Value<'a> {
         if flow && self.source.slice(span).starts_with("{{") {
-            self.problems.push(syntax::bare_template(self.source, span.start));
+            self.problems.push(bare::problem(self.source, span.start));
             return Value::Broken;
         }
         if entries.iter().any(|entry| entry.name == "<<") {

@@ -2,14 +2,15 @@
 
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 
+use super::bare;
 use crate::pipeline::{Source, Span};
 use crate::spec::{Code, Problem};
 
 /// A problem for an error of the parser.
 pub fn explain(source: &Source, error: &ScanError) -> Problem {
     let offset = error.marker().byte_offset().unwrap_or(0).min(source.text.len());
-    if let Some(start) = template_before(source, offset) {
-        return bare_template(source, start);
+    if let Some(start) = bare::template_before(source, offset) {
+        return bare::problem(source, start);
     }
     let text = &source.text;
     let (code, message, help) = match error.kind() {
@@ -22,36 +23,8 @@ pub fn explain(source: &Source, error: &ScanError) -> Problem {
     Problem::at(code, source, at, message).help(help)
 }
 
-/// An unquoted value that begins with `{{`.
-pub fn bare_template(source: &Source, start: usize) -> Problem {
-    let (before, line) = line_at(&source.text, start);
-    // Between brackets the value ends with its template; else with the line.
-    let close = line.find("}}").map(|close| close + 2).filter(|_| before.contains(['{', '[']));
-    let value = close.and_then(|close| line.get(..close)).unwrap_or(line).trim_end();
-    let quoted = match (value.contains('"'), value.contains('\'')) {
-        (false, _) => format!("write \"{value}\""),
-        (true, false) => format!("write '{value}'"),
-        (true, true) => {
-            "put it in a block: `|` after the key, and the text on the next line, indented".to_owned()
-        }
-    };
-    let at = Span::new(start, start + 2);
-    Problem::at(Code::BareTemplate, source, at, "a value that begins with `{{` needs quotes")
-        .help(format!("{quoted}; without quotes YAML takes the `{{{{` for the start of a map"))
-}
-
-/// The start of the unquoted template that the parser stumbled over, if the line in question has one.
-fn template_before(source: &Source, offset: usize) -> Option<usize> {
-    // The parser may stand on the next line already.
-    let stumbled = source.text.get(..offset)?.trim_end().len();
-    let (before, after) = line_at(&source.text, stumbled);
-    let line = source.text.get(stumbled - before.len()..stumbled + after.len())?;
-    let opening = [": {{", "- {{"].iter().filter_map(|pattern| Some(line.find(pattern)? + 2)).min()?;
-    Some(stumbled - before.len() + opening)
-}
-
 /// The line around an offset: what stands before it and what after.
-fn line_at(text: &str, offset: usize) -> (&str, &str) {
+pub(super) fn line_at(text: &str, offset: usize) -> (&str, &str) {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let before = before.rfind('\n').and_then(|newline| before.get(newline + 1..)).unwrap_or(before);
     (before, after.lines().next().unwrap_or_default())

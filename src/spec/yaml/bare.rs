@@ -1,0 +1,61 @@
+//! Unquoted values with a template in them, which YAML takes for maps.
+
+use super::syntax::line_at;
+use crate::pipeline::{Source, Span};
+use crate::spec::{Code, Problem};
+
+/// The problem of an unquoted value whose template begins at this offset.
+pub(super) fn problem(source: &Source, start: usize) -> Problem {
+    let (before, line) = line_at(&source.text, start);
+    let value = match before.contains(['{', '[']) {
+        true => between_brackets(before, line),
+        false => line.trim_end().to_owned(),
+    };
+    let quoted = match (value.contains('"'), value.contains('\'')) {
+        (false, _) => format!("write \"{value}\""),
+        (true, false) => format!("write '{value}'"),
+        (true, true) => {
+            "put it in a block: `|` after the key, and the text on the next line, indented".to_owned()
+        }
+    };
+    let message = match value.starts_with("{{") {
+        true => "a value that begins with `{{` needs quotes",
+        false => "between brackets, a value with `{{` in it needs quotes",
+    };
+    Problem::at(Code::BareTemplate, source, Span::new(start, start + 2), message)
+        .help(format!("{quoted}; without quotes YAML takes the `{{{{` for the start of a map"))
+}
+
+/// The start of the unquoted template that the parser stumbled over, if the line in question has one.
+pub(super) fn template_before(source: &Source, offset: usize) -> Option<usize> {
+    // The parser may stand on the next line already.
+    let stumbled = source.text.get(..offset)?.trim_end().len();
+    let (before, after) = line_at(&source.text, stumbled);
+    let line = source.text.get(stumbled - before.len()..stumbled + after.len())?;
+    let leading = [": {{", "- {{"].iter().filter_map(|pattern| Some(line.find(pattern)? + 2)).min();
+    let opening = leading.or_else(|| in_brackets(line).filter(|opening| *opening < before.len()))?;
+    Some(stumbled - before.len() + opening)
+}
+
+/// Where an unquoted value between brackets has a template in it.
+fn in_brackets(line: &str) -> Option<usize> {
+    line.match_indices("{{").map(|(at, _)| at).find(|at| {
+        let before = line.get(..*at).unwrap_or_default();
+        before.contains(['{', '[']) && !begun(before).contains(['"', '\''])
+    })
+}
+
+/// The value around a template in `{key: value, …}`: from the last key or comma before it to the next comma or bracket
+/// after it.
+fn between_brackets(before: &str, line: &str) -> String {
+    let close = line.find("}}").map_or(line.len(), |close| close + 2);
+    let (template, rest) = line.split_at_checked(close).unwrap_or((line, ""));
+    let tail = rest.split([',', ']', '}']).next().unwrap_or_default();
+    format!("{}{template}{tail}", begun(before)).trim().to_owned()
+}
+
+/// The beginning of a value between brackets: what stands after the last key, comma or bracket.
+fn begun(before: &str) -> &str {
+    let starts = [": ", ", ", "[", "{"].iter().filter_map(|mark| Some(before.rfind(mark)? + mark.len()));
+    before.get(starts.max().unwrap_or_default()..).unwrap_or_default()
+}
