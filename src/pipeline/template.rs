@@ -21,6 +21,9 @@ pub struct Template {
     pub params: Vec<String>,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
     pub raw: Vec<Range<usize>>,
+    /// Byte ranges in `source` of the expressions in a shell script that begin an argument where the command would take
+    /// a value with a leading dash for an option.
+    pub leading: Vec<Range<usize>>,
 }
 
 impl Template {
@@ -33,6 +36,7 @@ impl Template {
             secrets: Vec::new(),
             params: Vec::new(),
             raw: Vec::new(),
+            leading: Vec::new(),
         }
     }
 }

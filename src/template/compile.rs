@@ -30,7 +30,8 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
     if segments.as_slice() == [Segment::Text(0..source.len())] {
         return Ok(Template::literal(source, at));
     }
-    let mut compiler = Compiler { source, place, names, segments: &segments, errors: Vec::new() };
+    let mut compiler =
+        Compiler { source, place, names, segments: &segments, leading: Vec::new(), errors: Vec::new() };
     match compiler.compile() {
         Some((compiled, usage)) if compiler.errors.is_empty() => Ok(Template {
             at,
@@ -39,6 +40,7 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
             raw: compiler.raw(),
+            leading: compiler.leading,
         }),
         _ => {
             let mut errors = compiler.errors;
@@ -54,6 +56,8 @@ struct Compiler<'s> {
     place: Place,
     names: &'s Names,
     segments: &'s [Segment],
+    /// Expressions that begin an argument.
+    leading: Vec<Range<usize>>,
     errors: Vec<TemplateError>,
 }
 
@@ -242,6 +246,9 @@ impl<'s> Compiler<'s> {
             let (Some(place), Some(segment)) = (place, self.segments.get(index)) else {
                 continue;
             };
+            if place.leading {
+                self.leading.extend(segment.tag().map(|tag| tag.outer.clone()));
+            }
             // A name that a loop binds is no secret, even if a secret has the same.
             let secret = self.secret(segment).filter(|_| usage.secrets.contains_key(&index));
             let emission = match secret {

@@ -1,6 +1,7 @@
 //! The machine where commands stand: words, operators, and which words are keywords.
 
-use super::frame::{At, Builtin, Commands, Frame, Kind, Test, Word};
+use super::builtin::Builtin;
+use super::frame::{At, Commands, Frame, Kind, Test, Word};
 use super::machine::{Machine, Pending, takes_subscript};
 use super::votes::Votes;
 
@@ -29,7 +30,8 @@ impl Machine {
             }
             '\'' | '"' => {
                 votes.glued(&commands.word.values);
-                commands.word.mix();
+                commands.glue();
+                commands.word.quote();
                 if let Some(opening) = &mut commands.opening {
                     opening.quoted = true;
                 }
@@ -82,7 +84,7 @@ impl Machine {
             At::Command => return self.end_first_word(&word),
             At::Prefix if word.assignment => Some(At::Prefix),
             At::Prefix | At::Argument => Some(At::Argument),
-            At::Redirect | At::Descriptor => Some(commands.then),
+            At::Redirect | At::Descriptor | At::Program => Some(commands.then),
             At::Subject => Some(At::CaseIn),
             At::CaseIn => (word.literal() == Some("in")).then_some(At::Pattern),
             At::Pattern if word.literal() == Some("esac") => return self.end_case(),
@@ -141,7 +143,7 @@ impl Machine {
             _ if commands.kind == Kind::Array => At::Argument,
             At::Command | At::Prefix | At::Argument => At::Command,
             at @ (At::CaseIn | At::Pattern | At::LoopIn) => at,
-            At::Redirect | At::Descriptor | At::Subject | At::LoopName | At::FunctionName => {
+            At::Redirect | At::Descriptor | At::Program | At::Subject | At::LoopName | At::FunctionName => {
                 return self.lose();
             }
         };

@@ -13,9 +13,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn quoted_delimiter(&mut self, c: char) {
-        if let [.., Frame::Commands(Commands { opening: Some(opening), .. }), _] = self.stack.as_mut_slice() {
-            opening.delimiter.push(c);
+    /// A character inside quotes, as the word around them sees it.
+    pub(super) fn quoted_character(&mut self, c: char) {
+        if let [.., Frame::Commands(Commands { opening, word, .. }), _] = self.stack.as_mut_slice() {
+            word.blank = false;
+            if let Some(opening) = opening {
+                opening.delimiter.push(c);
+            }
         }
     }
 
@@ -54,7 +58,8 @@ impl Machine {
     pub(super) fn open_document(&mut self, strip: bool) {
         if let Some(commands) = self.commands() {
             let (delimiter, line) = (String::new(), Edge::default());
-            commands.opening = Some(Document { delimiter, quoted: false, strip, line });
+            let program = commands.builtin.reads_program();
+            commands.opening = Some(Document { delimiter, quoted: false, strip, program, line });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the shell is in the middle of: one frame for each construct that is open.
 
+use super::builtin::Builtin;
 use super::place::Edge;
 
 /// An open construct.
@@ -50,6 +51,8 @@ pub(super) struct Document {
     pub(super) quoted: bool,
     /// `<<-`.
     pub(super) strip: bool,
+    /// Whether an interpreter reads it as its program.
+    pub(super) program: bool,
     /// The current line so far.
     pub(super) line: Edge,
 }
@@ -73,57 +76,8 @@ pub(super) struct Commands {
     pub(super) cases: usize,
     /// What the command does with its arguments.
     pub(super) builtin: Builtin,
-}
-
-/// Commands of the shell that compute with their arguments, or take names of variables, whose subscripts they compute:
-/// `unset 'a[$(command)]'` runs the command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) enum Builtin {
-    /// Any other command.
-    #[default]
-    None,
-    /// `let`: every argument is computed.
-    Let,
-    /// `declare` and its kin: a name, and `=` and a value, which is computed if `computes`.
-    Declare {
-        /// Whether there was an option `-i` or `-n`.
-        computes: bool,
-    },
-    /// `read` and `unset`: names.
-    Names,
-    /// `test`, `printf` and `wait`: a name after this option.
-    NameAfter {
-        /// The option.
-        option: &'static str,
-        /// Whether it is the last word.
-        due: bool,
-    },
-}
-
-impl Builtin {
-    /// The command of this name.
-    fn named(name: Option<&str>) -> Self {
-        match name {
-            Some("let") => Self::Let,
-            Some("declare" | "typeset" | "local") => Self::Declare { computes: false },
-            Some("read" | "unset") => Self::Names,
-            Some("test" | "[" | "printf") => Self::NameAfter { option: "-v", due: false },
-            Some("wait") => Self::NameAfter { option: "-p", due: false },
-            _ => Self::None,
-        }
-    }
-
-    /// After an argument.
-    fn after(self, argument: Option<&str>) -> Self {
-        match self {
-            Self::Declare { computes } => {
-                let options = argument.and_then(|word| word.strip_prefix('-')).unwrap_or_default();
-                Self::Declare { computes: computes || options.contains(['i', 'n']) }
-            }
-            Self::NameAfter { option, .. } => Self::NameAfter { option, due: argument == Some(option) },
-            other => other,
-        }
-    }
+    /// Whether a word that begins with a dash would be an option.
+    pub(super) takes_options: bool,
 }
 
 /// What opened a place for commands.
@@ -154,6 +108,8 @@ pub(super) enum At {
     Redirect,
     /// The target of `>&` or `<&`. Bash expands it twice.
     Descriptor,
+    /// After `<<<`, where an interpreter reads it as its program.
+    Program,
     /// After `case`.
     Subject,
     /// Where the `in` of a `case` stands.
@@ -169,12 +125,14 @@ pub(super) enum At {
 }
 
 /// A word in progress. Only so much of it is kept as its meaning hangs on, so that a loop's words have few states.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Word {
     /// Whether anything of it has been seen.
     pub(super) started: bool,
     /// Whether it is more than plain literal text.
     mixed: bool,
+    /// Whether nothing has been seen of it but quotes that open.
+    pub(super) blank: bool,
     /// The first characters of the literal text, while it is nothing else.
     text: String,
     /// Whether the literal text is a name that a variable can have.
@@ -191,8 +149,25 @@ pub(super) struct Word {
     pub(super) values: Vec<usize>,
 }
 
-/// Longer than every keyword.
-const KEPT: usize = 12;
+/// Longer than every keyword, and than the path of an interpreter.
+const KEPT: usize = 20;
+
+impl Default for Word {
+    fn default() -> Self {
+        Self {
+            started: false,
+            mixed: false,
+            blank: true,
+            text: String::new(),
+            identifier: false,
+            assignment: false,
+            ends_in_equals: false,
+            special: false,
+            subscript: false,
+            values: Vec::new(),
+        }
+    }
+}
 
 impl Word {
     /// Adds an ordinary character.
@@ -219,14 +194,23 @@ impl Word {
             _ => {}
         }
         self.started = true;
+        self.blank = false;
         if !self.mixed && self.text.len() < KEPT {
             self.text.push(c);
         }
     }
 
+    /// Notes a quote that opens in it.
+    pub(super) fn quote(&mut self) {
+        let blank = self.blank;
+        self.mix();
+        self.blank = blank;
+    }
+
     /// Notes that something is part of it that is no plain literal text.
     pub(super) fn mix(&mut self) {
         self.started = true;
+        self.blank = false;
         self.mixed = true;
         self.identifier = false;
         self.ends_in_equals = false;
@@ -277,15 +261,27 @@ impl Commands {
             documents: Vec::new(),
             cases: 0,
             builtin: Builtin::None,
+            takes_options: false,
         }
     }
 
     /// Notes the name of a command, or an argument of one.
     pub(super) fn note(&mut self, word: &Word) {
-        self.builtin = match self.at {
-            At::Argument => self.builtin.after(word.literal()),
-            _ => Builtin::named(word.literal()),
-        };
+        let name = word.literal();
+        if self.at == At::Argument {
+            self.takes_options &= name != Some("--") && self.builtin != Builtin::PRINTF;
+            self.builtin = self.builtin.after(name);
+        } else {
+            self.takes_options = !matches!(name, Some("test" | "[" | "for" | "select"));
+            self.builtin = Builtin::named(name);
+        }
+    }
+
+    /// The word in progress goes on with quotes or a value.
+    pub(super) fn glue(&mut self) {
+        if self.at == At::Argument {
+            self.builtin = self.builtin.glued(self.word.literal());
+        }
     }
 }
 

@@ -159,7 +159,14 @@ impl Machine {
                     commands.at = At::Descriptor;
                 }
             }
-            (Pending::Less, '>') | (Pending::Greater, '>' | '|') | (Pending::LessLess, '<') => {}
+            (Pending::Less, '>') | (Pending::Greater, '>' | '|') => {}
+            (Pending::LessLess, '<') => {
+                if let Some(commands) = self.commands()
+                    && commands.builtin.reads_program()
+                {
+                    commands.at = At::Program;
+                }
+            }
             (Pending::LessLess, '-') => self.open_document(true),
             (Pending::Semicolon, ';') => {
                 self.next_pattern();
@@ -259,7 +266,7 @@ impl Machine {
             Some(Frame::Test(_)) => self.test_character(c, votes),
             Some(Frame::Single) => match c {
                 '\'' => drop(self.stack.pop()),
-                _ => self.quoted_delimiter(c),
+                _ => self.quoted_character(c),
             },
             Some(Frame::Ansi { escaped }) => match (c, *escaped) {
                 // Shells that do not know `$'…'` end the quotes here.
@@ -270,10 +277,11 @@ impl Machine {
             Some(Frame::Double) => match c {
                 '"' => drop(self.stack.pop()),
                 '\\' | '$' | '`' if self.is_delimiter() => self.lose(),
-                '\\' => self.pending = Pending::Backslash,
-                '$' => self.pending = Pending::Dollar,
-                '`' => self.push(Frame::Backtick),
-                _ => self.quoted_delimiter(c),
+                '\\' | '$' | '`' => {
+                    self.quoted_character(c);
+                    self.nested(c);
+                }
+                _ => self.quoted_character(c),
             },
             Some(Frame::Comment) => {
                 if c == '\n' {

@@ -6,6 +6,7 @@
 //! small.
 
 mod brackets;
+mod builtin;
 mod commands;
 mod document;
 mod frame;

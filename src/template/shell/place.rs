@@ -9,6 +9,8 @@ pub(in crate::template) struct Place {
     pub(in crate::template) whole: bool,
     /// Whether it may begin the name of a command: bash takes `%…` there for a job, even in quotes.
     pub(in crate::template) command: bool,
+    /// Whether it begins an argument where the command would take a dash for an option.
+    pub(in crate::template) leading: bool,
 }
 
 /// Quoting contexts that a value can be written in.
@@ -78,6 +80,7 @@ impl Place {
     pub(super) fn merge(self, other: Self) -> Option<Self> {
         let whole = self.whole || other.whole;
         let command = self.command || other.command;
+        let leading = self.leading || other.leading;
         let context = match (self.context, other.context) {
             (Context::Word(a), Context::Word(b)) => Context::Word(Word {
                 alone: a.alone && b.alone,
@@ -99,7 +102,7 @@ impl Place {
             (a, b) if a == b => a,
             _ => return None,
         };
-        Some(Self { context, whole, command })
+        Some(Self { context, whole, command, leading })
     }
 }
 

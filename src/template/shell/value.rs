@@ -1,6 +1,7 @@
 //! Where a value may stand: what the machine does when it meets an expression.
 
-use super::frame::{At, Builtin, Commands, Frame, Kind};
+use super::builtin::Builtin;
+use super::frame::{At, Commands, Frame, Kind};
 use super::machine::{Machine, Pending};
 use super::place::{Context, Edge, Here, Place, Refusal, Word};
 use super::votes::Votes;
@@ -37,11 +38,12 @@ impl Machine {
         self.enclosing()?;
         let whole = self.argument()? | self.operand(index)?;
         let command = self.begins_command();
+        let leading = self.begins_argument() && !whole;
         let context = match self.commands() {
             Some(commands) => Context::Word(word(commands, index, glue, votes)?),
             None => self.context(glue)?,
         };
-        Ok(Place { context, whole, command })
+        Ok(Place { context, whole, command, leading })
     }
 
     /// The context that the innermost construct is, where that is no place for commands.
@@ -117,7 +119,14 @@ impl Machine {
             _ => return Ok(false),
         };
         match commands.builtin {
+            _ if commands.at == At::Program => Err(PROGRAM),
             _ if commands.at != At::Argument => Ok(false),
+            Builtin::Program => Err(PROGRAM),
+            builtin if builtin.glued(commands.word.literal()) == Builtin::Program => Err(PROGRAM),
+            Builtin::Commands => Err(Refusal {
+                place: "where a command takes commands: it would run what the value says",
+                help: "put the value in a variable before it, `v={{ x }}`, and write \"$v\" here, inside '…'",
+            }),
             Builtin::Let => Ok(true),
             Builtin::Declare { computes } if commands.word.assignment => Ok(computes),
             Builtin::Declare { .. } | Builtin::Names | Builtin::NameAfter { due: true, .. } => Err(Refusal {
@@ -141,6 +150,17 @@ impl Machine {
             && word.literal().is_none_or(str::is_empty)
     }
 
+    /// Whether a value here is the beginning of an argument that may be an option.
+    fn begins_argument(&mut self) -> bool {
+        let ([.., Frame::Commands(commands)]
+        | [.., Frame::Commands(commands), Frame::Single | Frame::Double]) = self.stack.as_mut_slice()
+        else {
+            return false;
+        };
+        let begins = std::mem::replace(&mut commands.word.blank, false);
+        begins && commands.at == At::Argument && commands.takes_options && commands.kind != Kind::Array
+    }
+
     /// Refuses what no value may stand inside of.
     fn enclosing(&self) -> Result<(), Refusal> {
         let mut substitution = false;
@@ -158,6 +178,11 @@ impl Machine {
                 Frame::Ansi { .. } => ("inside `$'…'`", "end the quotes before it: `$'…'{{ x }}`"),
                 Frame::Expansion { .. } => ("inside `${ }`", VARIABLE_FIRST),
                 Frame::Subscript { .. } => return Err(SUBSCRIPT),
+                Frame::Here(document) if document.program => (
+                    "in a here-document that a program is read from",
+                    "put the value in a variable before it, `export v={{ x }}`, and write \"$v\" here, with the \
+                     delimiter in quotes",
+                ),
                 Frame::Here(_) if inner.is_some() => ("inside a command in a here-document", VARIABLE_FIRST),
                 Frame::Here(_) if substitution => (
                     "in a here-document inside `$( )`",
@@ -177,6 +202,12 @@ impl Machine {
         Ok(())
     }
 }
+
+const PROGRAM: Refusal = Refusal {
+    place: "where a command takes a program: it would run what the value says",
+    help: "pass it as an argument after the program, which finds it as \"$1\" (`sys.argv[1]` in Python): \
+           `sh -c 'ls \"$1\"' sh {{ x }}`",
+};
 
 const DELIMITER: Refusal =
     Refusal { place: "in the delimiter of a here-document", help: "choose a fixed word, such as `EOF`" };
