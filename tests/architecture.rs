@@ -34,6 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("serde_yaml", &["spec"]),
     ("annotate_snippets", &["spec"]),
+    ("schemars", &["spec"]),
     ("petgraph", &["plan"]),
     ("rustix", &["stream", "executor"]),
     ("tokio_stream", &["stream", "runner"]),

@@ -33,6 +33,8 @@ pub(super) enum Command {
         /// The code that stands in brackets after `error`, such as unknown-key
         code: Option<String>,
     },
+    /// Print the JSON schema of the file, for editors
+    Schema,
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete for

@@ -24,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::Graph(args) => commands::graph::run(&args),
         Command::Explain { code } => commands::explain::run(code.as_deref()),
+        Command::Schema => commands::schema::run(),
         Command::Completions { shell } => commands::completions::run(shell),
     };
     match result {

@@ -13,6 +13,7 @@ mod params;
 mod problem;
 mod raw;
 mod read;
+mod schema;
 mod words;
 mod yaml;
 
@@ -24,6 +25,7 @@ pub use diagnostic::render;
 pub use params::{Given, resolve};
 pub use problem::{Problem, Problems};
 pub use read::read;
+pub use schema::schema;
 
 /// What the command line adds to a file.
 #[derive(Debug, Clone, Default)]

@@ -2,8 +2,11 @@
 //!
 //! Doc comments here are for the users of the file. A struct's or an enum's serde name is how messages call it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
+use super::schema::{DURATION, ExitCode, IDENTIFIER, NAME, NUMBER, SOMETHING};
 use super::yaml::{Entries, Field, Literal, OneOrMany};
 
 /// How keys are written, for messages.
@@ -43,10 +46,12 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "a pipeline")]
+#[schemars(rename = "pipeline", deny_unknown_fields, extend("required" = ["steps"]))]
 pub struct RawPipeline {
     /// What the pipeline is called; the file's name without its ending, if left out.
+    #[schemars(extend("pattern" = SOMETHING))]
     pub name: Field<String>,
     /// What it is for.
     pub description: Field<String>,
@@ -57,50 +62,63 @@ pub struct RawPipeline {
     /// What holds for every step that does not say otherwise.
     pub defaults: Field<RawDefaults>,
     /// What a failed step means for the run, where the step does not say.
+    #[schemars(extend("default" = "stop"))]
     pub on_error: Field<RawOnErrorOfAll>,
     /// How many steps may run at once.
+    #[schemars(extend("minimum" = 1))]
     pub max_parallel: Field<u32>,
     /// The steps.
+    #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
 }
 
 /// What holds for every step that does not say otherwise.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "`defaults`")]
+#[schemars(rename = "defaults", deny_unknown_fields)]
 pub struct RawDefaults {
     /// What interprets scripts.
     pub shell: Field<OneOrMany<String>>,
     /// How long a step may take.
+    #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// How a failed step is tried again.
     pub retry: Field<RawRetry>,
     /// What a failed step means for the run.
     pub on_error: Field<RawOnErrorOfAll>,
     /// The folder that steps run in.
+    #[schemars(extend("pattern" = SOMETHING))]
     pub working_dir: Field<String>,
 }
 
 /// One step.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "a step")]
+#[schemars(rename = "step", deny_unknown_fields, extend("required" = ["name", "run"]))]
 pub struct RawStep {
     /// Its name, unique in the file.
+    #[schemars(extend("pattern" = NAME))]
     pub name: Field<String>,
     /// The script.
+    #[schemars(extend("pattern" = SOMETHING))]
     pub run: Field<String>,
     /// What interprets the script.
     pub shell: Field<OneOrMany<String>>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.
+    #[schemars(extend("pattern" = NAME))]
     pub input: Field<String>,
     /// The name of the stream that its standard output is.
+    #[schemars(extend("pattern" = NAME))]
     pub output: Field<String>,
     /// Environment variables.
     pub env: Field<Entries<String>>,
     /// The folder that it runs in.
+    #[schemars(extend("pattern" = SOMETHING))]
     pub working_dir: Field<String>,
     /// How long it may take, retries included.
+    #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What its failure means for the run.
     pub on_error: Field<RawOnError>,
@@ -109,8 +127,9 @@ pub struct RawStep {
 }
 
 /// `on_error` of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawOnError {
     /// Cancel what runs, skip the rest.
     Stop,
@@ -123,8 +142,9 @@ pub enum RawOnError {
 }
 
 /// `on_error` of the pipeline: a failure can be ignored step by step only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawOnErrorOfAll {
     /// Cancel what runs, skip the rest.
     Stop,
@@ -135,8 +155,9 @@ pub enum RawOnErrorOfAll {
 }
 
 /// `retry: 3`, or all of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
 pub enum RawRetry {
     /// How often.
     #[serde(rename = "number")]
@@ -147,30 +168,40 @@ pub enum RawRetry {
 }
 
 /// The keys of `retry`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "`retry`")]
+#[schemars(rename = "retry", deny_unknown_fields)]
 pub struct RawRetryKeys {
     /// Retries after the first attempt.
+    #[schemars(extend("default" = 3))]
     pub count: Field<u32>,
     /// The wait before the first of them.
+    #[schemars(extend("pattern" = DURATION))]
     pub delay: Field<String>,
     /// How the wait grows.
+    #[schemars(extend("default" = "constant"))]
     pub backoff: Field<RawBackoff>,
     /// The longest wait.
+    #[schemars(extend("pattern" = DURATION))]
     pub max_delay: Field<String>,
     /// Whether the wait varies by chance.
+    #[schemars(extend("default" = false))]
     pub jitter: Field<bool>,
     /// Exit codes worth a retry; every failure is, if left out.
+    #[schemars(with = "OneOrMany<ExitCode>")]
     pub on_exit: Field<OneOrMany<i32>>,
     /// How long one attempt may take.
+    #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What happens when the last retry has failed.
+    #[schemars(extend("default" = "stop"))]
     pub then: Field<RawThen>,
 }
 
 /// `retry.backoff`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawBackoff {
     /// Always `delay`.
     Constant,
@@ -181,8 +212,9 @@ pub enum RawBackoff {
 }
 
 /// `retry.then`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawThen {
     /// Cancel what runs, skip the rest.
     Stop,
@@ -191,8 +223,9 @@ pub enum RawThen {
 }
 
 /// `source: /data`, or all of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
 pub enum RawParam {
     /// The default, which says the type.
     #[serde(rename = "text")]
@@ -206,8 +239,15 @@ pub enum RawParam {
 }
 
 /// The keys of a param.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "a param")]
+#[schemars(rename = "param", deny_unknown_fields)]
+#[schemars(extend(
+    "anyOf" = [{"required": ["type"]}, {"required": ["default"]}, {"required": ["choices"]}],
+    "if" = {"required": ["type"], "properties": {"type": {"const": "choice"}}},
+    "then" = {"required": ["choices"]},
+    "dependentSchemas" = goes_with(),
+))]
 pub struct RawParamKeys {
     /// What kind of value it takes.
     #[serde(rename = "type")]
@@ -216,27 +256,52 @@ pub struct RawParamKeys {
     pub default: Field<RawDefault>,
     /// What it is for.
     pub description: Field<String>,
-    /// Whether a run must be told.
+    /// Whether a run must be told; so it is if there is no default.
     pub required: Field<bool>,
     /// The environment variable that it may come from.
+    #[schemars(extend("pattern" = IDENTIFIER, "examples" = ["API_TOKEN"]))]
     pub env: Field<String>,
     /// The least number.
+    #[schemars(extend("pattern" = NUMBER))]
     pub min: Field<Literal>,
     /// The greatest number.
+    #[schemars(extend("pattern" = NUMBER))]
     pub max: Field<Literal>,
     /// A regular expression for the whole text.
     pub pattern: Field<String>,
     /// What must be at the path.
+    #[schemars(extend("default" = false))]
     pub exists: Field<RawExists>,
     /// What steps may do to the path.
+    #[schemars(extend("default" = "ro"))]
     pub access: Field<RawAccess>,
     /// The values allowed.
+    #[schemars(extend("minItems" = 1))]
     pub choices: Field<Vec<Field<String>>>,
 }
 
+/// Which types a key says something about, in the order of the keys.
+pub const GOES_WITH: [(&str, &[&str]); 6] = [
+    ("min", &["int", "float"]),
+    ("max", &["int", "float"]),
+    ("pattern", &["string"]),
+    ("choices", &["choice"]),
+    ("exists", &["path"]),
+    ("access", &["path"]),
+];
+
+/// [`GOES_WITH`] as a schema.
+fn goes_with() -> serde_json::Value {
+    let only = |(key, types): &(&str, &[&str])| {
+        ((*key).to_owned(), json!({"properties": {"type": {"enum": types}}}))
+    };
+    GOES_WITH.iter().map(only).collect::<serde_json::Map<_, _>>().into()
+}
+
 /// A param's type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawType {
     /// Any text.
     String,
@@ -261,8 +326,9 @@ pub enum RawType {
 }
 
 /// A param's default.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
 pub enum RawDefault {
     /// A single value.
     #[serde(rename = "text")]
@@ -273,8 +339,9 @@ pub enum RawDefault {
 }
 
 /// What must be at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawExists {
     /// Anything.
     True,
@@ -287,8 +354,9 @@ pub enum RawExists {
 }
 
 /// What steps may do to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum RawAccess {
     /// Read it.
     Ro,

@@ -58,7 +58,7 @@ fn is_short(text: &str) -> bool {
     const UNITS: [&str; 8] = ["ns", "us", "ms", "s", "m", "h", "d", "w"];
     let mut units = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|unit| !unit.is_empty());
     units.all(|unit| UNITS.contains(&unit))
-        && text.split(' ').all(|part| part.starts_with(|first: char| first.is_ascii_digit()))
+        && text.split_ascii_whitespace().all(|part| part.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Whether a text is a number of bytes with its unit.

@@ -5,6 +5,7 @@ pub(super) mod explain;
 pub(super) mod graph;
 pub(super) mod plan;
 pub(super) mod run;
+pub(super) mod schema;
 pub(super) mod validate;
 
 mod dry_run;

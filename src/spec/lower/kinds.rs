@@ -1,10 +1,10 @@
 //! A param's type: the one that is written or shown, and what its keys say about it.
 
-use crate::pipeline::{Access, Exists, ParamKind, Span};
+use crate::pipeline::{Access, Exists, ParamKind};
 use crate::spec::Code;
 use crate::spec::nearest::list;
 use crate::spec::params::value;
-use crate::spec::raw::{RawAccess, RawExists, RawParamKeys, RawType};
+use crate::spec::raw::{GOES_WITH, RawAccess, RawExists, RawParamKeys, RawType};
 use crate::spec::yaml::{Field, Kind, Literal};
 
 use super::Lowering;
@@ -12,21 +12,20 @@ use super::Lowering;
 impl Lowering<'_> {
     /// Keys that say something about another type.
     pub(super) fn strange_keys(&mut self, kind: RawType, keys: &RawParamKeys) {
-        use RawType::{Choice, Float, Int, Path, String};
-        let table: [(&str, Option<Span>, &[RawType]); 6] = [
-            ("min", keys.min.at(), &[Int, Float]),
-            ("max", keys.max.at(), &[Int, Float]),
-            ("pattern", keys.pattern.at(), &[String]),
-            ("choices", keys.choices.at(), &[Choice]),
-            ("exists", keys.exists.at(), &[Path]),
-            ("access", keys.access.at(), &[Path]),
+        let places = [
+            keys.min.at(),
+            keys.max.at(),
+            keys.pattern.at(),
+            keys.choices.at(),
+            keys.exists.at(),
+            keys.access.at(),
         ];
-        for (key, at, kinds) in table {
+        for ((key, kinds), at) in GOES_WITH.into_iter().zip(places) {
             if let Some(at) = at
-                && !kinds.contains(&kind)
+                && !kinds.contains(&word(kind))
             {
                 let message = format!("`{key}` says nothing about a param of type `{}`", word(kind));
-                let kinds = list(kinds.iter().map(|kind| word(*kind)), "and");
+                let kinds = list(kinds.iter().copied(), "and");
                 let problem =
                     self.at(Code::StrangeKey, at, message).help(format!("it goes with {kinds}; remove it"));
                 self.report(problem);

@@ -245,7 +245,7 @@ fn piece() -> impl Strategy<Value = Piece> {
         of("\"it's {{ x }}; \\$a\"", "it's \u{1}; $a"),
         of("\\\\", "\\"),
         of("''", ""),
-        of("{% if x %}{{ x }}{% else %}{% endif %}", "\u{1}"),
+        of("{% if x %}{{ x }}{% else %}''{% endif %}", "\u{1}"),
         of("{{ 'q' ~ x }}", "q\u{1}"),
     ]);
     flat.prop_recursive(3, 8, 3, |inner| {
