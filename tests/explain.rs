@@ -6,11 +6,12 @@ mod support;
 
 use pipe_runner::pipeline::Source;
 use pipe_runner::plan::Plan;
-use pipe_runner::spec::{Code, Given, LoadOptions, draft, resolve};
+use pipe_runner::spec::{Code, Given, LoadOptions, draft, lint, resolve};
 use support::Place;
 
-/// The codes of what is wrong with a file, cycles and defaults included. A part of a file gets a step.
-fn codes(text: &str) -> Vec<Code> {
+/// The codes of what is wrong with a file, cycles and defaults included, and warnings if asked for. A part of a file gets a
+/// step.
+fn codes(text: &str, warnings: bool) -> Vec<Code> {
     let text = match text.trim().is_empty() || text.contains("steps:") {
         true => text.to_owned(),
         false => format!("{text}steps: [{{name: build, run: make}}]\n"),
@@ -23,6 +24,7 @@ fn codes(text: &str) -> Vec<Code> {
         given.facts.env.insert("TOKEN".to_owned(), "t".to_owned());
         let wrong = resolve(pipeline, &given).err();
         codes.extend(wrong.iter().flatten().map(|problem| problem.code));
+        codes.extend(lint(pipeline).iter().filter(|_| warnings).map(|problem| problem.code));
     }
     codes
 }
@@ -36,8 +38,9 @@ fn examples_are_wrong_and_right_as_they_say() {
             assert!(examples.is_empty(), "{code} has {} examples", examples.len());
             continue;
         };
-        assert!(codes(wrong).contains(&code), "{code}: its example gives {:?}:\n{wrong}", codes(wrong));
-        assert_eq!(codes(right), [], "{code}: what it says to write:\n{right}");
+        let [wrong_codes, right_codes] = [wrong, right].map(|text| codes(text, code.is_warning()));
+        assert!(wrong_codes.contains(&code), "{code}: its example gives {wrong_codes:?}:\n{wrong}");
+        assert_eq!(right_codes, [], "{code}: what it says to write:\n{right}");
         shown += 1;
     }
     assert!(shown > 30, "only {shown} codes have examples");

@@ -4,16 +4,20 @@
 use std::collections::BTreeMap;
 
 use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
-use pipe_runner::spec::{self, Given, LoadOptions};
+use pipe_runner::spec::{self, Given, LoadOptions, Problems};
 use pipe_runner::template::{Facts, Names, Place, Renderer, compile};
 
-/// Reads the bytes as a pipeline file, and whatever is wrong with it is drawn; a good one is given its params.
+/// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one is given its
+/// params.
 pub fn yaml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let source = Source::new("fuzz.yml", text);
     match spec::load(source, &LoadOptions::default()) {
         Err(problems) => drop(spec::render(&problems, false)),
         Ok(pipeline) => {
+            if let Some(warnings) = Problems::of(spec::lint(&pipeline)) {
+                drop(spec::render(&warnings, false));
+            }
             if let Err(problems) = spec::resolve(&pipeline, &Given::default()) {
                 drop(spec::render(&problems, false));
             }

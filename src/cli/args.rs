@@ -92,6 +92,9 @@ pub(super) struct Validate {
     pub(super) target: Target,
     #[command(flatten)]
     pub(super) params: Params,
+    /// Look for more: what is right and still worth a second look is a failure too (exit code 2)
+    #[arg(long)]
+    pub(super) strict: bool,
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = Findings::Text)]
     pub(super) format: Findings,

@@ -53,7 +53,15 @@ impl CliError {
         match self {
             Self::Problems(problems) => {
                 eprintln!("{}", crate::spec::render(problems, color).trim_end());
-                problems.iter().take(1).for_each(|first| eprintln!("more: `pipe explain {}`", first.code));
+                if let Some(first) = problems.iter().next() {
+                    eprintln!("more: `pipe explain {}`", first.code);
+                    if first.code.is_warning() {
+                        eprintln!(
+                            "to keep it as it is: `# pipe: allow {}` in the step, or above the first key",
+                            first.code
+                        );
+                    }
+                }
                 USAGE
             }
             Self::Usage { message, hint } => {

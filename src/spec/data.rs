@@ -10,6 +10,8 @@ use crate::pipeline::{Source, Span};
 pub struct Record<'a> {
     /// Its class: `pipe explain CODE` says more.
     code: &'static str,
+    /// `error`, or `warning` for what does not keep the pipeline from running.
+    severity: &'static str,
     /// What is wrong.
     message: &'a str,
     /// What to write instead.
@@ -63,6 +65,7 @@ pub fn record(problem: &Problem) -> Record<'_> {
     });
     Record {
         code: problem.code.name(),
+        severity: if problem.code.is_warning() { "warning" } else { "error" },
         message: &problem.message,
         help: problem.help.as_deref(),
         at,

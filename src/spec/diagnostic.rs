@@ -27,8 +27,8 @@ pub fn render(problems: &Problems, color: bool) -> String {
 }
 
 fn groups(problem: &Problem) -> Vec<Group<'_>> {
-    let mut group =
-        Group::with_title(Level::ERROR.primary_title(problem.message.as_str()).id(problem.code.name()));
+    let level = if problem.code.is_warning() { Level::WARNING } else { Level::ERROR };
+    let mut group = Group::with_title(level.primary_title(problem.message.as_str()).id(problem.code.name()));
     let help = problem.help.as_deref();
     let (Some(source), Some(span)) = (&problem.source, problem.span) else {
         // Without an excerpt there is no gutter to hang the help on.

@@ -2,11 +2,13 @@
 //!
 //! [`load`] goes three ways down: `yaml` makes a tree that knows where everything stands, `raw` names the keys and
 //! their types, `lower` checks what they say and builds the pipeline. None stops at the first mistake: every problem
-//! of a file is found in one pass, and [`render`] shows each with its line, a caret and what to write instead.
+//! of a file is found in one pass, and [`render`] shows each with its line, a caret and what to write instead. [`lint`]
+//! looks for what is right and still worth a second look.
 
 mod code;
 mod data;
 mod diagnostic;
+mod lint;
 mod lower;
 mod nearest;
 mod params;
@@ -22,6 +24,7 @@ use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
 pub use code::Code;
 pub use data::{Record, record};
 pub use diagnostic::render;
+pub use lint::{leading_dashes, lint};
 pub use params::{Given, resolve};
 pub use problem::{Problem, Problems};
 pub use read::read;

@@ -78,11 +78,12 @@ impl Problems {
         self.0.iter()
     }
 
-    /// `3 problems in backup.yml`.
+    /// `3 problems in backup.yml`, or `3 warnings …` where they are nothing else.
     pub fn count(&self) -> String {
-        let count = match self.0.len() {
-            1 => "1 problem".to_owned(),
-            many => format!("{many} problems"),
+        let all_warn = self.0.iter().all(|problem| problem.code.is_warning());
+        let count = match (self.0.len(), if all_warn { "warning" } else { "problem" }) {
+            (1, what) => format!("1 {what}"),
+            (many, what) => format!("{many} {what}s"),
         };
         let path = |problem: &Problem| problem.source.as_ref().map(|source| source.path.clone());
         match self.0.first().and_then(path) {

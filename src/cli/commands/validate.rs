@@ -10,14 +10,25 @@ use crate::cli::args::{Findings, Validate};
 use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
 use crate::pipeline::{Action, Position, Template};
-use crate::spec::{Problems, Record, locate, record};
+use crate::spec::{Problems, Record, leading_dashes, lint, locate, record};
 
 pub(in crate::cli) fn run(args: &Validate) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
     let loaded = load(&args.target, gave_params.then_some(&args.params));
+    let warnings = loaded.as_ref().ok().and_then(|loaded| {
+        let pipeline = &loaded.pipeline;
+        Problems::of(if args.strict { lint(pipeline) } else { leading_dashes(pipeline) })
+    });
+    let strict_code = if args.strict && warnings.is_some() { error::USAGE } else { error::OK };
     let (text, code) = match (args.format, loaded) {
-        (Findings::Text, loaded) => (text(&loaded?), error::OK),
-        (Findings::Json, Ok(loaded)) => (json(&Report::good(&loaded))?, error::OK),
+        (Findings::Text, loaded) => {
+            let loaded = loaded?;
+            match warnings {
+                Some(warnings) if args.strict => return Err(warnings.into()),
+                warnings => (text(&loaded, warnings.as_ref()), error::OK),
+            }
+        }
+        (Findings::Json, Ok(loaded)) => (json(&Report::good(&loaded, warnings.as_ref()))?, strict_code),
         (Findings::Json, Err(CliError::Problems(problems))) => (json(&Report::bad(&problems))?, error::USAGE),
         (Findings::Json, Err(error)) => return Err(error),
     };
@@ -25,7 +36,7 @@ pub(in crate::cli) fn run(args: &Validate) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(code))
 }
 
-fn text(loaded: &Loaded) -> String {
+fn text(loaded: &Loaded, warnings: Option<&Problems>) -> String {
     let path = loaded.pipeline.source.path.display();
     let Counts { steps, streams, params } = Counts::of(loaded);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -33,6 +44,11 @@ fn text(loaded: &Loaded) -> String {
     let mut text = format!("{path} is valid: {counts}\n");
     for Raw { line, column, text: raw } in raw_uses(loaded) {
         text.push_str(&format!("{path}:{line}:{column}: `{raw}` goes into the script unescaped\n"));
+    }
+    for warning in warnings.into_iter().flatten() {
+        let place = warning.position().map(|Position { line, column }| format!("{path}:{line}:{column}: "));
+        let place = place.unwrap_or_default();
+        text.push_str(&format!("{place}{} [{}]\n", warning.message, warning.code));
     }
     text
 }
@@ -64,14 +80,13 @@ struct Raw {
     text: String,
 }
 
-impl Report<'_> {
-    fn good(loaded: &Loaded) -> Self {
-        let counts = Some(Counts::of(loaded));
-        Self { v: 1, valid: true, counts, raw: raw_uses(loaded), problems: Vec::new() }
-    }
-}
-
 impl<'a> Report<'a> {
+    fn good(loaded: &Loaded, warnings: Option<&'a Problems>) -> Self {
+        let counts = Some(Counts::of(loaded));
+        let problems = warnings.into_iter().flatten().map(record).collect();
+        Self { v: 1, valid: true, counts, raw: raw_uses(loaded), problems }
+    }
+
     fn bad(problems: &'a Problems) -> Self {
         let problems = problems.iter().map(record).collect();
         Self { v: 1, valid: false, counts: None, raw: Vec::new(), problems }

@@ -22,6 +22,11 @@ impl Code {
             .ok_or_else(|| Nearest::default().find(&wanted, Self::ALL.iter().map(|code| code.name())))
     }
 
+    /// Whether a pipeline runs all the same: `validate --strict` shows it, and a comment silences it.
+    pub fn is_warning(self) -> bool {
+        self >= Self::UnusedParam
+    }
+
     /// What it is, in one sentence.
     pub fn title(self) -> &'static str {
         self.text().lines().next().unwrap_or_default().trim()

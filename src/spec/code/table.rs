@@ -634,4 +634,166 @@ codes! {
     /// The template is right, but not with this value: a list inside quotes, a text where the shell computes, a line that
     /// would end a here-document, a variable of the environment that is not set. The message says which.
     TemplateValue = "template-value",
+
+    // Warnings, from here on: what is right and still worth a second look. `Code::is_warning` knows the first.
+
+    /// A param that nothing uses.
+    ///
+    /// A warning. No template names it, so that its value changes nothing: a name may be misspelt, or a script may
+    /// still have the value fixed in it.
+    /// ```yaml
+    /// params: {source: /data}
+    /// steps:
+    ///   - {name: pack, run: tar czf data.tar.gz /data}
+    /// ```
+    /// ```yaml
+    /// params: {source: {type: path, default: /data}}
+    /// steps:
+    ///   - {name: pack, run: "tar czf data.tar.gz {{ source }}"}
+    /// ```
+    UnusedParam = "unused-param",
+
+    /// A stream that nothing reads.
+    ///
+    /// A warning. What nobody reads is not lost, it is kept in the run's folder; but more often a reader has been
+    /// forgotten.
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls, output: names}
+    ///   - {name: sort, run: sort > sorted.txt}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls, output: names}
+    ///   - {name: sort, run: sort > sorted.txt, input: names}
+    /// ```
+    UnusedStream = "unused-stream",
+
+    /// A variable of the environment that nothing uses.
+    ///
+    /// A warning. The script does not name the variable, and none of its programs is known to look at it by itself.
+    /// ```yaml
+    /// steps:
+    ///   - {name: greet, run: echo "hello $NAME", env: {NAMES: world}}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: greet, run: echo "hello $NAME", env: {NAME: world}}
+    /// ```
+    UnusedEnv = "unused-env",
+
+    /// Two steps use a file that one of them writes, in no order.
+    ///
+    /// A warning. Steps run at the same time unless something joins them, whatever their order in the file: the one
+    /// that reads may find no file, an old one or half of one. Looked at are redirections, `-o` and `tee` on the one
+    /// side, redirections and arguments on the other.
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls > names.txt}
+    ///   - {name: count, run: wc -l names.txt}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls > names.txt}
+    ///   - {name: count, run: wc -l names.txt, depends_on: list}
+    /// ```
+    UnorderedFiles = "unordered-files",
+
+    /// `curl` without `-f`.
+    ///
+    /// A warning. Without `-f` (`--fail`) or `--fail-with-body`, `curl` succeeds when the server answers with an
+    /// error, and the step goes on with the error's page.
+    /// ```yaml
+    /// steps:
+    ///   - {name: fetch, run: curl -sS -o data.json https://example.org/, timeout: 1m}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: fetch, run: curl -fsS -o data.json https://example.org/, timeout: 1m}
+    /// ```
+    CurlWithoutFail = "curl-without-fail",
+
+    /// A step that waits for the network without a limit.
+    ///
+    /// A warning. A server that takes the connection and then says nothing holds the run for ever. `timeout` on the
+    /// step, in `defaults` or in `retry` sets a limit; so do the program's own option, such as `curl --max-time`, and
+    /// the program `timeout`.
+    /// ```yaml
+    /// steps:
+    ///   - {name: fetch, run: git clone https://example.org/it.git}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: fetch, run: git clone https://example.org/it.git, timeout: 10m}
+    /// ```
+    MissingTimeout = "missing-timeout",
+
+    /// A reader whose effects outside a retry repeats.
+    ///
+    /// A warning. When a step that makes a stream is retried, those who read it start again with it. What a reader
+    /// has sent, appended or stored until then happens twice.
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows, retry: 2}
+    ///   - {name: load, run: psql shop, input: rows}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows, retry: 2}
+    ///   - {name: keep, run: cat > rows.sql, input: rows}
+    ///   - {name: load, run: psql -f rows.sql shop, depends_on: keep}
+    /// ```
+    RetriedReader = "retried-reader",
+
+    /// A secret in the arguments of a program.
+    ///
+    /// A warning. The shell finds the secret in a variable, but hands its value to the program as an argument, and
+    /// every user of the machine can list the arguments of what runs. Most programs take a secret from a variable,
+    /// from standard input or from a file as well. (`{{ token | raw }}` is refused altogether.)
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: fetch, run: "curl -fsS -H 'Authorization: {{ token }}' https://example.org/", timeout: 1m}
+    /// ```
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - name: fetch
+    ///     run: "printf 'Authorization: %s' {{ token }} | curl -fsS -H @- https://example.org/"
+    ///     timeout: 1m
+    /// ```
+    SecretInArgument = "secret-in-argument",
+
+    /// A value that would be an option if it began with a dash.
+    ///
+    /// A warning. The value cannot become code, but where it begins an argument, `-rf` is an option to most programs.
+    /// Most take what comes after `--` as it is. A param of `type: path` is safe by itself: a path with a dash at its
+    /// start is given as `./-rf`. So is one with a `pattern` that takes no dash there, and one whose default or
+    /// choices have one, as that is meant.
+    /// ```yaml
+    /// params: {word: {type: string, default: pipe}}
+    /// steps:
+    ///   - {name: find, run: "grep {{ word }} notes.txt"}
+    /// ```
+    /// ```yaml
+    /// params: {word: {type: string, default: pipe}}
+    /// steps:
+    ///   - {name: find, run: "grep -- {{ word }} notes.txt"}
+    /// ```
+    LeadingDash = "leading-dash",
+
+    /// A comment that allows what there is not.
+    ///
+    /// A warning. `# pipe: allow CODE` silences a warning: in the step or param that the comment stands in or right
+    /// above, in the whole file if it stands before the first key, elsewhere on its own line and the next. Only
+    /// warnings can be silenced.
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls, output: names} # pipe: allow unused-streams
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls, output: names} # pipe: allow unused-stream
+    /// ```
+    UnknownAllow = "unknown-allow",
 }

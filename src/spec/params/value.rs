@@ -35,7 +35,7 @@ fn check_text(kind: &ParamKind, text: &str) -> Result<ParamValue, Complaint> {
         ParamKind::Float { min, max } => float(text, *min, *max),
         ParamKind::Bool => boolean(text),
         ParamKind::Path { .. } if text.is_empty() => Err(Complaint::new("a path cannot be empty")),
-        ParamKind::Path { .. } => Ok(ParamValue::Text(text.to_owned())),
+        ParamKind::Path { .. } => Ok(ParamValue::Text(path(text))),
         ParamKind::Choice { choices } => choice(text, choices),
         ParamKind::List => items(text),
         ParamKind::Duration => {
@@ -43,6 +43,14 @@ fn check_text(kind: &ParamKind, text: &str) -> Result<ParamValue, Complaint> {
         }
         ParamKind::Size => size(text),
         ParamKind::Secret => Ok(ParamValue::Secret(Secret::new(text))),
+    }
+}
+
+/// A path that no program takes for an option; `-` alone stands for a standard stream and is none.
+fn path(text: &str) -> String {
+    match text.strip_prefix('-') {
+        Some(rest) if !rest.is_empty() => format!("./{text}"),
+        _ => text.to_owned(),
     }
 }
 
