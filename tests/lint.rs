@@ -87,7 +87,7 @@ fn strict_fails_where_the_plain_form_tells() {
         "{}",
         strict.stderr
     );
-    place.write("b.yml", &format!("# pipe: allow leading-dash, unused-stream\n{WORTH_A_LOOK}"));
+    place.write("b.yml", format!("# pipe: allow leading-dash, unused-stream\n{WORTH_A_LOOK}"));
     let silenced = place.pipe(&["validate", "--strict", "b.yml"]);
     assert_eq!((silenced.code, silenced.stderr.as_str()), (Some(0), ""));
     assert_eq!(silenced.stdout, "b.yml is valid: 1 step, 1 stream, 1 param\n");
