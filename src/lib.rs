@@ -35,7 +35,7 @@
 //! | 0 | [`pipeline`] | the domain, pure data: step, param, stream, policy, outcome | – |
 //! | 1 | [`event`] | what happens in a run, its channel, its wire format | pipeline |
 //! | 1 | [`template`] | rendering, contextual shell escaping | pipeline |
-//! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics | pipeline, template |
+//! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics, warnings, schema | pipeline, template |
 //! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |
 //! | 2 | [`executor`] | where steps run: the trait, and the host | pipeline |
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |

@@ -118,6 +118,7 @@ fn problems_are_data_for_who_asks() {
     assert_eq!(problems[0]["line"], serde_json::Value::Null, "the command line has no lines");
     let expected = serde_json::json!({
         "code": "duplicate-step",
+        "severity": "error",
         "message": "there are two steps called `a`",
         "help": "give one of them another name",
         "file": "pipeline.yml", "line": 3, "column": 12, "end_line": 3, "end_column": 13,
@@ -191,6 +192,38 @@ steps:
     assert!(grep.unwrap().stdout.is_empty());
     let dry = place.command(&["run", "--dry-run"]).env("CANARY", "sesame-4711").output().unwrap();
     assert!(!String::from_utf8_lossy(&dry.stdout).contains("sesame"));
+}
+
+#[test]
+fn what_is_not_text_is_refused_and_no_default_takes_its_place() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let place = Place::with(
+        "
+params: {word: {type: string, env: WORD, default: none}, file: {type: path, default: .}}
+steps: [{name: a, run: 'touch ran; ls {{ file }} {{ word }}'}]
+",
+    );
+    let latin1 = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    let ran = support::Ran::of(place.command(&["run"]).env("WORD", latin1).output().unwrap());
+    ran.code(2).says("param `word`: the environment variable WORD is not UTF-8 text");
+    let argument = std::ffi::OsStr::from_bytes(b"file=caf\xe9");
+    let ran = support::Ran::of(place.command(&["run", "-p"]).arg(argument).output().unwrap());
+    ran.code(2).says("invalid UTF-8");
+    assert!(!place.has("ran"));
+}
+
+#[test]
+fn a_path_is_never_taken_for_an_option() {
+    let place = Place::with(
+        "
+params: {file: {type: path, default: '-rf'}}
+steps: [{name: a, run: 'touch -- -rf; ls {{ file }} > listed; rm {{ file }}'}]
+",
+    );
+    place.pipe(&["run"]).code(0);
+    assert_eq!(place.read("listed"), "./-rf\n");
+    assert!(!place.has("-rf"));
 }
 
 #[test]

@@ -68,8 +68,8 @@ fn facts(x: &str) -> Facts {
     Facts {
         pipeline: "fuzz".to_owned(),
         run_id: "RUN".to_owned(),
-        started_at: None,
         env: BTreeMap::from([("HOME".to_owned(), "/root".to_owned())]),
         values: values.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+        ..Facts::default()
     }
 }

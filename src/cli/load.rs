@@ -1,6 +1,6 @@
 //! From the command line to a pipeline with a plan and values: what every command begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,11 +63,13 @@ impl Loaded {
 }
 
 fn facts(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> Facts {
+    let (env, not_text) = environment();
     Facts {
         pipeline: pipeline.name.clone(),
         run_id: run_id.to_owned(),
         started_at: Some(started_at.clone()),
-        env: environment(),
+        env,
+        not_text,
         values: Values::new(),
     }
 }
@@ -79,11 +81,17 @@ fn given(params: &Params, facts: Facts, working_dir: &Path) -> Result<Given, Cli
     Ok(Given { cli: cli.collect::<Result<_, _>>()?, file, facts, working_dir: working_dir.to_owned() })
 }
 
-/// The environment, as far as it is text.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+/// The environment as far as it is text, and the names of what is not.
+fn environment() -> (BTreeMap<String, String>, BTreeSet<String>) {
+    let (mut text, mut not_text) = (BTreeMap::new(), BTreeSet::new());
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(text.insert(name, value)),
+            (Ok(name), Err(_)) => drop(not_text.insert(name)),
+            (Err(_), _) => {}
+        }
+    }
+    (text, not_text)
 }
 
 fn working_dir(directory: Option<&Path>) -> Result<PathBuf, CliError> {

@@ -27,7 +27,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub use compile::compile;
@@ -97,6 +97,8 @@ pub struct Facts {
     pub started_at: Option<jiff::Zoned>,
     /// `env.NAME`: the host's environment, as far as it is text.
     pub env: BTreeMap<String, String>,
+    /// Variables of that environment that are no UTF-8 text: nothing can be made of them.
+    pub not_text: BTreeSet<String>,
     /// The params' values.
     pub values: Values,
 }

@@ -25,7 +25,8 @@ pub(super) fn collect(pipeline: &Pipeline, given: &Given, problems: &mut Vec<Pro
             |near| Some(format!("did you mean `{near}`?")),
         )
     };
-    let mut told: Vec<Option<Told>> = pipeline.params.iter().map(|param| from_env(param, given)).collect();
+    let mut told: Vec<Option<Told>> =
+        pipeline.params.iter().map(|param| from_env(param, given, problems)).collect();
 
     if let Some(source) = &given.file {
         for (name, at, value) in from_file(source, problems) {
@@ -52,8 +53,13 @@ pub(super) fn collect(pipeline: &Pipeline, given: &Given, problems: &mut Vec<Pro
     told
 }
 
-fn from_env(param: &Param, given: &Given) -> Option<Told> {
+fn from_env(param: &Param, given: &Given, problems: &mut Vec<Problem>) -> Option<Told> {
     let name = param.env.as_ref()?;
+    if given.facts.not_text.contains(name) {
+        let message = format!("param `{}`: the environment variable {name} is not UTF-8 text", param.name);
+        problems.push(Problem::nowhere(Code::BadValue, message).help("set it to text, or unset it"));
+        return None;
+    }
     let text = given.facts.env.get(name)?;
     Some(Told { raw: Raw::Text(text.clone()), origin: Origin::Env(name.clone()) })
 }
