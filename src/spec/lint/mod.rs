@@ -101,3 +101,6 @@ fn shell_text(step: &Step) -> Option<&Template> {
         Action::Feed(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,26 +61,37 @@ impl Reader<'_> {
         let mut command = Command::default();
         while let Some(c) = self.peek() {
             match c {
-                ')' if depth > 0 || command.words.is_empty() => break,
-                // The end of a pattern of `case`.
-                ')' => {
+                // The first pattern of `case`.
+                '|' | '(' | ')' if command.program() == "case" => {
+                    self.pattern();
                     command = Command::default();
-                    self.at += 1;
                 }
+                ')' => break,
                 '\n' => {
                     self.finish(&mut command);
                     self.at += 1;
                     self.documents();
                 }
                 '&' if self.rest().starts_with("&>") => self.redirection(&mut command, depth),
+                ';' if self.take(";;") => {
+                    self.finish(&mut command);
+                    self.at += self.rest().len() - self.rest().trim_start().len();
+                    if !self.rest().starts_with("esac") {
+                        self.pattern();
+                    }
+                }
                 ';' | '&' | '|' => {
                     self.finish(&mut command);
                     self.at += 1;
                 }
                 '<' | '>' => self.redirection(&mut command, depth),
+                // An array.
+                '(' if command.words.last().is_some_and(|word| word.text.ends_with('=')) => self.pattern(),
                 '(' => {
                     self.at += 1;
                     self.nested(depth);
+                    // What stood before it was the name of a function.
+                    command.words.clear();
                 }
                 '#' => self.at += self.rest().find('\n').unwrap_or(self.rest().len()),
                 c if c.is_ascii_whitespace() => self.at += 1,
@@ -97,6 +108,12 @@ impl Reader<'_> {
             }
         }
         self.finish(&mut command);
+    }
+
+    /// Skips what is left of a pattern of `case`, or an array.
+    fn pattern(&mut self) {
+        self.at += self.rest().find(')').unwrap_or(self.rest().len());
+        self.take(")");
     }
 
     /// Reads commands up to and with a `)`.
@@ -332,74 +349,4 @@ fn is_assignment(text: &str) -> bool {
     let name = identifier(text);
     let after = text.get(name.len()..).unwrap_or_default();
     !name.is_empty() && (after.starts_with('=') || after.starts_with("+="))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Each command as `program|argument|… >file`.
-    fn read(script: &str) -> Vec<String> {
-        let mode = |mode: Mode| match mode {
-            Mode::Read => '<',
-            Mode::Write => '>',
-            Mode::Append => '+',
-        };
-        let show = |command: Command| {
-            let words = command.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>().join("|");
-            let redirections =
-                command.redirections.iter().map(|it| format!(" {}{}", mode(it.mode), it.target.text));
-            words + &redirections.collect::<String>() + if command.limited { " limited" } else { "" }
-        };
-        commands(script).into_iter().map(show).collect()
-    }
-
-    #[test]
-    fn commands_words_and_files() {
-        assert_eq!(read("a b 'c d' \"e f\" g\\ h"), ["a|b|c d|e f|g h"]);
-        assert_eq!(read("a < x > y 2>> z 2>&1 | b; c && d & e\nf"), ["a <x >y +z", "b", "c", "d", "e", "f"]);
-        assert_eq!(read("a # b\nc#d"), ["a", "c#d"]);
-        assert_eq!(read("a \\\n  b"), ["a|b"]);
-        assert_eq!(read("x=1 y=$(a b) c"), ["a|b", "c"]);
-        assert_eq!(read("a \"$(b > f | c \"d\")\" e"), ["b >f", "c|d", "a||e"]);
-        assert_eq!(read("(a; b) > f"), ["a", "b", " >f"]);
-        assert_eq!(read("a <(b) >(c) <<< d"), ["b", "c", "a"]);
-    }
-
-    #[test]
-    fn keywords_and_wrappers_are_taken_off() {
-        assert_eq!(read("if a; then b; else c; fi > f"), ["a", "b", "c", " >f"]);
-        assert_eq!(read("for x in a b; do c; done"), ["c"]);
-        assert_eq!(read("case $x in a) b;; c|d) e;; esac"), ["b", "e"]);
-        assert_eq!(read("! time sudo -u me -E X=1 nice -n 5 a b"), ["a|b"]);
-        assert_eq!(read("timeout -k 5 30s a b; env -i A=b c"), ["a|b limited", "c"]);
-        assert_eq!(read("f() { a; }"), ["f", "a"]);
-    }
-
-    #[test]
-    fn documents_are_no_commands() {
-        assert_eq!(read("a <<EOF > f\nb > g\nEOF\nc"), ["a >f", "c"]);
-        assert_eq!(read("a <<-'X' <<Y\n\tb\n\tX\nc\nY\nd"), ["a", "d"]);
-        assert_eq!(read("a <<EOF\nb"), ["a"]);
-    }
-
-    #[test]
-    fn expressions_stand_for_themselves() {
-        assert_eq!(read("a {{ x }}/{{.y}} '{{ params.z }}'"), ["a|{{x}}/{{y}}|{{z}}"]);
-        assert_eq!(read("a {% if x %}b{% endif %} {# c #}d"), ["a|b|d"]);
-        assert_eq!(read("{% if x %}a{% else %}b{% endif %}"), ["ab"]);
-    }
-
-    #[test]
-    fn whatever_is_not_closed_ends_with_the_script() {
-        for script in [
-            "a 'b", "a \"b", "a $(b", "a ${b", "a `b", "a {{ b", "{% b", ")", "a)b)", "a <", "$", "\\", "<<",
-            "é'",
-        ] {
-            commands(script);
-        }
-        commands(&"$(".repeat(100_000));
-        commands(&"(".repeat(100_000));
-        commands(&")".repeat(100_000));
-    }
 }
