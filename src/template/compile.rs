@@ -80,6 +80,10 @@ impl<'s> Compiler<'s> {
         }
         let filters = match self.place {
             Place::Plain => BTreeMap::new(),
+            Place::Argument => {
+                self.refuse_secrets(&usage, false);
+                BTreeMap::new()
+            }
             Place::Interpreter => {
                 self.refuse_secrets(&usage, false);
                 let is_raw = |tag: &Tag| self.is_raw(tag);
@@ -195,10 +199,11 @@ impl<'s> Compiler<'s> {
                 continue;
             }
             let help = format!(
-                "set it in `env:`, such as `NAME: \"{{{{ {name} }}}}\"`, and use the variable in the script"
+                "set it in `env:`, such as `NAME: \"{{{{ {name} }}}}\"`, and use the variable in the program"
             );
             let message = match self.place {
                 Place::PosixShell => format!("secret `{name}` can only stand by itself: `{{{{ {name} }}}}`"),
+                Place::Argument => format!("secret `{name}` cannot stand where everybody can read it"),
                 _ => format!("secret `{name}` cannot go into this script"),
             };
             self.errors.push(TemplateError {

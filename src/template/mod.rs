@@ -40,6 +40,8 @@ use crate::pipeline::Values;
 pub enum Place {
     /// Plain text: an environment value, a working directory, a param's default. Values go in as they are.
     Plain,
+    /// Plain text that anybody may see, such as an argument of a program: no secret may go in.
+    Argument,
     /// A script of a POSIX-family shell. Values are quoted for the grammar around them.
     PosixShell,
     /// A script of another interpreter: only `| tojson` and `| raw` may put a value in.

@@ -247,6 +247,12 @@ pub(super) struct Test {
     pub(super) numeric: bool,
     /// Whether the next word names a variable.
     pub(super) variable: bool,
+    /// Whether a `|` or the end of a line came before. A shell that has no `[[ ]]` runs what follows it.
+    pub(super) split: bool,
+    /// Whether the word is the first after an operator: to such a shell the name of a command.
+    pub(super) first: bool,
+    /// Whether the character before was `<`: two of them begin a here-document there.
+    pub(super) less: bool,
 }
 
 impl Commands {

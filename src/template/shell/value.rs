@@ -88,6 +88,12 @@ impl Machine {
                 help: "write the name itself; the shell would run what a value has in brackets",
             });
         }
+        if test.split && test.first {
+            return Err(Refusal {
+                place: "after `|` or a line's end inside `[[ ]]`: a shell that has no `[[ ]]` would run it",
+                help: "write several: `[[ … ]] || [[ … ]]`",
+            });
+        }
         if !test.operands.contains(&index) {
             test.operands.push(index);
         }

@@ -6,6 +6,7 @@ use crate::pipeline::Span;
 use crate::template::{Place, compile};
 
 const PROGRAM: &str = "where a command takes a program: it would run what the value says";
+const SPLIT: &str = "after `|` or a line's end inside `[[ ]]`: a shell that has no `[[ ]]` would run it";
 const COMMANDS: &str = "where a command takes commands: it would run what the value says";
 const NAME: &str = "where a command takes the name of a variable: it would run what a value has in brackets";
 
@@ -41,6 +42,11 @@ fn places_without_a_safe_form_are_refused() {
             "in the brackets of an array: the shell computes there, and would run what a value contains",
         ),
         ("[[ -v {{ x }} ]]", "where `[[ ]]` takes the name of a variable"),
+        ("[[ bash <<EOF\n'{{ x }}'", "here: the shell text before it cannot be followed"),
+        ("[[ a =~ a|{{ x }} ]]", SPLIT),
+        ("[[ a || \"{{ x }}\" == b ]]", SPLIT),
+        ("[[ a ||\n{{ x }} == b ]]", SPLIT),
+        ("[[ a || eval == {{ x }} ]]", "here: the shell text before it cannot be followed"),
         ("echo $((\"{{ x }}\"))", "in quotes inside `(( ))`"),
         ("echo >&{{ x }}", "after `>&` or `<&`: the shell expands it twice"),
         ("echo 2>& \"a{{ x }}\"", "after `>&` or `<&`: the shell expands it twice"),
