@@ -133,7 +133,10 @@ impl Reader<'_> {
                     }
                 }
             }
-            states = self.distinct(states, node);
+            // Only statements make more states; to compare them after every word would cost more than it saves.
+            if matches!(node, Node::If(_) | Node::For(..)) {
+                states = self.distinct(states, node);
+            }
         }
         states
     }
@@ -172,16 +175,15 @@ impl Reader<'_> {
 
     /// A loop's body, run any number of times: adds states until there is nothing new.
     fn repeated(&mut self, body: &Branch, before: Vec<Machine>) -> Vec<Machine> {
-        let mut states = before;
-        loop {
-            let mut more = states.clone();
-            more.extend(self.branch(body, states.clone()));
-            let more = unique(more);
-            if more.len() == states.len() || more.len() > MOST_STATES {
-                return more;
-            }
-            states = more;
+        let mut states = unique(before);
+        let mut seen: HashSet<Machine> = states.iter().cloned().collect();
+        let mut fresh = states.clone();
+        while !fresh.is_empty() && states.len() <= MOST_STATES {
+            fresh = self.branch(body, fresh);
+            fresh.retain(|state| seen.insert(state.clone()));
+            states.extend(fresh.iter().cloned());
         }
+        states
     }
 
     /// A branch, which must end inside the same constructs as it began.
