@@ -154,12 +154,15 @@ fn keys(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The README's reference of the file.
+/// The README's reference of the file, containers included.
 fn reference() -> String {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let from = readme.find("## The file").unwrap();
-    let to = readme[from + 3..].find("\n## ").map_or(readme.len(), |to| from + 3 + to);
-    readme[from..to].to_owned()
+    let section = |title: &str| {
+        let from = readme.find(&format!("\n## {title}\n")).unwrap() + 1;
+        let to = readme[from..].find("\n## ").map_or(readme.len(), |to| from + to);
+        readme[from..to].to_owned()
+    };
+    section("The file") + &section("Containers")
 }
 
 #[test]

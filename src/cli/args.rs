@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::executor::docker::LaneChoice;
+
 /// Run pipelines from one YAML file: steps joined by order and by byte streams.
 #[derive(Debug, Parser)]
 #[command(name = "pipe", version, propagate_version = true, max_term_width = 100)]
@@ -69,6 +71,20 @@ pub(super) struct Params {
     pub(super) params_file: Option<PathBuf>,
 }
 
+/// What runs in containers, and how.
+#[derive(Debug, Default, Args)]
+pub(super) struct Containers {
+    /// Run every step in a container: its own image, else that of `defaults`, else --image
+    #[arg(long)]
+    pub(super) docker: bool,
+    /// The image for steps that name none; needs --docker
+    #[arg(long, requires = "docker")]
+    pub(super) image: Option<String>,
+    /// How bytes reach containers: named pipes where that works, or through the engine
+    #[arg(long, value_enum, default_value_t = Lane::Auto)]
+    pub(super) stream_lane: Lane,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
@@ -81,6 +97,8 @@ pub(super) struct Run {
     /// Show the commands in the order in which they would run, and run nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) containers: Containers,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
@@ -104,6 +122,10 @@ pub(super) struct Validate {
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) params: Params,
+    #[command(flatten)]
+    pub(super) containers: Containers,
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +148,28 @@ pub(super) enum Format {
     Plain,
     /// One JSON object a line; the format is documented and versioned
     Json,
+}
+
+/// How bytes reach containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Lane {
+    /// Named pipes where that works, else through the engine
+    #[default]
+    Auto,
+    /// Named pipes
+    Fifo,
+    /// Through the engine
+    Attach,
+}
+
+impl Lane {
+    pub(super) fn choice(self) -> LaneChoice {
+        match self {
+            Self::Auto => LaneChoice::Auto,
+            Self::Fifo => LaneChoice::Fifo,
+            Self::Attach => LaneChoice::Attach,
+        }
+    }
 }
 
 /// How `validate` prints what it finds.

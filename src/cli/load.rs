@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{Params, Target};
+use super::args::{Containers, Params, Target};
 use super::error::CliError;
 use crate::pipeline::{Destination, Feed, Pipeline, Values};
 use crate::plan::{Cycle, Plan};
@@ -25,12 +25,26 @@ pub(super) struct Loaded {
 /// Reads, checks and orders the pipeline that the command line means; checks the values given for its params too. All
 /// that is wrong is reported in one go.
 pub(super) fn load(target: &Target, params: Option<&Params>) -> Result<Loaded, CliError> {
+    load_with(target, params, &Containers::default())
+}
+
+/// The same, with what the command line says about containers.
+pub(super) fn load_with(
+    target: &Target,
+    params: Option<&Params>,
+    containers: &Containers,
+) -> Result<Loaded, CliError> {
     let working_dir = working_dir(target.directory.as_deref())?;
     let path = match &target.file {
         Some(file) => file.clone(),
         None => default_file(&working_dir, target.directory.as_deref())?,
     };
-    let options = LoadOptions { feeds: feeds(&target.inputs)?, outs: outs(&target.outputs)? };
+    let options = LoadOptions {
+        feeds: feeds(&target.inputs)?,
+        outs: outs(&target.outputs)?,
+        containers: containers.docker,
+        image: containers.image.clone(),
+    };
     let source = crate::spec::read(&path)?;
     let Draft { pipeline, mut problems, params_are_sound } = crate::spec::draft(&source, &options);
     let plan = pipeline.as_ref().map(Plan::new);

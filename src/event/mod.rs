@@ -74,6 +74,8 @@ pub enum EventKind {
     },
     /// Something a user should know that is nobody's failure.
     Warning(String),
+    /// Something that goes on and belongs to no step, such as an image that is fetched.
+    Note(String),
     /// The run has ended.
     RunFinished(RunFinished),
 }

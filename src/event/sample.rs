@@ -111,6 +111,7 @@ fn step(name: &str, at: Span) -> Step {
         name: name.into(),
         at,
         action: Action::Run(Script { shell: Shell::Auto, text }),
+        container: None,
         env: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),

@@ -137,6 +137,11 @@ pub enum Body {
     Warning {
         message: String,
     },
+    /// Something goes on that belongs to no step.
+    Note {
+        /// What, as a sentence without a full stop.
+        message: String,
+    },
     RunFinished {
         #[serde(flatten)]
         end: EndRecord,

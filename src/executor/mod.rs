@@ -3,58 +3,43 @@
 //! # The contract of an executor
 //!
 //! - [`Executor::start`] either returns a running step, or an error and *nothing left behind*: no process, no pipe, no
-//!   container. There is no state in between, so whoever calls it has nothing to clean up.
+//!   container. There is no state in between, so whoever calls it has nothing to clean up. Its future may be dropped at
+//!   any time, with the same effect as an error.
 //! - Dropping a [`RunningStep`] whose handle was never waited for kills what runs, at once, and reaps it.
 //! - [`StepHandle::wait`] resolves once the step's own process has ended, whatever its descendants do; its pipes may
 //!   still be held open by them. It may be called more than once and gives the same answer.
 //! - [`StepHandle::stop`] reaches every process of the step, not only the first, and is no error when they are gone.
+//! - What goes away in the background is gone when [`Executor::close`] returns.
 //! - Every returned pipe end is close-on-exec and belongs to the caller alone: a step sees end-of-file on its stdin
 //!   when the caller drops `stdin`, and no sooner.
 
+pub mod docker;
 pub mod host;
+mod places;
+mod spec;
 
-use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 use futures::future::BoxFuture;
 
-use crate::pipeline::{Failure, Shell};
+use crate::pipeline::Failure;
+
+pub use places::Places;
+pub use spec::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, Program, StdinSpec, StepSpec};
 
 /// One kind of place where steps run.
 pub trait Executor: Send + Sync {
     /// Starts one attempt of a step.
     fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>>;
-}
 
-/// One attempt of a step, rendered and complete: plain data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepSpec {
-    /// The step's name, for labels and messages.
-    pub name: String,
-    /// The attempt, from 1.
-    pub attempt: u32,
-    /// What interprets the script; which program that is, the executor knows.
-    pub shell: Shell,
-    /// The script, rendered.
-    pub script: String,
-    /// Variables to set beside what the place inherits; later entries win.
-    pub env: Vec<(OsString, OsString)>,
-    /// The folder to run in, absolute.
-    pub working_dir: PathBuf,
-    /// What its stdin is.
-    pub stdin: StdinSpec,
-}
+    /// Is told what images a run will need, so that they can be fetched while other steps run. What goes wrong shows when
+    /// a step needs one.
+    fn prepare(&self, _images: Vec<ImageSpec>) {}
 
-/// What a step's stdin is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StdinSpec {
-    /// Nothing: reads end at once.
-    Null,
-    /// A pipe whose writing end is returned.
-    Pipe,
-    /// A file, read from its start.
-    File(PathBuf),
+    /// Waits until nothing of the run is left behind: what was dropped may still be on its way out.
+    fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A step that runs: the pipe ends that lead to it, and its handle.

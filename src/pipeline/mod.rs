@@ -4,6 +4,7 @@
 //! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was written
 //! earlier.
 
+mod container;
 mod outcome;
 mod param;
 mod policy;
@@ -16,6 +17,7 @@ pub(crate) mod testing;
 
 use std::num::NonZeroUsize;
 
+pub use container::{Build, Container, Exec, Image, Mount, MountSource, Pull, Resources};
 pub use outcome::{Failure, Outcome, SkipReason, signal_name};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};

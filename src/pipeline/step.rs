@@ -1,6 +1,6 @@
 //! Steps: what runs, and what it is joined to.
 
-use super::{Policy, Span, StreamId, Template};
+use super::{Container, Exec, Policy, Span, StreamId, Template};
 
 /// A step's position in its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +27,8 @@ pub struct Step {
     pub at: Span,
     /// What it does.
     pub action: Action,
+    /// The container that it runs in; `None` is a process of this machine.
+    pub container: Option<Container>,
     /// Environment beside what the process inherits; later entries win. The pipeline's `env` comes first.
     pub env: Vec<EnvVar>,
     /// The folder it runs in, relative to the pipeline's; `None` is the pipeline's own.
@@ -64,8 +66,25 @@ pub struct Port {
 pub enum Action {
     /// Runs a script.
     Run(Script),
+    /// Runs a program of its container.
+    Exec(Exec),
     /// Brings a stream in from outside (`--in`); has an output, and neither input nor dependencies.
     Feed(Feed),
+}
+
+impl Action {
+    /// Whether the step stands for a stream from outside, and is none that the file declares.
+    pub fn is_feed(&self) -> bool {
+        matches!(self, Self::Feed(_))
+    }
+
+    /// The script, where there is one.
+    pub fn script(&self) -> Option<&Script> {
+        match self {
+            Self::Run(script) => Some(script),
+            Self::Exec(_) | Self::Feed(_) => None,
+        }
+    }
 }
 
 /// Where a fed stream comes from.

@@ -84,6 +84,7 @@ fn step(name: &str, at: Span) -> Step {
         name: name.into(),
         at,
         action: Action::Run(Script { shell: Shell::Auto, text: Template::literal("true", at) }),
+        container: None,
         env: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),

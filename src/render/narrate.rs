@@ -4,7 +4,7 @@ use super::human::duration;
 use super::style::{Palette, Tone};
 use super::{human, text, words};
 use crate::event::{CancelReason, Event, EventKind, RunStarted, StepFinished};
-use crate::pipeline::{Action, Failure, Outcome, Pipeline, StepId};
+use crate::pipeline::{Failure, Outcome, Pipeline, StepId};
 
 /// The widest name that the others are aligned with; a longer one is shown whole and stands out.
 const WIDEST: usize = 24;
@@ -60,6 +60,7 @@ impl Narrator {
             EventKind::Warning(message) => {
                 self.about_run(Tone::Doubtful, &format!("warning: {message}"), out)
             }
+            EventKind::Note(message) => self.about_run(Tone::Faint, message, out),
             _ => {}
         }
     }
@@ -106,12 +107,12 @@ impl Narrator {
 }
 
 fn is_run(pipeline: &Pipeline, step: StepId) -> bool {
-    pipeline.steps.get(step.index()).is_some_and(|step| matches!(step.action, Action::Run(_)))
+    pipeline.steps.get(step.index()).is_some_and(|step| !step.action.is_feed())
 }
 
 fn opening(started: &RunStarted) -> String {
     let pipeline = &started.pipeline;
-    let steps = pipeline.steps.iter().filter(|step| matches!(step.action, Action::Run(_))).count();
+    let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
     let mut text = format!("{}: {}, run {}", pipeline.name, human::count(steps, "step"), started.run);
     if let Some(dir) = &started.dir {
         text += &format!(", in {}", dir.display());

@@ -12,7 +12,7 @@ pub use tail::LogTail;
 use crate::event::{
     CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Action, Failure, Outcome, Pipeline, SkipReason, StepId, StreamId};
+use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
 /// A run, made from its events. What the summary and the live view are drawn from.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Report {
     /// A run that has just started.
     pub fn new(started: &RunStarted) -> Self {
         let pipeline = Arc::clone(&started.pipeline);
-        let total = pipeline.steps.iter().filter(|step| matches!(step.action, Action::Run(_))).count();
+        let total = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
         Self {
             run: started.run.clone(),
             dir: started.dir.clone(),
@@ -150,7 +150,7 @@ impl Report {
                 self.stopped.get_or_insert(*reason);
             }
             EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
-            EventKind::RunStarted(_) | EventKind::Warning(_) => {}
+            EventKind::RunStarted(_) | EventKind::Warning(_) | EventKind::Note(_) => {}
         }
     }
 
@@ -206,7 +206,7 @@ impl Report {
 
     /// Whether a step is one of the user's, and not the feeding of a stream from outside.
     pub fn counts(&self, id: StepId) -> bool {
-        self.pipeline.steps.get(id.index()).is_some_and(|step| matches!(step.action, Action::Run(_)))
+        self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
     }
 
     /// The step that is to blame for how `id` ended: the step itself where it failed, else the one at the other end of

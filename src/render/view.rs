@@ -19,7 +19,7 @@ use super::human::{self, duration, rate, size};
 use super::style::{Palette, Tone};
 use super::{Report, StepReport, StepState, StreamReport, text, words};
 use crate::event::StreamStats;
-use crate::pipeline::{Action, Outcome, Stream, StreamId};
+use crate::pipeline::{Outcome, Stream, StreamId};
 
 /// Rows at most, however high the terminal is.
 const HIGHEST: usize = 32;
@@ -75,7 +75,7 @@ impl<'a> View<'a> {
     fn all(&self, rows: &mut Vec<String>) {
         let pipeline = &self.report.pipeline;
         for (id, step) in pipeline.steps() {
-            if let (Action::Run(_), Some(known)) = (&step.action, self.report.steps.get(id.index())) {
+            if let (false, Some(known)) = (step.action.is_feed(), self.report.steps.get(id.index())) {
                 rows.push(self.step(&step.name, known));
             }
             rows.extend(step.output.and_then(|port| self.stream(port.stream)));
@@ -94,7 +94,7 @@ impl<'a> View<'a> {
                 left_out += usize::from(self.report.counts(*id));
                 continue;
             }
-            if let Action::Run(_) = step.action {
+            if !step.action.is_feed() {
                 rows.push(self.step(&step.name, known));
             }
             let output = step.output.map(|port| port.stream);

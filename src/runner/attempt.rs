@@ -60,6 +60,20 @@ pub(super) enum End {
     NotStarted(String),
 }
 
+/// Why there is no attempt.
+pub(super) enum NotStarted {
+    /// It could not be started.
+    Failed(StartError),
+    /// It was called off before it had started.
+    Early(End),
+}
+
+impl From<StartError> for NotStarted {
+    fn from(error: StartError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// What an attempt is started with.
 pub(super) struct Request {
     pub(super) step: StepId,
@@ -75,15 +89,21 @@ pub(super) struct Request {
 pub(super) async fn start(
     shared: &Arc<Shared>,
     request: Request,
+    mut stop: watch::Receiver<Halt>,
     report: impl FnOnce(Result<Ended, EngineError>) + Send + 'static,
-) -> Result<Started, StartError> {
+) -> Result<Started, NotStarted> {
     let step = shared.pipeline.step(request.step);
     let running = match &step.action {
         Action::Feed(from) => feed::start(&step.name, from)?,
-        Action::Run(script) => {
-            let spec = spec::render(shared, step, script, request.number, request.stdin)
-                .map_err(|error| StartError::Step(error.to_string()))?;
-            shared.executor.start(spec).await?
+        Action::Run(_) | Action::Exec(_) => {
+            let spec = spec::render(shared, step, request.number, request.stdin).map_err(StartError::Step)?;
+            // A start may take its time: an image comes from far away.
+            tokio::select! {
+                biased;
+                running = shared.executor.start(spec) => running?,
+                Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(NotStarted::Early(End::Stopped)),
+                () = until(request.deadline) => return Err(NotStarted::Early(End::TimedOut)),
+            }
         }
     };
     shared.events.send(EventKind::StepStarted { step: request.step, attempt: request.number });

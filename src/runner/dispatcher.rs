@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::gang::{self, Message};
-use super::{Halt, Job, Shared};
+use super::{Halt, Job, Shared, spec};
 use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted, StepFinished};
 use crate::executor::EngineError;
 use crate::pipeline::{OnError, Outcome, SkipReason, StepId, StreamId};
@@ -35,6 +35,7 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
     let started = tokio::time::Instant::now();
     let (outbox, mut inbox) = mpsc::unbounded_channel();
     let mut dispatcher = Dispatcher::new(job, outbox);
+    dispatcher.shared.executor.prepare(spec::images(&dispatcher.shared));
     loop {
         dispatcher.admit();
         if dispatcher.running == 0 {
@@ -49,6 +50,9 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
                 break;
             }
         }
+    }
+    if let Err(error) = dispatcher.shared.executor.close().await {
+        dispatcher.engine.get_or_insert(error);
     }
     dispatcher.skip_the_rest();
     dispatcher.remove_stored_streams();

@@ -16,6 +16,7 @@
 //! an [`EngineError`](crate::executor::EngineError), which ends the run.
 
 mod attempt;
+mod container;
 mod dispatcher;
 mod feed;
 mod gang;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::container::Placing;
 use crate::event::{RunEnd, channel::Sender};
 use crate::executor::Executor;
 use crate::pipeline::{Pipeline, Values};

@@ -4,19 +4,24 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::Shared;
-use crate::executor::{StdinSpec, StepSpec};
-use crate::pipeline::{EnvVar, ParamValue, Script, Step, Template};
-use crate::template::{Renderer, TemplateError};
+use super::container::Placing;
+use crate::executor::{ImageSpec, Program, StdinSpec, StepSpec};
+use crate::pipeline::{Action, EnvVar, ParamValue, Step, Template};
+use crate::template::Renderer;
 
-/// Renders one attempt of a step that runs a script.
+/// Renders one attempt of a step that is no feed.
+///
+/// # Errors
+/// What is wrong with the step, in a sentence.
 pub(super) fn render(
     shared: &Shared,
     step: &Step,
-    script: &Script,
     attempt: u32,
     stdin: StdinSpec,
-) -> Result<StepSpec, TemplateError> {
-    let text = |template: &Template| shared.templates.render(template, Some(&step.name));
+) -> Result<StepSpec, String> {
+    let text = |template: &Template| {
+        shared.templates.render(template, Some(&step.name)).map_err(|error| error.to_string())
+    };
     let working_dir = match &step.working_dir {
         Some(dir) => shared.place.working_dir.join(PathBuf::from(text(dir)?)),
         None => shared.place.working_dir.clone(),
@@ -31,19 +36,42 @@ pub(super) fn render(
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
     }
-    for param in &script.text.secrets {
+    for param in step.action.script().iter().flat_map(|script| &script.text.secrets) {
         if let Some(ParamValue::Secret(secret)) = shared.values.get(param) {
             env.push((Renderer::secret_variable(param).into(), secret.reveal().into()));
         }
     }
-    let script_text = text(&script.text)?;
-    Ok(StepSpec {
-        name: step.name.clone(),
-        attempt,
-        shell: script.shell.clone(),
-        script: script_text,
-        env,
-        working_dir,
-        stdin,
-    })
+    let words = |words: &[Template]| words.iter().map(text).collect::<Result<Vec<_>, _>>();
+    let program = match &step.action {
+        Action::Run(script) => Program::Script { shell: script.shell.clone(), text: text(&script.text)? },
+        Action::Exec(exec) => Program::Exec {
+            entrypoint: exec.entrypoint.as_deref().map(words).transpose()?,
+            args: words(&exec.args)?,
+        },
+        Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
+    };
+    let placing = placing(shared);
+    let container =
+        step.container.as_ref().map(|container| placing.container(step, container)).transpose()?;
+    Ok(StepSpec { name: step.name.clone(), attempt, program, container, env, working_dir, stdin })
+}
+
+/// The images that the run needs, without repeats. One whose name cannot be rendered is told by its step.
+pub(super) fn images(shared: &Shared) -> Vec<ImageSpec> {
+    let placing = placing(shared);
+    let mut images: Vec<ImageSpec> = Vec::new();
+    for step in &shared.pipeline.steps {
+        let image = step.container.as_ref().and_then(|container| placing.image(step, container).ok());
+        images.extend(image.filter(|image| !images.contains(image)));
+    }
+    images
+}
+
+fn placing(shared: &Shared) -> Placing<'_> {
+    Placing {
+        pipeline: &shared.pipeline,
+        values: &shared.values,
+        templates: &shared.templates,
+        working_dir: &shared.place.working_dir,
+    }
 }

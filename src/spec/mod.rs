@@ -37,6 +37,10 @@ pub struct LoadOptions {
     pub feeds: Vec<(String, Feed)>,
     /// `--out NAME=FILE|-`: where streams go beside their readers.
     pub outs: Vec<(String, Destination)>,
+    /// `--docker`: every step runs in a container.
+    pub containers: bool,
+    /// `--image`: what steps run in that name no image, under `--docker`.
+    pub image: Option<String>,
 }
 
 /// A file as far as it can be understood, with everything that is wrong with it.

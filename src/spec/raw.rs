@@ -21,6 +21,24 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("steps", "[{name: build, run: make}]"),
     ("run", "make"),
     ("shell", "bash"),
+    ("image", "alpine:3.20"),
+    ("build", "./docker"),
+    ("entrypoint", "[tool, --fast]"),
+    ("args", "[--fast, input.txt]"),
+    ("user", "'1000:1000'"),
+    ("network", "none"),
+    ("mounts", "['./src:/src:ro']"),
+    ("resources", "{cpus: 1.5, memory: 512MiB, pids: 100}"),
+    ("pull", "always"),
+    ("platform", "linux/arm64"),
+    ("context", "./docker"),
+    ("dockerfile", "Dockerfile"),
+    ("target", "/src"),
+    ("source", "./src"),
+    ("read_only", "true"),
+    ("cpus", "1.5"),
+    ("memory", "512MiB"),
+    ("pids", "100"),
     ("depends_on", "[build, test]"),
     ("input", "archive"),
     ("output", "archive"),
@@ -77,6 +95,9 @@ pub struct RawPipeline {
 #[serde(default, rename = "`defaults`")]
 #[schemars(rename = "defaults", deny_unknown_fields)]
 pub struct RawDefaults {
+    /// The image of steps that name none, when all run in containers (`pipe run --docker`).
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub image: Field<String>,
     /// What interprets scripts.
     pub shell: Field<OneOrMany<String>>,
     /// How long a step may take.
@@ -94,7 +115,10 @@ pub struct RawDefaults {
 /// One step.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "a step")]
-#[schemars(rename = "step", deny_unknown_fields, extend("required" = ["name", "run"]))]
+#[schemars(rename = "step", deny_unknown_fields, extend(
+    "required" = ["name"],
+    "anyOf" = [{"required": ["run"]}, {"required": ["entrypoint"]}, {"required": ["args"]}],
+))]
 pub struct RawStep {
     /// Its name, unique in the file.
     #[schemars(extend("pattern" = NAME))]
@@ -104,6 +128,31 @@ pub struct RawStep {
     pub run: Field<String>,
     /// What interprets the script.
     pub shell: Field<OneOrMany<String>>,
+    /// The container image that it runs in; without one it runs on this machine.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub image: Field<String>,
+    /// A folder with a Dockerfile, or all about how the image is built.
+    pub build: Field<RawBuild>,
+    /// The container's program, in place of `run`: no shell reads it.
+    pub entrypoint: Field<OneOrMany<String>>,
+    /// The program's arguments.
+    pub args: Field<OneOrMany<String>>,
+    /// Who the container's program runs as; the caller, if left out.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub user: Field<String>,
+    /// The container's network: `none`, `bridge`, `host` or the name of one.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub network: Field<String>,
+    /// What the container sees beside the working directory: `./src:/src:ro`.
+    pub mounts: Field<Vec<Field<RawMount>>>,
+    /// What the container may use.
+    pub resources: Field<RawResources>,
+    /// When the image is fetched.
+    #[schemars(extend("default" = "missing"))]
+    pub pull: Field<RawPull>,
+    /// The platform of the image, such as `linux/arm64`.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub platform: Field<String>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.
@@ -124,6 +173,110 @@ pub struct RawStep {
     pub on_error: Field<RawOnError>,
     /// How it is tried again.
     pub retry: Field<RawRetry>,
+}
+
+/// `build: ./folder`, or all of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawBuild {
+    /// The folder.
+    #[serde(rename = "text")]
+    Context(Literal),
+    /// Everything.
+    #[serde(rename = "map")]
+    Full(Box<RawBuildKeys>),
+}
+
+/// The keys of `build`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`build`")]
+#[schemars(rename = "build", deny_unknown_fields)]
+pub struct RawBuildKeys {
+    /// The folder that the build sees.
+    #[schemars(extend("default" = "."))]
+    pub context: Field<String>,
+    /// The file with the instructions, in that folder.
+    #[schemars(extend("default" = "Dockerfile"))]
+    pub dockerfile: Field<String>,
+    /// Build arguments.
+    pub args: Field<Entries<String>>,
+    /// The stage to stop at.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub target: Field<String>,
+}
+
+/// `./src:/src:ro`, or all of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawMount {
+    /// The short form: source, target and perhaps `ro` or `rw`.
+    #[serde(rename = "text")]
+    Short(Literal),
+    /// Everything.
+    #[serde(rename = "map")]
+    Full(Box<RawMountKeys>),
+}
+
+/// The keys of a mount.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "a mount")]
+#[schemars(rename = "mount", deny_unknown_fields, extend("required" = ["target"]))]
+pub struct RawMountKeys {
+    /// What kind of thing is mounted.
+    #[serde(rename = "type")]
+    #[schemars(extend("default" = "bind"))]
+    pub kind: Field<RawMountType>,
+    /// A path of this machine, or the name of a volume.
+    pub source: Field<String>,
+    /// Where the container sees it.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub target: Field<String>,
+    /// Whether the container may only read it.
+    #[schemars(extend("default" = false))]
+    pub read_only: Field<bool>,
+}
+
+/// The `type` of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RawMountType {
+    /// A path of this machine.
+    Bind,
+    /// A volume of the engine.
+    Volume,
+    /// Memory.
+    Tmpfs,
+}
+
+/// What a container may use.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`resources`")]
+#[schemars(rename = "resources", deny_unknown_fields)]
+pub struct RawResources {
+    /// Processors: 1.5.
+    #[schemars(extend("pattern" = NUMBER))]
+    pub cpus: Field<Literal>,
+    /// Memory: 512MiB.
+    pub memory: Field<Literal>,
+    /// Processes and threads.
+    #[schemars(extend("minimum" = 1))]
+    pub pids: Field<u32>,
+}
+
+/// `pull`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RawPull {
+    /// If the engine does not have it.
+    Missing,
+    /// Every time.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 /// `on_error` of a step.

@@ -186,10 +186,7 @@ fn steps_and_streams_refer_to_each_other_by_id() {
     assert_eq!(env(sum), ["LC_ALL=C", "A=1"]);
     let folder = |step: &Step| step.working_dir.as_ref().unwrap().source.clone();
     assert_eq!((folder(pack), folder(sum)), ("docs".to_owned(), ".".to_owned()));
-    let shell = |step: &Step| match &step.action {
-        Action::Run(script) => script.shell.clone(),
-        Action::Feed(_) => panic!(),
-    };
+    let shell = |step: &Step| step.action.script().unwrap().shell.clone();
     assert_eq!(shell(pack), Shell::Other(vec!["python3".into(), "-c".into()]));
     assert_eq!((shell(sum), shell(prepare)), (Shell::Auto, Shell::Posix("bash".into())));
 }
@@ -270,6 +267,7 @@ fn with(feeds: &[(&str, &str)], outs: &[(&str, &str)]) -> Result<Pipeline, Probl
     let options = LoadOptions {
         feeds: feeds.iter().map(|(name, path)| ((*name).to_owned(), feed(path))).collect(),
         outs: outs.iter().map(|(name, path)| ((*name).to_owned(), out(path))).collect(),
+        ..LoadOptions::default()
     };
     let text =
         "steps:\n  - {name: a, run: gzip, input: raw, output: packed}\n  - {name: b, run: wc, input: raw}\n";

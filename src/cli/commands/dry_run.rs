@@ -19,6 +19,14 @@ pub(super) fn text(loaded: &Loaded, templates: &Renderer) -> Result<String, (Ste
                         templates.render(&script.text, Some(&step.name)).map_err(|error| (id, error))?;
                     let _ = writeln!(text, "{}\n", script.trim_end());
                 }
+                Action::Exec(exec) => {
+                    let words = exec.entrypoint.iter().flatten().chain(&exec.args);
+                    for word in words {
+                        let word = templates.render(word, Some(&step.name)).map_err(|error| (id, error))?;
+                        let _ = writeln!(text, "- {word}");
+                    }
+                    text.push('\n');
+                }
                 Action::Feed(_) => text.push('\n'),
             }
         }

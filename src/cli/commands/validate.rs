@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cli::args::{Findings, Validate};
 use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
-use crate::pipeline::{Action, Position, Template};
+use crate::pipeline::{Position, Template};
 use crate::spec::{Problems, Record, leading_dashes, lint, locate, record};
 
 pub(in crate::cli) fn run(args: &Validate) -> Result<ExitCode, CliError> {
@@ -115,9 +115,6 @@ fn raw_uses(loaded: &Loaded) -> Vec<Raw> {
         };
         template.raw.iter().filter_map(one).collect()
     };
-    let scripts = loaded.pipeline.steps.iter().filter_map(|step| match &step.action {
-        Action::Run(script) => Some(&script.text),
-        Action::Feed(_) => None,
-    });
-    scripts.flat_map(uses).collect()
+    let scripts = loaded.pipeline.steps.iter().filter_map(|step| step.action.script());
+    scripts.flat_map(|script| uses(&script.text)).collect()
 }

@@ -77,6 +77,7 @@ impl Names<'_> {
                 Body::Cancelling { reason: self.reason(*reason), now: *now }
             }
             EventKind::Warning(message) => Body::Warning { message: message.clone() },
+            EventKind::Note(message) => Body::Note { message: message.clone() },
             EventKind::RunFinished(finished) => {
                 Body::RunFinished { end: self.end(&finished.end), duration_ms: millis(finished.duration) }
             }
@@ -103,7 +104,7 @@ impl Names<'_> {
             input: stream(step.input),
             output: stream(step.output),
             feed: match &step.action {
-                Action::Run(_) => None,
+                Action::Run(_) | Action::Exec(_) => None,
                 Action::Feed(Feed::Stdin) => Some("-".into()),
                 Action::Feed(Feed::File(path)) => Some(path.to_string_lossy().into_owned()),
             },

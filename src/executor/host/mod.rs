@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 
 use self::process::Process;
 use self::shell::Shells;
-use super::{EngineError, Executor, RunningStep, StartError, StdinSpec, StepSpec};
+use super::{EngineError, Executor, Program, RunningStep, StartError, StdinSpec, StepSpec};
 
 /// Runs steps on this machine.
 #[derive(Debug)]
@@ -34,7 +34,10 @@ impl HostExecutor {
         let (stdin, stdin_end) = stdin(spec)?;
         let (stdout, stdout_end) = pipe(spec)?;
         let (stderr, stderr_end) = pipe(spec)?;
-        let argv = self.shells.argv(&spec.shell, &spec.script);
+        let Program::Script { shell, text } = &spec.program else {
+            return Err(StartError::Step("its program is one of an image, and it has none".into()));
+        };
+        let argv = self.shells.argv(shell, text);
         let mut command = Command::new(&argv[0]);
         command
             .args(&argv[1..])

@@ -12,8 +12,8 @@ fn spec(script: &str) -> StepSpec {
     StepSpec {
         name: "step".into(),
         attempt: 1,
-        shell: Shell::Posix("sh".into()),
-        script: script.into(),
+        program: Program::Script { shell: Shell::Posix("sh".into()), text: script.into() },
+        container: None,
         env: Vec::new(),
         working_dir: std::env::temp_dir(),
         stdin: StdinSpec::Null,
@@ -109,8 +109,10 @@ async fn what_cannot_start_says_why() {
     };
     let nowhere = StepSpec { working_dir: "/no/such/place".into(), ..spec("true") };
     assert_eq!(why(nowhere).await, "its working directory /no/such/place does not exist");
-    let unknown = StepSpec { shell: Shell::Other(vec!["no-such-shell".into()]), ..spec("true") };
+    let unknown = spec("true");
+    let shell = Shell::Other(vec!["no-such-shell".into()]);
+    let unknown = StepSpec { program: Program::Script { shell, text: "true".into() }, ..unknown };
     assert_eq!(why(unknown).await, "there is no `no-such-shell` on this machine's PATH");
-    let endless = StepSpec { script: "#".repeat(4 << 20), ..spec("") };
+    let endless = spec(&"#".repeat(4 << 20));
     assert!(why(endless).await.starts_with("its script and environment are longer"));
 }

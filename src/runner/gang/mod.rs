@@ -36,7 +36,7 @@ use self::restart::Restart;
 pub(super) use self::signal::Message;
 use self::signal::Signal;
 use self::wires::{Ends, Wires};
-use super::attempt::{self, Ended, Request};
+use super::attempt::{self, Ended, NotStarted, Request};
 use super::{Halt, Shared};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{EngineError, StartError};
@@ -55,6 +55,8 @@ struct Gang {
     round: u32,
     restart: Restart,
     halt: Halt,
+    /// Where the run's end is called for.
+    halts: watch::Receiver<Halt>,
     signals: mpsc::UnboundedSender<(u32, Signal)>,
     dispatcher: mpsc::UnboundedSender<Message>,
 }
@@ -76,6 +78,7 @@ pub(super) async fn run(
         round: 0,
         restart: Restart::No,
         halt: Halt::Never,
+        halts: halt.clone(),
         signals,
         dispatcher,
     };
@@ -126,7 +129,7 @@ impl Gang {
     }
 
     /// Starts one attempt; its end will arrive as a signal of this round.
-    async fn start_attempt(&self, index: usize) -> Result<attempt::Started, StartError> {
+    async fn start_attempt(&self, index: usize) -> Result<attempt::Started, attempt::NotStarted> {
         let member = &self.members[index];
         let policy = &self.shared.pipeline.step(member.step).policy;
         let one = policy.retry.as_ref().and_then(|retry| retry.timeout);
@@ -141,14 +144,14 @@ impl Gang {
         let report = move |result| {
             let _ = signals.send((round, Signal::Ended { member: index, result }));
         };
-        attempt::start(&self.shared, request, report).await
+        attempt::start(&self.shared, request, self.halts.clone(), report).await
     }
 
     /// Notes how the start of an attempt went; hands on the pipe ends of one that runs.
     fn admit(
         &mut self,
         index: usize,
-        started: Result<attempt::Started, StartError>,
+        started: Result<attempt::Started, attempt::NotStarted>,
     ) -> Option<(Option<OwnedFd>, Option<OwnedFd>)> {
         let timeout = self.shared.pipeline.step(self.members[index].step).policy.timeout;
         let member = &mut self.members[index];
@@ -161,12 +164,16 @@ impl Gang {
                 member.state = State::Running(started.attempt);
                 Some((started.stdin, started.stdout))
             }
-            Err(StartError::Step(why)) => {
+            Err(NotStarted::Early(how)) => {
+                member.state = State::Exited(Ended { how, leaky: false });
+                None
+            }
+            Err(NotStarted::Failed(StartError::Step(why))) => {
                 let how = attempt::End::NotStarted(why);
                 member.state = State::Exited(Ended { how, leaky: false });
                 None
             }
-            Err(StartError::Engine(error)) => {
+            Err(NotStarted::Failed(StartError::Engine(error))) => {
                 member.state = State::Exited(Ended { how: attempt::End::Stopped, leaky: false });
                 self.engine_failed(error);
                 None

@@ -526,6 +526,64 @@ codes! {
     /// files for the others.
     TwoDashes = "two-dashes",
 
+    // Containers.
+
+    /// A step says how its container is, and has none.
+    ///
+    /// A step runs in a container if it names an `image` or has a `build`; else it runs on this machine. With
+    /// `pipe run --docker` every step needs an image: its own, that of `defaults`, or `--image`.
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, run: make, network: none}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, run: make, image: "alpine:3.20", network: none}
+    /// ```
+    NeedsImage = "needs-image",
+
+    /// A step that names an image and builds one.
+    ///
+    /// It can run in one image only. A built one needs no name.
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, run: make, image: "alpine:3.20", build: ./docker}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, run: make, build: ./docker}
+    /// ```
+    TwoImages = "two-images",
+
+    /// A step with `run` and with `entrypoint` or `args`.
+    ///
+    /// `run` is a script, which goes through the shell of the image. `entrypoint` and `args` are the words of a program,
+    /// which no shell reads.
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, image: "alpine:3.20", run: make, args: [all]}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, image: "alpine:3.20", entrypoint: [make], args: [all]}
+    /// ```
+    TwoPrograms = "two-programs",
+
+    /// A mount that cannot be understood.
+    ///
+    /// The short form is source, target and perhaps `ro`: `./src:/src:ro`. A source that begins with `.` or `/` is a path
+    /// of this machine, relative to the working directory; any other is a volume. The target is absolute. The long form
+    /// has the keys `type` (`bind`, `volume`, `tmpfs`), `source`, `target` and `read_only`.
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, run: make, image: "alpine:3.20", mounts: [./src]}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: build, run: make, image: "alpine:3.20", mounts: ["./src:/src:ro"]}
+    /// ```
+    BadMount = "bad-mount",
+
     // Templates.
 
     /// A template that cannot be read.

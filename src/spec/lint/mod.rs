@@ -19,7 +19,7 @@ use std::ops::Range;
 
 use self::words::Command;
 use super::{Code, Problem, locate};
-use crate::pipeline::{Action, ParamKind, Pipeline, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{ParamKind, Pipeline, Shell, Span, Step, StepId, Template};
 
 /// Everything in a pipeline that is worth a second look, but for what its comments silence.
 pub fn lint(pipeline: &Pipeline) -> Vec<Problem> {
@@ -93,12 +93,10 @@ impl<'p> Scene<'p> {
 
 /// The script of a step whose shell's grammar is known.
 fn shell_text(step: &Step) -> Option<&Template> {
-    match &step.action {
-        Action::Run(script) => match script.shell {
-            Shell::Auto | Shell::Posix(_) => Some(&script.text),
-            Shell::Other(_) => None,
-        },
-        Action::Feed(_) => None,
+    let script = step.action.script()?;
+    match script.shell {
+        Shell::Auto | Shell::Posix(_) => Some(&script.text),
+        Shell::Other(_) => None,
     }
 }
 

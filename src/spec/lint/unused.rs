@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{ReadStep, Scene, programs};
-use crate::pipeline::{Action, Span, Step, StepId, Template};
+use crate::pipeline::{Span, Step, StepId, Template};
 use crate::spec::{Code, Problem};
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Problem>) {
@@ -31,11 +31,9 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Problem>) {
 }
 
 fn templates(step: &Step) -> Vec<&Template> {
-    let script = match &step.action {
-        Action::Run(script) => Some(&script.text),
-        Action::Feed(_) => None,
-    };
-    script
+    step.action
+        .script()
+        .map(|script| &script.text)
         .into_iter()
         .chain(&step.working_dir)
         .chain(step.env.iter().map(|variable| &variable.value))

@@ -1,6 +1,7 @@
 //! Raw keys → a [`Pipeline`]: names are looked up, defaults filled in, templates compiled, and everything is checked.
 //! Every check runs, whatever the others found.
 
+mod container;
 mod kinds;
 mod links;
 mod params;
@@ -31,7 +32,7 @@ pub fn lower(
     let declared = raw.params.value().and_then(|params| params.0.first()?.0.at());
     let mut lowering = Lowering { source, names, declared, nearest: Nearest::default(), problems };
     let params = lowering.params(raw);
-    let mut steps = lowering.steps(raw);
+    let mut steps = lowering.steps(raw, options);
     lowering.depend(&mut steps);
     let streams = lowering.streams(&mut steps, options);
     Some(Pipeline {

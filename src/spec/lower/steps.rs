@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use crate::pipeline::{Action, EnvVar, Script, Shell, Span, Step, StepId, Template};
-use crate::spec::Code;
 use crate::spec::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::spec::words;
 use crate::spec::yaml::{Entries, Field};
+use crate::spec::{Code, LoadOptions};
 use crate::template::Place;
 
 use super::Lowering;
+use super::container::ContainerDefaults;
 use super::policy::PolicyDefaults;
 use super::shell;
 
@@ -34,11 +35,12 @@ struct Defaults {
     working_dir: Option<Template>,
     env: Vec<EnvVar>,
     policy: PolicyDefaults,
+    container: ContainerDefaults,
 }
 
 impl Lowering<'_> {
-    pub(super) fn steps<'r>(&mut self, raw: &'r RawPipeline) -> Steps<'r> {
-        let defaults = self.defaults(raw);
+    pub(super) fn steps<'r>(&mut self, raw: &'r RawPipeline, options: &LoadOptions) -> Steps<'r> {
+        let defaults = self.defaults(raw, options);
         let entries = raw.steps.value().map(Vec::as_slice).unwrap_or_default();
         if entries.is_empty() && (raw.steps.is_missing() || raw.steps.value().is_some()) {
             let at = raw.steps.at().unwrap_or_default();
@@ -60,7 +62,7 @@ impl Lowering<'_> {
         steps
     }
 
-    fn defaults(&mut self, raw: &RawPipeline) -> Defaults {
+    fn defaults(&mut self, raw: &RawPipeline, options: &LoadOptions) -> Defaults {
         let nothing = RawDefaults::default();
         let defaults = raw.defaults.value().unwrap_or(&nothing);
         Defaults {
@@ -68,6 +70,7 @@ impl Lowering<'_> {
             working_dir: self.working_dir(&defaults.working_dir),
             env: self.env(&raw.env),
             policy: self.policy_defaults(raw),
+            container: self.container_defaults(&defaults.image, options),
         }
     }
 
@@ -112,13 +115,36 @@ impl Lowering<'_> {
         Step {
             name: name.to_owned(),
             at,
-            action: Action::Run(self.script(name, raw, at, defaults)),
+            action: self.action(name, raw, at, defaults),
+            container: self.container(name, raw, at, &defaults.container),
             env,
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
             depends_on: Vec::new(),
             input: None,
             output: None,
             policy: self.policy(raw, &defaults.policy),
+        }
+    }
+
+    /// What the step does: its script, or the program of its container.
+    fn action(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults) -> Action {
+        match self.exec(raw) {
+            Some(exec) if raw.run.is_missing() => Action::Exec(exec),
+            Some(_) => {
+                let (key, key_at) = match raw.entrypoint.at() {
+                    Some(at) => ("entrypoint", at),
+                    None => ("args", raw.args.at().unwrap_or(at)),
+                };
+                let problem =
+                    self.at(Code::TwoPrograms, key_at, format!("`run` and `{key}` both say what runs"));
+                self.report(
+                    problem
+                        .also(raw.run.at().unwrap_or(at), "the script")
+                        .help("remove one: `run` goes through a shell, `entrypoint` and `args` do not"),
+                );
+                Action::Run(self.script(name, raw, at, defaults))
+            }
+            None => Action::Run(self.script(name, raw, at, defaults)),
         }
     }
 
@@ -155,7 +181,7 @@ impl Lowering<'_> {
         Some(self.template(text, at, Place::Plain))
     }
 
-    fn env(&mut self, field: &Field<Entries<String>>) -> Vec<EnvVar> {
+    pub(super) fn env(&mut self, field: &Field<Entries<String>>) -> Vec<EnvVar> {
         let entries = field.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
         let mut variables = Vec::with_capacity(entries.len());
         for (name, value) in entries {

@@ -184,6 +184,7 @@ fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {
         name: format!("in:{name}"),
         at: output.at,
         action: Action::Feed(feed.clone()),
+        container: None,
         env: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),

@@ -1,0 +1,182 @@
+//! A container from its creation to its removal.
+
+use std::sync::Arc;
+
+use bollard::errors::Error;
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
+};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+use super::Shared;
+use super::engine::{is_connection, words};
+use super::labels::is_gone;
+use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
+
+/// A container that there may be; it is removed when this is dropped.
+pub(super) struct Container {
+    shared: Arc<Shared>,
+    name: String,
+    step: String,
+}
+
+impl Container {
+    /// Creates a container. If the future is dropped on the way, what was created is removed.
+    pub(super) async fn create(
+        shared: &Arc<Shared>,
+        name: String,
+        step: &str,
+        platform: Option<&str>,
+        body: ContainerCreateBody,
+    ) -> Result<Self, StartError> {
+        let image = body.image.clone().unwrap_or_default();
+        let container = Self { shared: Arc::clone(shared), name, step: step.to_owned() };
+        let mut options = CreateContainerOptionsBuilder::default().name(&container.name);
+        if let Some(platform) = platform {
+            options = options.platform(platform);
+        }
+        let created = shared.engine.docker().create_container(Some(options.build()), body).await;
+        created.map_err(|error| container.failed(&image, "be created", &error))?;
+        Ok(container)
+    }
+
+    /// Starts it.
+    pub(super) async fn start(&self, image: &str) -> Result<(), StartError> {
+        let started = self.shared.engine.docker().start_container(&self.name, None).await;
+        started.map_err(|error| self.failed(image, "be started", &error))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn failed(&self, image: &str, what: &str, error: &Error) -> StartError {
+        if is_connection(error) {
+            return self.shared.engine.lost(error).into();
+        }
+        let text = words(error);
+        if text.contains("no space left on device") {
+            return EngineError::new(format!("the container of step `{}` cannot {what}", self.step), text)
+                .into();
+        }
+        let missing =
+            text.contains("executable file not found") || text.contains("no such file or directory");
+        StartError::Step(match text.split('"').nth(1) {
+            Some(program) if missing && text.contains("exec") => format!(
+                "the image `{image}` has no `{program}`: choose an image that has it, or name a program that is there \
+                 with `entrypoint`"
+            ),
+            _ if text.contains("exec format error") => {
+                format!("the image `{image}` is made for another platform: {text}")
+            }
+            _ => format!("its container cannot {what}: {text}"),
+        })
+    }
+
+    /// Waits in the background for the end of the container, and then for its outputs to be passed on; what it returns
+    /// becomes known when both are done.
+    pub(super) fn watch(
+        &self,
+        outputs: BoxFuture<'static, Result<(), EngineError>>,
+    ) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
+        let (sender, receiver) = watch::channel(None);
+        let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
+        tokio::spawn(async move {
+            let exit = end(&shared, &name).await;
+            let passed = outputs.await;
+            let result = exit.and_then(|exit| passed.map(|()| exit));
+            sender.send_replace(Some(result));
+        });
+        receiver
+    }
+
+    /// Sends a signal; it is no error if the container is not running any more.
+    pub(super) async fn kill(&self, signal: &str) -> Result<(), EngineError> {
+        let options = KillContainerOptionsBuilder::default().signal(signal).build();
+        match self.shared.engine.docker().kill_container(&self.name, Some(options)).await {
+            Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
+            Err(error) if is_connection(&error) => Err(self.shared.engine.lost(&error)),
+            // Some engines have other words for one that has ended.
+            Err(error) if words(&error).contains("not running") => Ok(()),
+            Err(error) => Err(EngineError::new(format!("cannot stop step `{}`", self.step), words(&error))),
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let (shared, name) = (Arc::clone(&self.shared), std::mem::take(&mut self.name));
+        self.shared.later(async move {
+            let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+            if let Err(error) = shared.engine.docker().remove_container(&name, Some(options)).await
+                && !is_gone(&error)
+            {
+                shared.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
+            }
+        });
+    }
+}
+
+/// Waits for the end of a container.
+async fn end(shared: &Shared, name: &str) -> Result<Exit, EngineError> {
+    let docker = shared.engine.patient();
+    let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
+    let mut answers = std::pin::pin!(docker.wait_container(name, Some(options)));
+    let code = match answers.next().await {
+        Some(Ok(answer)) => answer.status_code,
+        Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
+        // Removed under our hands: by us when nobody waits any more, or by somebody else.
+        Some(Err(error)) if is_gone(&error) => {
+            return Err(EngineError::new(format!("the container {name} is gone"), "somebody removed it"));
+        }
+        Some(Err(error)) => return Err(shared.engine.lost(&error)),
+        None => return Err(EngineError::new(format!("lost the container {name}"), "the engine hung up")),
+    };
+    let code = i32::try_from(code).unwrap_or(-1);
+    if code == 137 && was_out_of_memory(shared, name).await {
+        return Ok(Exit::OutOfMemory);
+    }
+    Ok(Exit::Code(code))
+}
+
+async fn was_out_of_memory(shared: &Shared, name: &str) -> bool {
+    let container = shared.engine.docker().inspect_container(name, None).await;
+    container.ok().and_then(|container| container.state?.oom_killed).unwrap_or_default()
+}
+
+/// A hold on a container that runs.
+pub(super) struct Handle {
+    pub(super) container: Container,
+    pub(super) exit: watch::Receiver<Option<Result<Exit, EngineError>>>,
+    /// Outputs that nobody takes are not waited for any more.
+    pub(super) abandon: watch::Sender<bool>,
+}
+
+impl StepHandle for Handle {
+    fn wait(&self) -> BoxFuture<'_, Result<Exit, EngineError>> {
+        let mut exit = self.exit.clone();
+        Box::pin(async move {
+            let lost = || EngineError::new("lost a container", "its watcher has ended");
+            let known = exit.wait_for(Option::is_some).await.map_err(|_| lost())?;
+            known.clone().unwrap_or_else(|| Err(lost()))
+        })
+    }
+
+    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async move {
+            let ended = self.exit.borrow().is_some();
+            match how {
+                _ if ended => Ok(()),
+                Stop::Terminate => self.container.kill("SIGTERM").await,
+                Stop::Kill => {
+                    self.abandon.send_replace(true);
+                    self.container.kill("SIGKILL").await
+                }
+            }
+        })
+    }
+}

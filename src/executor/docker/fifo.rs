@@ -1,0 +1,236 @@
+//! The lane by named pipes: the container's shell opens them, and bytes never touch the engine.
+//!
+//! Before its script the shell opens all three and writes a single byte to the last. Until that byte has come nothing of
+//! the step has run, so that whoever waits for it may give up at any time and start the step in another way.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::container::{Container, Handle};
+use super::create::{self, Command};
+use super::{Shared, container_name, script_words};
+use crate::executor::{ContainerSpec, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec};
+
+/// Where the container sees its pipes.
+const THERE: &str = "/run/pipe";
+/// How long a started container may take to open them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a step was not started this way.
+pub(super) enum Failure {
+    /// It cannot be started in any way.
+    Start(StartError),
+    /// It may be started in another way: why this one does not work.
+    Lane(String),
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+/// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell.
+const OPEN: &str = r#"exec <"$0/in" >"$0/out" 2>"$0/err" && printf . >&2 && exec "$@""#;
+/// The same with nothing on stdin.
+const OPEN_WITHOUT_INPUT: &str = r#"exec </dev/null >"$0/out" 2>"$0/err" && printf . >&2 && exec "$@""#;
+
+/// Starts an attempt whose streams are named pipes.
+pub(super) async fn start(
+    shared: &Arc<Shared>,
+    spec: &StepSpec,
+    container: &ContainerSpec,
+    image: &str,
+) -> Result<RunningStep, Failure> {
+    let unusable = |error: io::Error| Failure::Lane(format!("named pipes cannot be made: {error}"));
+    let Some(words) = script_words(&spec.program) else {
+        return Err(Failure::Lane("the step has no shell".into()));
+    };
+    let pipes = Pipes::make(&shared.fifo_dir, spec).map_err(unusable)?;
+    let mounts = pipes.mounts(&spec.stdin);
+    let mut ends = pipes.open(&spec.stdin).map_err(unusable)?;
+
+    let opening = if spec.stdin == StdinSpec::Null { OPEN_WITHOUT_INPUT } else { OPEN };
+    let first = ["sh", "-c", opening, THERE].map(str::to_owned);
+    let command = Command {
+        entrypoint: Some(first.into_iter().chain(words).collect()),
+        arguments: Some(Vec::new()),
+        attached: false,
+        has_stdin: false,
+        mounts,
+    };
+    let body = create::body(shared, spec, container, image, command)?;
+    let name = container_name(&shared.labels, spec, "-f");
+    let created =
+        Container::create(shared, name, &spec.name, container.image.platform.as_deref(), body).await;
+    let about_pipes = |error| about_pipes(error, &shared.fifo_dir);
+    let created = created.map_err(about_pipes)?;
+    created.start(image).await.map_err(about_pipes)?;
+
+    let (abandon, _) = watch::channel(false);
+    let exit = created.watch(Box::pin(std::future::ready(Ok(()))));
+    let mut known = exit.clone();
+    let ended = async move { known.wait_for(Option::is_some).await.is_ok() };
+    tokio::select! {
+        biased;
+        opened = timeout(PATIENCE, ends.opened()) => match opened {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(unusable(error)),
+            Err(_) => return Err(Failure::Lane("no container opens them".into())),
+        },
+        _ = ended => {
+            // The byte may have come in the same moment.
+            if !matches!(timeout(Duration::ZERO, ends.opened()).await, Ok(Ok(()))) {
+                let how = exit.borrow().clone();
+                return Err(match how {
+                    Some(Err(error)) => StartError::Engine(error).into(),
+                    _ => Failure::Lane(format!("the container of `{}` could not open them", spec.name)),
+                });
+            }
+        }
+    }
+    let Ends { stdin, stdout, stderr, .. } = ends;
+    let running = |stderr: OwnedFd, stdout: OwnedFd| RunningStep {
+        stdin,
+        stdout,
+        stderr,
+        handle: Box::new(Handle { container: created, exit, abandon }),
+    };
+    let stderr = stderr.into_blocking_fd().map_err(unusable)?;
+    Ok(running(stderr, stdout))
+}
+
+/// An engine that does not see the folder of the pipes may still do without.
+fn about_pipes(error: StartError, folder: &Path) -> Failure {
+    let unseen = |why: &str| {
+        why.contains("bind source path does not exist") && why.contains(&*folder.to_string_lossy())
+    };
+    match error {
+        StartError::Step(why) if unseen(&why) => Failure::Lane(why),
+        error => Failure::Start(error),
+    }
+}
+
+/// A folder with named pipes; it goes when this does.
+struct Pipes {
+    dir: PathBuf,
+}
+
+impl Pipes {
+    fn make(parent: &Path, spec: &StepSpec) -> io::Result<Self> {
+        let dir = parent.join(format!("{}-{}", spec.name, spec.attempt));
+        std::fs::create_dir(&dir)?;
+        let pipes = Self { dir };
+        // Whoever the container's program runs as may open them; on this machine the folder above keeps others out.
+        std::fs::set_permissions(&pipes.dir, Permissions::from_mode(0o711))?;
+        let names: &[&str] =
+            if spec.stdin == StdinSpec::Pipe { &["in", "out", "err"] } else { &["out", "err"] };
+        for name in names {
+            make_fifo(&pipes.dir.join(name))?;
+        }
+        if matches!(spec.stdin, StdinSpec::File(_)) {
+            // A file is mounted over it.
+            std::fs::File::create(pipes.dir.join("in"))?;
+        }
+        Ok(pipes)
+    }
+
+    /// The container sees the folder, and a stored stream as if it were one of the pipes.
+    fn mounts(&self, stdin: &StdinSpec) -> Vec<MountSpec> {
+        let folder =
+            MountSpec { source: MountFrom::Path(self.dir.clone()), target: THERE.into(), read_only: false };
+        let file = match stdin {
+            StdinSpec::File(path) => Some(MountSpec {
+                source: MountFrom::Path(path.clone()),
+                target: format!("{THERE}/in"),
+                read_only: true,
+            }),
+            _ => None,
+        };
+        std::iter::once(folder).chain(file).collect()
+    }
+
+    /// Opens this side's ends, none of which waits for the other side. The folder must stay until it has opened its own.
+    fn open(self, stdin: &StdinSpec) -> io::Result<Ends> {
+        let mut input = (None, None);
+        if *stdin == StdinSpec::Pipe {
+            let path = self.dir.join("in");
+            // As long as somebody reads, opening to write does not fail; the container's shell is not there yet.
+            let reader: OwnedFd = open_without_waiting(&path)?;
+            let writer = std::fs::OpenOptions::new().write(true).open(&path)?;
+            input = (Some(OwnedFd::from(writer)), Some(reader));
+        }
+        let stdout = open_without_waiting(&self.dir.join("out"))?;
+        rustix::io::ioctl_fionbio(&stdout, false)?;
+        let path = self.dir.join("err");
+        let stderr = pipe::OpenOptions::new().open_receiver(&path)?;
+        // As long as somebody writes, nothing to read is no end.
+        let held = pipe::OpenOptions::new().open_sender(&path)?;
+        Ok(Ends { stdin: input.0, stdout, stderr, held: Some((held, input.1)), _pipes: self })
+    }
+}
+
+impl Drop for Pipes {
+    fn drop(&mut self) {
+        // What cannot be removed goes with the run's folder.
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// This side's ends.
+struct Ends {
+    stdin: Option<OwnedFd>,
+    stdout: OwnedFd,
+    stderr: pipe::Receiver,
+    /// The ends of the other side, until that has opened them itself.
+    held: Option<(pipe::Sender, Option<OwnedFd>)>,
+    _pipes: Pipes,
+}
+
+impl Ends {
+    /// Waits for the byte that says that the container has opened all pipes.
+    async fn opened(&mut self) -> io::Result<()> {
+        let mut byte = [0];
+        loop {
+            self.stderr.readable().await?;
+            match self.stderr.try_read(&mut byte) {
+                Ok(1) => break,
+                Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.held = None;
+        Ok(())
+    }
+}
+
+fn open_without_waiting(path: &Path) -> io::Result<OwnedFd> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    let flags = i32::try_from(flags).map_err(io::Error::other)?;
+    Ok(std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?.into())
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn make_fifo(path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o666), 0)?;
+    // Whatever the caller's mask says.
+    std::fs::set_permissions(path, Permissions::from_mode(0o666))
+}
+
+/// The engine of a Mac runs in a machine of its own, which opens no pipe of this one.
+#[cfg(target_vendor = "apple")]
+fn make_fifo(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

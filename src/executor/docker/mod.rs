@@ -1,0 +1,215 @@
+//! Steps as containers of a Docker engine, or of one that speaks its language.
+//!
+//! A container is created, its three standard streams are joined to pipes, it is started, waited for and removed. Which
+//! way the bytes go is its *lane*:
+//!
+//! - `fifo`: named pipes, mounted into the container and opened by its shell, so that bytes never touch the engine. Only
+//!   for an engine on this kernel, and for steps with a shell. The container proves that it has opened the pipes by a
+//!   single byte before its script runs; one that does not falls back to the other lane.
+//! - `attach`: through the engine, multiplexed on one connection. Works everywhere.
+//!
+//! Every container has the label `pipe.run`. Removal happens in the background; [`Executor::close`] waits for it, and looks
+//! once more for anything with the run's label.
+
+mod attach;
+mod auth;
+mod build;
+mod container;
+mod create;
+mod engine;
+mod fifo;
+mod image;
+mod labels;
+mod paths;
+mod pull;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use tokio::task::JoinSet;
+
+pub use self::engine::Engine;
+use self::image::Images;
+use self::labels::Labels;
+pub use self::labels::{Leftover, leftovers};
+use super::{EngineError, Executor, ImageSpec, Program, RunningStep, StartError, StepSpec};
+
+/// Which way the bytes of containers go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LaneChoice {
+    /// By named pipes where that works, else through the engine.
+    #[default]
+    Auto,
+    /// By named pipes, or not at all.
+    Fifo,
+    /// Through the engine.
+    Attach,
+}
+
+/// What happens that belongs to no step; shown to people.
+pub type Notify = Arc<dyn Fn(String) + Send + Sync>;
+
+/// Runs steps in containers.
+pub struct DockerExecutor {
+    shared: Arc<Shared>,
+}
+
+/// What the containers of a run share.
+struct Shared {
+    engine: Engine,
+    labels: Labels,
+    images: Images,
+    lane: LaneChoice,
+    /// Named pipes were tried, and nobody opened them.
+    fifo_failed: AtomicBool,
+    /// An existing folder for named pipes.
+    fifo_dir: PathBuf,
+    /// Removals, and images that are fetched ahead.
+    background: Mutex<JoinSet<()>>,
+    /// Removals that failed.
+    left: Mutex<Vec<String>>,
+    notify: Notify,
+}
+
+impl DockerExecutor {
+    /// Runs the steps of the run `run` in containers of `engine`. `fifo_dir` is a folder of the run, where named pipes can
+    /// be made.
+    pub fn new(engine: Engine, run: &str, fifo_dir: PathBuf, lane: LaneChoice, notify: Notify) -> Self {
+        let images = Images::new(engine.clone(), Arc::clone(&notify));
+        let shared = Shared {
+            engine,
+            labels: Labels::of(run),
+            images,
+            lane,
+            fifo_failed: AtomicBool::new(false),
+            fifo_dir,
+            background: Mutex::new(JoinSet::new()),
+            left: Mutex::new(Vec::new()),
+            notify,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    async fn begin(shared: Arc<Shared>, spec: StepSpec) -> Result<RunningStep, StartError> {
+        let Some(container) = &spec.container else {
+            return Err(EngineError::new("cannot start a container", "the step has none").into());
+        };
+        let image = shared.images.ensure(&container.image).await?;
+        if shared.lane.wants_fifo(&shared, &spec.program) {
+            match fifo::start(&shared, &spec, container, &image).await {
+                Ok(running) => return Ok(running),
+                Err(fifo::Failure::Start(error)) => return Err(error),
+                Err(fifo::Failure::Lane(why)) if shared.lane == LaneChoice::Fifo => {
+                    return Err(StartError::Step(format!("its named pipes cannot be used: {why}")));
+                }
+                Err(fifo::Failure::Lane(why)) => {
+                    if !shared.fifo_failed.swap(true, Ordering::Relaxed) {
+                        (shared.notify)(format!("streams of containers go through the engine: {why}"));
+                    }
+                }
+            }
+        }
+        attach::start(&shared, &spec, container, &image).await
+    }
+}
+
+impl LaneChoice {
+    fn wants_fifo(self, shared: &Shared, program: &Program) -> bool {
+        let has_shell = matches!(program, Program::Script { .. });
+        match self {
+            Self::Attach => false,
+            Self::Fifo => has_shell,
+            Self::Auto => {
+                has_shell && shared.engine.is_on_this_kernel() && !shared.fifo_failed.load(Ordering::Relaxed)
+            }
+        }
+    }
+
+    /// The lane that a step will most likely have.
+    pub fn expected(self, engine: &Engine, has_shell: bool) -> &'static str {
+        let fifo = match self {
+            Self::Attach => false,
+            Self::Fifo => has_shell,
+            Self::Auto => has_shell && engine.is_on_this_kernel(),
+        };
+        if fifo { "fifo" } else { "attach" }
+    }
+}
+
+impl Shared {
+    /// Does something in the background, which [`Executor::close`] waits for.
+    fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        background.spawn(work);
+    }
+
+    /// A path of this machine as the engine knows it.
+    fn translate(&self, path: &std::path::Path) -> Result<PathBuf, StartError> {
+        self.engine.paths().translate(path).map_err(StartError::Step)
+    }
+}
+
+impl Executor for DockerExecutor {
+    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+        Box::pin(Self::begin(Arc::clone(&self.shared), spec))
+    }
+
+    fn prepare(&self, images: Vec<ImageSpec>) {
+        for image in images {
+            let shared = Arc::clone(&self.shared);
+            self.shared.images.ahead(async move {
+                // What goes wrong is told again by the step that needs it.
+                let _ = shared.images.ensure(&image).await;
+            });
+        }
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async move {
+            self.shared.images.stop();
+            let mut background =
+                std::mem::take(&mut *self.shared.background.lock().unwrap_or_else(PoisonError::into_inner));
+            while background.join_next().await.is_some() {}
+            let swept = self.shared.labels.sweep(&self.shared.engine).await;
+            let left = std::mem::take(&mut *self.shared.left.lock().unwrap_or_else(PoisonError::into_inner));
+            match swept {
+                // What could not be removed the first time is gone now.
+                Ok(()) => Ok(()),
+                Err(why) if left.is_empty() => {
+                    Err(EngineError::new("cannot look for containers left behind", why))
+                }
+                Err(why) => Err(EngineError::new(
+                    format!("containers are left behind ({}); `pipe clean` removes them", left.join(", ")),
+                    why,
+                )),
+            }
+        })
+    }
+}
+
+/// What a container is called: the run, the step, the attempt.
+fn container_name(labels: &Labels, spec: &StepSpec, suffix: &str) -> String {
+    format!("pipe-{}-{}-{}{suffix}", labels.run(), spec.name, spec.attempt)
+}
+
+/// The words that run a script in an image: its shell stops at the first failing command, as on the host.
+fn script_words(program: &Program) -> Option<Vec<String>> {
+    use crate::pipeline::Shell;
+
+    let Program::Script { shell, text } = program else { return None };
+    let words: Vec<&str> = match shell {
+        // What shells an image has is not known before; every one that has any has this.
+        Shell::Auto => vec!["sh", "-ec"],
+        Shell::Posix(name) => match name.as_str() {
+            "bash" | "ksh" | "zsh" => vec![name, "-eo", "pipefail", "-c"],
+            other => vec![other, "-ec"],
+        },
+        Shell::Other(words) => words.iter().map(String::as_str).collect(),
+    };
+    Some(words.into_iter().map(str::to_owned).chain([text.clone()]).collect())
+}

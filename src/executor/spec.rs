@@ -1,0 +1,141 @@
+//! What an executor starts, as plain data: nothing is left to render or to look up.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::pipeline::{Pull, Resources, Shell};
+
+/// One attempt of a step, rendered and complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepSpec {
+    /// The step's name, for labels and messages.
+    pub name: String,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// What runs.
+    pub program: Program,
+    /// The container that it runs in; `None` is a process of this machine.
+    pub container: Option<ContainerSpec>,
+    /// Variables to set beside what the place inherits; later entries win.
+    pub env: Vec<(OsString, OsString)>,
+    /// The folder to run in, absolute.
+    pub working_dir: PathBuf,
+    /// What its stdin is.
+    pub stdin: StdinSpec,
+}
+
+/// What runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// A script.
+    Script {
+        /// What interprets it; which program that is, the executor knows.
+        shell: Shell,
+        /// Its text.
+        text: String,
+    },
+    /// A program of an image, without a shell. What is left out is the image's own.
+    Exec {
+        /// The program and its first arguments.
+        entrypoint: Option<Vec<String>>,
+        /// The arguments after them.
+        args: Vec<String>,
+    },
+}
+
+/// What a step's stdin is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StdinSpec {
+    /// Nothing: reads end at once.
+    Null,
+    /// A pipe whose writing end is returned.
+    Pipe,
+    /// A file, read from its start.
+    File(PathBuf),
+}
+
+/// The container of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerSpec {
+    /// What it is made of.
+    pub image: ImageSpec,
+    /// Who its program runs as; `None` is the caller.
+    pub user: Option<String>,
+    /// Its network; `None` is the engine's default.
+    pub network: Option<String>,
+    /// What it sees.
+    pub mounts: Vec<MountSpec>,
+    /// What it may use.
+    pub resources: Resources,
+}
+
+/// An image that a container is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageSpec {
+    /// Where it comes from.
+    pub source: ImageSource,
+    /// When it is fetched.
+    pub pull: Pull,
+    /// Such as `linux/arm64`; `None` is the engine's own.
+    pub platform: Option<String>,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ImageSource {
+    /// Its name.
+    Named(String),
+    /// It is built.
+    Built {
+        /// The folder that the build sees, absolute.
+        context: PathBuf,
+        /// The file with the instructions, in that folder.
+        dockerfile: String,
+        /// Build arguments.
+        args: Vec<(String, String)>,
+        /// The stage to stop at.
+        target: Option<String>,
+    },
+}
+
+/// Something that a container sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountSpec {
+    /// What.
+    pub source: MountFrom,
+    /// Where, absolute.
+    pub target: String,
+    /// Whether it can only be read.
+    pub read_only: bool,
+}
+
+/// What is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountFrom {
+    /// A file or folder of this machine, absolute.
+    Path(PathBuf),
+    /// A volume of the engine.
+    Volume(String),
+    /// Memory.
+    Tmpfs,
+}
+
+impl ImageSource {
+    /// What messages call it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Built { context, .. } => format!("the image built in {}", context.display()),
+        }
+    }
+}
+
+impl StepSpec {
+    /// The script, where it is one.
+    pub fn script(&self) -> &str {
+        match &self.program {
+            Program::Script { text, .. } => text,
+            Program::Exec { .. } => "",
+        }
+    }
+}
