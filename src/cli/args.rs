@@ -30,6 +30,10 @@ pub(super) enum Command {
     Plan(Plan),
     /// Draw the pipeline
     Graph(Graph),
+    /// Remove the containers and networks that runs have left behind; those of a run that still goes on stay
+    Clean(Clean),
+    /// Write down which image each name means today, so that `pipe run --locked` uses the same ones
+    Lock(Lock),
     /// Say more about a class of mistake, or list all classes
     Explain {
         /// The code that stands in brackets after `error`, such as unknown-key
@@ -99,6 +103,9 @@ pub(super) struct Run {
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) containers: Containers,
+    /// Use the images that `pipe lock` has written down, and no others
+    #[arg(long)]
+    pub(super) locked: bool,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
@@ -120,6 +127,23 @@ pub(super) struct Validate {
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) params: Params,
+    #[command(flatten)]
+    pub(super) containers: Containers,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Clean {
+    /// Show what would be removed, and remove nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lock {
     #[command(flatten)]
     pub(super) target: Target,
     #[command(flatten)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::event::RunEnd;
 use crate::executor::EngineError;
 use crate::history::HistoryError;
+use crate::pipeline::signal_name;
 use crate::spec::Problems;
 
 /// Success.
@@ -32,6 +33,9 @@ pub(super) enum CliError {
     /// The run directory failed.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// A signal came before the run began.
+    #[error("ended by {}", signal_name(*.0).unwrap_or("a signal"))]
+    Signalled(i32),
     /// Nobody reads what is printed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -70,6 +74,10 @@ impl CliError {
                 USAGE
             }
             Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+            Self::Signalled(signal) => {
+                eprintln!("{self}, before anything ran");
+                signalled(*signal)
+            }
             Self::Engine(_) | Self::History(_) | Self::Print(_) => {
                 eprintln!("error: {self}");
                 ENGINE
@@ -84,7 +92,12 @@ pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
         RunEnd::Succeeded => OK,
         RunEnd::Failed { .. } => STEP_FAILED,
         RunEnd::Engine(_) => ENGINE,
-        RunEnd::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        RunEnd::Signalled(signal) => signalled(*signal),
     };
     ExitCode::from(code)
+}
+
+/// The exit code of a process that a signal has ended, as shells have it.
+fn signalled(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }

@@ -2,8 +2,10 @@
 
 mod args;
 mod commands;
+mod containers;
 mod error;
 mod load;
+mod lock_file;
 mod screen;
 mod signals;
 
@@ -23,6 +25,8 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Graph(args) => commands::graph::run(&args),
+        Command::Clean(args) => commands::clean::run(&args),
+        Command::Lock(args) => commands::lock::run(&args),
         Command::Explain { code } => commands::explain::run(code.as_deref()),
         Command::Schema => commands::schema::run(),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pipeline::{Failure, Outcome, Pipeline, StepId, StreamId};
+use crate::pipeline::{Failure, Lane, Outcome, Pipeline, StepId, StreamId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub enum EventKind {
         step: StepId,
         /// From 1.
         attempt: u32,
+        /// Which way its bytes go, where it runs in a container.
+        lane: Option<Lane>,
     },
     /// A step wrote to its log (stdout where it is no stream, and stderr).
     StepOutput {

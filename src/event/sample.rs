@@ -8,8 +8,8 @@ use super::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, Outcome, Pipeline, Policy, Port, Script, Shell, Source, Span, Step,
-    StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, Lane, Outcome, Pipeline, Policy, Port, Script, Shell, Source, Span,
+    Step, StepId, Stream, StreamId, Template,
 };
 
 /// The step that makes the archive.
@@ -148,7 +148,12 @@ pub fn run_started(pipeline: Pipeline) -> EventKind {
 
 /// A step's attempt begins.
 pub fn started(step: usize, attempt: u32) -> EventKind {
-    EventKind::StepStarted { step: StepId::new(step), attempt }
+    EventKind::StepStarted { step: StepId::new(step), attempt, lane: None }
+}
+
+/// The attempt of a step that runs in a container begins.
+pub fn started_in_container(step: usize, attempt: u32, lane: Lane) -> EventKind {
+    EventKind::StepStarted { step: StepId::new(step), attempt, lane: Some(lane) }
 }
 
 /// A step writes to stderr.

@@ -93,6 +93,9 @@ pub enum Body {
     StepStarted {
         step: String,
         attempt: u32,
+        /// `fifo` or `attach`, where the step runs in a container.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lane: Option<String>,
     },
     StepOutput {
         step: String,

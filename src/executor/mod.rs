@@ -22,7 +22,7 @@ use std::os::fd::OwnedFd;
 
 use futures::future::BoxFuture;
 
-use crate::pipeline::Failure;
+use crate::pipeline::{Failure, Lane};
 
 pub use places::Places;
 pub use spec::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, Program, StdinSpec, StepSpec};
@@ -50,6 +50,8 @@ pub struct RunningStep {
     pub stdout: OwnedFd,
     /// The reading end of its stderr.
     pub stderr: OwnedFd,
+    /// Which way its bytes go, where it runs in a container.
+    pub lane: Option<Lane>,
     /// To wait for it and to stop it.
     pub handle: Box<dyn StepHandle>,
 }

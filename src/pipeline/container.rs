@@ -57,6 +57,25 @@ pub enum Pull {
     Never,
 }
 
+/// Which way the bytes of a container go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// By named pipes that the container has opened; the engine never sees them.
+    Fifo,
+    /// Through the engine.
+    Attach,
+}
+
+impl Lane {
+    /// Its name on the command line, in journals and in summaries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fifo => "fifo",
+            Self::Attach => "attach",
+        }
+    }
+}
+
 /// Something that a container sees.
 #[derive(Debug, Clone)]
 pub struct Mount {

@@ -17,7 +17,7 @@ pub(crate) mod testing;
 
 use std::num::NonZeroUsize;
 
-pub use container::{Build, Container, Exec, Image, Mount, MountSource, Pull, Resources};
+pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
 pub use outcome::{Failure, Outcome, SkipReason, signal_name};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};

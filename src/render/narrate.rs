@@ -39,7 +39,7 @@ impl Narrator {
         let all = telling == Telling::Everything;
         match &event.kind {
             EventKind::RunStarted(started) if all => self.about_run(Tone::Strong, &opening(started), out),
-            EventKind::StepStarted { step, attempt } if all && is_run(pipeline, *step) => {
+            EventKind::StepStarted { step, attempt, .. } if all && is_run(pipeline, *step) => {
                 let what = match attempt {
                     0 | 1 => "started".into(),
                     _ => format!("started again, attempt {attempt}"),

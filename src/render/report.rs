@@ -12,7 +12,7 @@ pub use tail::LogTail;
 use crate::event::{
     CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason, StepId, StreamId};
+use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
 /// A run, made from its events. What the summary and the live view are drawn from.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ pub struct StepReport {
     pub state: StepState,
     /// The attempt that runs or ran last; 0 before the first.
     pub attempt: u32,
+    /// Whether any attempt got so far as to run.
+    pub ran: bool,
+    /// Which way the bytes of the last attempt go, where it runs in a container.
+    pub lane: Option<Lane>,
     /// Whether a process that it left behind held its output open.
     pub leaky: bool,
     /// The end of what the last attempt wrote; emptied when the step succeeds.
@@ -127,7 +131,9 @@ impl Report {
     /// Takes in what happened next.
     pub fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepStarted { step, attempt } => self.started(*step, *attempt, event.elapsed),
+            EventKind::StepStarted { step, attempt, lane } => {
+                self.started(*step, *attempt, *lane, event.elapsed);
+            }
             EventKind::StepOutput { step, bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(step.index()) {
                     step.log.push(bytes);
@@ -154,7 +160,7 @@ impl Report {
         }
     }
 
-    fn started(&mut self, id: StepId, attempt: u32, now: Duration) {
+    fn started(&mut self, id: StepId, attempt: u32, lane: Option<Lane>, now: Duration) {
         let counts = self.counts(id);
         let Some(step) = self.steps.get_mut(id.index()) else {
             return;
@@ -162,6 +168,8 @@ impl Report {
         let since = step.started_at().unwrap_or(now);
         step.state = StepState::Running { since };
         step.attempt = attempt;
+        step.ran = true;
+        step.lane = lane;
         step.log = LogTail::default();
         if self.running.insert(id) && counts {
             self.tally.running += 1;

@@ -106,8 +106,8 @@ pub(super) async fn start(
             }
         }
     };
-    shared.events.send(EventKind::StepStarted { step: request.step, attempt: request.number });
-    let RunningStep { stdin, stdout, stderr, handle } = running;
+    let RunningStep { stdin, stdout, stderr, lane, handle } = running;
+    shared.events.send(EventKind::StepStarted { step: request.step, attempt: request.number, lane });
     let mut logs = vec![(OutputChannel::Stderr, stderr)];
     let stdout = if step.output.is_some() {
         Some(stdout)

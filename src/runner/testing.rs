@@ -136,7 +136,7 @@ impl Fake {
             log.lock().unwrap().running -= 1;
             ended.send_replace(Some(exit));
         });
-        RunningStep { stdin, stdout, stderr, handle: Box::new(FakeHandle { stops, end }) }
+        RunningStep { stdin, stdout, stderr, lane: None, handle: Box::new(FakeHandle { stops, end }) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! One module a command: what the command line asked for goes in, an exit code comes out.
 
+pub(super) mod clean;
 pub(super) mod completions;
 pub(super) mod explain;
 pub(super) mod graph;
+pub(super) mod lock;
 pub(super) mod plan;
 pub(super) mod run;
 pub(super) mod schema;

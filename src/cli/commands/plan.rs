@@ -5,18 +5,67 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::args::Plan;
+use crate::cli::containers::{Placed, runtime};
 use crate::cli::error::CliError;
-use crate::cli::load::{Loaded, load};
+use crate::cli::load::{Loaded, load_with};
+use crate::executor::docker::{self, Engine, LaneChoice};
+use crate::executor::{EngineError, MountFrom, MountSpec};
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
 
 pub(in crate::cli) fn run(args: &Plan) -> Result<ExitCode, CliError> {
-    let loaded = load(&args.target, None)?;
-    std::io::stdout().write_all(text(&loaded).as_bytes())?;
+    let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
+    // Only containers are made of params' values; without them a plan needs none.
+    let loaded = load_with(&args.target, None, &args.containers)?;
+    let containers = match in_containers(&loaded) {
+        true => Some(Containers::of(&loaded, args)?),
+        false => None,
+    };
+    std::io::stdout().write_all(text(&loaded, containers.as_ref())?.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(loaded: &Loaded) -> String {
+/// What is known of the containers of a pipeline.
+struct Containers<'a> {
+    placed: Placed<'a>,
+    /// The engine, or why there is none.
+    engine: Result<Engine, EngineError>,
+    lane: LaneChoice,
+}
+
+impl<'a> Containers<'a> {
+    fn of(loaded: &'a Loaded, args: &Plan) -> Result<Self, CliError> {
+        let placed = Placed::of(loaded, &args.params)?;
+        let engine = runtime()?.block_on(Engine::connect());
+        Ok(Self { placed, engine, lane: args.containers.stream_lane.choice() })
+    }
+
+    fn describe(&self, text: &mut String, id: StepId, step: &Step) -> Result<(), CliError> {
+        let Some(container) = self.placed.container(id)? else { return Ok(()) };
+        let image = container.image.source.shown();
+        let user = container.user.unwrap_or_else(|| format!("{}, the caller", docker::caller()));
+        let lane = match &self.engine {
+            Ok(engine) => {
+                format!("{} lane", self.lane.expected(engine, step.action.script().is_some()).name())
+            }
+            Err(error) => format!("lane unknown: {error}"),
+        };
+        let _ = writeln!(text, "   {} runs in {image} as {user}; {lane}", step.name);
+        for MountSpec { source, target, read_only } in &container.mounts {
+            let source = match source {
+                MountFrom::Path(path) if path.as_os_str() == target.as_str() => String::new(),
+                MountFrom::Path(path) => format!(", which is {}", path.display()),
+                MountFrom::Volume(name) => format!(", the volume {name}"),
+                MountFrom::Tmpfs => ", in memory".into(),
+            };
+            let access = if *read_only { "reads" } else { "reads and writes" };
+            let _ = writeln!(text, "     {access} {target}{source}");
+        }
+        Ok(())
+    }
+}
+
+fn text(loaded: &Loaded, containers: Option<&Containers<'_>>) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
     let mut text =
         format!("{}: {} steps in {} gangs\n", pipeline.name, pipeline.steps.len(), plan.gangs().len());
@@ -31,10 +80,13 @@ fn text(loaded: &Loaded) -> String {
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
         for &step in &gang.steps {
+            if let Some(containers) = containers {
+                containers.describe(&mut text, step, pipeline.step(step))?;
+            }
             describe_stream(&mut text, loaded, step);
         }
     }
-    text
+    Ok(text)
 }
 
 /// Steps outside that members depend on, in the order of the file.

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::args::Run;
+use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
 use crate::cli::screen::Screen;
 use crate::cli::{commands::dry_run, signals};
-use crate::event::{EventKind, RunEnd, channel};
-use crate::executor::docker::{DockerExecutor, Engine};
+use crate::event::{RunEnd, channel};
+use crate::executor::docker::Engine;
 use crate::executor::host::HostExecutor;
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
@@ -26,8 +27,7 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
         let values = loaded.values(&args.params, facts.clone())?;
         return show(&loaded, Facts { values, ..facts });
     }
-    let failed = |error| EngineError::new("cannot start the runtime", error);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = runtime()?;
     let (end, screen) = runtime.block_on(run_to_end(args, &loaded, &started_at))?;
     // The last senders of events go with the runtime, and so the screen ends.
     runtime.shutdown_background();
@@ -41,12 +41,13 @@ async fn run_to_end(
     loaded: &Loaded,
     started_at: &jiff::Zoned,
 ) -> Result<(RunEnd, Screen), CliError> {
-    let signals = signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
-    let engine = match loaded.pipeline.steps.iter().any(|step| step.container.is_some()) {
-        true => Some(Engine::connect().await?),
-        false => None,
+    let mut signals =
+        signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
+    let locked = containers::locked(args, loaded)?;
+    let (dir, engine) = tokio::select! {
+        places = places(loaded, started_at) => places?,
+        Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
     };
-    let dir = RunDir::create(&loaded.working_dir, started_at)?;
     let facts = loaded.facts(dir.id(), started_at);
     let values = loaded.values(&args.params, facts.clone())?;
     let templates = Renderer::new(Facts { values: values.clone(), ..facts });
@@ -54,7 +55,8 @@ async fn run_to_end(
     let stdout_is_taken =
         loaded.pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout));
     let screen = Screen::start(receiver, &dir, args.format, stdout_is_taken)?;
-    let docker = engine.map(|engine| docker(args, engine, &dir, &events)).transpose()?;
+    let docker =
+        engine.map(|engine| containers::executor(args, engine, locked, &dir, &events)).transpose()?;
     let executor = Places::new(HostExecutor::new(), docker);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
@@ -74,20 +76,19 @@ async fn run_to_end(
     Ok((runner::run(job, signals).await, screen))
 }
 
-/// Where containers run, with a folder for their pipes.
-fn docker(
-    args: &Run,
-    engine: Engine,
-    dir: &RunDir,
-    events: &channel::Sender,
-) -> Result<DockerExecutor, CliError> {
-    let pipes = dir.path().join("pipes");
-    let failed = |error| EngineError::new(format!("cannot make {}", pipes.display()), error);
-    std::fs::create_dir(&pipes).map_err(failed)?;
-    let events = events.clone();
-    let notify = move |note| events.send(EventKind::Note(note));
-    let lane = args.containers.stream_lane.choice();
-    Ok(DockerExecutor::new(engine, dir.id(), pipes, lane, Arc::new(notify)))
+/// The run's folder, and the engine where a step needs one. Without an engine that sees the folder there is none.
+async fn places(loaded: &Loaded, started_at: &jiff::Zoned) -> Result<(RunDir, Option<Engine>), CliError> {
+    let is_needed = loaded.pipeline.steps.iter().any(|step| step.container.is_some());
+    let engine = if is_needed { Some(Engine::connect().await?) } else { None };
+    let dir = RunDir::create(&loaded.working_dir, started_at)?;
+    if let Some(engine) = &engine
+        && let Err(error) = engine.sees(dir.path()).await
+    {
+        // An empty folder more or less is not worth another message.
+        let _ = std::fs::remove_dir_all(dir.path());
+        return Err(error.into());
+    }
+    Ok((dir, engine))
 }
 
 fn show(loaded: &Loaded, facts: Facts) -> Result<ExitCode, CliError> {

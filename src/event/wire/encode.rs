@@ -57,9 +57,11 @@ impl Names<'_> {
     fn body(&self, kind: &EventKind) -> Body {
         match kind {
             EventKind::RunStarted(started) => self.run_started(started),
-            EventKind::StepStarted { step, attempt } => {
-                Body::StepStarted { step: self.step(*step), attempt: *attempt }
-            }
+            EventKind::StepStarted { step, attempt, lane } => Body::StepStarted {
+                step: self.step(*step),
+                attempt: *attempt,
+                lane: lane.map(|lane| lane.name().to_owned()),
+            },
             EventKind::StepOutput { step, channel, bytes } => self.output(*step, *channel, bytes),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => Body::StepRetrying {
                 step: self.step(*step),

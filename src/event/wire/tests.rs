@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, Event, EventKind, Kept, RunEnd};
-use crate::pipeline::{Failure, Outcome, SkipReason, StepId};
+use crate::pipeline::{Failure, Lane, Outcome, SkipReason, StepId};
 
 /// Encodes events after the start of the sample run; checks on the way that every line reads back as itself.
 fn lines(kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -38,11 +38,15 @@ fn steps() {
         output(COMPRESS, "a \"quoted\" line\n\u{1b}[1mbold\n"),
         output(COMPRESS, b"\xff\n"),
         retrying(UPLOAD, 1, 28),
+        started_in_container(COUNT, 1, Lane::Fifo),
+        EventKind::Note("pulling alpine:3.20".into()),
     ]), @r#"
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-started","step":"compress","attempt":1}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-output","step":"compress","channel":"stderr","text":"a \"quoted\" line\n\u001b[1mbold\n"}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-output","step":"compress","channel":"stderr","text":"�\n","lossy":true}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-retrying","step":"upload","attempt":1,"failure":{"kind":"exit","code":28},"delay_ms":5000,"restarting":["upload"]}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-started","step":"count","attempt":1,"lane":"fifo"}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"note","message":"pulling alpine:3.20"}
     "#);
 }
 

@@ -17,6 +17,7 @@ use super::create::{self, Command};
 use super::engine::{Engine, is_connection};
 use super::{Shared, container_name};
 use crate::executor::{ContainerSpec, EngineError, RunningStep, StartError, StdinSpec, StepSpec};
+use crate::pipeline::Lane;
 
 /// Bytes taken at once from a step's stdin.
 const PIECE: usize = 64 << 10;
@@ -39,7 +40,8 @@ pub(super) async fn start(
     let (stderr, err) = ends().map_err(failed)?;
 
     let command = Command::attached(&spec.program, source.is_some());
-    let body = create::body(shared, spec, container, image, command)?;
+    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
+    let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "");
     let created =
         Container::create(shared, name, &spec.name, container.image.platform.as_deref(), body).await?;
@@ -79,7 +81,7 @@ pub(super) async fn start(
     }));
     hang_up(shared, created.name(), broken, exit.clone());
     let handle = Handle { container: created, exit, abandon };
-    Ok(RunningStep { stdin, stdout, stderr, handle: Box::new(handle) })
+    Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
 }
 
 /// A program whose stdout nobody reads any more is told so, as by the kernel on the host.

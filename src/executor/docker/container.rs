@@ -10,10 +10,10 @@ use bollard::query_parameters::{
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Shared;
-use super::engine::{is_connection, words};
+use super::engine::{UNSEEN, is_connection, words};
 use super::labels::is_gone;
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
 
@@ -25,7 +25,7 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Creates a container. If the future is dropped on the way, what was created is removed.
+    /// Creates a container. If the future is dropped on the way, the request goes on, and what it has made is removed.
     pub(super) async fn create(
         shared: &Arc<Shared>,
         name: String,
@@ -34,14 +34,31 @@ impl Container {
         body: ContainerCreateBody,
     ) -> Result<Self, StartError> {
         let image = body.image.clone().unwrap_or_default();
-        let container = Self { shared: Arc::clone(shared), name, step: step.to_owned() };
-        let mut options = CreateContainerOptionsBuilder::default().name(&container.name);
+        let mut options = CreateContainerOptionsBuilder::default().name(&name);
         if let Some(platform) = platform {
             options = options.platform(platform);
         }
-        let created = shared.engine.docker().create_container(Some(options.build()), body).await;
-        created.map_err(|error| container.failed(&image, "be created", &error))?;
-        Ok(container)
+        let (options, step) = (options.build(), step.to_owned());
+        let (sender, created) = oneshot::channel();
+        let owned = Arc::clone(shared);
+        shared.later(async move {
+            let answer = owned.engine.docker().create_container(Some(options), body).await;
+            let mut container = Self { shared: Arc::clone(&owned), name, step };
+            let created = match answer {
+                Ok(_) => Ok(container),
+                Err(error) => {
+                    let failed = container.failed(&image, "be created", &error);
+                    if !is_connection(&error) {
+                        // There is none. One of that name may be somebody else's.
+                        container.name.clear();
+                    }
+                    Err(failed)
+                }
+            };
+            let _ = sender.send(created);
+        });
+        let lost = |_| EngineError::new("lost a container", "whoever was creating it has ended");
+        created.await.map_err(lost)?
     }
 
     /// Starts it.
@@ -62,6 +79,12 @@ impl Container {
         if text.contains("no space left on device") {
             return EngineError::new(format!("the container of step `{}` cannot {what}", self.step), text)
                 .into();
+        }
+        if let Some((_, path)) = text.split_once(UNSEEN) {
+            let path = path.trim_start_matches([':', ' ']);
+            return StartError::Step(format!(
+                "there is nothing at {path} that could be mounted into its container: make it first"
+            ));
         }
         let missing =
             text.contains("executable file not found") || text.contains("no such file or directory");
@@ -110,6 +133,9 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let (shared, name) = (Arc::clone(&self.shared), std::mem::take(&mut self.name));
+        if name.is_empty() {
+            return;
+        }
         self.shared.later(async move {
             let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
             if let Err(error) = shared.engine.docker().remove_container(&name, Some(options)).await

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 
 use super::Shared;
+use super::network::Joined;
 use crate::executor::{ContainerSpec, MountFrom, MountSpec, Program, StartError, StepSpec};
 
 /// Where a caller without a home in the image has one.
@@ -45,9 +46,9 @@ pub(super) fn body(
     spec: &StepSpec,
     container: &ContainerSpec,
     image: &str,
+    network: Joined,
     command: Command,
 ) -> Result<ContainerCreateBody, StartError> {
-    let caller = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let needs_home = container.user.is_none() && !rustix::process::getuid().is_root();
     let mounts = container.mounts.iter().chain(&command.mounts);
     let mounts = mounts.map(|mount| self::mount(shared, mount)).collect::<Result<Vec<_>, _>>()?;
@@ -57,7 +58,7 @@ pub(super) fn body(
         init: Some(true),
         log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
         security_opt: Some(vec!["no-new-privileges".into()]),
-        network_mode: container.network.clone(),
+        network_mode: network.mode,
         nano_cpus: resources.cpus.map(|cpus| (cpus * 1e9) as i64),
         memory: resources.memory.and_then(|bytes| i64::try_from(bytes).ok()),
         // Without it as much swap again would be allowed.
@@ -72,7 +73,7 @@ pub(super) fn body(
         cmd: command.arguments,
         env: Some(env(spec, needs_home)?),
         working_dir: Some(spec.working_dir.to_string_lossy().into_owned()),
-        user: Some(container.user.clone().unwrap_or(caller)),
+        user: Some(container.user.clone().unwrap_or_else(super::caller)),
         labels: Some(shared.labels.all(&spec.name)),
         tty: Some(false),
         attach_stdin: Some(command.attached && command.has_stdin),
@@ -81,6 +82,7 @@ pub(super) fn body(
         open_stdin: Some(command.attached && command.has_stdin),
         stdin_once: Some(command.attached && command.has_stdin),
         host_config: Some(host),
+        networking_config: network.endpoints,
         ..ContainerCreateBody::default()
     })
 }

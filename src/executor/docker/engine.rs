@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -13,6 +14,10 @@ use crate::executor::EngineError;
 /// How long the engine may take to answer. What takes long by its nature, such as the end of a container, is not meant.
 const PATIENCE: u64 = 120;
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// A name that no image has: no registry is called so.
+const NO_IMAGE: &str = "pipe.invalid/none";
+/// How an engine says that there is nothing at a path that is to be mounted.
+pub(super) const UNSEEN: &str = "bind source path does not exist";
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 
 /// A connection to an engine. Cheap to clone.
@@ -51,15 +56,39 @@ impl Engine {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let is_local = endpoint.host.starts_with("unix://");
         let on_this_kernel = is_local && info.kernel_version.as_deref() == Some(kernel.trim());
-        if !is_local {
-            return Err(EngineError::new(
-                format!("the Docker engine at {} is on another machine", endpoint.host),
-                "containers there cannot see the working directory of this one; run `pipe` on that machine, or unset \
-                 DOCKER_HOST to use the engine here",
-            ));
-        }
         let paths = Paths::find(&docker).await;
         Ok(Self { docker, host: endpoint.host, on_this_kernel, paths: std::sync::Arc::new(paths) })
+    }
+
+    /// Makes sure that containers can be given folders of this machine, by asking for one that would get `folder`, which no
+    /// other machine has. The image that it names is none, so that no container is made.
+    ///
+    /// # Errors
+    /// If the engine does not see the folder; what to do instead.
+    pub async fn sees(&self, folder: &Path) -> Result<(), EngineError> {
+        let cannot = || format!("the Docker engine at {} cannot mount the working directory", self.host);
+        let there = self.paths.translate(folder).map_err(|why| EngineError::new(cannot(), why))?;
+        let mount = Mount {
+            target: Some("/seen".into()),
+            source: Some(there.to_string_lossy().into_owned()),
+            typ: Some(MountType::BIND),
+            ..Mount::default()
+        };
+        let host = HostConfig { mounts: Some(vec![mount]), ..HostConfig::default() };
+        let body = ContainerCreateBody {
+            image: Some(NO_IMAGE.into()),
+            host_config: Some(host),
+            ..ContainerCreateBody::default()
+        };
+        match self.docker.create_container(None, body).await {
+            Err(error) if words(&error).contains(UNSEEN) => Err(EngineError::new(
+                cannot(),
+                "it is on another machine, or in one of its own, and containers there do not see the files of this one; \
+                 run `pipe` where the engine is, or use the engine of this machine (DOCKER_HOST, DOCKER_CONTEXT)",
+            )),
+            Err(error) if is_connection(&error) => Err(self.lost(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// Where it is.

@@ -19,6 +19,7 @@ use super::container::{Container, Handle};
 use super::create::{self, Command};
 use super::{Shared, container_name, script_words};
 use crate::executor::{ContainerSpec, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec};
+use crate::pipeline::Lane;
 
 /// Where the container sees its pipes.
 const THERE: &str = "/run/pipe";
@@ -68,13 +69,12 @@ pub(super) async fn start(
         has_stdin: false,
         mounts,
     };
-    let body = create::body(shared, spec, container, image, command)?;
+    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
+    let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "-f");
-    let created =
-        Container::create(shared, name, &spec.name, container.image.platform.as_deref(), body).await;
-    let about_pipes = |error| about_pipes(error, &shared.fifo_dir);
-    let created = created.map_err(about_pipes)?;
-    created.start(image).await.map_err(about_pipes)?;
+    let platform = container.image.platform.as_deref();
+    let created = Container::create(shared, name, &spec.name, platform, body).await?;
+    created.start(image).await?;
 
     let (abandon, _) = watch::channel(false);
     let exit = created.watch(Box::pin(std::future::ready(Ok(()))));
@@ -99,25 +99,9 @@ pub(super) async fn start(
         }
     }
     let Ends { stdin, stdout, stderr, .. } = ends;
-    let running = |stderr: OwnedFd, stdout: OwnedFd| RunningStep {
-        stdin,
-        stdout,
-        stderr,
-        handle: Box::new(Handle { container: created, exit, abandon }),
-    };
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
-    Ok(running(stderr, stdout))
-}
-
-/// An engine that does not see the folder of the pipes may still do without.
-fn about_pipes(error: StartError, folder: &Path) -> Failure {
-    let unseen = |why: &str| {
-        why.contains("bind source path does not exist") && why.contains(&*folder.to_string_lossy())
-    };
-    match error {
-        StartError::Step(why) if unseen(&why) => Failure::Lane(why),
-        error => Failure::Start(error),
-    }
+    let handle = Box::new(Handle { container: created, exit, abandon });
+    Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Fifo), handle })
 }
 
 /// A folder with named pipes; it goes when this does.

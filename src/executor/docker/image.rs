@@ -25,6 +25,8 @@ pub(super) enum Missing {
 
 pub(super) struct Images {
     engine: Engine,
+    /// What to use in place of a name.
+    locked: HashMap<String, String>,
     notify: Notify,
     found: Mutex<HashMap<ImageSpec, Arc<OnceCell<Found>>>>,
     /// Images that are fetched before a step asks.
@@ -32,8 +34,8 @@ pub(super) struct Images {
 }
 
 impl Images {
-    pub(super) fn new(engine: Engine, notify: Notify) -> Self {
-        Self { engine, notify, found: Mutex::default(), ahead: Mutex::default() }
+    pub(super) fn new(engine: Engine, locked: HashMap<String, String>, notify: Notify) -> Self {
+        Self { engine, locked, notify, found: Mutex::default(), ahead: Mutex::default() }
     }
 
     /// Sees to it that the engine has an image; what it is known by.
@@ -62,7 +64,7 @@ impl Images {
     async fn get(&self, image: &ImageSpec) -> Found {
         let name = match &image.source {
             ImageSource::Built { .. } => return build::build(&self.engine, image, &self.notify).await,
-            ImageSource::Named(name) => name,
+            ImageSource::Named(name) => self.locked.get(name).unwrap_or(name),
         };
         if image.pull != Pull::Always {
             match self.engine.docker().inspect_image(name).await {

@@ -1,13 +1,14 @@
-//! The labels by which containers are known, and how what is left behind is found.
+//! The labels by which containers and networks are known, and how what is left behind is found.
 
 use std::collections::HashMap;
 
 use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 
 use super::engine::{Engine, words};
+use super::network;
 use crate::executor::EngineError;
 
-/// The labels of a run's containers.
+/// The labels of what a run makes.
 #[derive(Debug, Clone)]
 pub(super) struct Labels {
     run: String,
@@ -16,7 +17,7 @@ pub(super) struct Labels {
     host: String,
 }
 
-const RUN: &str = "pipe.run";
+pub(super) const RUN: &str = "pipe.run";
 const STEP: &str = "pipe.step";
 const PID: &str = "pipe.pid";
 const STARTED: &str = "pipe.started";
@@ -32,10 +33,17 @@ impl Labels {
         &self.run
     }
 
+    /// Of a step's container.
     pub(super) fn all(&self, step: &str) -> HashMap<String, String> {
+        let mut labels = self.of_run();
+        labels.insert(STEP.to_owned(), step.to_owned());
+        labels
+    }
+
+    /// Of what belongs to no step.
+    pub(super) fn of_run(&self) -> HashMap<String, String> {
         let labels = [
             (RUN, self.run.clone()),
-            (STEP, step.to_owned()),
             (PID, self.pid.to_string()),
             (STARTED, self.started.clone()),
             (HOST, self.host.clone()),
@@ -45,24 +53,53 @@ impl Labels {
 
     /// Removes whatever has the run's label: a request that was called off may have been carried out all the same.
     pub(super) async fn sweep(&self, engine: &Engine) -> Result<(), String> {
-        for found in find(engine, &format!("{RUN}={}", self.run)).await? {
-            remove(engine, &found.id).await?;
+        let own = self.own();
+        for found in containers(engine, &own).await? {
+            remove(engine, &found.name).await?;
+        }
+        for (name, _) in network::list(engine, &own).await? {
+            network::remove(engine, &name).await?;
         }
         Ok(())
     }
+
+    /// The labels that no other run has: its id alone is unique only in its folder.
+    fn own(&self) -> Vec<String> {
+        let own = [(RUN, self.run.clone()), (PID, self.pid.to_string()), (STARTED, self.started.clone())];
+        own.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
 }
 
-/// A container of a run that may be over.
+/// What a run made that may be over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
-    /// Its id.
-    pub id: String,
-    /// Its name.
+    /// What it is.
+    pub kind: LeftoverKind,
+    /// What the engine calls it.
     pub name: String,
     /// The run that made it.
     pub run: String,
     /// Whether that run still goes on, as far as can be seen from here.
     pub is_live: bool,
+}
+
+/// What kind of thing was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftoverKind {
+    /// A container, running or not.
+    Container,
+    /// A network.
+    Network,
+}
+
+impl LeftoverKind {
+    /// What people call it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Network => "network",
+        }
+    }
 }
 
 impl Leftover {
@@ -71,49 +108,66 @@ impl Leftover {
     /// # Errors
     /// If the engine does not.
     pub async fn remove(&self, engine: &Engine) -> Result<(), EngineError> {
-        remove(engine, &self.id)
-            .await
-            .map_err(|why| EngineError::new(format!("cannot remove the container {}", self.name), why))
+        let removed = match self.kind {
+            LeftoverKind::Container => remove(engine, &self.name).await,
+            LeftoverKind::Network => network::remove(engine, &self.name).await,
+        };
+        let what = || format!("cannot remove the {} {}", self.kind.noun(), self.name);
+        removed.map_err(|why| EngineError::new(what(), why))
+    }
+
+    fn of(kind: LeftoverKind, name: String, labels: &HashMap<String, String>) -> Self {
+        let label = |name: &str| labels.get(name).map_or("", String::as_str);
+        let is_live = is_live(label(HOST), label(PID), label(STARTED));
+        Self { kind, name, run: label(RUN).to_owned(), is_live }
     }
 }
 
-/// All containers that runs have made and not yet removed.
+/// All that runs have made and not yet removed: first the containers, then the networks that they may be in.
 ///
 /// # Errors
 /// If the engine does not tell.
 pub async fn leftovers(engine: &Engine) -> Result<Vec<Leftover>, EngineError> {
-    find(engine, RUN).await.map_err(|why| EngineError::new("cannot list the containers of runs", why))
+    let failed = |why| EngineError::new("cannot list what runs have left", why);
+    let mut found = containers(engine, &[RUN.to_owned()]).await.map_err(failed)?;
+    let networks = network::list(engine, &[RUN.to_owned()]).await.map_err(failed)?;
+    found.extend(
+        networks.into_iter().map(|(name, labels)| Leftover::of(LeftoverKind::Network, name, &labels)),
+    );
+    Ok(found)
 }
 
-async fn find(engine: &Engine, label: &str) -> Result<Vec<Leftover>, String> {
-    let filters = HashMap::from([("label", vec![label])]);
+async fn containers(engine: &Engine, labels: &[String]) -> Result<Vec<Leftover>, String> {
+    let filters = HashMap::from([("label", labels.to_vec())]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let found = engine.docker().list_containers(Some(options)).await.map_err(|error| words(&error))?;
     let leftover = |summary: bollard::models::ContainerSummary| {
-        let labels = summary.labels.unwrap_or_default();
-        let label = |name: &str| labels.get(name).map_or("", String::as_str);
-        let names = summary.names.unwrap_or_default();
-        let id = summary.id?;
-        Some(Leftover {
-            name: names.first().map_or(&id, |name| name).trim_start_matches('/').to_owned(),
-            run: label(RUN).to_owned(),
-            is_live: is_live(label(HOST), label(PID), label(STARTED)),
-            id,
-        })
+        let found = summary.labels.unwrap_or_default();
+        let name = summary.names.unwrap_or_default().into_iter().next().or(summary.id)?;
+        let name = name.trim_start_matches('/').to_owned();
+        has_all(&found, labels).then(|| Leftover::of(LeftoverKind::Container, name, &found))
     };
     Ok(found.into_iter().filter_map(leftover).collect())
 }
 
-async fn remove(engine: &Engine, id: &str) -> Result<(), String> {
+/// Whether something has these labels, `NAME` or `NAME=VALUE`: not every engine heeds the filter of a list.
+pub(super) fn has_all(known: &HashMap<String, String>, labels: &[String]) -> bool {
+    labels.iter().all(|label| match label.split_once('=') {
+        Some((name, value)) => known.get(name).is_some_and(|known| known == value),
+        None => known.contains_key(label),
+    })
+}
+
+async fn remove(engine: &Engine, name: &str) -> Result<(), String> {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    match engine.docker().remove_container(id, Some(options)).await {
+    match engine.docker().remove_container(name, Some(options)).await {
         Ok(()) => Ok(()),
         Err(error) if is_gone(&error) => Ok(()),
         Err(error) => Err(words(&error)),
     }
 }
 
-/// Whether there is no such container any more, or somebody is removing it already.
+/// Whether there is no such thing any more, or somebody is removing it already.
 pub(super) fn is_gone(error: &bollard::errors::Error) -> bool {
     use bollard::errors::Error::DockerResponseServerError as Answer;
     match error {

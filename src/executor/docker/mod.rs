@@ -16,16 +16,19 @@ mod auth;
 mod build;
 mod container;
 mod create;
+mod digest;
 mod engine;
 mod fifo;
 mod image;
 mod labels;
+mod network;
 mod paths;
 mod pull;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,11 +36,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 
+pub use self::digest::{Digest, DigestError};
 pub use self::engine::Engine;
 use self::image::Images;
 use self::labels::Labels;
-pub use self::labels::{Leftover, leftovers};
+pub use self::labels::{Leftover, LeftoverKind, leftovers};
+use self::network::Networks;
 use super::{EngineError, Executor, ImageSpec, Program, RunningStep, StartError, StepSpec};
+use crate::pipeline::Lane;
 
 /// Which way the bytes of containers go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +60,20 @@ pub enum LaneChoice {
 /// What happens that belongs to no step; shown to people.
 pub type Notify = Arc<dyn Fn(String) + Send + Sync>;
 
+/// How a run uses an engine.
+pub struct Setup {
+    /// The run's id.
+    pub run: String,
+    /// A folder of the run, where named pipes can be made.
+    pub pipes: PathBuf,
+    /// Which way bytes go.
+    pub lane: LaneChoice,
+    /// What to use in place of an image's name.
+    pub locked: HashMap<String, String>,
+    /// Told what goes on.
+    pub notify: Notify,
+}
+
 /// Runs steps in containers.
 pub struct DockerExecutor {
     shared: Arc<Shared>,
@@ -64,6 +84,7 @@ struct Shared {
     engine: Engine,
     labels: Labels,
     images: Images,
+    networks: Networks,
     lane: LaneChoice,
     /// Named pipes were tried, and nobody opened them.
     fifo_failed: AtomicBool,
@@ -77,17 +98,18 @@ struct Shared {
 }
 
 impl DockerExecutor {
-    /// Runs the steps of the run `run` in containers of `engine`. `fifo_dir` is a folder of the run, where named pipes can
-    /// be made.
-    pub fn new(engine: Engine, run: &str, fifo_dir: PathBuf, lane: LaneChoice, notify: Notify) -> Self {
-        let images = Images::new(engine.clone(), Arc::clone(&notify));
+    /// Runs the steps of a run in containers of an engine.
+    pub fn new(engine: Engine, setup: Setup) -> Self {
+        let Setup { run, pipes, lane, locked, notify } = setup;
+        let images = Images::new(engine.clone(), locked, Arc::clone(&notify));
         let shared = Shared {
             engine,
-            labels: Labels::of(run),
+            labels: Labels::of(&run),
             images,
+            networks: Networks::default(),
             lane,
             fifo_failed: AtomicBool::new(false),
-            fifo_dir,
+            fifo_dir: pipes,
             background: Mutex::new(JoinSet::new()),
             left: Mutex::new(Vec::new()),
             notify,
@@ -131,13 +153,13 @@ impl LaneChoice {
     }
 
     /// The lane that a step will most likely have.
-    pub fn expected(self, engine: &Engine, has_shell: bool) -> &'static str {
+    pub fn expected(self, engine: &Engine, has_shell: bool) -> Lane {
         let fifo = match self {
             Self::Attach => false,
             Self::Fifo => has_shell,
             Self::Auto => has_shell && engine.is_on_this_kernel(),
         };
-        if fifo { "fifo" } else { "attach" }
+        if fifo { Lane::Fifo } else { Lane::Attach }
     }
 }
 
@@ -146,6 +168,18 @@ impl Shared {
     fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
         background.spawn(work);
+    }
+
+    /// Waits for everything in the background, and for what that brings about.
+    async fn settled(&self) {
+        loop {
+            let mut background =
+                std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
+            if background.join_next().await.is_none() {
+                return;
+            }
+            while background.join_next().await.is_some() {}
+        }
     }
 
     /// A path of this machine as the engine knows it.
@@ -172,9 +206,7 @@ impl Executor for DockerExecutor {
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(async move {
             self.shared.images.stop();
-            let mut background =
-                std::mem::take(&mut *self.shared.background.lock().unwrap_or_else(PoisonError::into_inner));
-            while background.join_next().await.is_some() {}
+            self.shared.settled().await;
             let swept = self.shared.labels.sweep(&self.shared.engine).await;
             let left = std::mem::take(&mut *self.shared.left.lock().unwrap_or_else(PoisonError::into_inner));
             match swept {
@@ -190,6 +222,11 @@ impl Executor for DockerExecutor {
             }
         })
     }
+}
+
+/// Who a container's program runs as if its step says nothing: `pipe`'s own user and group.
+pub fn caller() -> String {
+    format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
 }
 
 /// What a container is called: the run, the step, the attempt.

@@ -98,7 +98,7 @@ fn is_busy(error: &Error) -> bool {
 }
 
 /// Without a tag an engine would fetch every tag that there is.
-fn with_tag(name: &str) -> String {
+pub(super) fn with_tag(name: &str) -> String {
     let last = name.rsplit('/').next().unwrap_or_default();
     if last.contains(':') || name.contains('@') { name.to_owned() } else { format!("{name}:latest") }
 }

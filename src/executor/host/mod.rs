@@ -51,7 +51,7 @@ impl HostExecutor {
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
         let handle = Process::adopt(&child, &spec.name)?;
-        Ok(RunningStep { stdin, stdout, stderr, handle: Box::new(handle) })
+        Ok(RunningStep { stdin, stdout, stderr, lane: None, handle: Box::new(handle) })
     }
 }
 

@@ -79,6 +79,9 @@ fn row(report: &Report, ended: &Ended<'_>) -> Row {
     if *ended.outcome != Outcome::Succeeded {
         notes.push(text::one_line(&words::outcome(&report.pipeline, ended.outcome)));
     }
+    if let Some(lane) = ended.step.lane {
+        notes.push(format!("{} lane", lane.name()));
+    }
     if ended.step.attempt > 1 {
         notes.push(human::count(ended.step.attempt as usize, "attempt"));
     }

@@ -55,7 +55,9 @@ fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> Row {
 /// `tar → compress, checksum`.
 fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     let reader = |id: &StepId| {
-        let live = stats.edges.iter().any(|edge| edge.reader == *id);
+        // One that never started has no edge either.
+        let ran = report.steps.get(id.index()).is_some_and(|step| step.ran);
+        let live = !ran || stats.edges.iter().any(|edge| edge.reader == *id);
         let name = words::label(&report.pipeline, *id);
         if live { name.into_owned() } else { format!("{name} (from disk)") }
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, EventKind, Kept, StreamFinished};
-use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason};
+use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason};
 
 fn summed_up(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
     let EventKind::RunStarted(started) = run_started(pipeline) else { unreachable!() };
@@ -54,6 +54,36 @@ fn success() {
            `compress` held the pace: the others waited 4.1 s for it
 
     succeeded: 6 steps in 1m 10s
+    ");
+}
+
+#[test]
+fn the_lanes_of_containers_and_a_reader_that_never_started() {
+    let mut archive = archive();
+    archive.complete = false;
+    archive.stats.edges.truncate(1);
+    let never = Failure::Start("there is no image `x`".into());
+    insta::assert_snapshot!(summed_up(backup(), [
+        started_in_container(TAR, 1, Lane::Fifo),
+        started_in_container(COMPRESS, 2, Lane::Attach),
+        started(COUNT, 1),
+        finished(CHECKSUM, Outcome::Failed(never), 1, 0),
+        EventKind::StreamFinished(archive),
+        finished(TAR, Outcome::Cancelled, 1, 700),
+        finished(COMPRESS, Outcome::Cancelled, 2, 700),
+        run_finished(RunEnd::Failed { cause: Some(step(CHECKSUM)) }, 800),
+    ]), @r"
+    ✗ `checksum` failed: could not start: there is no image `x`
+      at pipeline.yml:7
+
+      ■  create-archive  700 ms  cancelled, fifo lane
+      ■  compress        700 ms  cancelled, attach lane, 2 attempts
+      ✗  checksum          0 ms  failed: could not start: there is no image `x`
+
+      ~  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count (from disk)
+           not complete; nobody was told that it had ended
+
+    failed: `checksum` could not start: there is no image `x`, 2 cancelled, in 800 ms
     ");
 }
 
