@@ -1,5 +1,6 @@
-//! `pipe` runs pipelines described in one YAML file. A step is a host shell process; steps are joined by *order*
-//! (`depends_on`) and by *byte streams* (`output` / `input`). No reader ever takes a broken stream for a finished one.
+//! `pipe` runs pipelines described in one YAML file. A step is a host shell process or a container; steps are joined by
+//! *order* (`depends_on`) and by *byte streams* (`output` / `input`). No reader ever takes a broken stream for a finished
+//! one.
 //!
 //! # Theory of operation
 //!
@@ -37,7 +38,7 @@
 //! | 1 | [`template`] | rendering, contextual shell escaping | pipeline |
 //! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics, warnings, schema | pipeline, template |
 //! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |
-//! | 2 | [`executor`] | where steps run: the trait, and the host | pipeline |
+//! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline |
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
 //! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, template, plan, executor, stream |
 //! | 3 | [`render`] | progress, plain, JSON, summary, drawings | pipeline, event |

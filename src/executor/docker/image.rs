@@ -1,4 +1,5 @@
-//! The images of a run: each is fetched or built once, however many steps wait for it.
+//! The images of a run: each is fetched or built once, however many steps wait for it. One that could not be had is asked
+//! for again by the next step: an earlier step may have made it meanwhile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,7 @@ pub(super) struct Images {
     /// What to use in place of a name.
     locked: HashMap<String, String>,
     notify: Notify,
-    found: Mutex<HashMap<ImageSpec, Arc<OnceCell<Found>>>>,
+    found: Mutex<HashMap<ImageSpec, Arc<OnceCell<String>>>>,
     /// Images that are fetched before a step asks.
     ahead: Mutex<JoinSet<()>>,
 }
@@ -44,10 +45,10 @@ impl Images {
             let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(found.entry(image.clone()).or_default())
         };
-        match cell.get_or_init(|| self.get(image)).await {
+        match cell.get_or_try_init(|| self.get(image)).await {
             Ok(name) => Ok(name.clone()),
-            Err(Missing::Step(why)) => Err(StartError::Step(why.clone())),
-            Err(Missing::Engine(error)) => Err(error.clone().into()),
+            Err(Missing::Step(why)) => Err(StartError::Step(why)),
+            Err(Missing::Engine(error)) => Err(error.into()),
         }
     }
 

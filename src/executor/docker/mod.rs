@@ -42,7 +42,7 @@ use self::image::Images;
 use self::labels::Labels;
 pub use self::labels::{Leftover, LeftoverKind, leftovers};
 use self::network::Networks;
-use super::{EngineError, Executor, ImageSpec, Program, RunningStep, StartError, StepSpec};
+use super::{EngineError, Executor, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec};
 use crate::pipeline::Lane;
 
 /// Which way the bytes of containers go.
@@ -194,7 +194,9 @@ impl Executor for DockerExecutor {
     }
 
     fn prepare(&self, images: Vec<ImageSpec>) {
-        for image in images {
+        // What is built may be made of what earlier steps make.
+        let named = images.into_iter().filter(|image| matches!(image.source, ImageSource::Named(_)));
+        for image in named {
             let shared = Arc::clone(&self.shared);
             self.shared.images.ahead(async move {
                 // What goes wrong is told again by the step that needs it.
