@@ -7,7 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::Place;
+use support::{Place, Ran};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -146,5 +146,53 @@ fn the_files_in_the_readme_are_valid() {
     let opening = format!("params: {{source: src, level: 6}}\n{opening}");
     for file in whole.iter().copied().chain([opening.as_str()]) {
         Place::with(file).pipe(&["validate"]).code(0);
+    }
+}
+
+/// `pipe` as a user without rights, who may talk to the engine; everything in the place is theirs.
+fn as_somebody(place: &Place, args: &[&str]) -> Ran {
+    shell(place, "chown -R 1000:1000 . && chmod 755 .");
+    let group = shell(place, "stat -c %g /var/run/docker.sock");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "1000", "--regid", "1000", "--groups", group.trim()]);
+    command.arg(env!("CARGO_BIN_EXE_pipe")).args(args).current_dir(place.path());
+    Ran::of(command.env("HOME", place.path()).stdin(std::process::Stdio::null()).output().unwrap())
+}
+
+/// Nothing of the run is left in the engine, and every file is the caller's.
+fn nothing_is_left(place: &Place) {
+    let run = place.journal()[0]["run"].as_str().unwrap().to_owned();
+    let left = shell(place, &format!("docker ps --all --quiet --filter label=pipe.run={run}"));
+    assert_eq!(left, "", "containers are left");
+    assert_eq!(shell(place, "find . ! -uid 1000 -o ! -gid 1000"), "", "files of somebody else");
+}
+
+#[test]
+fn containers_share_one_stream_and_their_files_are_the_callers() {
+    let place = copy_of_the_repository();
+    as_somebody(&place, &["run", "examples/containers.yml"]).code(0).says("fifo lane");
+    shell(&place, "mkdir unpacked; tar xzf out/src.tar.gz -C unpacked; diff -r src unpacked/src");
+    shell(&place, "cd out; gunzip -c src.tar.gz | sha256sum -c src.tar.sha256");
+    assert_eq!(place.read("out/src.count"), shell(&place, "tar tzf out/src.tar.gz | wc -l"));
+    shell(&place, "rm -r unpacked");
+    nothing_is_left(&place);
+}
+
+#[test]
+fn the_backup_runs_in_containers_as_it_does_here() {
+    let place = copy_of_the_repository();
+    as_somebody(&place, &["run", "--docker", "examples/backup.yml"]).code(0);
+    shell(&place, "mkdir unpacked; tar xzf backup/src-full.tar.gz -C unpacked; diff -r src unpacked/src");
+    shell(&place, "cd backup; gunzip -c src-full.tar.gz | sha256sum -c src-full.tar.sha256");
+    shell(&place, "rm -r unpacked");
+    nothing_is_left(&place);
+}
+
+#[test]
+fn a_stream_goes_into_a_container_and_back() {
+    for lane in ["fifo", "attach"] {
+        let place = copy_of_the_repository();
+        place.pipe(&["run", "examples/mixed.yml", "--stream-lane", lane]).code(0);
+        assert_eq!(place.read("out/reversed.txt"), shell(&place, "find src -type f | LC_ALL=C sort -r"));
     }
 }
