@@ -21,7 +21,7 @@ pub(in crate::cli) fn run(args: &Clean) -> Result<ExitCode, CliError> {
         let what = if args.dry_run { "would be removed" } else { "removed" };
         let mut line = format!("{} {what}", dead.len());
         if !live.is_empty() {
-            line += &format!(", {} of runs that go on left alone", live.len());
+            line += &format!(", {} left alone: their runs go on, or are another machine's", live.len());
         }
         writeln!(std::io::stdout(), "{line}")?;
         failed.map_or(Ok(ExitCode::SUCCESS), |error: EngineError| Err(error.into()))
