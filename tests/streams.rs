@@ -4,76 +4,43 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::io::Read;
+use std::process::Stdio;
 
+use support::scenes::{self, Setting};
 use support::{Place, Ran};
 
-/// A producer of 10 MiB that then does something, and two readers that make a marker file when they see end-of-file.
-fn fan(then: &str, producer_keys: &str) -> String {
-    format!(
-        "
-steps:
-  - name: produce
-    run: |
-      head -c 10485760 /dev/zero
-      {then}
-    output: bytes
-{producer_keys}
-  - name: count
-    run: wc -c > count; touch count.saw-eof
-    input: bytes
-  - name: sum
-    run: sha256sum > sum; touch sum.saw-eof
-    input: bytes
-"
-    )
-}
-
-#[track_caller]
-fn nobody_saw_the_end(place: &Place) {
-    assert!(!place.has("count.saw-eof") && !place.has("sum.saw-eof"));
-}
+/// 256 MiB of zeros.
+const ZEROS: &str = "a6d72ac7690f53be6ae46ba88506bd97302a093f7108472bd9efc3cefda06484";
 
 #[test]
 fn a_producer_that_dies_taints_its_readers() {
-    for (then, keys, cause) in [
-        ("exit 1", "", "exit code 1"),
-        ("kill -KILL $$", "", "killed by SIGKILL"),
-        ("sleep 1000", "    timeout: 500ms", "timed out"),
-    ] {
-        let place = Place::with(&fan(then, keys));
-        let ran = place.pipe(&["run"]).code(1).says("produce").says(cause);
-        nobody_saw_the_end(&place);
-        assert_eq!(
-            (place.outcome("count"), place.outcome("sum")),
-            ("tainted".into(), "tainted".into()),
-            "{then}"
-        );
-        let head = ran.stdout.lines().find(|line| line.contains("failed")).unwrap_or_default();
-        assert!(head.contains("produce"), "the first line about a failure names the cause:\n{}", ran.stdout);
-    }
+    scenes::a_producer_that_dies_taints_its_readers(Setting::HOST);
 }
 
 #[test]
 fn an_interrupted_run_breaks_its_streams() {
-    let place = Place::with(&fan("echo ready >&2; sleep 1000", ""));
-    let mut child = place.start(&["run", "--format", "plain"]);
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("ready") {
-        line.clear();
-        assert!(stdout.read_line(&mut line).unwrap() > 0, "the run ended by itself");
-    }
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
-    nobody_saw_the_end(&place);
-    for step in ["produce", "count", "sum"] {
-        assert_eq!(place.outcome(step), "cancelled");
-    }
+    scenes::an_interrupted_run_breaks_its_streams(Setting::HOST);
+}
+
+#[test]
+fn a_reader_that_leaves_early_harms_nobody() {
+    scenes::a_reader_that_leaves_early_harms_nobody(Setting::HOST, 256 << 20, ZEROS);
+}
+
+#[test]
+fn a_lone_reader_of_an_endless_producer_ends_the_run() {
+    scenes::a_lone_reader_of_an_endless_producer_ends_the_run(Setting::HOST);
+}
+
+#[test]
+fn a_producer_with_retries_never_mixes_attempts() {
+    scenes::a_producer_with_retries_never_mixes_attempts(Setting::HOST);
+}
+
+#[test]
+fn a_producer_that_fails_before_its_first_byte_keeps_its_readers() {
+    scenes::a_producer_that_fails_before_its_first_byte_keeps_its_readers(Setting::HOST);
 }
 
 #[test]
@@ -88,41 +55,10 @@ steps:
 ",
     );
     place.pipe(&["run"]).code(0);
-    let original = Command::new("sh").args(["-c", "sha256sum < original"]).current_dir(place.path()).output();
-    let original = String::from_utf8(original.unwrap().stdout).unwrap();
+    let original = place.sh("sha256sum < original");
     for reader in ["one", "two", "three"] {
         assert_eq!(place.read(reader), original);
     }
-}
-
-#[test]
-fn a_reader_that_leaves_early_harms_nobody() {
-    let place = Place::with(
-        "
-steps:
-  - {name: make, run: head -c 268435456 /dev/zero, output: zeros}
-  - {name: sum, run: sha256sum > sum, input: zeros}
-  - {name: head, run: head -c 1M > head, input: zeros}
-",
-    );
-    place.pipe(&["run"]).code(0).says("left 25").says("unread");
-    assert!(
-        place.read("sum").starts_with("a6d72ac7690f53be6ae46ba88506bd97302a093f7108472bd9efc3cefda06484")
-    );
-    assert_eq!(std::fs::metadata(place.join("head")).unwrap().len(), 1 << 20);
-}
-
-#[test]
-fn a_lone_reader_of_an_endless_producer_ends_the_run() {
-    let place = Place::with(
-        "
-steps:
-  - {name: endless, run: yes, output: words}
-  - {name: head, run: head -c 1M | wc -c > size, input: words}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert_eq!(place.read("size").trim(), "1048576");
 }
 
 #[test]
@@ -165,53 +101,6 @@ fn an_out_file_is_whole_or_not_there() {
     place.write("to", "before");
     place.pipe(&["run", "--out", "dst=to"]).code(1);
     assert_eq!(place.read("to"), "before", "what stood there is still there");
-}
-
-#[test]
-fn a_producer_with_retries_never_mixes_attempts() {
-    let place = Place::with(
-        "
-steps:
-  - name: flaky
-    run: |
-      echo x >> flaky.starts
-      head -c 5242880 /dev/urandom | tee last
-      [ $(wc -l < flaky.starts) -eq 3 ]
-    output: bytes
-    on_error: retry
-    retry: {count: 2, delay: 1ms}
-  - {name: one, run: echo x >> one.starts; sha256sum > one, input: bytes}
-  - {name: two, run: echo x >> two.starts; sha256sum > two, input: bytes}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    let last =
-        Command::new("sh").args(["-c", "sha256sum < last"]).current_dir(place.path()).output().unwrap();
-    let last = String::from_utf8(last.stdout).unwrap();
-    for reader in ["one", "two"] {
-        assert_eq!(place.read(reader), last);
-        assert_eq!(place.read(&format!("{reader}.starts")), "x\nx\nx\n");
-    }
-}
-
-#[test]
-fn a_producer_that_fails_before_its_first_byte_keeps_its_readers() {
-    let place = Place::with(
-        "
-steps:
-  - name: flaky
-    run: |
-      echo x >> flaky.starts
-      [ $(wc -l < flaky.starts) -eq 3 ]
-      seq 1000
-    output: numbers
-    on_error: retry
-    retry: {count: 2, delay: 1ms}
-  - {name: reader, run: echo x >> reader.starts; wc -l > lines, input: numbers}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert_eq!((place.read("reader.starts").as_str(), place.read("lines").trim()), ("x\n", "1000"));
 }
 
 #[test]

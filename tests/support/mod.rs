@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod containers;
+pub mod scenes;
+
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 /// A folder of its own for a test.
 pub struct Place {
@@ -74,12 +78,32 @@ impl Place {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The journal of the only run, a JSON value a record.
-    pub fn journal(&self) -> Vec<serde_json::Value> {
+    /// Starts `pipe run` here to be followed line by line.
+    pub fn follow(&self, args: &[&str]) -> Running {
+        let mut child =
+            self.command(args).args(["--format", "plain"]).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Running { child, stdout, said: String::new() }
+    }
+
+    /// What a shell command prints here.
+    pub fn sh(&self, script: &str) -> String {
+        let output = Command::new("sh").args(["-ec", script]).current_dir(self.path()).output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The folder of the only run; its name is the run's id.
+    pub fn run_dir(&self) -> PathBuf {
         let runs = fs::read_dir(self.join(".pipe/runs")).unwrap();
         let runs: Vec<PathBuf> = runs.map(|run| run.unwrap().path()).collect();
         let [run] = runs.as_slice() else { panic!("{} runs", runs.len()) };
-        let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
+        run.clone()
+    }
+
+    /// The journal of the only run, a JSON value a record.
+    pub fn journal(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.run_dir().join("events.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -89,6 +113,40 @@ impl Place {
         let end = journal.iter().find(|record| record["event"] == "step-finished" && record["step"] == step);
         let end = end.unwrap_or_else(|| panic!("{step} has no end"));
         end["outcome"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A running `pipe` whose standard output is followed.
+pub struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    said: String,
+}
+
+impl Running {
+    /// Waits for a line that has this text in it.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        loop {
+            let start = self.said.len();
+            let read = self.stdout.read_line(&mut self.said).unwrap();
+            assert!(read > 0, "the run ended without `{text}`:\n{}", self.said);
+            if self.said[start..].contains(text) {
+                return;
+            }
+        }
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end.
+    pub fn end(mut self) -> Ran {
+        self.stdout.read_to_string(&mut self.said).unwrap();
+        Ran { code: self.child.wait().unwrap().code(), stdout: self.said, stderr: String::new() }
     }
 }
 

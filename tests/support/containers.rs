@@ -1,0 +1,53 @@
+//! Steps in containers, and the ways that their bytes go.
+
+use std::process::Command;
+
+use super::{Place, Ran};
+
+/// What makes a step of a pipeline file run in a container with a shell and the usual tools. None of the tests' containers
+/// has a network: none needs one.
+pub const IN_CONTAINER: &str = "    image: debian:bookworm-slim\n    network: none\n";
+
+/// An image that has `/cat` and `/wc`, and no shell.
+pub const NO_SHELL: &str = "pipe-test/no-shell:1";
+
+/// Which way the bytes of containers go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Fifo,
+    Attach,
+}
+
+impl Lane {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fifo => "fifo",
+            Self::Attach => "attach",
+        }
+    }
+}
+
+impl Place {
+    /// Runs `pipe run` here with containers on this lane; nothing of it may be left.
+    #[track_caller]
+    pub fn run_on(&self, lane: Lane) -> Ran {
+        let ran = self.pipe(&["run", "--stream-lane", lane.name()]);
+        self.no_container_is_left();
+        ran
+    }
+
+    /// No container of the only run is left, running or not, and no named pipe.
+    #[track_caller]
+    pub fn no_container_is_left(&self) {
+        let run = self.run_dir();
+        let id = run.file_name().unwrap().to_str().unwrap();
+        let label = format!("label=pipe.run={id}");
+        let output = Command::new("docker").args(["ps", "-aq", "--filter", &label]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "these tests need Docker: {said}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "containers of {id} are left");
+        if let Ok(pipes) = run.join("pipes").read_dir() {
+            assert_eq!(pipes.count(), 0, "named pipes of {id} are left");
+        }
+    }
+}
