@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
-use super::container::{Container, Handle};
+use super::container::{Container, Handle, Traffic, no_program};
 use super::create::{self, Command};
 use super::engine::{Engine, is_connection};
 use super::{Shared, container_name};
@@ -60,27 +60,18 @@ pub(super) async fn start(
     })?;
     created.start(image).await?;
 
-    let (abandon, abandoned) = watch::channel(false);
     let broken = Arc::new(tokio::sync::Notify::new());
-    let outputs = tokio::spawn(outputs(
-        attached.output,
-        (out, err),
-        shared.engine.clone(),
-        abandoned.clone(),
-        Arc::clone(&broken),
-    ));
+    let mut traffic = Traffic::default();
+    let sinks =
+        Sinks { out: Some(out), err: Some(err), broken: Arc::clone(&broken), image: image.to_owned() };
+    traffic.outputs.spawn(outputs(attached.output, sinks, shared.engine.clone()));
     if let Some(source) = source {
-        tokio::spawn(input(source, attached.input, abandoned));
-    } else {
-        drop(attached.input);
+        traffic.input.spawn(input(source, attached.input));
     }
-    let exit = created.watch(Box::pin(async move {
-        outputs
-            .await
-            .unwrap_or_else(|error| Err(EngineError::new("the outputs of a container were lost", error)))
-    }));
+    let (stopping, asked) = watch::channel(false);
+    let exit = created.watch(traffic, asked);
     hang_up(shared, created.name(), broken, exit.clone());
-    let handle = Handle { container: created, exit, abandon };
+    let handle = Handle { container: created, exit, stopping };
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
 }
 
@@ -137,7 +128,7 @@ type Source = Pin<Box<dyn AsyncRead + Send>>;
 
 /// Takes bytes to the container's stdin. It sees the end when the source ends; when it takes no more, the source is let go,
 /// so that whoever writes there knows.
-async fn input(mut source: Source, mut input: Input, mut abandoned: watch::Receiver<bool>) {
+async fn input(mut source: Source, mut input: Input) {
     let mut piece = vec![0; PIECE];
     let pass = async {
         loop {
@@ -149,53 +140,72 @@ async fn input(mut source: Source, mut input: Input, mut abandoned: watch::Recei
             input.flush().await?;
         }
     };
-    tokio::select! {
-        // The container has ended or has closed its stdin: there is nobody to tell.
-        _ = pass => {}
-        _ = abandoned.wait_for(|abandoned| *abandoned) => {}
-    }
+    // If it fails, the container has ended or has closed its stdin: there is nobody to tell.
+    let _: io::Result<()> = pass.await;
+}
+
+/// Where a container's outputs go.
+struct Sinks {
+    out: Option<pipe::Sender>,
+    err: Option<pipe::Sender>,
+    /// Is told when nobody takes stdout any more.
+    broken: Arc<tokio::sync::Notify>,
+    image: String,
 }
 
 /// Takes a container's outputs apart until the connection ends, which is when all of them have been passed on.
-async fn outputs(
-    mut output: Output,
-    (out, err): (pipe::Sender, pipe::Sender),
-    engine: Engine,
-    mut abandoned: watch::Receiver<bool>,
-    broken: Arc<tokio::sync::Notify>,
-) -> Result<(), EngineError> {
-    let (mut out, mut err) = (Some(out), Some(err));
-    loop {
-        let next = tokio::select! {
-            next = output.next() => next,
-            _ = abandoned.wait_for(|abandoned| *abandoned) => return Ok(()),
-        };
-        let piece = match next {
-            None => return Ok(()),
-            Some(Err(error)) => return Err(engine.lost(&error)),
-            Some(Ok(piece)) => piece,
-        };
-        let (sink, bytes, is_out) = match piece {
-            LogOutput::StdOut { message } => (&mut out, message, true),
-            LogOutput::StdErr { message } => (&mut err, message, false),
-            LogOutput::StdIn { .. } => continue,
+async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<(), EngineError> {
+    while let Some(piece) = output.next().await {
+        match piece.map_err(|error| engine.lost(&error))? {
+            LogOutput::StdOut { message } => {
+                if !pass(&mut sinks.out, &message).await {
+                    sinks.broken.notify_one();
+                }
+            }
+            LogOutput::StdErr { message } => {
+                let clearer =
+                    missing_program(&message).map(|program| no_program(&sinks.image, program) + "\n");
+                pass(&mut sinks.err, clearer.as_ref().map_or(&message[..], String::as_bytes)).await;
+            }
+            LogOutput::StdIn { .. } => {}
             LogOutput::Console { message } => {
                 return Err(EngineError::new(
                     "the engine cut off a container's output",
                     format!("{} bytes came without their header or without their end", message.len()),
                 ));
             }
-        };
-        let Some(sender) = sink else { continue };
-        let written = tokio::select! {
-            written = sender.write_all(&bytes) => written,
-            _ = abandoned.wait_for(|abandoned| *abandoned) => return Ok(()),
-        };
-        if written.is_err() {
-            *sink = None;
-            if is_out {
-                broken.notify_one();
-            }
         }
+    }
+    Ok(())
+}
+
+/// Writes to somebody who may leave; tells whether that was found out just now, by a no.
+async fn pass(sink: &mut Option<pipe::Sender>, bytes: &[u8]) -> bool {
+    let Some(sender) = sink else { return true };
+    let takes = sender.write_all(bytes).await.is_ok();
+    if !takes {
+        *sink = None;
+    }
+    takes
+}
+
+/// The program that the image does not have, if that is what the engine's init says: `[FATAL tini (7)] exec sh failed: No
+/// such file or directory`. The engine itself does not look for it.
+fn missing_program(said: &[u8]) -> Option<&str> {
+    let said = std::str::from_utf8(said).ok()?.trim_end();
+    let (_, said) = said.strip_prefix("[FATAL tini (")?.split_once(")] exec ")?;
+    said.strip_suffix(" failed: No such file or directory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_told_from_what_a_step_says() {
+        let said = |text: &'static str| missing_program(text.as_bytes());
+        assert_eq!(said("[FATAL tini (7)] exec sh failed: No such file or directory\n"), Some("sh"));
+        assert_eq!(said("[FATAL tini (7)] exec sh failed: Permission denied\n"), None);
+        assert_eq!(said("sh: No such file or directory\n"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! A container from its creation to its removal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::models::ContainerCreateBody;
@@ -11,11 +12,16 @@ use bollard::query_parameters::{
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::Shared;
 use super::engine::{UNSEEN, is_connection, words};
 use super::labels::is_gone;
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
+
+/// How long what a stopped container said last may take to reach whoever listens. Its stdout may lead to a stream that has
+/// been halted, and then never does.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A container that there may be; it is removed when this is dropped.
 pub(super) struct Container {
@@ -89,10 +95,7 @@ impl Container {
         let missing =
             text.contains("executable file not found") || text.contains("no such file or directory");
         StartError::Step(match text.split('"').nth(1) {
-            Some(program) if missing && text.contains("exec") => format!(
-                "the image `{image}` has no `{program}`: choose an image that has it, or name a program that is there \
-                 with `entrypoint`"
-            ),
+            Some(program) if missing && text.contains("exec") => no_program(image, program),
             _ if text.contains("exec format error") => {
                 format!("the image `{image}` is made for another platform: {text}")
             }
@@ -101,17 +104,22 @@ impl Container {
     }
 
     /// Waits in the background for the end of the container, and then for its outputs to be passed on; what it returns
-    /// becomes known when both are done.
+    /// becomes known when both are done. Its stdin stays open until it has ended, whatever happens here: one that is being
+    /// stopped must not take a broken stream for a finished one.
     pub(super) fn watch(
         &self,
-        outputs: BoxFuture<'static, Result<(), EngineError>>,
+        traffic: Traffic,
+        stopping: watch::Receiver<bool>,
     ) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
         let (sender, receiver) = watch::channel(None);
         let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
         tokio::spawn(async move {
             let exit = end(&shared, &name).await;
-            let passed = outputs.await;
-            let result = exit.and_then(|exit| passed.map(|()| exit));
+            drop(traffic.input);
+            let result = match exit {
+                Ok(exit) => passed_on(traffic.outputs, stopping).await.map(|()| exit),
+                lost => lost,
+            };
             sender.send_replace(Some(result));
         });
         receiver
@@ -147,6 +155,44 @@ impl Drop for Container {
     }
 }
 
+/// What there is to say about a program that an image does not have.
+pub(super) fn no_program(image: &str, program: &str) -> String {
+    format!(
+        "the image `{image}` has no `{program}`: choose an image that has it, or name a program that is there with \
+         `entrypoint`"
+    )
+}
+
+/// What is passed on for a container, by tasks that go when this does.
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// To its stdin.
+    pub(super) input: JoinSet<()>,
+    /// From its stdout and stderr.
+    pub(super) outputs: JoinSet<Result<(), EngineError>>,
+}
+
+/// Waits until the outputs of a container that has ended are passed on. Nobody may take those of one that is being stopped.
+async fn passed_on(
+    mut outputs: JoinSet<Result<(), EngineError>>,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<(), EngineError> {
+    let late = async {
+        // A handle that is gone waits for nothing.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        passed = outputs.join_next() => match passed {
+            Some(passed) => passed.unwrap_or_else(|error| {
+                Err(EngineError::new("the outputs of a container were lost", error))
+            }),
+            None => Ok(()),
+        },
+        () = late => Ok(()),
+    }
+}
+
 /// Waits for the end of a container.
 async fn end(shared: &Shared, name: &str) -> Result<Exit, EngineError> {
     let docker = shared.engine.patient();
@@ -178,8 +224,8 @@ async fn was_out_of_memory(shared: &Shared, name: &str) -> bool {
 pub(super) struct Handle {
     pub(super) container: Container,
     pub(super) exit: watch::Receiver<Option<Result<Exit, EngineError>>>,
-    /// Outputs that nobody takes are not waited for any more.
-    pub(super) abandon: watch::Sender<bool>,
+    /// Whether it was asked to end.
+    pub(super) stopping: watch::Sender<bool>,
 }
 
 impl StepHandle for Handle {
@@ -194,14 +240,13 @@ impl StepHandle for Handle {
 
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(async move {
-            let ended = self.exit.borrow().is_some();
+            if self.exit.borrow().is_some() {
+                return Ok(());
+            }
+            self.stopping.send_replace(true);
             match how {
-                _ if ended => Ok(()),
                 Stop::Terminate => self.container.kill("SIGTERM").await,
-                Stop::Kill => {
-                    self.abandon.send_replace(true);
-                    self.container.kill("SIGKILL").await
-                }
+                Stop::Kill => self.container.kill("SIGKILL").await,
             }
         })
     }

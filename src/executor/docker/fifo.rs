@@ -15,10 +15,12 @@ use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::container::{Container, Handle};
+use super::container::{Container, Handle, Traffic, no_program};
 use super::create::{self, Command};
 use super::{Shared, container_name, script_words};
-use crate::executor::{ContainerSpec, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec};
+use crate::executor::{
+    ContainerSpec, Exit, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec,
+};
 use crate::pipeline::Lane;
 
 /// Where the container sees its pipes.
@@ -76,8 +78,8 @@ pub(super) async fn start(
     let created = Container::create(shared, name, &spec.name, platform, body).await?;
     created.start(image).await?;
 
-    let (abandon, _) = watch::channel(false);
-    let exit = created.watch(Box::pin(std::future::ready(Ok(()))));
+    let (stopping, asked) = watch::channel(false);
+    let exit = created.watch(Traffic::default(), asked);
     let mut known = exit.clone();
     let ended = async move { known.wait_for(Option::is_some).await.is_ok() };
     tokio::select! {
@@ -93,6 +95,8 @@ pub(super) async fn start(
                 let how = exit.borrow().clone();
                 return Err(match how {
                     Some(Err(error)) => StartError::Engine(error).into(),
+                    // What the engine puts before the program says so of one that it does not find.
+                    Some(Ok(Exit::Code(127))) => StartError::Step(no_program(image, "sh")).into(),
                     _ => Failure::Lane(format!("the container of `{}` could not open them", spec.name)),
                 });
             }
@@ -100,7 +104,7 @@ pub(super) async fn start(
     }
     let Ends { stdin, stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
-    let handle = Box::new(Handle { container: created, exit, abandon });
+    let handle = Box::new(Handle { container: created, exit, stopping });
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Fifo), handle })
 }
 
