@@ -32,6 +32,7 @@ impl Place {
     #[track_caller]
     pub fn run_on(&self, lane: Lane) -> Ran {
         let ran = self.pipe(&["run", "--stream-lane", lane.name()]);
+        assert!(self.has(".pipe/runs"), "no run began:\n{}", ran.stderr);
         self.no_container_is_left();
         ran
     }

@@ -126,13 +126,13 @@ pub struct Running {
 impl Running {
     /// Waits for a line that has this text in it.
     #[track_caller]
-    pub fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) -> String {
         loop {
             let start = self.said.len();
             let read = self.stdout.read_line(&mut self.said).unwrap();
             assert!(read > 0, "the run ended without `{text}`:\n{}", self.said);
             if self.said[start..].contains(text) {
-                return;
+                return self.said[start..].to_owned();
             }
         }
     }

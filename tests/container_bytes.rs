@@ -1,0 +1,162 @@
+//! Every byte arrives, whatever it is and however late it is taken; and what does not want bytes, or has no more, says so
+//! in its own way.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use std::fmt::Write;
+
+use support::Place;
+use support::containers::{IN_CONTAINER, Lane};
+
+/// The same tests on both lanes.
+macro_rules! on_each_lane {
+    ($($test:ident)*) => {
+        mod named_pipes {
+            $(#[test] fn $test() { super::$test(super::Lane::Fifo); })*
+        }
+        mod the_engine {
+            $(#[test] fn $test() { super::$test(super::Lane::Attach); })*
+        }
+    };
+}
+
+on_each_lane! {
+    no_tail_is_lost_on_a_reader_that_is_slow_to_start_and_slow_to_read
+    random_bytes_pass_two_containers_in_a_row
+    a_reader_that_never_reads_is_no_failure
+    a_reader_of_one_line_is_no_failure
+    a_stream_that_is_closed_early_ends_with_its_producer
+    a_stream_that_is_closed_early_breaks_with_its_producer
+}
+
+/// A number from the environment, for runs that are longer than the usual one.
+fn long(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// A container that writes 8 MiB, and a reader on the host or in another container that begins only when told, and takes so
+/// little at a time that the producer's end finds bytes on their way.
+fn no_tail_is_lost_on_a_reader_that_is_slow_to_start_and_slow_to_read(lane: Lane) {
+    let rounds = long("PIPE_TAIL_ROUNDS", 5);
+    let mut pipeline = String::from("max_parallel: 4\nsteps:\n");
+    for round in 0..rounds {
+        let reader = if round % 2 == 0 { "" } else { IN_CONTAINER };
+        let _ = write!(
+            pipeline,
+            "
+  - name: write-{round}
+    run: |
+      seq 1000
+      echo go > gate-{round}
+      seq 1001 2000000 | head -c 8384715
+    output: bytes-{round}
+{IN_CONTAINER}
+  - name: read-{round}
+    run: |
+      read go < gate-{round}
+      dd bs=509 2> /dev/null | sha256sum > sum-{round}
+    input: bytes-{round}
+{reader}
+"
+        );
+    }
+    let place = Place::with(&pipeline);
+    place.sh(&format!("for round in $(seq 0 {}); do mkfifo gate-$round; done", rounds - 1));
+    place.run_on(lane).code(0);
+    let sum = place.sh("seq 2000000 | head -c 8388608 | sha256sum");
+    let wrong: Vec<u64> = (0..rounds).filter(|round| place.read(&format!("sum-{round}")) != sum).collect();
+    assert_eq!(wrong, [0; 0], "of {rounds} rounds");
+}
+
+fn random_bytes_pass_two_containers_in_a_row(lane: Lane) {
+    let mib = long("PIPE_RANDOM_MIB", 64);
+    for producer in ["", IN_CONTAINER] {
+        let place = Place::with(&format!(
+            "
+steps:
+  - name: make
+    run: cat noise
+    output: made
+{producer}
+  - name: first
+    run: cat
+    input: made
+    output: passed
+{IN_CONTAINER}
+  - name: second
+    run: cat
+    input: passed
+    output: passed-again
+{IN_CONTAINER}
+  - name: sum
+    run: sha256sum > sum
+    input: passed-again
+"
+        ));
+        place.sh(&format!("head -c {mib}M /dev/urandom > noise"));
+        place.run_on(lane).code(0);
+        assert_eq!(place.read("sum"), place.sh("sha256sum < noise"));
+    }
+}
+
+/// A pipeline of a producer and a reader in a container.
+fn pair(producer: &str, producer_keys: &str, reader: &str) -> Place {
+    Place::with(&format!(
+        "
+steps:
+  - name: produce
+    run: {producer}
+    output: bytes
+{producer_keys}
+  - name: read
+    run: {reader}
+    input: bytes
+{IN_CONTAINER}
+"
+    ))
+}
+
+fn a_reader_that_never_reads_is_no_failure(lane: Lane) {
+    for producer in ["", IN_CONTAINER] {
+        for script in ["yes", "head -c 1000 /dev/zero"] {
+            let place = pair(script, producer, "touch came");
+            place.run_on(lane).code(0);
+            assert!(place.has("came"));
+            assert_eq!(place.outcome("produce"), "succeeded", "as on the host: {script}");
+        }
+    }
+}
+
+fn a_reader_of_one_line_is_no_failure(lane: Lane) {
+    for producer in ["", IN_CONTAINER] {
+        let place = pair("yes first", producer, "head -n 1 > line");
+        place.run_on(lane).code(0).says("`read` left early");
+        assert_eq!(place.read("line"), "first\n");
+    }
+}
+
+/// The producer goes on after its last byte: it does more work, and its reader sees the end when that has gone well.
+fn a_stream_that_is_closed_early_ends_with_its_producer(lane: Lane) {
+    let place = pair(
+        "printf all; exec >&-; echo go > gate; echo more > later",
+        IN_CONTAINER,
+        "read go < gate; cat > got; cat later > seen",
+    );
+    place.sh("mkfifo gate");
+    place.run_on(lane).code(0);
+    assert_eq!((place.read("got"), place.read("seen")), ("all".into(), "more\n".into()));
+}
+
+fn a_stream_that_is_closed_early_breaks_with_its_producer(lane: Lane) {
+    let place = pair(
+        "printf all; exec >&-; echo go > gate; exit 3",
+        IN_CONTAINER,
+        "read go < gate; cat; touch saw-eof",
+    );
+    place.sh("mkfifo gate");
+    place.run_on(lane).code(1).says("exit code 3");
+    assert_eq!(place.outcome("read"), "tainted");
+    assert!(!place.has("saw-eof"));
+}
