@@ -27,6 +27,7 @@ on_each_lane! {
     random_bytes_pass_two_containers_in_a_row
     a_reader_that_never_reads_is_no_failure
     a_reader_of_one_line_is_no_failure
+    a_producer_that_takes_no_notice_of_a_broken_pipe_does_not_run_for_ever
     a_stream_that_is_closed_early_ends_with_its_producer
     a_stream_that_is_closed_early_breaks_with_its_producer
 }
@@ -135,6 +136,13 @@ fn a_reader_of_one_line_is_no_failure(lane: Lane) {
         place.run_on(lane).code(0).says("`read` left early");
         assert_eq!(place.read("line"), "first\n");
     }
+}
+
+/// On the host it would fail as well: by what its write says instead of by the signal.
+fn a_producer_that_takes_no_notice_of_a_broken_pipe_does_not_run_for_ever(lane: Lane) {
+    let place = pair("trap '' PIPE; yes", IN_CONTAINER, "head -n 1 > line");
+    place.run_on(lane).code(1).says("`produce` failed: exit code");
+    assert_eq!(place.read("line"), "y\n");
 }
 
 /// The producer goes on after its last byte: it does more work, and its reader sees the end when that has gone well.

@@ -31,7 +31,9 @@ steps:
 "
         ));
         place.write("source", vec![0xa5; 3_000_000]);
-        place.run_on(lane).code(0);
+        place.pipe(&["run", "--stream-lane", lane.name()]).code(0);
+        assert_eq!(place.lanes(), ["attach"; 3], "nothing there could open a named pipe");
+        place.no_container_is_left();
         assert_eq!(place.read("size").trim(), "3000000");
     }
 }

@@ -28,13 +28,23 @@ impl Lane {
 }
 
 impl Place {
-    /// Runs `pipe run` here with containers on this lane; nothing of it may be left.
+    /// Runs `pipe run` here with containers on this lane, and sees to it that they were; nothing of it may be left.
     #[track_caller]
     pub fn run_on(&self, lane: Lane) -> Ran {
         let ran = self.pipe(&["run", "--stream-lane", lane.name()]);
         assert!(self.has(".pipe/runs"), "no run began:\n{}", ran.stderr);
         self.no_container_is_left();
+        for lane_used in self.lanes() {
+            assert_eq!(lane_used, lane.name(), "{}", ran.stdout);
+        }
         ran
+    }
+
+    /// The lanes of the only run's containers, by the journal.
+    pub fn lanes(&self) -> Vec<String> {
+        let journal = self.journal();
+        let lanes = journal.iter().filter_map(|record| record["lane"].as_str());
+        lanes.map(str::to_owned).collect()
     }
 
     /// No container of the only run is left, running or not, and no named pipe.

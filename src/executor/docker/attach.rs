@@ -22,6 +22,9 @@ use crate::pipeline::Lane;
 /// Bytes taken at once from a step's stdin.
 const PIECE: usize = 64 << 10;
 
+/// More than lies between a container and here at any time.
+const ON_THE_WAY: usize = 16 << 20;
+
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>;
 
@@ -60,38 +63,47 @@ pub(super) async fn start(
     })?;
     created.start(image).await?;
 
-    let broken = Arc::new(tokio::sync::Notify::new());
+    let (unread, noticed) = watch::channel(None);
     let mut traffic = Traffic::default();
-    let sinks =
-        Sinks { out: Some(out), err: Some(err), broken: Arc::clone(&broken), image: image.to_owned() };
+    let sinks = Sinks { out: Some(out), err: Some(err), unread, image: image.to_owned() };
     traffic.outputs.spawn(outputs(attached.output, sinks, shared.engine.clone()));
     if let Some(source) = source {
         traffic.input.spawn(input(source, attached.input));
     }
     let (stopping, asked) = watch::channel(false);
     let exit = created.watch(traffic, asked);
-    hang_up(shared, created.name(), broken, exit.clone());
+    hang_up(shared, created.name(), noticed, exit.clone());
     let handle = Handle { container: created, exit, stopping };
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
 }
 
-/// A program whose stdout nobody reads any more is told so, as by the kernel on the host.
+/// A program whose stdout nobody reads any more is told so, as by the kernel on the host. One that takes no notice would
+/// write for ever: where the kernel would refuse its writes, an engine swallows them.
 fn hang_up(
     shared: &Arc<Shared>,
     name: &str,
-    broken: Arc<tokio::sync::Notify>,
+    mut unread: watch::Receiver<Option<usize>>,
     mut exit: watch::Receiver<Option<Result<crate::executor::Exit, EngineError>>>,
 ) {
     let (shared, name) = (Arc::clone(shared), name.to_owned());
     tokio::spawn(async move {
-        let ended = async { exit.wait_for(Option::is_some).await.is_ok() };
-        tokio::select! {
-            () = broken.notified() => {
-                let options = bollard::query_parameters::KillContainerOptionsBuilder::default().signal("SIGPIPE");
-                // It may have ended meanwhile, or take no notice; either is its own affair.
-                let _ = shared.engine.docker().kill_container(&name, Some(options.build())).await;
+        let signal = async |signal: &str| {
+            let options = bollard::query_parameters::KillContainerOptionsBuilder::default().signal(signal);
+            // It may have ended meanwhile, which is its own affair.
+            let _ = shared.engine.docker().kill_container(&name, Some(options.build())).await;
+        };
+        let told = async {
+            let Ok(_) = unread.wait_for(Option::is_some).await else { return };
+            signal("SIGPIPE").await;
+            let before = unread.borrow().unwrap_or_default();
+            let on_the_way = |unread: &Option<usize>| unread.unwrap_or_default() - before < ON_THE_WAY;
+            if unread.wait_for(|unread| !on_the_way(unread)).await.is_ok() {
+                signal("SIGKILL").await;
             }
-            _ = ended => {}
+        };
+        tokio::select! {
+            () = told => {}
+            _ = exit.wait_for(Option::is_some) => {}
         }
     });
 }
@@ -148,8 +160,8 @@ async fn input(mut source: Source, mut input: Input) {
 struct Sinks {
     out: Option<pipe::Sender>,
     err: Option<pipe::Sender>,
-    /// Is told when nobody takes stdout any more.
-    broken: Arc<tokio::sync::Notify>,
+    /// Bytes that came on stdout after its reader had left.
+    unread: watch::Sender<Option<usize>>,
     image: String,
 }
 
@@ -159,7 +171,7 @@ async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result
         match piece.map_err(|error| engine.lost(&error))? {
             LogOutput::StdOut { message } => {
                 if !pass(&mut sinks.out, &message).await {
-                    sinks.broken.notify_one();
+                    sinks.unread.send_modify(|unread| *unread = Some(unread.unwrap_or(0) + message.len()));
                 }
             }
             LogOutput::StdErr { message } => {
@@ -179,9 +191,9 @@ async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result
     Ok(())
 }
 
-/// Writes to somebody who may leave; tells whether that was found out just now, by a no.
+/// Writes to somebody who may leave; tells whether they are still there.
 async fn pass(sink: &mut Option<pipe::Sender>, bytes: &[u8]) -> bool {
-    let Some(sender) = sink else { return true };
+    let Some(sender) = sink else { return false };
     let takes = sender.write_all(bytes).await.is_ok();
     if !takes {
         *sink = None;

@@ -42,10 +42,11 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell.
-const OPEN: &str = r#"exec <"$0/in" >"$0/out" 2>"$0/err" && printf . >&2 && exec "$@""#;
+/// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell, and
+/// every shell has an `echo` of its own.
+const OPEN: &str = r#"exec <"$0/in" >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
 /// The same with nothing on stdin.
-const OPEN_WITHOUT_INPUT: &str = r#"exec </dev/null >"$0/out" 2>"$0/err" && printf . >&2 && exec "$@""#;
+const OPEN_WITHOUT_INPUT: &str = r#"exec </dev/null >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
 
 /// Starts an attempt whose streams are named pipes.
 pub(super) async fn start(
