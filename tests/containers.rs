@@ -29,6 +29,11 @@ macro_rules! play {
             }
 
             #[test]
+            fn an_interrupted_run_does_not_wait_for_full_streams() {
+                scenes::an_interrupted_run_does_not_wait_for_full_streams($setting);
+            }
+
+            #[test]
             fn a_reader_that_leaves_early_harms_nobody() {
                 leaves_early($setting);
             }

@@ -24,6 +24,11 @@ fn an_interrupted_run_breaks_its_streams() {
 }
 
 #[test]
+fn an_interrupted_run_does_not_wait_for_full_streams() {
+    scenes::an_interrupted_run_does_not_wait_for_full_streams(Setting::HOST);
+}
+
+#[test]
 fn a_reader_that_leaves_early_harms_nobody() {
     scenes::a_reader_that_leaves_early_harms_nobody(Setting::HOST, 256 << 20, ZEROS);
 }

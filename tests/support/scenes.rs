@@ -108,6 +108,39 @@ pub fn an_interrupted_run_breaks_its_streams(at: Setting) {
     }
 }
 
+/// The producer waits to write more, and nobody will ever take it.
+pub fn an_interrupted_run_does_not_wait_for_full_streams(at: Setting) {
+    let Setting { producer, reader, .. } = at;
+    let place = Place::with(&format!(
+        "
+steps:
+  - name: endless
+    run: yes
+    output: words
+{producer}
+  - name: idle
+    run: head -c 1M > /dev/null; echo ready >&2; sleep 1000
+    input: words
+{reader}
+  - name: eager
+    run: cat > /dev/null
+    input: words
+{reader}
+"
+    ));
+    let lane = at.lane.map_or("auto", Lane::name);
+    let mut running = place.follow(&["run", "--stream-lane", lane]);
+    running.wait_for("ready");
+    running.signal("INT");
+    running.end().code(130);
+    for step in ["endless", "idle", "eager"] {
+        assert_eq!(place.outcome(step), "cancelled");
+    }
+    if at.lane.is_some() {
+        place.no_container_is_left();
+    }
+}
+
 /// `sum` is that of so many zeros.
 pub fn a_reader_that_leaves_early_harms_nobody(at: Setting, bytes: u64, sum: &str) {
     let Setting { producer, reader, .. } = at;

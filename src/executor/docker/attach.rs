@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::query_parameters::AttachContainerOptionsBuilder;
@@ -22,6 +23,8 @@ use crate::pipeline::Lane;
 /// Bytes taken at once from a step's stdin.
 const PIECE: usize = 64 << 10;
 
+/// How long a piece of what a stopped container says may take to reach whoever listens.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// More than lies between a container and here at any time.
 const ON_THE_WAY: usize = 16 << 20;
 
@@ -64,14 +67,14 @@ pub(super) async fn start(
     created.start(image).await?;
 
     let (unread, noticed) = watch::channel(None);
+    let (stopping, asked) = watch::channel(false);
     let mut traffic = Traffic::default();
-    let sinks = Sinks { out: Some(out), err: Some(err), unread, image: image.to_owned() };
+    let sinks = Sinks { out: Some(out), err: Some(err), unread, stopping: asked, image: image.to_owned() };
     traffic.outputs.spawn(outputs(attached.output, sinks, shared.engine.clone()));
     if let Some(source) = source {
         traffic.input.spawn(input(source, attached.input));
     }
-    let (stopping, asked) = watch::channel(false);
-    let exit = created.watch(traffic, asked);
+    let exit = created.watch(traffic);
     hang_up(shared, created.name(), noticed, exit.clone());
     let handle = Handle { container: created, exit, stopping };
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
@@ -162,22 +165,30 @@ struct Sinks {
     err: Option<pipe::Sender>,
     /// Bytes that came on stdout after its reader had left.
     unread: watch::Sender<Option<usize>>,
+    /// Whether the container was asked to end.
+    stopping: watch::Receiver<bool>,
     image: String,
 }
 
 /// Takes a container's outputs apart until the connection ends, which is when all of them have been passed on.
+///
+/// It must not stop taking: as long as an engine cannot get rid of an output, it does not notice that its container has
+/// ended, nor does it answer requests about it.
 async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<(), EngineError> {
     while let Some(piece) = output.next().await {
         match piece.map_err(|error| engine.lost(&error))? {
             LogOutput::StdOut { message } => {
-                if !pass(&mut sinks.out, &message).await {
+                let refused = pass(&mut sinks.out, &message, &sinks.stopping).await.is_err();
+                if refused || sinks.unread.borrow().is_some() {
                     sinks.unread.send_modify(|unread| *unread = Some(unread.unwrap_or(0) + message.len()));
                 }
             }
             LogOutput::StdErr { message } => {
                 let clearer =
                     missing_program(&message).map(|program| no_program(&sinks.image, program) + "\n");
-                pass(&mut sinks.err, clearer.as_ref().map_or(&message[..], String::as_bytes)).await;
+                let text = clearer.as_ref().map_or(&message[..], String::as_bytes);
+                // Nobody is told that nobody reads its log.
+                let _ = pass(&mut sinks.err, text, &sinks.stopping).await;
             }
             LogOutput::StdIn { .. } => {}
             LogOutput::Console { message } => {
@@ -191,14 +202,28 @@ async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result
     Ok(())
 }
 
-/// Writes to somebody who may leave; tells whether they are still there.
-async fn pass(sink: &mut Option<pipe::Sender>, bytes: &[u8]) -> bool {
-    let Some(sender) = sink else { return false };
-    let takes = sender.write_all(bytes).await.is_ok();
-    if !takes {
+/// Writes to somebody, until they have left. Nobody may take the bytes of a container that is being stopped: its stream has
+/// been halted.
+async fn pass(
+    sink: &mut Option<pipe::Sender>,
+    bytes: &[u8],
+    stopping: &watch::Receiver<bool>,
+) -> io::Result<()> {
+    let Some(sender) = sink else { return Ok(()) };
+    let mut stopping = stopping.clone();
+    let nobody_takes_it = async {
+        // A handle that is gone waits for nothing either.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    let written = tokio::select! {
+        written = sender.write_all(bytes) => written.map(|()| true),
+        () = nobody_takes_it => Ok(false),
+    };
+    if !matches!(written, Ok(true)) {
         *sink = None;
     }
-    takes
+    written.map(|_| ())
 }
 
 /// The program that the image does not have, if that is what the engine's init says: `[FATAL tini (7)] exec sh failed: No

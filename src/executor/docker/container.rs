@@ -1,7 +1,6 @@
 //! A container from its creation to its removal.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::models::ContainerCreateBody;
@@ -18,10 +17,6 @@ use super::Shared;
 use super::engine::{UNSEEN, is_connection, words};
 use super::labels::is_gone;
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
-
-/// How long what a stopped container said last may take to reach whoever listens. Its stdout may lead to a stream that has
-/// been halted, and then never does.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A container that there may be; it is removed when this is dropped.
 pub(super) struct Container {
@@ -106,19 +101,16 @@ impl Container {
     /// Waits in the background for the end of the container, and then for its outputs to be passed on; what it returns
     /// becomes known when both are done. Its stdin stays open until it has ended, whatever happens here: one that is being
     /// stopped must not take a broken stream for a finished one.
-    pub(super) fn watch(
-        &self,
-        traffic: Traffic,
-        stopping: watch::Receiver<bool>,
-    ) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
+    pub(super) fn watch(&self, mut traffic: Traffic) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
         let (sender, receiver) = watch::channel(None);
         let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
         tokio::spawn(async move {
             let exit = end(&shared, &name).await;
             drop(traffic.input);
-            let result = match exit {
-                Ok(exit) => passed_on(traffic.outputs, stopping).await.map(|()| exit),
-                lost => lost,
+            let lost = |error| EngineError::new("the outputs of a container were lost", error);
+            let result = match (exit.is_ok(), traffic.outputs.join_next().await) {
+                (true, Some(passed)) => passed.map_err(lost).flatten().and(exit),
+                _ => exit,
             };
             sender.send_replace(Some(result));
         });
@@ -170,27 +162,6 @@ pub(super) struct Traffic {
     pub(super) input: JoinSet<()>,
     /// From its stdout and stderr.
     pub(super) outputs: JoinSet<Result<(), EngineError>>,
-}
-
-/// Waits until the outputs of a container that has ended are passed on. Nobody may take those of one that is being stopped.
-async fn passed_on(
-    mut outputs: JoinSet<Result<(), EngineError>>,
-    mut stopping: watch::Receiver<bool>,
-) -> Result<(), EngineError> {
-    let late = async {
-        // A handle that is gone waits for nothing.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    tokio::select! {
-        passed = outputs.join_next() => match passed {
-            Some(passed) => passed.unwrap_or_else(|error| {
-                Err(EngineError::new("the outputs of a container were lost", error))
-            }),
-            None => Ok(()),
-        },
-        () = late => Ok(()),
-    }
 }
 
 /// Waits for the end of a container.

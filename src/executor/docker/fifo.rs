@@ -79,8 +79,8 @@ pub(super) async fn start(
     let created = Container::create(shared, name, &spec.name, platform, body).await?;
     created.start(image).await?;
 
-    let (stopping, asked) = watch::channel(false);
-    let exit = created.watch(Traffic::default(), asked);
+    let (stopping, _) = watch::channel(false);
+    let exit = created.watch(Traffic::default());
     let mut known = exit.clone();
     let ended = async move { known.wait_for(Option::is_some).await.is_ok() };
     tokio::select! {
