@@ -238,6 +238,15 @@ fn missing_program(said: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn nobody_has_to_take_what_a_stopped_container_says() {
+        let (_reader, writer) = ends().unwrap();
+        let (_stop, stopping) = watch::channel(true);
+        let mut sink = Some(writer);
+        pass(&mut sink, &vec![0; 4 << 20], &stopping).await.unwrap();
+        assert!(sink.is_none(), "there was no room for it");
+    }
+
     #[test]
     fn a_missing_program_is_told_from_what_a_step_says() {
         let said = |text: &'static str| missing_program(text.as_bytes());
