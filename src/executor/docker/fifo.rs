@@ -13,20 +13,20 @@ use std::time::Duration;
 
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::container::{Container, Handle, Traffic, no_program};
 use super::create::{self, Command};
 use super::{Shared, container_name, script_words};
 use crate::executor::{
-    ContainerSpec, Exit, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec,
+    ContainerSpec, EngineError, Exit, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec,
 };
 use crate::pipeline::Lane;
 
 /// Where the container sees its pipes.
 const THERE: &str = "/run/pipe";
 /// How long a started container may take to open them.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a step was not started this way.
 pub(super) enum Failure {
@@ -55,7 +55,6 @@ pub(super) async fn start(
     container: &ContainerSpec,
     image: &str,
 ) -> Result<RunningStep, Failure> {
-    let unusable = |error: io::Error| Failure::Lane(format!("named pipes cannot be made: {error}"));
     let Some(words) = script_words(&spec.program) else {
         return Err(Failure::Lane("the step has no shell".into()));
     };
@@ -81,32 +80,49 @@ pub(super) async fn start(
 
     let (stopping, _) = watch::channel(false);
     let exit = created.watch(Traffic::default());
-    let mut known = exit.clone();
-    let ended = async move { known.wait_for(Option::is_some).await.is_ok() };
-    tokio::select! {
-        biased;
-        opened = timeout(PATIENCE, ends.opened()) => match opened {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(unusable(error)),
-            Err(_) => return Err(Failure::Lane("no container opens them".into())),
-        },
-        _ = ended => {
-            // The byte may have come in the same moment.
-            if !matches!(timeout(Duration::ZERO, ends.opened()).await, Ok(Ok(()))) {
-                let how = exit.borrow().clone();
-                return Err(match how {
-                    Some(Err(error)) => StartError::Engine(error).into(),
-                    // What the engine puts before the program says so of one that it does not find.
-                    Some(Ok(Exit::Code(127))) => StartError::Step(no_program(image, "sh")).into(),
-                    _ => Failure::Lane(format!("the container of `{}` could not open them", spec.name)),
-                });
-            }
-        }
-    }
+    handshake(&created, image, &mut ends, exit.clone()).await?;
     let Ends { stdin, stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
     let handle = Box::new(Handle { container: created, exit, stopping });
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Fifo), handle })
+}
+
+/// Waits until the container has opened all pipes. When this fails its script has not begun, nor can it begin any more,
+/// unless the step itself is to blame.
+async fn handshake(
+    container: &Container,
+    image: &str,
+    ends: &mut Ends,
+    mut exit: watch::Receiver<Option<Result<Exit, EngineError>>>,
+) -> Result<(), Failure> {
+    let is_late = tokio::select! {
+        biased;
+        opened = ends.opened() => return opened.map_err(unusable),
+        _ = exit.wait_for(Option::is_some) => false,
+        () = sleep(PATIENCE) => true,
+    };
+    if is_late {
+        container.kill("SIGKILL").await.map_err(StartError::Engine)?;
+        let _ = exit.wait_for(Option::is_some).await;
+    }
+    // The byte may have come in the last moment, and then the script has begun.
+    let opened = matches!(timeout(Duration::ZERO, ends.opened()).await, Ok(Ok(())));
+    let how = exit.borrow().clone();
+    match (opened, how) {
+        (true, _) if is_late => {
+            Err(StartError::Step("its container was too slow to open its named pipes".into()).into())
+        }
+        (true, _) => Ok(()),
+        (false, Some(Err(error))) => Err(StartError::Engine(error).into()),
+        (false, _) if is_late => Err(Failure::Lane("no container opens them".into())),
+        // What the engine puts before the program says so of one that it does not find.
+        (false, Some(Ok(Exit::Code(127)))) => Err(StartError::Step(no_program(image, "sh")).into()),
+        (false, _) => Err(Failure::Lane("a container could not open them".into())),
+    }
+}
+
+fn unusable(error: io::Error) -> Failure {
+    Failure::Lane(format!("named pipes cannot be made: {error}"))
 }
 
 /// A folder with named pipes; it goes when this does.

@@ -25,9 +25,6 @@ mod network;
 mod paths;
 mod pull;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
