@@ -13,9 +13,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
-use super::container::{Container, Handle, Traffic, no_program};
+use super::container::{Container, Handle, Traffic};
 use super::create::{self, Command};
 use super::engine::{Engine, is_connection};
+use super::init::Opening;
 use super::{Shared, container_name};
 use crate::executor::{ContainerSpec, EngineError, RunningStep, StartError, StdinSpec, StepSpec};
 use crate::pipeline::Lane;
@@ -175,6 +176,7 @@ struct Sinks {
 /// It must not stop taking: as long as an engine cannot get rid of an output, it does not notice that its container has
 /// ended, nor does it answer requests about it.
 async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<(), EngineError> {
+    let mut opening = Opening::default();
     while let Some(piece) = output.next().await {
         match piece.map_err(|error| engine.lost(&error))? {
             LogOutput::StdOut { message } => {
@@ -184,11 +186,9 @@ async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result
                 }
             }
             LogOutput::StdErr { message } => {
-                let clearer =
-                    missing_program(&message).map(|program| no_program(&sinks.image, program) + "\n");
-                let text = clearer.as_ref().map_or(&message[..], String::as_bytes);
+                let text = opening.take(&message, &sinks.image);
                 // Nobody is told that nobody reads its log.
-                let _ = pass(&mut sinks.err, text, &sinks.stopping).await;
+                let _ = pass(&mut sinks.err, &text, &sinks.stopping).await;
             }
             LogOutput::StdIn { .. } => {}
             LogOutput::Console { message } => {
@@ -199,6 +199,7 @@ async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result
             }
         }
     }
+    let _ = pass(&mut sinks.err, &opening.held, &sinks.stopping).await;
     Ok(())
 }
 
@@ -226,14 +227,6 @@ async fn pass(
     written.map(|_| ())
 }
 
-/// The program that the image does not have, if that is what the engine's init says: `[FATAL tini (7)] exec sh failed: No
-/// such file or directory`. The engine itself does not look for it.
-fn missing_program(said: &[u8]) -> Option<&str> {
-    let said = std::str::from_utf8(said).ok()?.trim_end();
-    let (_, said) = said.strip_prefix("[FATAL tini (")?.split_once(")] exec ")?;
-    said.strip_suffix(" failed: No such file or directory")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,13 +238,5 @@ mod tests {
         let mut sink = Some(writer);
         pass(&mut sink, &vec![0; 4 << 20], &stopping).await.unwrap();
         assert!(sink.is_none(), "there was no room for it");
-    }
-
-    #[test]
-    fn a_missing_program_is_told_from_what_a_step_says() {
-        let said = |text: &'static str| missing_program(text.as_bytes());
-        assert_eq!(said("[FATAL tini (7)] exec sh failed: No such file or directory\n"), Some("sh"));
-        assert_eq!(said("[FATAL tini (7)] exec sh failed: Permission denied\n"), None);
-        assert_eq!(said("sh: No such file or directory\n"), None);
     }
 }

@@ -44,9 +44,14 @@ impl From<StartError> for Failure {
 
 /// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell, and
 /// every shell has an `echo` of its own.
-const OPEN: &str = r#"exec <"$0/in" >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
+const OPEN: &str =
+    r#"command -v "$1" >/dev/null || exit 125; exec <"$0/in" >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
 /// The same with nothing on stdin.
-const OPEN_WITHOUT_INPUT: &str = r#"exec </dev/null >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
+const OPEN_WITHOUT_INPUT: &str = r#"command -v "$1" >/dev/null || exit 125; exec </dev/null >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
+/// How the opening ends where the step's program is not in the image.
+const NO_PROGRAM: i32 = 125;
+/// How what the engine puts before every program ends where there is no shell.
+const NO_SHELL: i32 = 127;
 
 /// Starts an attempt whose streams are named pipes.
 pub(super) async fn start(
@@ -64,6 +69,7 @@ pub(super) async fn start(
 
     let opening = if spec.stdin == StdinSpec::Null { OPEN_WITHOUT_INPUT } else { OPEN };
     let first = ["sh", "-c", opening, THERE].map(str::to_owned);
+    let program = words.first().cloned().unwrap_or_default();
     let command = Command {
         entrypoint: Some(first.into_iter().chain(words).collect()),
         arguments: Some(Vec::new()),
@@ -80,7 +86,7 @@ pub(super) async fn start(
 
     let (stopping, _) = watch::channel(false);
     let exit = created.watch(Traffic::default());
-    handshake(&created, image, &mut ends, exit.clone()).await?;
+    handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
     let Ends { stdin, stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
     let handle = Box::new(Handle { container: created, exit, stopping });
@@ -91,7 +97,7 @@ pub(super) async fn start(
 /// unless the step itself is to blame.
 async fn handshake(
     container: &Container,
-    image: &str,
+    (image, program): (&str, &str),
     ends: &mut Ends,
     mut exit: watch::Receiver<Option<Result<Exit, EngineError>>>,
 ) -> Result<(), Failure> {
@@ -115,8 +121,8 @@ async fn handshake(
         (true, _) => Ok(()),
         (false, Some(Err(error))) => Err(StartError::Engine(error).into()),
         (false, _) if is_late => Err(Failure::Lane("no container opens them".into())),
-        // What the engine puts before the program says so of one that it does not find.
-        (false, Some(Ok(Exit::Code(127)))) => Err(StartError::Step(no_program(image, "sh")).into()),
+        (false, Some(Ok(Exit::Code(NO_SHELL)))) => Err(StartError::Step(no_program(image, "sh")).into()),
+        (false, Some(Ok(Exit::Code(NO_PROGRAM)))) => Err(StartError::Step(no_program(image, program)).into()),
         (false, _) => Err(Failure::Lane("a container could not open them".into())),
     }
 }

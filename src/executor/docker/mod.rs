@@ -20,6 +20,7 @@ mod digest;
 mod engine;
 mod fifo;
 mod image;
+mod init;
 mod labels;
 mod network;
 mod paths;
