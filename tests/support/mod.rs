@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod busy;
 pub mod containers;
+pub mod daemon;
+pub mod podman;
+pub mod registry;
 pub mod scenes;
+pub mod server;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

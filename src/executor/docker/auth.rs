@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::Stdio;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bollard::auth::DockerCredentials;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
@@ -55,17 +56,29 @@ async fn of(config: &Config, registry: &str) -> Option<DockerCredentials> {
             },
         });
     }
-    let name = |key: &&String| {
-        let host = key.trim_start_matches("https://").trim_start_matches("http://");
-        host.split('/').next() == registry.split('/').next()
-    };
-    let auth = config.auths.iter().find(|(key, _)| name(key))?.1.clone();
-    Some(DockerCredentials {
-        auth: auth.auth,
-        identitytoken: auth.identitytoken,
+    let auth = config.auths.iter().find(|(key, _)| host(key) == host(registry))?.1.clone();
+    // An engine does not take name and password in the form in which they lie in the file.
+    let (username, password) = auth.auth.as_deref().and_then(plain).unzip();
+    let credentials = DockerCredentials {
+        username,
+        password,
+        identitytoken: auth.identitytoken.filter(|token| !token.is_empty()),
         ..DockerCredentials::default()
-    })
-    .filter(|credentials| credentials.auth.is_some() || credentials.identitytoken.is_some())
+    };
+    Some(credentials).filter(|found| found.username.is_some() || found.identitytoken.is_some())
+}
+
+/// The host and port of a registry, whose key may be an address of the web.
+fn host(key: &str) -> &str {
+    let rest = key.trim_start_matches("https://").trim_start_matches("http://");
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// A name and a password, from `name:password` in base64.
+fn plain(auth: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(auth.trim()).ok()?).ok()?;
+    let (name, password) = text.trim_end_matches('\0').split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }
 
 /// Asks a helper, which takes the registry on its stdin and answers in JSON.
@@ -109,10 +122,19 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_of_the_file() {
-        let config = r#"{"auths": {"here.test:5000": {"auth": "bWU6c2VjcmV0"}, "https://there.test/v2/": {"auth": "eDp5"}}}"#;
-        let config: Config = serde_json::from_str(config).unwrap();
-        assert_eq!(of(&config, "here.test:5000").await.unwrap().auth.as_deref(), Some("bWU6c2VjcmV0"));
-        assert_eq!(of(&config, "there.test").await.unwrap().auth.as_deref(), Some("eDp5"));
+        let config = r#"{"auths": {
+            "here.test:5000": {"auth": "bWU6c2U6Y3JldA=="},
+            "https://there.test/v2/": {"auth": "", "identitytoken": "t"},
+            "nobody.test": {}
+        }}"#;
+        let mut config: Config = serde_json::from_str(config).unwrap();
+        config.auths.insert(USUAL.to_owned(), config.auths["here.test:5000"].clone());
+        for registry in ["here.test:5000", USUAL] {
+            let found = of(&config, registry).await.unwrap();
+            assert_eq!((found.username.as_deref(), found.password.as_deref()), (Some("me"), Some("se:cret")));
+        }
+        assert_eq!(of(&config, "there.test").await.unwrap().identitytoken.as_deref(), Some("t"));
+        assert_eq!(of(&config, "nobody.test").await, None);
         assert_eq!(of(&config, "elsewhere.test").await, None);
     }
 }

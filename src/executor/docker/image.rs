@@ -67,26 +67,33 @@ impl Images {
             ImageSource::Built { .. } => return build::build(&self.engine, image, &self.notify).await,
             ImageSource::Named(name) => self.locked.get(name).unwrap_or(name),
         };
+        let mut unfit = String::new();
         if image.pull != Pull::Always {
             match self.engine.docker().inspect_image(name).await {
                 Ok(found) if fits(&found, image.platform.as_deref()) => return Ok(name.clone()),
-                Ok(_) if image.pull == Pull::Never => {
-                    let platform = image.platform.as_deref().unwrap_or_default();
-                    return Err(Missing::Step(format!(
-                        "the engine's image `{name}` is not for {platform}, and `pull: never` forbids to fetch it"
-                    )));
-                }
-                Ok(_) => {}
+                Ok(found) => unfit = misfit(name, &found, image),
                 Err(error) if is_connection(&error) => return Err(Missing::Engine(self.engine.lost(&error))),
-                Err(_) if image.pull == Pull::Never => {
-                    return Err(Missing::Step(format!(
-                        "there is no image `{name}` here, and `pull: never` forbids to fetch it"
-                    )));
-                }
                 Err(_) => {}
             }
+            if image.pull == Pull::Never {
+                let why = if unfit.is_empty() { format!("there is no image `{name}` here") } else { unfit };
+                return Err(Missing::Step(format!("{why}, and `pull: never` forbids to fetch it")));
+            }
         }
-        pull::pull(&self.engine, name, image.platform.as_deref(), &self.notify).await
+        let pulled = pull::pull(&self.engine, name, image.platform.as_deref(), &self.notify).await;
+        let name = match pulled {
+            Err(Missing::Step(why)) if !unfit.is_empty() => {
+                return Err(Missing::Step(format!("{unfit}, and {why}")));
+            }
+            pulled => pulled?,
+        };
+        // A registry that has a single one for all platforms hands it out whatever was asked for.
+        match self.engine.docker().inspect_image(&name).await {
+            Ok(found) if !fits(&found, image.platform.as_deref()) => {
+                Err(Missing::Step(misfit(&name, &found, image)))
+            }
+            _ => Ok(name),
+        }
     }
 }
 
@@ -98,6 +105,15 @@ impl Missing {
             false => Self::Step(format!("{what}: {}", words(error))),
         }
     }
+}
+
+/// What is wrong with an image that does not fit.
+fn misfit(name: &str, found: &bollard::models::ImageInspect, image: &ImageSpec) -> String {
+    let parts = [&found.os, &found.architecture, &found.variant];
+    let is: Vec<&str> =
+        parts.into_iter().filter_map(Option::as_deref).filter(|part| !part.is_empty()).collect();
+    let wanted = image.platform.as_deref().unwrap_or_default();
+    format!("the image `{name}` is for {}, and not for {wanted}", is.join("/"))
 }
 
 /// Whether an image is for a platform, `os/architecture` with a variant or without.

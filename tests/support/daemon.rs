@@ -1,0 +1,165 @@
+//! A Docker daemon of a test's own: nothing that happens to it, or to what it holds, concerns anybody else.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::server::{Server, output, signal, unmount};
+
+/// A daemon with `alpine:3.20`, and a network that leads nowhere.
+pub struct Daemon {
+    dir: tempfile::TempDir,
+    bridge: Bridge,
+    options: Vec<String>,
+    server: Option<Server>,
+}
+
+impl Daemon {
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With more of the daemon's own options; each `--host` makes it listen there too.
+    pub fn with(options: &[&str]) -> Self {
+        let options = options.iter().copied().map(str::to_owned).collect();
+        let (dir, bridge) = (tempfile::tempdir().unwrap(), Bridge::new());
+        let mut daemon = Self { dir, bridge, options, server: None };
+        // In place of the machine's own configuration.
+        std::fs::write(daemon.dir.path().join("daemon.json"), "{}").unwrap();
+        daemon.restart();
+        daemon.load("alpine:3.20");
+        daemon
+    }
+
+    /// Starts it, again if need be, on what it held.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.server = None;
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let mut dockerd = Command::new("dockerd");
+        dockerd.args([
+            &format!("--config-file={}", path("daemon.json")),
+            &format!("--data-root={}", path("data")),
+            &format!("--exec-root={}", path("exec")),
+            &format!("--pidfile={}", path("pid")),
+            &format!("--host={}", self.host()),
+            // The one that works on every file system.
+            "--storage-driver=vfs",
+            // Without a bridge of its own it would take away that of the machine's own daemon.
+            &format!("--bridge={}", self.bridge.name),
+            "--ip-forward=false",
+            "--iptables=false",
+            "--ip6tables=false",
+        ]);
+        self.server = Some(Server::start(dockerd.args(&self.options), &["API listen on"]));
+    }
+
+    /// Where it listens, as `DOCKER_HOST` has it.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("docker.sock")
+    }
+
+    /// The port of a `--host=tcp://127.0.0.1:0`.
+    #[track_caller]
+    pub fn port(&self) -> String {
+        let server = self.server.as_ref().unwrap();
+        let said = "API listen on 127.0.0.1:";
+        let line = match server.log().lines().find(|line| line.contains(said)) {
+            Some(line) => line.to_owned(),
+            None => server.wait_for(said),
+        };
+        line.split(said).nth(1).unwrap().trim_end_matches('"').to_owned()
+    }
+
+    /// What the `docker` command says.
+    #[track_caller]
+    pub fn docker(&self, args: &[&str]) -> String {
+        docker(&self.host(), args)
+    }
+
+    /// Takes over an image from the machine's own daemon.
+    #[track_caller]
+    pub fn load(&self, image: &str) {
+        load(image, Command::new("docker").args(["--host", &self.host(), "load"]));
+    }
+
+    /// The names of containers that runs have made.
+    #[track_caller]
+    pub fn containers(&self) -> String {
+        containers(&self.host())
+    }
+
+    /// Ends it and all that it started, at once. What it held stays.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill();
+        }
+        for pid in processes_that_name(self.dir.path()) {
+            signal("KILL", pid);
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.server = None;
+        unmount(self.dir.path());
+    }
+}
+
+/// What a daemon's containers are joined by.
+struct Bridge {
+    name: String,
+}
+
+impl Bridge {
+    #[track_caller]
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("pt{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        output(Command::new("ip").args(["link", "add", &name, "type", "bridge"]));
+        Self { name }
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["link", "delete", &self.name]).status();
+    }
+}
+
+/// What the `docker` command says of an engine.
+#[track_caller]
+pub fn docker(host: &str, args: &[&str]) -> String {
+    output(Command::new("docker").args(["--host", host]).args(args))
+}
+
+/// The names of containers that runs have made there.
+#[track_caller]
+pub fn containers(host: &str) -> String {
+    docker(host, &["ps", "--all", "--filter", "label=pipe.run", "--format", "{{.Names}}"])
+}
+
+/// Takes over an image from the machine's own daemon into whatever this command loads it.
+#[track_caller]
+pub fn load(image: &str, into: &mut Command) {
+    let mut save = Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
+    let loaded = into.stdin(save.stdout.take().unwrap()).output().unwrap();
+    assert!(loaded.status.success(), "{into:?}: {}", String::from_utf8_lossy(&loaded.stderr));
+    assert!(save.wait().unwrap().success(), "is there an image `{image}`? docker/test/images builds it");
+}
+
+/// The processes whose arguments name a path in a folder: what a daemon there started, whoever its parent is now.
+fn processes_that_name(dir: &Path) -> Vec<u32> {
+    let dir = dir.display().to_string();
+    let names_it = |pid: &u32| {
+        let args = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&args).split('\0').any(|arg| arg.starts_with(&dir))
+    };
+    let all = std::fs::read_dir("/proc").unwrap();
+    all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).filter(names_it).collect()
+}
