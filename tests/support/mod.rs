@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod podman;
 pub mod registry;
 pub mod scenes;
+pub mod relay;
 pub mod server;
 
 use std::fs;

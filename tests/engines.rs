@@ -1,0 +1,189 @@
+//! Engines that are elsewhere, that are not there, that go away, or that are slow when somebody interrupts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use support::daemon::Daemon;
+use support::relay::{Hold, Relay};
+use support::server::{Server, output, signal};
+use support::{Place, Ran};
+
+/// `pipe run` on an engine, with plain lines.
+fn command(place: &Place, host: &str) -> Command {
+    let mut command = place.command(&["run", "--format", "plain"]);
+    command.env("DOCKER_HOST", host).env_remove("DOCKER_CONTEXT").env("DOCKER_CONFIG", place.join("config"));
+    command
+}
+
+/// A container that waits to be ended.
+const WAITS: &str = "steps: [{name: wait, image: 'alpine:3.20', run: exec sleep 1000}]";
+
+#[test]
+fn an_engine_that_is_not_there_ends_the_run_before_it_begins() {
+    let place = Place::with(WAITS);
+    let context = |name: &str| {
+        let mut command = command(&place, "");
+        command.env_remove("DOCKER_HOST").env("DOCKER_CONTEXT", name);
+        command
+    };
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (mut command, says) in [
+        (command(&place, "unix:///nonexistent"), "cannot reach Docker at unix:///nonexistent"),
+        (command(&place, "/nonexistent"), "cannot reach Docker at /nonexistent"),
+        (command(&place, "smoke://signals"), "cannot reach Docker at smoke://signals"),
+        (command(&place, &format!("tcp://{closed}")), "cannot reach Docker at tcp://127.0.0.1:"),
+        (context("elsewhere"), "cannot read the Docker context `elsewhere`"),
+    ] {
+        Ran::of(command.output().unwrap()).code(3).says(says);
+        assert!(!place.has(".pipe"), "{says}: nothing is made");
+    }
+}
+
+#[test]
+fn an_engine_that_dies_ends_the_run_and_what_it_held_is_cleaned_when_it_is_back() {
+    for lane in ["fifo", "attach"] {
+        let mut daemon = Daemon::start();
+        let place = Place::with(
+            "
+steps:
+  - {name: make, image: 'alpine:3.20', run: echo ready >&2; yes, output: words}
+  - {name: read, image: 'alpine:3.20', run: cat > /dev/null, input: words}
+  - {name: wait, run: exec sleep 1000}
+",
+        );
+        let mut command = command(&place, &daemon.host());
+        let run = Server::start(command.args(["--stream-lane", lane]), &["make | ready"]);
+        daemon.kill();
+        run.end().code(3).says(&format!("lost the Docker engine at {}", daemon.host()));
+        daemon.restart();
+        let mut clean = place.command(&["clean"]);
+        Ran::of(clean.env("DOCKER_HOST", daemon.host()).output().unwrap()).code(0);
+        assert_eq!(daemon.containers(), "");
+    }
+}
+
+/// Interrupts a run; it has to end soon, and to leave nothing.
+#[track_caller]
+fn interrupt(run: Server, daemon: &Daemon, meanwhile: impl FnOnce(&Server)) {
+    let asked = Instant::now();
+    signal("INT", run.pid());
+    meanwhile(&run);
+    run.end().code(130);
+    assert!(asked.elapsed() < Duration::from_secs(12), "the grace and a bit: {:?}", asked.elapsed());
+    assert_eq!(daemon.containers(), "");
+}
+
+#[test]
+fn an_interrupt_ends_a_pull() {
+    let daemon = Daemon::start();
+    // It takes calls, and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let image = format!("{}/quiet:1", silent.local_addr().unwrap());
+    let place = Place::with(&format!("steps: [{{name: wait, image: '{image}', run: echo ready}}]"));
+    let run = Server::start(&mut command(&place, &daemon.host()), &[&format!("pulling {image}")]);
+    let _call = silent.accept().unwrap();
+    interrupt(run, &daemon, |_| {});
+}
+
+#[test]
+fn an_interrupt_ends_a_gang() {
+    let daemon = Daemon::start();
+    for lane in ["fifo", "attach"] {
+        let place = Place::with(
+            "
+steps:
+  - {name: make, image: 'alpine:3.20', run: echo ready >&2; cat /dev/zero, output: zeros}
+  - {name: one, image: 'alpine:3.20', run: cat > /dev/null; touch saw-eof, input: zeros}
+  - {name: two, run: cat > /dev/null; touch saw-eof, input: zeros}
+",
+        );
+        let mut command = command(&place, &daemon.host());
+        let run = Server::start(command.args(["--stream-lane", lane]), &["make | ready"]);
+        interrupt(run, &daemon, |_| {});
+        assert!(!place.has("saw-eof"));
+    }
+}
+
+#[test]
+fn an_interrupt_while_the_engine_makes_starts_or_removes_a_container_leaves_nothing() {
+    let daemon = Daemon::start();
+    for (hold, request, called_off) in [
+        (Hold::Request, "name=pipe-", "make * cancelled"),
+        (Hold::Answer, "name=pipe-", "make * cancelled"),
+        (Hold::Request, "/start ", "make * cancelled"),
+        (Hold::Answer, "/start ", "make * cancelled"),
+        (Hold::Request, "DELETE ", "wait * cancelled"),
+        (Hold::Answer, "DELETE ", "wait * cancelled"),
+    ] {
+        let relay = Relay::holding(hold, request, &daemon.socket());
+        let place = Place::with(
+            "
+steps:
+  - {name: make, image: 'alpine:3.20', run: echo made}
+  - {name: wait, run: exec sleep 1000}
+",
+        );
+        let run = Server::start(&mut command(&place, &relay.host()), &[]);
+        relay.wait();
+        interrupt(run, &daemon, |run| {
+            run.wait_for(called_off);
+            relay.release();
+        });
+    }
+}
+
+/// `pipe` in a container that has the engine's socket, in a folder that is `place` on this machine.
+fn in_a_container(daemon: &Daemon, place: &Place, folder: &str, args: &[&str]) -> Ran {
+    let mut docker = Command::new("docker");
+    docker.args(["--host", &daemon.host(), "run", "--rm", "--workdir", folder]);
+    for mount in [
+        format!("{}:/var/run/docker.sock", daemon.socket().display()),
+        format!("{}:/bin/pipe:ro", env!("CARGO_BIN_EXE_pipe")),
+        format!("{}:/elsewhere", place.path().display()),
+    ] {
+        docker.args(["--volume", &mount]);
+    }
+    // The image has what a shell needs; `pipe` may need more of this machine's libraries.
+    let loads = output(Command::new("ldd").arg(env!("CARGO_BIN_EXE_pipe")));
+    for library in loads.split_whitespace().filter(|word| word.starts_with('/')) {
+        docker.args(["--volume", &format!("{library}:{library}:ro")]);
+    }
+    docker.args(["debian:bookworm-slim", "pipe", "run"]).args(args);
+    Ran::of(docker.output().unwrap())
+}
+
+#[test]
+fn inside_a_container_paths_are_those_of_the_host() {
+    let daemon = Daemon::start();
+    daemon.load("debian:bookworm-slim");
+    let pipeline = "
+steps:
+  - {name: make, run: seq 100000, output: numbers}
+  - {name: sum, image: 'alpine:3.20', run: sha256sum > sum, input: numbers}
+  - {name: count, image: 'alpine:3.20', run: wc -l > count, input: numbers}
+";
+    for lane in ["fifo", "attach"] {
+        let place = Place::with(pipeline);
+        in_a_container(&daemon, &place, "/elsewhere", &["--stream-lane", lane]).code(0);
+        assert_eq!(place.read("count").trim(), "100000");
+        let sum = "b2bc7d3f8b652d2ec96865b68ad8f80e22cca174abe1aed7889e242a747d590f";
+        assert_eq!(place.read("sum").split(' ').next(), Some(sum));
+    }
+
+    let place = Place::with(pipeline);
+    let ran = in_a_container(&daemon, &place, "/tmp", &["/elsewhere/pipeline.yml"]).code(3);
+    ran.says("cannot mount the working directory: /tmp").says("on none of its mounts");
+    let param = "params: {from: {type: path, default: /etc}}\n";
+    place.write(
+        "pipeline.yml",
+        param.to_owned() + "steps: [{name: look, image: 'alpine:3.20', run: 'ls {{ from }}'}]",
+    );
+    let ran = in_a_container(&daemon, &place, "/elsewhere", &[]).code(1);
+    ran.says("/etc lies in the container that `pipe` runs in, on none of its mounts");
+    assert_eq!(daemon.containers(), "");
+}
