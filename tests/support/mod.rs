@@ -8,8 +8,8 @@ pub mod containers;
 pub mod daemon;
 pub mod podman;
 pub mod registry;
-pub mod scenes;
 pub mod relay;
+pub mod scenes;
 pub mod server;
 
 use std::fs;

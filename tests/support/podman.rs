@@ -27,11 +27,18 @@ impl Podman {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("containers.conf"), CONFIG).unwrap();
         let socket = format!("unix://{}", dir.path().join("podman.sock").display());
-        daemon::load("alpine:3.20", podman(&dir).arg("load"));
         let mut service = podman(&dir);
         let service = service.args(["--log-level=info", "system", "service", "--time=0", &socket]);
         let server = Server::start(service, &["API service listening on"]);
-        Self { dir, _server: server }
+        let podman = Self { dir, _server: server };
+        podman.load("alpine:3.20");
+        podman
+    }
+
+    /// Takes over an image from the machine's Docker daemon.
+    #[track_caller]
+    pub fn load(&self, image: &str) {
+        daemon::load(image, podman(&self.dir).arg("load"));
     }
 
     /// Where it listens, as `DOCKER_HOST` has it.

@@ -124,7 +124,7 @@ impl Container {
             Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
             Err(error) if is_connection(&error) => Err(self.shared.engine.lost(&error)),
             // Some engines have other words for one that has ended.
-            Err(error) if words(&error).contains("not running") => Ok(()),
+            Err(error) if is_over(&words(&error)) => Ok(()),
             Err(error) => Err(EngineError::new(format!("cannot stop step `{}`", self.step), words(&error))),
         }
     }
@@ -145,6 +145,11 @@ impl Drop for Container {
             }
         });
     }
+}
+
+/// Whether an engine says that a container takes no signal because it has ended; Podman has the second form.
+fn is_over(text: &str) -> bool {
+    text.contains("not running") || text.contains("can only kill running containers")
 }
 
 /// What there is to say about a program that an image does not have.
