@@ -137,6 +137,29 @@ steps:
     }
 }
 
+#[test]
+fn a_reader_whose_start_is_called_off_sees_no_end() {
+    let daemon = Daemon::start();
+    for lane in ["fifo", "attach"] {
+        let relay = Relay::holding(Hold::Answer, "/start ", &daemon.socket());
+        let place = Place::with(
+            "
+steps:
+  - {name: make, run: cat /dev/zero, output: zeros}
+  - {name: read, image: 'alpine:3.20', run: cat > /dev/null; touch saw-eof, input: zeros}
+",
+        );
+        let mut command = command(&place, &relay.host());
+        let run = Server::start(command.args(["--stream-lane", lane]), &[]);
+        relay.wait();
+        interrupt(run, &daemon, |run| {
+            run.wait_for("read * cancelled");
+            relay.release();
+        });
+        assert!(!place.has("saw-eof"), "{lane}");
+    }
+}
+
 /// `pipe` in a container that has the engine's socket, in a folder that is `place` on this machine.
 fn in_a_container(daemon: &Daemon, place: &Place, folder: &str, args: &[&str]) -> Ran {
     let mut docker = Command::new("docker");

@@ -65,6 +65,7 @@ pub(super) async fn start(
             EngineError::new(format!("cannot attach to the container of step `{}`", spec.name), error).into()
         }
     })?;
+    let to_stdin = created.keep(source.is_some().then_some(attached.input));
     created.start(image).await?;
 
     let (unread, noticed) = watch::channel(None);
@@ -72,8 +73,8 @@ pub(super) async fn start(
     let mut traffic = Traffic::default();
     let sinks = Sinks { out: Some(out), err: Some(err), unread, stopping: asked, image: image.to_owned() };
     traffic.outputs.spawn(outputs(attached.output, sinks, shared.engine.clone()));
-    if let Some(source) = source {
-        traffic.input.spawn(input(source, attached.input));
+    if let (Some(source), Some(to_stdin)) = (source, to_stdin.release()) {
+        traffic.input.spawn(input(source, to_stdin));
     }
     let exit = created.watch(traffic);
     hang_up(shared, created.name(), noticed, exit.clone());

@@ -23,6 +23,15 @@ pub(super) struct Container {
     shared: Arc<Shared>,
     name: String,
     step: String,
+    /// Goes when the container has gone.
+    presence: watch::Sender<()>,
+}
+
+/// This side's end of what a container reads. Dropped before the container is known to run well, it stays until the
+/// container has gone: what is cut off must not look like an end.
+pub(super) struct Kept<T: Send + 'static> {
+    end: Option<T>,
+    gone: watch::Receiver<()>,
 }
 
 impl Container {
@@ -44,7 +53,8 @@ impl Container {
         let owned = Arc::clone(shared);
         shared.later(async move {
             let answer = owned.engine.docker().create_container(Some(options), body).await;
-            let mut container = Self { shared: Arc::clone(&owned), name, step };
+            let presence = watch::channel(()).0;
+            let mut container = Self { shared: Arc::clone(&owned), name, step, presence };
             let created = match answer {
                 Ok(_) => Ok(container),
                 Err(error) => {
@@ -66,6 +76,11 @@ impl Container {
     pub(super) async fn start(&self, image: &str) -> Result<(), StartError> {
         let started = self.shared.engine.docker().start_container(&self.name, None).await;
         started.map_err(|error| self.failed(image, "be started", &error))
+    }
+
+    /// Keeps an end of its stdin as long as it may read.
+    pub(super) fn keep<T: Send + 'static>(&self, end: Option<T>) -> Kept<T> {
+        Kept { end, gone: self.presence.subscribe() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -136,7 +151,9 @@ impl Drop for Container {
         if name.is_empty() {
             return;
         }
+        let presence = std::mem::replace(&mut self.presence, watch::channel(()).0);
         self.shared.later(async move {
+            let _presence = presence;
             let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
             if let Err(error) = shared.engine.docker().remove_container(&name, Some(options)).await
                 && !is_gone(&error)
@@ -144,6 +161,26 @@ impl Drop for Container {
                 shared.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
             }
         });
+    }
+}
+
+impl<T: Send + 'static> Kept<T> {
+    /// Hands out the end, to somebody who sees to it.
+    pub(super) fn release(mut self) -> Option<T> {
+        self.end.take()
+    }
+}
+
+impl<T: Send + 'static> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let (end, mut gone) = (self.end.take(), self.gone.clone());
+        if let (Some(end), Ok(runtime)) = (end, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                // It never changes; it goes.
+                let _ = gone.changed().await;
+                drop(end);
+            });
+        }
     }
 }
 

@@ -82,13 +82,15 @@ pub(super) async fn start(
     let name = container_name(&shared.labels, spec, "-f");
     let platform = container.image.platform.as_deref();
     let created = Container::create(shared, name, &spec.name, platform, body).await?;
+    let to_stdin = created.keep(ends.stdin.take());
     created.start(image).await?;
 
     let (stopping, _) = watch::channel(false);
     let exit = created.watch(Traffic::default());
     handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
-    let Ends { stdin, stdout, stderr, .. } = ends;
+    let Ends { stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
+    let stdin = to_stdin.release();
     let handle = Box::new(Handle { container: created, exit, stopping });
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Fifo), handle })
 }
