@@ -1,10 +1,10 @@
 //! A Docker daemon of a test's own: nothing that happens to it, or to what it holds, concerns anybody else.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::server::{Server, output, signal, unmount};
+use super::server::{Server, end_all, output, unmount};
 
 /// A daemon with `alpine:3.20`, and a network that leads nowhere.
 pub struct Daemon {
@@ -98,9 +98,7 @@ impl Daemon {
         if let Some(server) = self.server.take() {
             server.kill();
         }
-        for pid in processes_that_name(self.dir.path()) {
-            signal("KILL", pid);
-        }
+        end_all(self.dir.path());
         // Or the next one takes this one's containerd for alive, until somebody has reaped it.
         std::fs::remove_file(self.dir.path().join("exec/containerd/containerd.pid")).unwrap();
     }
@@ -109,6 +107,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.server = None;
+        end_all(self.dir.path());
         unmount(self.dir.path());
     }
 }
@@ -153,15 +152,4 @@ pub fn load(image: &str, into: &mut Command) {
     let loaded = into.stdin(save.stdout.take().unwrap()).output().unwrap();
     assert!(loaded.status.success(), "{into:?}: {}", String::from_utf8_lossy(&loaded.stderr));
     assert!(save.wait().unwrap().success(), "is there an image `{image}`? docker/test/images builds it");
-}
-
-/// The processes whose arguments name a path in a folder: what a daemon there started, whoever its parent is now.
-fn processes_that_name(dir: &Path) -> Vec<u32> {
-    let dir = dir.display().to_string();
-    let names_it = |pid: &u32| {
-        let args = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&args).split('\0').any(|arg| arg.starts_with(&dir))
-    };
-    let all = std::fs::read_dir("/proc").unwrap();
-    all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).filter(names_it).collect()
 }

@@ -3,12 +3,12 @@
 use std::process::Command;
 
 use super::daemon::{self, containers};
-use super::server::{Server, output, unmount};
+use super::server::{Server, end_all, output, unmount};
 
 /// Podman with `alpine:3.20`, on a folder of its own.
 pub struct Podman {
     dir: tempfile::TempDir,
-    _server: Server,
+    server: Option<Server>,
 }
 
 /// What Podman would otherwise take from systemd, or ask of a kernel that may not grant it.
@@ -30,7 +30,7 @@ impl Podman {
         let mut service = podman(&dir);
         let service = service.args(["--log-level=info", "system", "service", "--time=0", &socket]);
         let server = Server::start(service, &["API service listening on"]);
-        let podman = Self { dir, _server: server };
+        let podman = Self { dir, server: Some(server) };
         podman.load("alpine:3.20");
         podman
     }
@@ -55,7 +55,10 @@ impl Podman {
 
 impl Drop for Podman {
     fn drop(&mut self) {
+        self.server = None;
         output(podman(&self.dir).args(["rm", "--all", "--force", "--time=0"]));
+        // Podman tidies up after each container in the background.
+        end_all(self.dir.path());
         unmount(self.dir.path());
     }
 }

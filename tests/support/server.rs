@@ -126,3 +126,24 @@ pub fn unmount(dir: &Path) {
         let _ = Command::new("umount").arg("--lazy").arg(point).stderr(Stdio::null()).status();
     }
 }
+
+/// Ends all processes whose arguments name a path in a folder: what was started there, whoever its parent is now.
+pub fn end_all(dir: &Path) {
+    loop {
+        let pids = processes_that_name(dir);
+        if pids.is_empty() {
+            return;
+        }
+        pids.into_iter().for_each(|pid| signal("KILL", pid));
+    }
+}
+
+fn processes_that_name(dir: &Path) -> Vec<u32> {
+    let dir = dir.display().to_string();
+    let names_it = |pid: &u32| {
+        let args = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&args).split('\0').any(|arg| arg.starts_with(&dir))
+    };
+    let all = std::fs::read_dir("/proc").unwrap();
+    all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).filter(names_it).collect()
+}

@@ -186,7 +186,7 @@ impl<T: Send + 'static> Drop for Kept<T> {
 
 /// Whether an engine says that a container takes no signal because it has ended; Podman has the second form.
 fn is_over(text: &str) -> bool {
-    text.contains("not running") || text.contains("can only kill running containers")
+    text.contains("not running") || text.contains("container state improper")
 }
 
 /// What there is to say about a program that an image does not have.
