@@ -76,7 +76,7 @@ pub(super) async fn start(
     if let (Some(source), Some(to_stdin)) = (source, to_stdin.release()) {
         traffic.input.spawn(input(source, to_stdin));
     }
-    let exit = created.watch(traffic);
+    let exit = created.watch(traffic, std::future::ready(None));
     hang_up(shared, created.name(), noticed, exit.clone());
     let handle = Handle { container: created, exit, stopping };
     Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })

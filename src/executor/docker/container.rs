@@ -114,13 +114,22 @@ impl Container {
     }
 
     /// Waits in the background for the end of the container, and then for its outputs to be passed on; what it returns
-    /// becomes known when both are done. Its stdin stays open until it has ended, whatever happens here: one that is being
+    /// becomes known when both are done. If the container itself has `told` how its program ended, that is the end: the
+    /// engine knows only when it has taken everything apart. Its stdin stays open until it has ended, whatever happens here: one that is being
     /// stopped must not take a broken stream for a finished one.
-    pub(super) fn watch(&self, mut traffic: Traffic) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
+    pub(super) fn watch(
+        &self,
+        mut traffic: Traffic,
+        told: impl Future<Output = Option<i32>> + Send + 'static,
+    ) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
         let (sender, receiver) = watch::channel(None);
         let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
         tokio::spawn(async move {
-            let exit = end(&shared, &name).await;
+            let exit = tokio::select! {
+                biased;
+                Some(code) = told => Ok(Exit::Code(code)),
+                exit = end(&shared, &name) => exit,
+            };
             drop(traffic.input);
             let lost = |error| EngineError::new("the outputs of a container were lost", error);
             let result = match (exit.is_ok(), traffic.outputs.join_next().await) {
@@ -253,12 +262,11 @@ impl StepHandle for Handle {
 
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(async move {
-            if self.exit.borrow().is_some() {
-                return Ok(());
-            }
             self.stopping.send_replace(true);
             match how {
+                Stop::Terminate if self.exit.borrow().is_some() => Ok(()),
                 Stop::Terminate => self.container.kill("SIGTERM").await,
+                // Its program may have ended, and what that left behind not yet.
                 Stop::Kill => self.container.kill("SIGKILL").await,
             }
         })

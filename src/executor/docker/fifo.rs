@@ -1,6 +1,6 @@
 //! The lane by named pipes: the container's shell opens them, and bytes never touch the engine.
 //!
-//! Before its script the shell opens all three and writes a single byte to the last. Until that byte has come nothing of
+//! Before its script the shell opens all of them and writes a single byte to its stderr. Until that byte has come nothing of
 //! the step has run, so that whoever waits for it may give up at any time and start the step in another way.
 
 use std::fs::Permissions;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -42,12 +43,19 @@ impl From<StartError> for Failure {
     }
 }
 
+/// Runs the rest of its words in a shell of their own, and tells how that ended, which the engine does only when it has
+/// taken the container apart. A signal to all is for the others to heed: who tells must not die of it.
+const TELL: &str = r#"trap : HUP INT QUIT TERM; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$?; echo $code >&3; exit $code; }"#;
 /// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell, and
 /// every shell has an `echo` of its own.
 const OPEN: &str =
     r#"command -v "$1" >/dev/null || exit 125; exec <"$0/in" >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
 /// The same with nothing on stdin.
 const OPEN_WITHOUT_INPUT: &str = r#"command -v "$1" >/dev/null || exit 125; exec </dev/null >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
+/// The longest that it tells: a number to 255, and a newline.
+const MOST_DIGITS: u64 = 4;
+/// How a shell tells of a killed program.
+const KILLED: i32 = 137;
 /// How the opening ends where the step's program is not in the image.
 const NO_PROGRAM: i32 = 125;
 /// How what the engine puts before every program ends where there is no shell.
@@ -68,7 +76,7 @@ pub(super) async fn start(
     let mut ends = pipes.open(&spec.stdin).map_err(unusable)?;
 
     let opening = if spec.stdin == StdinSpec::Null { OPEN_WITHOUT_INPUT } else { OPEN };
-    let first = ["sh", "-c", opening, THERE].map(str::to_owned);
+    let first = ["sh", "-c", TELL, THERE, opening, THERE].map(str::to_owned);
     let program = words.first().cloned().unwrap_or_default();
     let command = Command {
         entrypoint: Some(first.into_iter().chain(words).collect()),
@@ -86,7 +94,7 @@ pub(super) async fn start(
     created.start(image).await?;
 
     let (stopping, _) = watch::channel(false);
-    let exit = created.watch(Traffic::default());
+    let exit = created.watch(Traffic::default(), told(ends.end.take()));
     handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
     let Ends { stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
@@ -129,6 +137,14 @@ async fn handshake(
     }
 }
 
+/// What the container itself tells of its end. Nothing, where it did not come to that, and of the end that want of memory
+/// makes, which only the engine can tell from others.
+async fn told(end: Option<pipe::Receiver>) -> Option<i32> {
+    let mut text = String::new();
+    end?.take(MOST_DIGITS).read_to_string(&mut text).await.ok()?;
+    text.strip_suffix('\n')?.parse().ok().filter(|code| *code != KILLED)
+}
+
 fn unusable(error: io::Error) -> Failure {
     Failure::Lane(format!("named pipes cannot be made: {error}"))
 }
@@ -146,7 +162,7 @@ impl Pipes {
         // Whoever the container's program runs as may open them; on this machine the folder above keeps others out.
         std::fs::set_permissions(&pipes.dir, Permissions::from_mode(0o711))?;
         let names: &[&str] =
-            if spec.stdin == StdinSpec::Pipe { &["in", "out", "err"] } else { &["out", "err"] };
+            if spec.stdin == StdinSpec::Pipe { &["in", "out", "err", "end"] } else { &["out", "err", "end"] };
         for name in names {
             make_fifo(&pipes.dir.join(name))?;
         }
@@ -184,11 +200,15 @@ impl Pipes {
         }
         let stdout = open_without_waiting(&self.dir.join("out"))?;
         rustix::io::ioctl_fionbio(&stdout, false)?;
-        let path = self.dir.join("err");
-        let stderr = pipe::OpenOptions::new().open_receiver(&path)?;
-        // As long as somebody writes, nothing to read is no end.
-        let held = pipe::OpenOptions::new().open_sender(&path)?;
-        Ok(Ends { stdin: input.0, stdout, stderr, held: Some((held, input.1)), _pipes: self })
+        let both = |name| {
+            let path = self.dir.join(name);
+            let reader = pipe::OpenOptions::new().open_receiver(&path)?;
+            // As long as somebody writes, nothing to read is no end.
+            Ok::<_, io::Error>((reader, pipe::OpenOptions::new().open_sender(&path)?))
+        };
+        let ((stderr, held), (end, held_end)) = (both("err")?, both("end")?);
+        let held = Some(([held, held_end], input.1));
+        Ok(Ends { stdin: input.0, stdout, stderr, end: Some(end), held, _pipes: self })
     }
 }
 
@@ -204,8 +224,10 @@ struct Ends {
     stdin: Option<OwnedFd>,
     stdout: OwnedFd,
     stderr: pipe::Receiver,
+    /// Where the container tells how it ended.
+    end: Option<pipe::Receiver>,
     /// The ends of the other side, until that has opened them itself.
-    held: Option<(pipe::Sender, Option<OwnedFd>)>,
+    held: Option<([pipe::Sender; 2], Option<OwnedFd>)>,
     _pipes: Pipes,
 }
 
