@@ -32,8 +32,8 @@ pub trait Executor: Send + Sync {
     /// Starts one attempt of a step.
     fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>>;
 
-    /// Is told what images a run will need, so that they can be fetched while other steps run. What goes wrong shows when
-    /// a step needs one. Containers are not created ahead: until its turn comes, an earlier step may still make its image
+    /// Is told the image of each step that a run will start in a container, so that they can be fetched while other steps
+    /// run. What goes wrong shows when a step needs one. Containers are not created ahead: until its turn comes, an earlier step may still make its image
     /// anew, and to find that out takes as long as to create it.
     fn prepare(&self, _images: Vec<ImageSpec>) {}
 

@@ -56,15 +56,11 @@ pub(super) fn render(
     Ok(StepSpec { name: step.name.clone(), attempt, program, container, env, working_dir, stdin })
 }
 
-/// The images that the run needs, without repeats. One whose name cannot be rendered is told by its step.
+/// The images of the steps that run in containers, one for each. One whose name cannot be rendered is told by its step.
 pub(super) fn images(shared: &Shared) -> Vec<ImageSpec> {
     let placing = placing(shared);
-    let mut images: Vec<ImageSpec> = Vec::new();
-    for step in &shared.pipeline.steps {
-        let image = step.container.as_ref().and_then(|container| placing.image(step, container).ok());
-        images.extend(image.filter(|image| !images.contains(image)));
-    }
-    images
+    let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
+    shared.pipeline.steps.iter().filter_map(image).collect()
 }
 
 fn placing(shared: &Shared) -> Placing<'_> {

@@ -47,10 +47,11 @@ pub(super) async fn start(
     let (stderr, err) = ends().map_err(failed)?;
 
     let command = Command::attached(&spec.program, source.is_some());
-    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
+    let mut network = shared.networks.join(shared, container.network.as_deref(), image, spec).await?;
+    let lease = network.lease.take();
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "");
-    let created =
+    let mut created =
         Container::create(shared, name, &spec.name, container.image.platform.as_deref(), body).await?;
     let options = AttachContainerOptionsBuilder::default()
         .stream(true)
@@ -65,6 +66,7 @@ pub(super) async fn start(
             EngineError::new(format!("cannot attach to the container of step `{}`", spec.name), error).into()
         }
     })?;
+    created.occupy(lease);
     let to_stdin = created.keep(source.is_some().then_some(attached.input));
     created.start(image).await?;
 

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::Shared;
 use super::engine::{UNSEEN, is_connection, words};
 use super::labels::is_gone;
+use super::sandbox::Lease;
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
 
 /// A container that there may be; it is removed when this is dropped.
@@ -25,6 +26,8 @@ pub(super) struct Container {
     step: String,
     /// Goes when the container has gone.
     presence: watch::Sender<()>,
+    /// Its right to its network, until it has gone.
+    lease: Option<Lease>,
 }
 
 /// This side's end of what a container reads. Dropped before the container is known to run well, it stays until the
@@ -54,7 +57,7 @@ impl Container {
         shared.later(async move {
             let answer = owned.engine.docker().create_container(Some(options), body).await;
             let presence = watch::channel(()).0;
-            let mut container = Self { shared: Arc::clone(&owned), name, step, presence };
+            let mut container = Self { shared: Arc::clone(&owned), name, step, presence, lease: None };
             let created = match answer {
                 Ok(_) => Ok(container),
                 Err(error) => {
@@ -76,6 +79,11 @@ impl Container {
     pub(super) async fn start(&self, image: &str) -> Result<(), StartError> {
         let started = self.shared.engine.docker().start_container(&self.name, None).await;
         started.map_err(|error| self.failed(image, "be started", &error))
+    }
+
+    /// Holds on to its network until it has gone.
+    pub(super) fn occupy(&mut self, lease: Option<Lease>) {
+        self.lease = lease;
     }
 
     /// Keeps an end of its stdin as long as it may read.
@@ -161,8 +169,9 @@ impl Drop for Container {
             return;
         }
         let presence = std::mem::replace(&mut self.presence, watch::channel(()).0);
+        let lease = self.lease.take();
         self.shared.later(async move {
-            let _presence = presence;
+            let _until_it_has_gone = (presence, lease);
             let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
             if let Err(error) = shared.engine.docker().remove_container(&name, Some(options)).await
                 && !is_gone(&error)

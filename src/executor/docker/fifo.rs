@@ -85,11 +85,13 @@ pub(super) async fn start(
         has_stdin: false,
         mounts,
     };
-    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
+    let mut network = shared.networks.join(shared, container.network.as_deref(), image, spec).await?;
+    let lease = network.lease.take();
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "-f");
     let platform = container.image.platform.as_deref();
-    let created = Container::create(shared, name, &spec.name, platform, body).await?;
+    let mut created = Container::create(shared, name, &spec.name, platform, body).await?;
+    created.occupy(lease);
     let to_stdin = created.keep(ends.stdin.take());
     created.start(image).await?;
 

@@ -25,8 +25,9 @@ mod labels;
 mod network;
 mod paths;
 mod pull;
+mod sandbox;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +41,7 @@ use self::image::Images;
 use self::labels::Labels;
 pub use self::labels::{Leftover, LeftoverKind, leftovers};
 use self::network::Networks;
+use self::sandbox::Sandboxes;
 use super::{EngineError, Executor, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec};
 use crate::pipeline::Lane;
 
@@ -83,6 +85,7 @@ struct Shared {
     labels: Labels,
     images: Images,
     networks: Networks,
+    sandboxes: Sandboxes,
     lane: LaneChoice,
     /// Named pipes were tried, and nobody opened them.
     fifo_failed: AtomicBool,
@@ -105,6 +108,7 @@ impl DockerExecutor {
             labels: Labels::of(&run),
             images,
             networks: Networks::default(),
+            sandboxes: Sandboxes::default(),
             lane,
             fifo_failed: AtomicBool::new(false),
             fifo_dir: pipes,
@@ -192,8 +196,10 @@ impl Executor for DockerExecutor {
     }
 
     fn prepare(&self, images: Vec<ImageSpec>) {
+        self.shared.sandboxes.expect(images.len());
         // What is built may be made of what earlier steps make.
-        let named = images.into_iter().filter(|image| matches!(image.source, ImageSource::Named(_)));
+        let named: HashSet<ImageSpec> =
+            images.into_iter().filter(|image| matches!(image.source, ImageSource::Named(_))).collect();
         for image in named {
             let shared = Arc::clone(&self.shared);
             self.shared.images.ahead(async move {
@@ -206,6 +212,7 @@ impl Executor for DockerExecutor {
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(async move {
             self.shared.images.stop();
+            self.shared.sandboxes.clear();
             self.shared.settled().await;
             let swept = self.shared.labels.sweep(&self.shared.engine).await;
             let left = std::mem::take(&mut *self.shared.left.lock().unwrap_or_else(PoisonError::into_inner));

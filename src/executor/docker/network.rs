@@ -11,7 +11,8 @@ use tokio::sync::OnceCell;
 use super::Shared;
 use super::engine::{Engine, is_connection, words};
 use super::labels::{has_all, is_gone};
-use crate::executor::StartError;
+use super::sandbox::Lease;
+use crate::executor::{Program, StartError, StepSpec};
 
 /// Names with a meaning of their own.
 const BUILT_IN: [&str; 4] = ["none", "bridge", "host", "default"];
@@ -33,23 +34,30 @@ struct Found {
 }
 
 /// How a container joins its network.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Joined {
     pub(super) mode: Option<String>,
     pub(super) endpoints: Option<NetworkingConfig>,
+    /// To be held as long as the container is there.
+    pub(super) lease: Option<Lease>,
 }
 
 impl Networks {
     /// Sees to it that there is a network; how a container of this step joins it.
     pub(super) async fn join(
         &self,
-        shared: &Shared,
+        shared: &Arc<Shared>,
         network: Option<&str>,
-        step: &str,
+        image: &str,
+        spec: &StepSpec,
     ) -> Result<Joined, StartError> {
-        let Some(name) = network else { return Ok(Joined::default()) };
+        let Some(name) = network else {
+            let has_shell = matches!(spec.program, Program::Script { .. });
+            let lease = shared.sandboxes.enter(shared, image, has_shell).await;
+            return Ok(Joined { mode: lease.mode(), endpoints: None, lease: Some(lease) });
+        };
         if BUILT_IN.contains(&name) || name.contains(':') {
-            return Ok(Joined { mode: Some(name.to_owned()), endpoints: None });
+            return Ok(Joined { mode: Some(name.to_owned()), ..Joined::default() });
         }
         let cell = {
             let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,10 +65,10 @@ impl Networks {
         };
         let Found { name, own } = cell.get_or_try_init(|| find_or_make(shared, name)).await?.clone();
         let endpoints = own.then(|| {
-            let settings = EndpointSettings { aliases: Some(vec![step.to_owned()]), ..Default::default() };
+            let settings = EndpointSettings { aliases: Some(vec![spec.name.clone()]), ..Default::default() };
             NetworkingConfig { endpoints_config: Some(HashMap::from([(name.clone(), settings)])) }
         });
-        Ok(Joined { mode: Some(name), endpoints })
+        Ok(Joined { mode: Some(name), endpoints, lease: None })
     }
 }
 
