@@ -2,7 +2,8 @@
 //! does nothing.
 //!
 //! Every round runs every candidate once, so that a noisy machine disturbs all alike; the tables show medians, and ratios
-//! to the first candidate of each group in the same run. The images are those of `docker/test/images`; the shell's
+//! to the first candidate of each group in the same run. "In flow" is the rate that `pipe` tells of the stream itself, from the
+//! moment when everybody has started. The images are those of `docker/test/images`; the shell's
 //! containers keep no log, which is `docker run` at its quickest.
 //!
 //! ```text
@@ -28,6 +29,13 @@ const DOCKER_RUN: &str = "docker run --rm --log-driver none";
 struct Candidate {
     name: &'static str,
     command: Vec<String>,
+}
+
+/// What one run took.
+#[derive(Clone)]
+struct Run {
+    seconds: f64,
+    flow: Option<f64>,
 }
 
 fn main() -> Result<()> {
@@ -108,7 +116,7 @@ fn bash(script: &str) -> Vec<String> {
 }
 
 fn pipe(arguments: &[&str]) -> Vec<String> {
-    let own = [env!("CARGO_BIN_EXE_pipe"), "run", "--format", "plain"];
+    let own = [env!("CARGO_BIN_EXE_pipe"), "run", "--format", "json"];
     own.iter().chain(arguments).map(|&word| word.to_owned()).collect()
 }
 
@@ -120,29 +128,31 @@ fn compare(
     rounds: usize,
     size: Option<u64>,
 ) -> Result<()> {
-    let mut times = vec![Vec::new(); candidates.len()];
+    let mut runs = vec![Vec::new(); candidates.len()];
     for _ in 0..rounds {
-        for (candidate, times) in candidates.iter().zip(&mut times) {
-            times.push(time(candidate, dir)?);
+        for (candidate, runs) in candidates.iter().zip(&mut runs) {
+            runs.push(run(candidate, dir)?);
         }
     }
-    let medians: Vec<f64> = times.into_iter().map(median).collect();
-    println!("| {title} | s | time, × the first | GB/s |\n|---|---|---|---|");
-    for (candidate, seconds) in candidates.iter().zip(&medians) {
-        let rate = size.map_or(String::new(), |size| format!("{:.2}", size as f64 / 1e9 / seconds));
-        println!("| {} | {seconds:.2} | {:.2} | {rate} |", candidate.name, seconds / medians[0]);
+    let seconds: Vec<f64> = runs.iter().map(|runs| median(runs.iter().map(|run| run.seconds))).collect();
+    println!("| {title} | s | time, × the first | GB/s | GB/s in flow |\n|---|---|---|---|---|");
+    for ((candidate, runs), time) in candidates.iter().zip(&runs).zip(&seconds) {
+        let rate = |rate: Option<f64>| rate.map_or(String::new(), |rate| format!("{:.2}", rate / 1e9));
+        let whole = rate(size.map(|size| size as f64 / time));
+        let flow = rate(runs[0].flow.map(|_| median(runs.iter().filter_map(|run| run.flow))));
+        println!("| {} | {time:.2} | {:.2} | {whole} | {flow} |", candidate.name, time / seconds[0]);
     }
     println!();
     Ok(())
 }
 
-fn time(candidate: &Candidate, dir: &Path) -> Result<f64> {
+fn run(candidate: &Candidate, dir: &Path) -> Result<Run> {
     let start = Instant::now();
     let mut command = Command::new(&candidate.command[0]);
     let output = command.args(&candidate.command[1..]).current_dir(dir).stdin(Stdio::null()).output()?;
     let seconds = start.elapsed().as_secs_f64();
     match output.status.success() {
-        true => Ok(seconds),
+        true => Ok(Run { seconds, flow: flow(&output.stdout) }),
         false => {
             let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
             Err(format!("{}: {said}", candidate.name).into())
@@ -150,7 +160,15 @@ fn time(candidate: &Candidate, dir: &Path) -> Result<f64> {
     }
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+/// The rate of the only stream, in bytes a second, if that is what was printed.
+fn flow(printed: &[u8]) -> Option<f64> {
+    let lines = printed.split(|byte| *byte == b'\n');
+    let records = lines.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    records.filter(|record| record["event"] == "stream-finished").find_map(|record| record["rate"].as_f64())
+}
+
+fn median(times: impl Iterator<Item = f64>) -> f64 {
+    let mut times: Vec<f64> = times.collect();
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
