@@ -52,7 +52,7 @@ fn an_engine_that_dies_ends_the_run_and_what_it_held_is_cleaned_when_it_is_back(
             "
 steps:
   - {name: make, image: 'alpine:3.20', run: echo ready >&2; yes, output: words}
-  - {name: read, image: 'alpine:3.20', run: cat > /dev/null, input: words}
+  - {name: read, image: 'alpine:3.20', run: cat > /dev/null; touch saw-the-end, input: words}
   - {name: wait, run: exec sleep 1000}
 ",
         );
@@ -60,10 +60,20 @@ steps:
         let run = Server::start(command.args(["--stream-lane", lane]), &["make | ready"]);
         daemon.kill();
         run.end().code(3).says(&format!("lost the Docker engine at {}", daemon.host()));
+        // What goes through an engine ends with it, and its reader cannot tell.
+        assert!(
+            lane == "attach" || !place.has("saw-the-end"),
+            "a broken stream was taken for a finished one"
+        );
         daemon.restart();
         let mut clean = place.command(&["clean"]);
         Ran::of(clean.env("DOCKER_HOST", daemon.host()).output().unwrap()).code(0);
         assert_eq!(daemon.containers(), "");
+        // What goes through an engine ends with it, and its reader cannot tell.
+        assert!(
+            lane == "attach" || !place.has("saw-the-end"),
+            "a broken stream was taken for a finished one"
+        );
     }
 }
 

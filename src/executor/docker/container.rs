@@ -13,16 +13,18 @@ use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::engine::{UNSEEN, is_connection, words};
 use super::labels::is_gone;
 use super::sandbox::Lease;
+use super::{Shared, orphans};
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
 
 /// A container that there may be; it is removed when this is dropped.
 pub(super) struct Container {
     shared: Arc<Shared>,
     name: String,
+    /// Its id, once the engine has told it.
+    id: String,
     step: String,
     /// Goes when the container has gone.
     presence: watch::Sender<()>,
@@ -57,9 +59,13 @@ impl Container {
         shared.later(async move {
             let answer = owned.engine.docker().create_container(Some(options), body).await;
             let presence = watch::channel(()).0;
-            let mut container = Self { shared: Arc::clone(&owned), name, step, presence, lease: None };
+            let mut container =
+                Self { shared: Arc::clone(&owned), name, id: String::new(), step, presence, lease: None };
             let created = match answer {
-                Ok(_) => Ok(container),
+                Ok(answer) => {
+                    container.id = answer.id;
+                    Ok(container)
+                }
                 Err(error) => {
                     let failed = container.failed(&image, "be created", &error);
                     if !is_connection(&error) {
@@ -131,13 +137,16 @@ impl Container {
         told: impl Future<Output = Option<i32>> + Send + 'static,
     ) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
         let (sender, receiver) = watch::channel(None);
-        let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
+        let (shared, name, id) = (Arc::clone(&self.shared), self.name.clone(), self.id.clone());
         tokio::spawn(async move {
             let exit = tokio::select! {
                 biased;
                 Some(code) = told => Ok(Exit::Code(code)),
                 exit = end(&shared, &name) => exit,
             };
+            if exit.is_err() && shared.engine.is_on_this_kernel() {
+                orphans::kill(&id);
+            }
             drop(traffic.input);
             let lost = |error| EngineError::new("the outputs of a container were lost", error);
             let result = match (exit.is_ok(), traffic.outputs.join_next().await) {

@@ -8,6 +8,9 @@
 //!   single byte before its script runs; one that does not falls back to the other lane.
 //! - `attach`: through the engine, multiplexed on one connection. Works everywhere.
 //!
+//! On the first lane a container tells by itself how its program ended; on the second the engine does, when it has taken the
+//! container apart. Steps that run one after another use a network namespace again (`sandbox`).
+//!
 //! Every container has the label `pipe.run`. Removal happens in the background; [`Executor::close`] waits for it, and looks
 //! once more for anything with the run's label.
 
@@ -23,6 +26,7 @@ mod image;
 mod init;
 mod labels;
 mod network;
+mod orphans;
 mod paths;
 mod pull;
 mod sandbox;
