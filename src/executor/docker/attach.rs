@@ -181,7 +181,13 @@ struct Sinks {
 async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<(), EngineError> {
     let mut opening = Opening::default();
     while let Some(piece) = output.next().await {
-        match piece.map_err(|error| engine.lost(&error))? {
+        // Podman resets the connection of a container that has not read all of its stdin. Of one that was asked to end,
+        // nothing more is wanted.
+        let piece = match piece {
+            Err(_) if *sinks.stopping.borrow() => return Ok(()),
+            piece => piece.map_err(|error| engine.lost(&error))?,
+        };
+        match piece {
             LogOutput::StdOut { message } => {
                 let refused = pass(&mut sinks.out, &message, &sinks.stopping).await.is_err();
                 if refused || sinks.unread.borrow().is_some() {

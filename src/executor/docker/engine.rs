@@ -26,6 +26,7 @@ pub struct Engine {
     docker: Docker,
     host: String,
     on_this_kernel: bool,
+    is_podman: bool,
     paths: std::sync::Arc<Paths>,
 }
 
@@ -53,11 +54,14 @@ impl Engine {
         let docker = open(&endpoint).map_err(|error| failed(&error))?;
         let docker = docker.negotiate_version().await.map_err(|error| failed(&error))?;
         let info = docker.info().await.map_err(|error| failed(&error))?;
+        let version = docker.version().await.map_err(|error| failed(&error))?;
+        let mut parts = version.components.iter().flatten();
+        let is_podman = parts.any(|part| part.name.starts_with("Podman"));
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let is_local = endpoint.host.starts_with("unix://");
         let on_this_kernel = is_local && info.kernel_version.as_deref() == Some(kernel.trim());
         let paths = Paths::find(&docker).await;
-        Ok(Self { docker, host: endpoint.host, on_this_kernel, paths: std::sync::Arc::new(paths) })
+        Ok(Self { docker, host: endpoint.host, on_this_kernel, is_podman, paths: std::sync::Arc::new(paths) })
     }
 
     /// Makes sure that containers can be given folders of this machine, by asking for one that would get `folder`, which no
@@ -108,6 +112,12 @@ impl Engine {
     /// Whether its containers can open the named pipes of this machine.
     pub(super) fn is_on_this_kernel(&self) -> bool {
         self.on_this_kernel
+    }
+
+    /// Whether it is Podman, which gets into trouble when a container is removed that has not quite ended, or that others
+    /// depend on.
+    pub(super) fn is_podman(&self) -> bool {
+        self.is_podman
     }
 
     pub(super) fn paths(&self) -> &Paths {

@@ -96,7 +96,8 @@ pub(super) async fn start(
     created.start(image).await?;
 
     let (stopping, _) = watch::channel(false);
-    let exit = created.watch(Traffic::default(), told(ends.end.take()));
+    let (end, is_heeded) = (ends.end.take(), !shared.engine.is_podman());
+    let exit = created.watch(Traffic::default(), async move { told(end).await.filter(|_| is_heeded) });
     handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
     let Ends { stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;

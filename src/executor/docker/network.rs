@@ -53,7 +53,8 @@ impl Networks {
     ) -> Result<Joined, StartError> {
         let Some(name) = network else {
             let has_shell = matches!(spec.program, Program::Script { .. });
-            let lease = shared.sandboxes.enter(shared, image, has_shell).await;
+            let may_keep = has_shell && !shared.engine.is_podman();
+            let lease = shared.sandboxes.enter(shared, image, may_keep).await;
             return Ok(Joined { mode: lease.mode(), endpoints: None, lease: Some(lease) });
         };
         if BUILT_IN.contains(&name) || name.contains(':') {

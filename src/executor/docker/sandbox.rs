@@ -59,9 +59,10 @@ impl Sandboxes {
         lock(&self.pool).expected = containers;
     }
 
-    /// Finds a container its network. `image` can keep one if it has a shell.
-    pub(super) async fn enter(&self, shared: &Arc<Shared>, image: &str, has_shell: bool) -> Lease {
-        let choice = lock(&self.pool).choose(has_shell);
+    /// Finds a container its network. It may keep one for others, with a shell of `image`, if it
+    /// is worth it.
+    pub(super) async fn enter(&self, shared: &Arc<Shared>, image: &str, may_keep: bool) -> Lease {
+        let choice = lock(&self.pool).choose(may_keep);
         let place = match choice {
             Choice::Enter(index, name) => Some((index, name)),
             // Without one, a step has a network of its own, as ever.
@@ -82,7 +83,7 @@ impl Sandboxes {
 }
 
 impl Pool {
-    fn choose(&mut self, has_shell: bool) -> Choice {
+    fn choose(&mut self, may_keep: bool) -> Choice {
         self.entered += 1;
         let free = self.kept.iter_mut().enumerate().find(|(_, sandbox)| sandbox.is_free);
         if let Some((index, sandbox)) = free {
@@ -90,7 +91,7 @@ impl Pool {
             return Choice::Enter(index, sandbox.container.name().to_owned());
         }
         let is_worth_it = self.expected.saturating_sub(self.entered) >= WORTH;
-        if has_shell && self.has_ended && self.made < MOST && is_worth_it {
+        if may_keep && self.has_ended && self.made < MOST && is_worth_it {
             self.made += 1;
             return Choice::Make(self.made);
         }
