@@ -12,8 +12,12 @@ use support::{Place, Ran};
 
 /// Runs `pipe run` against a daemon, with a configuration folder of Docker that is the place's `config`.
 fn run(place: &Place, daemon: &Daemon) -> Ran {
+    pipe(place, daemon, &["run", "--format", "plain"])
+}
+
+fn pipe(place: &Place, daemon: &Daemon, args: &[&str]) -> Ran {
     std::fs::create_dir_all(place.join("config")).unwrap();
-    let mut command = place.command(&["run", "--format", "plain"]);
+    let mut command = place.command(args);
     command.env("DOCKER_HOST", daemon.host()).env("DOCKER_CONFIG", place.join("config"));
     Ran::of(command.output().unwrap())
 }
@@ -50,6 +54,21 @@ fn a_step_says_when_its_image_is_pulled() {
         run(&place, &daemon).code(0).says(&format!("pulling {image}"));
         assert_eq!(registry.asked_for("fresh"), times);
     }
+}
+
+#[test]
+fn a_lock_holds_the_digest_that_the_registry_gave() {
+    let (daemon, registry) = (Daemon::start(), Registry::open());
+    let image = registry.hold(&daemon, "moving:1");
+    let place = Place::with(&one_step(&image, "pull: always"));
+    let repository = image.trim_end_matches(":1");
+    pipe(&place, &daemon, &["lock"]).code(0).says(&format!("{image} is {repository}@sha256:"));
+    let lock: serde_json::Value = serde_json::from_str(&place.read("pipe.lock")).unwrap();
+    let pinned = lock["images"][image.as_str()].as_str().unwrap().to_owned();
+    let ran = pipe(&place, &daemon, &["run", "--locked", "--format", "plain"]);
+    ran.code(0).says("greet | hello").says(&format!("pulled {pinned} in"));
+    place.write("pipeline.yml", one_step(&registry.image("other:1"), ""));
+    pipe(&place, &daemon, &["run", "--locked"]).code(2).says("pipeline.yml:3").says("pipe lock");
 }
 
 #[test]
