@@ -16,6 +16,7 @@
 pub mod docker;
 pub mod host;
 mod places;
+mod shell;
 mod spec;
 
 use std::os::fd::OwnedFd;

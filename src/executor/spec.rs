@@ -129,13 +129,3 @@ impl ImageSource {
         }
     }
 }
-
-impl StepSpec {
-    /// The script, where it is one.
-    pub fn script(&self) -> &str {
-        match &self.program {
-            Program::Script { text, .. } => text,
-            Program::Exec { .. } => "",
-        }
-    }
-}

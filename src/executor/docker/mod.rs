@@ -46,7 +46,9 @@ use self::labels::Labels;
 pub use self::labels::{Leftover, LeftoverKind, leftovers};
 use self::network::Networks;
 use self::sandbox::Sandboxes;
-use super::{EngineError, Executor, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec};
+use super::{
+    EngineError, Executor, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec, shell,
+};
 use crate::pipeline::Lane;
 
 /// Which way the bytes of containers go.
@@ -245,19 +247,8 @@ fn container_name(labels: &Labels, spec: &StepSpec, suffix: &str) -> String {
     format!("pipe-{}-{}-{}{suffix}", labels.run(), spec.name, spec.attempt)
 }
 
-/// The words that run a script in an image: its shell stops at the first failing command, as on the host.
+/// The words that run a script in an image. What shells it has is not known before, but for the one that all have.
 fn script_words(program: &Program) -> Option<Vec<String>> {
-    use crate::pipeline::Shell;
-
-    let Program::Script { shell, text } = program else { return None };
-    let words: Vec<&str> = match shell {
-        // What shells an image has is not known before; every one that has any has this.
-        Shell::Auto => vec!["sh", "-ec"],
-        Shell::Posix(name) => match name.as_str() {
-            "bash" | "ksh" | "zsh" => vec![name, "-eo", "pipefail", "-c"],
-            other => vec![other, "-ec"],
-        },
-        Shell::Other(words) => words.iter().map(String::as_str).collect(),
-    };
-    Some(words.into_iter().map(str::to_owned).chain([text.clone()]).collect())
+    let Program::Script { shell: named, text } = program else { return None };
+    Some(shell::words(named, false).into_iter().chain([text.clone()]).collect())
 }

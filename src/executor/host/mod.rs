@@ -1,7 +1,6 @@
 //! Steps as processes of this machine: a process group each, with the environment of `pipe` itself.
 
 mod process;
-mod shell;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,19 +10,19 @@ use std::process::{Command, Stdio};
 use futures::future::BoxFuture;
 
 use self::process::Process;
-use self::shell::Shells;
-use super::{EngineError, Executor, Program, RunningStep, StartError, StdinSpec, StepSpec};
+use super::{EngineError, Executor, Program, RunningStep, StartError, StdinSpec, StepSpec, shell};
 
 /// Runs steps on this machine.
 #[derive(Debug)]
 pub struct HostExecutor {
-    shells: Shells,
+    has_bash: bool,
 }
 
 impl HostExecutor {
     /// Looks for the shells that this machine has.
     pub fn new() -> Self {
-        Self { shells: Shells::find() }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        Self { has_bash: std::env::split_paths(&path).any(|dir| dir.join("bash").is_file()) }
     }
 
     fn spawn(&self, spec: &StepSpec) -> Result<RunningStep, StartError> {
@@ -34,20 +33,24 @@ impl HostExecutor {
         let (stdin, stdin_end) = stdin(spec)?;
         let (stdout, stdout_end) = pipe(spec)?;
         let (stderr, stderr_end) = pipe(spec)?;
-        let Program::Script { shell, text } = &spec.program else {
+        let Program::Script { shell: named, text } = &spec.program else {
             return Err(StartError::Step("its program is one of an image, and it has none".into()));
         };
-        let argv = self.shells.argv(shell, text);
-        let mut command = Command::new(&argv[0]);
+        let words = shell::words(named, self.has_bash);
+        let Some((program, options)) = words.split_first() else {
+            return Err(StartError::Step("its shell has no words".into()));
+        };
+        let mut command = Command::new(program);
         command
-            .args(&argv[1..])
+            .args(options)
+            .arg(text)
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&spec.working_dir)
             .stdin(stdin_end)
             .stdout(stdout_end)
             .stderr(stderr_end)
             .process_group(0);
-        let child = command.spawn().map_err(|error| not_spawned(spec, &argv[0].to_string_lossy(), &error))?;
+        let child = command.spawn().map_err(|error| not_spawned(spec, program, &error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
         let handle = Process::adopt(&child, &spec.name)?;
