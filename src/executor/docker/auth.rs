@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::Stdio;
 
+use super::engine::Engine;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bollard::auth::DockerCredentials;
 use serde::Deserialize;
@@ -33,11 +34,11 @@ struct Told {
 
 /// The credentials for the registry of an image; nothing if there are none, or they cannot be read: then the pull says
 /// what is wrong.
-pub(super) async fn credentials(image: &str) -> Option<DockerCredentials> {
+pub(super) async fn credentials(engine: &Engine, image: &str) -> Option<DockerCredentials> {
     let dir = std::env::var_os("DOCKER_CONFIG")
         .map_or_else(|| std::env::home_dir().unwrap_or_default().join(".docker"), std::path::PathBuf::from);
     let config: Config = serde_json::from_slice(&std::fs::read(dir.join("config.json")).ok()?).ok()?;
-    of(&config, registry(image)).await
+    of(&config, registry(image, engine.usual_registry())).await
 }
 
 async fn of(config: &Config, registry: &str) -> Option<DockerCredentials> {
@@ -96,24 +97,24 @@ async fn ask(helper: &str, registry: &str) -> Option<Told> {
     serde_json::from_slice(&output.stdout).ok()
 }
 
-/// The registry of an image. The first part of a name is one if it has a dot or a port, or is `localhost`; the usual one
-/// has an old name in the configuration.
-fn registry(image: &str) -> &str {
+/// The registry of an image. The first part of a name is one if it has a dot or a port, or is `localhost`; else it is the
+/// usual one, which the configuration knows by the address that the engine tells.
+fn registry<'a>(image: &'a str, usual: &'a str) -> &'a str {
     match image.split_once('/') {
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
-        _ => USUAL,
+        _ => usual,
     }
 }
-
-/// How Docker's configuration calls its own registry.
-const USUAL: &str = concat!("https://index.", "docker.io/v1/");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const USUAL: &str = "https://index.test/v1/";
+
     #[test]
     fn the_registry_of_an_image() {
+        let registry = |image: &'static str| registry(image, USUAL);
         assert_eq!(registry("alpine:3.20"), USUAL);
         assert_eq!(registry("library/alpine"), USUAL);
         assert_eq!(registry("localhost/alpine"), "localhost");

@@ -34,7 +34,7 @@ impl Engine {
         let name = with_tag(name);
         let repository = repository(&name);
         let pinned = |digest: &str| Digest { reference: format!("{repository}@{digest}"), is_local: false };
-        let credentials = auth::credentials(&name).await;
+        let credentials = auth::credentials(self, &name).await;
         let refused = match self.docker().inspect_registry_image(&name, credentials).await {
             Ok(found) => match found.descriptor.digest {
                 Some(digest) => return Ok(pinned(&digest)),

@@ -27,6 +27,7 @@ pub struct Engine {
     host: String,
     on_this_kernel: bool,
     is_podman: bool,
+    usual_registry: String,
     paths: std::sync::Arc<Paths>,
 }
 
@@ -54,6 +55,7 @@ impl Engine {
         let docker = open(&endpoint).map_err(|error| failed(&error))?;
         let docker = docker.negotiate_version().await.map_err(|error| failed(&error))?;
         let info = docker.info().await.map_err(|error| failed(&error))?;
+        let usual_registry = info.index_server_address.unwrap_or_default();
         let version = docker.version().await.map_err(|error| failed(&error))?;
         let mut parts = version.components.iter().flatten();
         let is_podman = parts.any(|part| part.name.starts_with("Podman"));
@@ -61,7 +63,14 @@ impl Engine {
         let is_local = endpoint.host.starts_with("unix://");
         let on_this_kernel = is_local && info.kernel_version.as_deref() == Some(kernel.trim());
         let paths = Paths::find(&docker).await;
-        Ok(Self { docker, host: endpoint.host, on_this_kernel, is_podman, paths: std::sync::Arc::new(paths) })
+        Ok(Self {
+            docker,
+            host: endpoint.host,
+            on_this_kernel,
+            is_podman,
+            usual_registry,
+            paths: std::sync::Arc::new(paths),
+        })
     }
 
     /// Makes sure that containers can be given folders of this machine, by asking for one that would get `folder`, which no
@@ -118,6 +127,11 @@ impl Engine {
     /// depend on.
     pub(super) fn is_podman(&self) -> bool {
         self.is_podman
+    }
+
+    /// How it calls the registry of images whose names tell none.
+    pub(super) fn usual_registry(&self) -> &str {
+        &self.usual_registry
     }
 
     pub(super) fn paths(&self) -> &Paths {

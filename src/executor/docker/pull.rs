@@ -53,7 +53,7 @@ async fn attempt(engine: &Engine, name: &str, platform: Option<&str>, notify: &N
     if let Some(platform) = platform {
         options = options.platform(platform);
     }
-    let credentials = auth::credentials(name).await;
+    let credentials = auth::credentials(engine, name).await;
     let docker = engine.patient();
     let mut layers: HashMap<String, (i64, i64)> = HashMap::new();
     let mut told = Instant::now();
