@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::process::Stdio;
 
-use super::engine::Engine;
+use super::engine::{Engine, config_dir};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bollard::auth::DockerCredentials;
 use serde::Deserialize;
@@ -35,9 +35,8 @@ struct Told {
 /// The credentials for the registry of an image; nothing if there are none, or they cannot be read: then the pull says
 /// what is wrong.
 pub(super) async fn credentials(engine: &Engine, image: &str) -> Option<DockerCredentials> {
-    let dir = std::env::var_os("DOCKER_CONFIG")
-        .map_or_else(|| std::env::home_dir().unwrap_or_default().join(".docker"), std::path::PathBuf::from);
-    let config: Config = serde_json::from_slice(&std::fs::read(dir.join("config.json")).ok()?).ok()?;
+    let config: Config =
+        serde_json::from_slice(&std::fs::read(config_dir().join("config.json")).ok()?).ok()?;
     of(&config, registry(image, engine.usual_registry())).await
 }
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use bollard::errors::Error;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
-    WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -14,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::engine::{UNSEEN, is_connection, words};
-use super::labels::is_gone;
+use super::labels::{self, is_gone};
 use super::sandbox::Lease;
 use super::{Shared, orphans};
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
@@ -181,10 +180,7 @@ impl Drop for Container {
         let lease = self.lease.take();
         self.shared.later(async move {
             let _until_it_has_gone = (presence, lease);
-            let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-            if let Err(error) = shared.engine.docker().remove_container(&name, Some(options)).await
-                && !is_gone(&error)
-            {
+            if labels::remove(&shared.engine, &name).await.is_err() {
                 shared.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
             }
         });

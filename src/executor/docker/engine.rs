@@ -104,11 +104,6 @@ impl Engine {
         }
     }
 
-    /// Where it is.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     pub(super) fn docker(&self) -> &Docker {
         &self.docker
     }
@@ -177,7 +172,8 @@ fn open(endpoint: &Endpoint) -> Result<Docker, bollard::errors::Error> {
     }
 }
 
-fn config_dir() -> PathBuf {
+/// Where Docker's own configuration lies.
+pub(super) fn config_dir() -> PathBuf {
     let home = || std::env::home_dir().unwrap_or_default().join(".docker");
     std::env::var_os("DOCKER_CONFIG").map_or_else(home, PathBuf::from)
 }

@@ -158,7 +158,8 @@ pub(super) fn has_all(known: &HashMap<String, String>, labels: &[String]) -> boo
     })
 }
 
-async fn remove(engine: &Engine, name: &str) -> Result<(), String> {
+/// Removes a container, running or not, with its nameless volumes.
+pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), String> {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     match engine.docker().remove_container(name, Some(options)).await {
         Ok(()) => Ok(()),

@@ -151,13 +151,8 @@ impl DockerExecutor {
 impl LaneChoice {
     fn wants_fifo(self, shared: &Shared, program: &Program) -> bool {
         let has_shell = matches!(program, Program::Script { .. });
-        match self {
-            Self::Attach => false,
-            Self::Fifo => has_shell,
-            Self::Auto => {
-                has_shell && shared.engine.is_on_this_kernel() && !shared.fifo_failed.load(Ordering::Relaxed)
-            }
-        }
+        let has_failed = self == Self::Auto && shared.fifo_failed.load(Ordering::Relaxed);
+        self.expected(&shared.engine, has_shell) == Lane::Fifo && !has_failed
     }
 
     /// The lane that a step will most likely have.
