@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
 use pipe_runner::spec::{self, Given, LoadOptions, Problems};
-use pipe_runner::template::{Facts, Names, Place, Renderer, compile};
+use pipe_runner::template::{Around, Facts, Given as Outputs, Names, Place, Renderer, compile};
+
+/// Where templates are rendered: in a step, before any other has run.
+const AROUND: Around<'_> = Around { step: Some("step"), outputs: Outputs::Later };
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one is given its
 /// params.
@@ -46,17 +49,17 @@ pub fn shell(data: &[u8]) {
     let script = script.replace('@', "{{ x }}").replace('^', "{{ list }}");
     if let Ok(template) = compile(&script, Span::default(), Place::PosixShell, &names()) {
         let facts = facts(&value.replace('\0', ""));
-        drop(Renderer::new(facts).render(&template, None));
+        drop(Renderer::new(facts).render(&template, AROUND));
     }
 }
 
 fn render(template: &Template) {
-    drop(Renderer::new(facts("it's; $(touch X)")).render(template, Some("step")));
+    drop(Renderer::new(facts("it's; $(touch X)")).render(template, AROUND));
 }
 
 fn names() -> Names {
     let params = [("x", false), ("list", false), ("token", true)];
-    Names { params: params.map(|(name, secret)| (name.to_owned(), secret)).into() }
+    Names { params: params.map(|(name, secret)| (name.to_owned(), secret)).into(), steps: true }
 }
 
 fn facts(x: &str) -> Facts {

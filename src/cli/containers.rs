@@ -15,7 +15,7 @@ use crate::executor::{ContainerSpec, EngineError, ImageSource};
 use crate::history::RunDir;
 use crate::pipeline::{StepId, Values};
 use crate::runner::Placing;
-use crate::template::{Facts, Renderer};
+use crate::template::{Facts, Given, Renderer};
 
 /// What runs the requests to an engine.
 pub(super) fn runtime() -> Result<Runtime, CliError> {
@@ -28,6 +28,7 @@ pub(super) struct Placed<'a> {
     loaded: &'a Loaded,
     values: Values,
     templates: Renderer,
+    outputs: Given<'static>,
 }
 
 /// An image that a step names.
@@ -38,10 +39,12 @@ pub(super) struct NamedImage {
 }
 
 impl<'a> Placed<'a> {
-    pub(super) fn of(loaded: &'a Loaded, params: &Params) -> Result<Self, CliError> {
+    /// `outputs` says what stands for outputs of steps, none of which has run.
+    pub(super) fn of(loaded: &'a Loaded, params: &Params, outputs: Given<'static>) -> Result<Self, CliError> {
         let facts = loaded.facts("RUN-ID", &jiff::Zoned::now());
         let values = loaded.values(params, facts.clone())?;
-        Ok(Self { loaded, templates: Renderer::new(Facts { values: values.clone(), ..facts }), values })
+        let templates = Renderer::new(Facts { values: values.clone(), ..facts });
+        Ok(Self { loaded, templates, values, outputs })
     }
 
     /// The container of a step; nothing if it runs on this machine.
@@ -81,6 +84,7 @@ impl<'a> Placed<'a> {
             values: &self.values,
             templates: &self.templates,
             working_dir: &self.loaded.working_dir,
+            outputs: self.outputs,
         }
     }
 }
@@ -91,7 +95,7 @@ pub(super) fn locked(args: &Run, loaded: &Loaded) -> Result<HashMap<String, Stri
         return Ok(HashMap::new());
     }
     let lock = LockFile::beside(&loaded.pipeline.source.path)?;
-    for image in Placed::of(loaded, &args.params)?.named_images()? {
+    for image in Placed::of(loaded, &args.params, Given::Nothing)?.named_images()? {
         if !lock.images.contains_key(&image.name) {
             let what =
                 format!("{}: the image `{}` is not in {}", image.place, image.name, lock.path().display());

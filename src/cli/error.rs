@@ -90,7 +90,7 @@ impl CliError {
 pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
     let code = match end {
         RunEnd::Succeeded => OK,
-        RunEnd::Failed { .. } => STEP_FAILED,
+        RunEnd::Failed { .. } | RunEnd::NoOutput(_) => STEP_FAILED,
         RunEnd::Engine(_) => ENGINE,
         RunEnd::Signalled(signal) => signalled(*signal),
     };

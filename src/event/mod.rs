@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pipeline::{Failure, Lane, Outcome, Pipeline, StepId, StreamId};
+use crate::pipeline::{Failure, Lane, Outcome, Outputs, Pipeline, StepId, StreamId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -115,6 +115,8 @@ pub struct StepFinished {
     pub duration: Duration,
     /// Whether a process that it left behind still held its output open, so that it had to be closed.
     pub leaky: bool,
+    /// The values that it gave.
+    pub outputs: Arc<Outputs>,
 }
 
 /// Counters of a stream.
@@ -179,6 +181,8 @@ pub struct RunFinished {
     pub end: RunEnd,
     /// From start to end.
     pub duration: Duration,
+    /// What a run that succeeded gives back: names and values, in the order of the file.
+    pub outputs: Vec<(String, String)>,
 }
 
 /// The run's own end.
@@ -191,6 +195,8 @@ pub enum RunEnd {
         /// The first failure.
         cause: Option<StepId>,
     },
+    /// Every step succeeded, but one of the run's outputs cannot be given: why.
+    NoOutput(String),
     /// A signal ended it.
     Signalled(i32),
     /// The engine failed: what it says.

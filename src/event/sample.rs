@@ -102,6 +102,7 @@ fn empty(name: &str, source: Source) -> Pipeline {
         max_parallel: None,
         steps: Vec::new(),
         streams: Vec::new(),
+        outputs: Vec::new(),
     }
 }
 
@@ -182,6 +183,7 @@ pub fn finished(step: usize, outcome: Outcome, attempts: u32, ms: u64) -> EventK
         attempts,
         duration,
         leaky: false,
+        outputs: Arc::default(),
     })
 }
 
@@ -204,5 +206,5 @@ pub fn ended(stats: StreamStats) -> StreamFinished {
 
 /// The last event of a run.
 pub fn run_finished(end: RunEnd, ms: u64) -> EventKind {
-    EventKind::RunFinished(RunFinished { end, duration: Duration::from_millis(ms) })
+    EventKind::RunFinished(RunFinished { end, duration: Duration::from_millis(ms), outputs: Vec::new() })
 }

@@ -17,12 +17,12 @@
 //! | `step-started` | `step`, `attempt` (from 1) |
 //! | `step-output` | `step`, `channel` (`stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
-//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky` |
+//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept` |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
 //! | `warning` | `message` |
-//! | `run-finished` | `end`, `duration_ms` |
+//! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
 //! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `output`, `feed` (a path, or `-` for
 //!   standard input). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
@@ -30,9 +30,10 @@
 //!   that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that did not succeed; without it the
 //!   run was stopped first).
 //! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`, `timeout` or
-//!   `start` (with `message`).
-//! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `engine`
-//!   (with `message`).
+//!   `start` or `outputs` (with `message`).
+//! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `no-output`
+//!   and `engine` (with `message`).
+//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back.
 //! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
 //!   `blocked_ms`, `left` (it closed its end early). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
 //!   there would have been. `kept` has `path`, `bytes`, `sha256`.
@@ -45,6 +46,8 @@
 mod encode;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +122,8 @@ pub enum Body {
         duration_ms: u64,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         leaky: bool,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, String>,
     },
     StreamProgress {
         streams: Vec<Counters>,
@@ -149,6 +154,8 @@ pub enum Body {
         #[serde(flatten)]
         end: EndRecord,
         duration_ms: u64,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, String>,
     },
 }
 
@@ -220,6 +227,7 @@ pub enum FailureRecord {
     OutOfMemory,
     Timeout,
     Start { message: String },
+    Outputs { message: String },
 }
 
 /// Counters of a stream.
@@ -280,6 +288,9 @@ pub enum EndRecord {
     Failed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
+    },
+    NoOutput {
+        message: String,
     },
     Signalled {
         signal: i32,

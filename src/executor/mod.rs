@@ -26,7 +26,10 @@ use futures::future::BoxFuture;
 use crate::pipeline::{Failure, Lane};
 
 pub use places::Places;
-pub use spec::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, Program, StdinSpec, StepSpec};
+pub use spec::{
+    ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, StdinSpec,
+    StepSpec,
+};
 
 /// One kind of place where steps run.
 pub trait Executor: Send + Sync {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use crate::pipeline::{Pull, Resources, Shell};
 
+/// The variable that tells a step where it can write values that later steps read.
+pub const OUTPUT_VARIABLE: &str = "PIPE_OUTPUT";
+
 /// One attempt of a step, rendered and complete.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepSpec {
@@ -22,6 +25,8 @@ pub struct StepSpec {
     pub working_dir: PathBuf,
     /// What its stdin is.
     pub stdin: StdinSpec,
+    /// The file that `$PIPE_OUTPUT` leads to; it exists.
+    pub outputs: PathBuf,
 }
 
 /// What runs.

@@ -33,7 +33,7 @@ impl RunDir {
         fs::create_dir_all(&runs).map_err(HistoryError::create(&runs))?;
         ignore_itself(&home)?;
         let run = Self::create_exclusively(&runs, now)?;
-        for folder in ["logs", "streams"] {
+        for folder in ["logs", "outputs", "streams"] {
             let path = run.path.join(folder);
             make_private(&path).map_err(HistoryError::create(&path))?;
         }
@@ -68,6 +68,11 @@ impl RunDir {
     /// Where streams are kept, each in a file of its name.
     pub fn streams_dir(&self) -> PathBuf {
         self.path.join("streams")
+    }
+
+    /// Where steps write the values that they give, each attempt to a file of its own while it runs.
+    pub fn outputs_dir(&self) -> PathBuf {
+        self.path.join("outputs")
     }
 
     /// Where a step of this name logs.

@@ -23,6 +23,28 @@ pub struct Container {
     pub resources: Resources,
 }
 
+impl Container {
+    /// Every text of it that may have expressions.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let (name, build) = match &self.image {
+            Image::Named(name) => (Some(name), None),
+            Image::Built(build) => (None, Some(build)),
+        };
+        let build = build.into_iter().flat_map(|build| {
+            let args = build.args.iter().map(|arg| &arg.value);
+            std::iter::once(&build.context).chain(&build.dockerfile).chain(args)
+        });
+        let mounts = self.mounts.iter().flat_map(|mount| {
+            let source = match &mount.source {
+                MountSource::Path(text) | MountSource::Volume(text) => Some(text),
+                MountSource::Tmpfs => None,
+            };
+            source.into_iter().chain([&mount.target])
+        });
+        name.into_iter().chain(build).chain(&self.user).chain(&self.network).chain(mounts)
+    }
+}
+
 /// What a container is made of.
 #[derive(Debug, Clone)]
 pub enum Image {

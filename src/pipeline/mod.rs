@@ -6,6 +6,7 @@
 
 mod container;
 mod outcome;
+mod output;
 mod param;
 mod policy;
 mod source;
@@ -19,6 +20,7 @@ use std::num::NonZeroUsize;
 
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
 pub use outcome::{Failure, Outcome, SkipReason, signal_name};
+pub use output::{OutputRef, Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};
 pub use source::{Position, Source, Span};
@@ -44,6 +46,8 @@ pub struct Pipeline {
     pub steps: Vec<Step>,
     /// The streams, in the order of their producers; `StreamId` is the position.
     pub streams: Vec<Stream>,
+    /// What the run gives back, in the order of the file.
+    pub outputs: Vec<RunOutput>,
 }
 
 impl Pipeline {

@@ -39,6 +39,8 @@ pub enum Failure {
     Timeout,
     /// It could not be started: no such folder, no such interpreter, a template that cannot be rendered.
     Start(String),
+    /// It exited with success, but what it wrote to `$PIPE_OUTPUT` will not do: why.
+    Outputs(String),
 }
 
 /// Why a step never started.
@@ -73,6 +75,7 @@ impl fmt::Display for Failure {
             Self::OutOfMemory => out.write_str("out of memory"),
             Self::Timeout => out.write_str("timed out"),
             Self::Start(why) => write!(out, "could not start: {why}"),
+            Self::Outputs(why) => write!(out, "bad outputs: {why}"),
         }
     }
 }

@@ -43,6 +43,21 @@ pub struct Step {
     pub policy: Policy,
 }
 
+impl Step {
+    /// Every text of it that may have expressions.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let (script, exec) = match &self.action {
+            Action::Run(script) => (Some(&script.text), None),
+            Action::Exec(exec) => (None, Some(exec)),
+            Action::Feed(_) => (None, None),
+        };
+        let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
+        let container = self.container.iter().flat_map(Container::templates);
+        let env = self.env.iter().map(|variable| &variable.value);
+        script.into_iter().chain(words).chain(container).chain(&self.working_dir).chain(env)
+    }
+}
+
 /// One name under `depends_on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dependency {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Span;
+use super::{OutputRef, Span};
 
 /// A piece of the file's text, ready to be rendered: every expression already carries the escaping of its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Template {
     pub secrets: Vec<String>,
     /// Names of all params that the text reads, sorted; what `params.` and the bare form refer to.
     pub params: Vec<String>,
+    /// Where it reads outputs of steps, in order.
+    pub outputs: Vec<OutputRef>,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
     pub raw: Vec<Range<usize>>,
     /// Byte ranges in `source` of the expressions in a shell script that begin an argument where the command would take
@@ -35,6 +37,7 @@ impl Template {
             compiled: None,
             secrets: Vec::new(),
             params: Vec::new(),
+            outputs: Vec::new(),
             raw: Vec::new(),
             leading: Vec::new(),
         }

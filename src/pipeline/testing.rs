@@ -76,6 +76,7 @@ fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
         max_parallel: None,
         steps,
         streams,
+        outputs: Vec::new(),
     }
 }
 

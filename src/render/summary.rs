@@ -1,6 +1,8 @@
-//! What a run comes to: the cause of a failure and what fell with it, the steps, the streams, one closing line.
+//! What a run comes to: the cause of a failure and what fell with it, the steps, the streams, what the run gives
+//! back, one closing line.
 
 mod failures;
+mod outputs;
 mod steps;
 mod streams;
 mod table;
@@ -17,7 +19,7 @@ pub fn text(report: &Report, palette: Palette) -> String {
     if report.end.is_none() {
         return out;
     }
-    for section in [failures::write, steps::write, streams::write] {
+    for section in [failures::write, steps::write, streams::write, outputs::write] {
         let before = out.len();
         section(report, palette, &mut out);
         if out.len() > before {
@@ -58,6 +60,7 @@ fn closing(report: &Report) -> (Tone, String) {
             parts.extend(numbers(&fallen(report)));
             (Tone::Bad, format!("failed: {}, in {took}", parts.join(", ")))
         }
+        RunEnd::NoOutput(why) => (Tone::Bad, format!("failed after {took}: {}", clean::one_line(why))),
         RunEnd::Signalled(signal) => {
             let mut parts = numbers(&[(tally.succeeded, "succeeded"), (tally.failed, "failed")]);
             parts.extend(numbers(&fallen(report)));

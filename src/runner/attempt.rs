@@ -9,11 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamExt;
 
+use super::outputs::OutputFile;
 use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
-use crate::pipeline::{Action, StepId};
+use crate::pipeline::{Action, Outputs, StepId};
 use crate::stream::Tap;
+use crate::template::StepOutputs;
 
 /// A hold on a running attempt; the attempt itself is a task that reports its [`Ended`] by itself.
 #[derive(Debug)]
@@ -46,6 +48,15 @@ pub(super) struct Ended {
     pub(super) how: End,
     /// Something that the step left behind held its log open.
     pub(super) leaky: bool,
+    /// The values that it gave.
+    pub(super) outputs: Outputs,
+}
+
+impl From<End> for Ended {
+    /// The end of an attempt that did not get so far as to do anything.
+    fn from(how: End) -> Self {
+        Self { how, leaky: false, outputs: Outputs::new() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +69,8 @@ pub(super) enum End {
     Stopped,
     /// It never started; the step is at fault.
     NotStarted(String),
+    /// With success, but the values that it gave will not do.
+    BadOutputs(String),
 }
 
 /// Why there is no attempt.
@@ -82,6 +95,8 @@ pub(super) struct Request {
     pub(super) stdin: StdinSpec,
     /// When it has taken too long.
     pub(super) deadline: Option<Instant>,
+    /// What the steps have given that it depends on.
+    pub(super) given: Arc<StepOutputs>,
 }
 
 /// Starts an attempt. `report` is called once it has ended: the process, its log, and, unless the step succeeded,
@@ -93,17 +108,20 @@ pub(super) async fn start(
     report: impl FnOnce(Result<Ended, EngineError>) + Send + 'static,
 ) -> Result<Started, NotStarted> {
     let step = shared.pipeline.step(request.step);
-    let running = match &step.action {
-        Action::Feed(from) => feed::start(&step.name, from)?,
+    let (running, outputs) = match &step.action {
+        Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {
-            let spec = spec::render(shared, step, request.number, request.stdin).map_err(StartError::Step)?;
+            let outputs = OutputFile::create(&shared.place.outputs_dir, request.step, request.number)
+                .map_err(StartError::Engine)?;
+            let spec = spec::render(shared, step, &request, &outputs).map_err(StartError::Step)?;
             // A start may take its time: an image comes from far away.
-            tokio::select! {
+            let running = tokio::select! {
                 biased;
                 running = shared.executor.start(spec) => running?,
                 Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(NotStarted::Early(End::Stopped)),
                 () = until(request.deadline) => return Err(NotStarted::Early(End::TimedOut)),
-            }
+            };
+            (running, Some(outputs))
         }
     };
     let RunningStep { stdin, stdout, stderr, lane, handle } = running;
@@ -116,7 +134,7 @@ pub(super) async fn start(
         None
     };
     let (halt, halted) = watch::channel(Halt::Never);
-    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted };
+    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs };
     tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
     Ok(Started { attempt: Attempt { halt }, stdin, stdout })
 }
@@ -126,6 +144,7 @@ struct Supervised {
     step: StepId,
     handle: Box<dyn StepHandle>,
     halted: watch::Receiver<Halt>,
+    outputs: Option<OutputFile>,
 }
 
 impl Supervised {
@@ -148,7 +167,20 @@ impl Supervised {
         if !succeeded {
             self.handle.stop(Stop::Kill).await?;
         }
-        Ok(Ended { how, leaky: leaky && succeeded })
+        Ok(self.ended(how, leaky && succeeded))
+    }
+
+    /// The end, with the values that the step gave. How it ended matters more than what is wrong with them.
+    fn ended(&self, how: End, leaky: bool) -> Ended {
+        let given = match (&how, &self.outputs) {
+            (End::Exit(_), Some(file)) => file.read(),
+            _ => Ok(Outputs::new()),
+        };
+        match given {
+            Ok(outputs) => Ended { how, leaky, outputs },
+            Err(why) if how == End::Exit(Exit::Code(0)) => End::BadOutputs(why).into(),
+            Err(_) => Ended { how, leaky, outputs: Outputs::new() },
+        }
     }
 
     /// Waits for the process, and sees to it that it ends when it has to. Tells how it ended, and until when what it

@@ -7,7 +7,7 @@ use crate::executor::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpe
 use crate::pipeline::{
     Access, Container, Image, MountSource, ParamKind, ParamValue, Pipeline, Step, Template, Values,
 };
-use crate::template::{Renderer, TemplateError};
+use crate::template::{Around, Given, Renderer, TemplateError};
 
 /// What containers are rendered with.
 #[derive(Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct Placing<'a> {
     pub templates: &'a Renderer,
     /// The folder that the pipeline runs in, absolute.
     pub working_dir: &'a Path,
+    /// What steps have given.
+    pub outputs: Given<'a>,
 }
 
 impl Placing<'_> {
@@ -107,7 +109,8 @@ impl Placing<'_> {
     }
 
     fn text(&self, step: &Step, template: &Template) -> Result<String, String> {
-        self.templates.render(template, Some(&step.name)).map_err(|error: TemplateError| error.to_string())
+        let around = Around { step: Some(&step.name), outputs: self.outputs };
+        self.templates.render(template, around).map_err(|error: TemplateError| error.to_string())
     }
 
     /// A path of this machine, absolute and without `.` and `..`.

@@ -1,7 +1,9 @@
 //! The one loop that owns the state of a run. Gangs tell it how their members ended; it decides what that means for
 //! everybody else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -10,13 +12,16 @@ use super::gang::{self, Message};
 use super::{Halt, Job, Shared, spec};
 use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted, StepFinished};
 use crate::executor::EngineError;
-use crate::pipeline::{OnError, Outcome, SkipReason, StepId, StreamId};
+use crate::pipeline::{OnError, Outcome, Outputs, RunOutput, SkipReason, StepId, StreamId};
 use crate::plan::{EdgeKind, ReadySet};
 use crate::stream::PipeBudget;
+use crate::template::{Around, Given, StepOutputs};
 
 struct Dispatcher {
     shared: Arc<Shared>,
     ready: ReadySet,
+    /// The values that steps have given; of those that gave any.
+    outputs: BTreeMap<StepId, Arc<Outputs>>,
     /// Steps admitted and not yet finished.
     running: usize,
     halt: watch::Sender<Halt>,
@@ -56,8 +61,10 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
     }
     dispatcher.skip_the_rest();
     dispatcher.remove_stored_streams();
-    let end = dispatcher.end();
-    let finished = RunFinished { end: end.clone(), duration: started.elapsed() };
+    // Nothing is in it any more.
+    let _ = std::fs::remove_dir(&dispatcher.shared.place.outputs_dir);
+    let (end, outputs) = dispatcher.end();
+    let finished = RunFinished { end: end.clone(), duration: started.elapsed(), outputs };
     dispatcher.shared.events.send(EventKind::RunFinished(finished));
     end
 }
@@ -77,6 +84,7 @@ impl Dispatcher {
         Self {
             shared,
             ready,
+            outputs: BTreeMap::new(),
             running: 0,
             halt: watch::channel(Halt::Never).0,
             outbox,
@@ -95,7 +103,9 @@ impl Dispatcher {
             let free = limit.saturating_sub(self.running);
             let Some((_, steps)) = self.ready.pop(free, self.running == 0) else { break };
             self.running += steps.len();
-            let gang = gang::run(Arc::clone(&self.shared), steps, self.halt.subscribe(), self.outbox.clone());
+            let given = self.given(&steps);
+            let (halt, outbox) = (self.halt.subscribe(), self.outbox.clone());
+            let gang = gang::run(Arc::clone(&self.shared), steps, given, halt, outbox);
             self.gangs.spawn(gang);
         }
     }
@@ -112,8 +122,11 @@ impl Dispatcher {
 
     fn finished(&mut self, finished: StepFinished) {
         self.running -= 1;
-        let StepFinished { step, outcome, .. } = &finished;
+        let StepFinished { step, outcome, outputs, .. } = &finished;
         let (step, outcome) = (*step, outcome.clone());
+        if outcome.is_success() && !outputs.is_empty() {
+            self.outputs.insert(step, Arc::clone(outputs));
+        }
         self.shared.events.send(EventKind::StepFinished(finished));
         if outcome.is_failure() {
             self.cause.get_or_insert(step);
@@ -168,13 +181,14 @@ impl Dispatcher {
     fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
         let outcome = Outcome::Skipped(why);
-        let (attempts, duration, leaky) = (0, std::time::Duration::ZERO, false);
+        let (attempts, duration, leaky, outputs) = (0, Duration::ZERO, false, Arc::default());
         self.shared.events.send(EventKind::StepFinished(StepFinished {
             step,
             outcome,
             attempts,
             duration,
             leaky,
+            outputs,
         }));
     }
 
@@ -199,12 +213,41 @@ impl Dispatcher {
         let _ = std::fs::remove_file(gang::stored_path(&self.shared, stream));
     }
 
-    fn end(&self) -> RunEnd {
-        match (&self.engine, self.signal) {
+    /// The values of the steps that any of these depends on.
+    fn given(&self, steps: &[StepId]) -> StepOutputs {
+        let pipeline = &self.shared.pipeline;
+        let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
+        let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
+        dependencies.filter_map(|dependency| given(dependency.step)).collect()
+    }
+
+    /// How the run ended, and what it gives back.
+    fn end(&self) -> (RunEnd, Vec<(String, String)>) {
+        let end = match (&self.engine, self.signal) {
             (Some(error), _) => RunEnd::Engine(error.to_string()),
             (None, Some(signal)) => RunEnd::Signalled(signal),
             (None, None) if self.failed => RunEnd::Failed { cause: self.cause },
-            (None, None) => RunEnd::Succeeded,
+            (None, None) => match self.run_outputs() {
+                Ok(outputs) => return (RunEnd::Succeeded, outputs),
+                Err(why) => RunEnd::NoOutput(why),
+            },
+        };
+        (end, Vec::new())
+    }
+
+    fn run_outputs(&self) -> Result<Vec<(String, String)>, String> {
+        let Shared { pipeline, templates, .. } = &*self.shared;
+        if pipeline.outputs.is_empty() {
+            return Ok(Vec::new());
         }
+        let name =
+            |(&id, outputs): (&StepId, &Arc<Outputs>)| (pipeline.step(id).name.clone(), Arc::clone(outputs));
+        let given: StepOutputs = self.outputs.iter().map(name).collect();
+        let around = Around { step: None, outputs: Given::These(&given) };
+        let value = |output: &RunOutput| match templates.render(&output.value, around) {
+            Ok(value) => Ok((output.name.clone(), value)),
+            Err(error) => Err(format!("the output `{}`: {error}", output.name)),
+        };
+        pipeline.outputs.iter().map(value).collect()
     }
 }

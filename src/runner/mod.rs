@@ -20,6 +20,7 @@ mod container;
 mod dispatcher;
 mod feed;
 mod gang;
+mod outputs;
 mod retry;
 mod spec;
 
@@ -74,6 +75,8 @@ pub struct RunPlace {
     pub run_dir: PathBuf,
     /// An existing folder for streams that are stored or kept.
     pub streams_dir: PathBuf,
+    /// An existing folder that nobody else can enter, for the values that steps give.
+    pub outputs_dir: PathBuf,
 }
 
 /// How a run runs.

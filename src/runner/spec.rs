@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::Shared;
+use super::attempt::Request;
 use super::container::Placing;
-use crate::executor::{ImageSpec, Program, StdinSpec, StepSpec};
+use super::outputs::OutputFile;
+use crate::executor::{ImageSpec, Program, StepSpec};
 use crate::pipeline::{Action, EnvVar, ParamValue, Step, Template};
-use crate::template::Renderer;
+use crate::template::{Around, Given, Renderer};
 
 /// Renders one attempt of a step that is no feed.
 ///
@@ -16,12 +18,12 @@ use crate::template::Renderer;
 pub(super) fn render(
     shared: &Shared,
     step: &Step,
-    attempt: u32,
-    stdin: StdinSpec,
+    request: &Request,
+    outputs: &OutputFile,
 ) -> Result<StepSpec, String> {
-    let text = |template: &Template| {
-        shared.templates.render(template, Some(&step.name)).map_err(|error| error.to_string())
-    };
+    let around = Around { step: Some(&step.name), outputs: Given::These(&request.given) };
+    let text =
+        |template: &Template| shared.templates.render(template, around).map_err(|error| error.to_string());
     let working_dir = match &step.working_dir {
         Some(dir) => shared.place.working_dir.join(PathBuf::from(text(dir)?)),
         None => shared.place.working_dir.clone(),
@@ -29,7 +31,7 @@ pub(super) fn render(
     let own = [
         ("PIPE_RUN_ID", shared.place.id.clone()),
         ("PIPE_STEP", step.name.clone()),
-        ("PIPE_ATTEMPT", attempt.to_string()),
+        ("PIPE_ATTEMPT", request.number.to_string()),
     ];
     let mut env: Vec<(OsString, OsString)> =
         own.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -50,24 +52,35 @@ pub(super) fn render(
         },
         Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
     };
-    let placing = placing(shared);
+    let placing = placing(shared, around.outputs);
     let container =
         step.container.as_ref().map(|container| placing.container(step, container)).transpose()?;
-    Ok(StepSpec { name: step.name.clone(), attempt, program, container, env, working_dir, stdin })
+    Ok(StepSpec {
+        name: step.name.clone(),
+        attempt: request.number,
+        program,
+        container,
+        env,
+        working_dir,
+        stdin: request.stdin.clone(),
+        outputs: outputs.path().to_owned(),
+    })
 }
 
-/// The images of the steps that run in containers, one for each. One whose name cannot be rendered is told by its step.
+/// The images of the steps that run in containers, one for each. One whose name cannot be rendered, or not yet, is told by
+/// its step.
 pub(super) fn images(shared: &Shared) -> Vec<ImageSpec> {
-    let placing = placing(shared);
+    let placing = placing(shared, Given::Nothing);
     let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
     shared.pipeline.steps.iter().filter_map(image).collect()
 }
 
-fn placing(shared: &Shared) -> Placing<'_> {
+fn placing<'a>(shared: &'a Shared, outputs: Given<'a>) -> Placing<'a> {
     Placing {
         pipeline: &shared.pipeline,
         values: &shared.values,
         templates: &shared.templates,
         working_dir: &shared.place.working_dir,
+        outputs,
     }
 }

@@ -259,11 +259,14 @@ impl Scene {
             // A closed channel would be no signal, but a pending one is what a real run has.
             std::future::pending::<()>().await;
         });
+        let outputs_dir = dir.join("outputs");
+        std::fs::create_dir(&outputs_dir).unwrap();
         let place = RunPlace {
             id: "run".into(),
             working_dir: dir.into(),
             run_dir: dir.into(),
             streams_dir: dir.into(),
+            outputs_dir,
         };
         let job = Job {
             plan: Arc::new(Plan::new(&pipeline).unwrap()),

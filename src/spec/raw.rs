@@ -19,6 +19,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("on_error", "stop"),
     ("max_parallel", "4"),
     ("steps", "[{name: build, run: make}]"),
+    ("outputs", "{version: '{{ steps.build.outputs.version }}'}"),
     ("run", "make"),
     ("shell", "bash"),
     ("image", "alpine:3.20"),
@@ -88,6 +89,8 @@ pub struct RawPipeline {
     /// The steps.
     #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
+    /// What the run gives back: each value by its name, made of outputs of steps.
+    pub outputs: Field<Entries<String>>,
 }
 
 /// What holds for every step that does not say otherwise.

@@ -39,6 +39,7 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
             compiled: Some(compiled),
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
+            outputs: usage.outputs,
             raw: compiler.raw(),
             leading: compiler.leading,
         }),

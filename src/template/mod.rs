@@ -16,6 +16,7 @@ mod filters;
 mod interpreter;
 mod known;
 mod names;
+mod outputs;
 mod references;
 mod render;
 mod scan;
@@ -29,11 +30,12 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use compile::compile;
-pub use render::Renderer;
+pub use render::{Around, Given, Renderer};
 
-use crate::pipeline::Values;
+use crate::pipeline::{Outputs, Values};
 
 /// What a text is used as, which decides how its values are escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub enum Place {
 pub struct Names {
     /// Declared params: name, and whether it is a secret.
     pub params: BTreeMap<String, bool>,
+    /// Whether it may read outputs of steps.
+    pub steps: bool,
 }
 
 /// Kinds of mistakes in templates.
@@ -87,6 +91,9 @@ pub struct TemplateError {
     /// What to write instead.
     pub help: Option<String>,
 }
+
+/// What steps have given, by the step's name.
+pub type StepOutputs = BTreeMap<String, Arc<Outputs>>;
 
 /// What templates of one run can see, beside their own step's name.
 #[derive(Debug, Clone, Default)]

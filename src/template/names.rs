@@ -7,7 +7,8 @@ use super::references::{Path, Reference, references};
 use super::scan::{BRACES_HELP, Segment, Tag};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Kind, Token};
-use super::{Mistake, Names, TemplateError};
+use super::{Mistake, Names, TemplateError, outputs};
+use crate::pipeline::OutputRef;
 
 /// What a template uses.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub(super) struct Usage {
     pub(super) params: BTreeSet<String>,
     /// For each segment that refers to secrets: their names.
     pub(super) secrets: BTreeMap<usize, BTreeSet<String>>,
+    /// The outputs of steps that it reads.
+    pub(super) outputs: Vec<OutputRef>,
     /// Names that mean nothing.
     pub(super) errors: Vec<TemplateError>,
 }
@@ -31,6 +34,8 @@ pub(super) fn check(
     let mut checker =
         Checker { source, segments, names, skip, locals: vec![BTreeSet::new()], usage: Usage::default() };
     checker.nodes(nodes);
+    let clashes = outputs::clashes(source, &checker.usage.outputs);
+    checker.usage.errors.extend(clashes);
     checker.usage
 }
 
@@ -191,6 +196,10 @@ impl<'s> Checker<'s> {
             }
             ("params", [name, ..]) => self.unknown(path, name, "params."),
             (name, rest) if self.names.params.contains_key(name) => self.param(index, path, name, rest),
+            ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
+                Ok(output) => self.usage.outputs.push(output),
+                Err(error) => self.usage.errors.push(error),
+            },
             (root, rest) if known::ROOTS.contains(&root) => {
                 if let (Some(members), Some(name)) = (known::members(root), rest.first())
                     && (!members.contains(name) || rest.len() > 1)

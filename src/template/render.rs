@@ -7,14 +7,36 @@ use std::sync::Arc;
 use minijinja::Environment;
 use minijinja::value::Value;
 
+use super::outputs::StepsView;
 use super::values::Scope;
-use super::{Facts, TemplateError, engine, escape, filters, known, scan, values};
-use crate::pipeline::Template;
+use super::{Facts, Mistake, StepOutputs, TemplateError, engine, escape, filters, known, scan, values};
+use crate::pipeline::{OutputRef, Template};
 
 /// Renders the compiled templates of one run.
 pub struct Renderer {
     engine: Environment<'static>,
     run: Arc<BTreeMap<String, Value>>,
+}
+
+/// What a template sees beside the facts of the run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// `step.name`; none outside steps.
+    pub step: Option<&'a str>,
+    /// What steps have given.
+    pub outputs: Given<'a>,
+}
+
+/// What is known of the outputs of steps.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Given<'a> {
+    /// Nothing: a text that reads one cannot be rendered.
+    #[default]
+    Nothing,
+    /// These.
+    These(&'a StepOutputs),
+    /// They come later: a word stands for each.
+    Later,
 }
 
 impl fmt::Debug for Renderer {
@@ -51,19 +73,21 @@ impl Renderer {
         Self { engine, run: Arc::new(run) }
     }
 
-    /// The text of a template for a step (`step.name`; none outside steps).
+    /// The text of a template.
     ///
     /// # Errors
     /// If a value is missing, or cannot stand where the template puts it. The range is in the template's source.
-    pub fn render(&self, template: &Template, step: Option<&str>) -> Result<String, TemplateError> {
+    pub fn render(&self, template: &Template, around: Around<'_>) -> Result<String, TemplateError> {
         let Some(compiled) = &template.compiled else {
             return Ok(template.source.clone());
         };
-        let step = step.map(|name| map([("name".to_owned(), name.to_owned())]));
-        let scope = Value::from_object(Scope { run: self.run.clone(), step });
+        let step = around.step.map(|name| map([("name".to_owned(), name.to_owned())]));
+        let steps = steps(&template.outputs, around.outputs)?;
+        let scope = Value::from_object(Scope { run: self.run.clone(), step, steps });
         self.engine.template_from_str(compiled).and_then(|template| template.render(scope)).map_err(|error| {
             let segments = scan::scan(&template.source).unwrap_or_default();
-            engine::translate(&error, &template.source, &segments, compiled)
+            let error = engine::translate(&error, &template.source, &segments, compiled);
+            missing_output(&error, &template.outputs, around.outputs).unwrap_or(error)
         })
     }
 
@@ -72,6 +96,42 @@ impl Renderer {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
     }
+}
+
+/// The outputs that a text reads, as a value; none if it reads none.
+fn steps(refs: &[OutputRef], given: Given<'_>) -> Result<Option<Value>, TemplateError> {
+    let Some(first) = refs.first() else { return Ok(None) };
+    match given {
+        Given::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
+        Given::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
+        Given::Nothing => Err(TemplateError {
+            mistake: Mistake::Value,
+            range: first.range.clone(),
+            message: format!("the outputs of `{}` are known only once it has run", first.step),
+            help: None,
+        }),
+    }
+}
+
+/// What there is to say of an error that comes of an output that is not there.
+fn missing_output(error: &TemplateError, refs: &[OutputRef], given: Given<'_>) -> Option<TemplateError> {
+    let Given::These(outputs) = given else { return None };
+    let is_here =
+        |wanted: &&OutputRef| wanted.range.start < error.range.end && error.range.start < wanted.range.end;
+    let gave = |wanted: &OutputRef| outputs.get(&wanted.step).cloned().unwrap_or_default();
+    let is_missing =
+        |wanted: &&OutputRef| wanted.key.as_ref().is_some_and(|key| !gave(wanted).contains_key(key));
+    let wanted = refs.iter().filter(is_here).find(is_missing)?;
+    let (step, key) = (&wanted.step, wanted.key.as_deref()?);
+    let keys: Vec<String> = gave(wanted).keys().map(|key| format!("`{key}`")).collect();
+    let gave =
+        if keys.is_empty() { "it gave none".to_owned() } else { format!("it gave {}", keys.join(", ")) };
+    Some(TemplateError {
+        mistake: Mistake::Value,
+        range: wanted.range.clone(),
+        message: format!("`{step}` gave no output `{key}`; {gave}"),
+        help: Some(format!("in `{step}`, write `echo \"{key}=…\" >> \"$PIPE_OUTPUT\"`")),
+    })
 }
 
 fn map(entries: impl IntoIterator<Item = (String, String)>) -> Value {

@@ -5,9 +5,8 @@
 
 use std::ops::Range;
 
-use super::dotted;
 use super::token::{self, Token};
-use super::{Mistake, TemplateError};
+use super::{Mistake, TemplateError, dotted, outputs};
 
 /// A piece of a source; ranges are in bytes of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,16 +40,19 @@ pub(super) struct Tag {
     pub(super) tokens: Vec<Token>,
     /// Where those leading dots stand.
     pub(super) dots: Vec<usize>,
+    /// Where names of steps stand that the engine cannot read as they are.
+    pub(super) names: Vec<Range<usize>>,
 }
 
 impl Tag {
-    /// The text between the delimiters, every leading dot replaced by a space so that offsets stay.
+    /// The text between the delimiters as the engine can read it; offsets stay. Every leading dot is a space.
     pub(super) fn text(&self, source: &str) -> String {
         let mut text = source.get(self.inner.clone()).unwrap_or_default().to_owned();
         for dot in &self.dots {
             let at = dot - self.inner.start;
             text.replace_range(at..at + 1, " ");
         }
+        outputs::replace(&mut text, self.inner.start, &self.names);
         text
     }
 
@@ -243,8 +245,9 @@ impl<'s> Scanner<'s> {
         mut tokens: Vec<Token>,
     ) -> (Tag, bool) {
         tokens.truncate(count);
+        let (tokens, names) = outputs::join(self.source, tokens);
         let (tokens, dots) = dotted::undot(self.source, tokens);
-        (Tag { outer: opening..end, inner: start..inner_end, tokens, dots }, trim)
+        (Tag { outer: opening..end, inner: start..inner_end, tokens, dots, names }, trim)
     }
 }
 

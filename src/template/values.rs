@@ -22,18 +22,24 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, and `step`.
+/// The names of a template: those of the run, `step` and `steps`.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) run: Arc<BTreeMap<String, Value>>,
     pub(super) step: Option<Value>,
+    pub(super) steps: Option<Value>,
 }
 
 impl Object for Scope {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
+        let own = match name {
+            "step" => self.step.as_ref(),
+            "steps" => self.steps.as_ref(),
+            _ => None,
+        };
         // A param may bear the name of anything but `params`.
-        self.run.get(name).or(self.step.as_ref().filter(|_| name == "step")).cloned()
+        self.run.get(name).or(own).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

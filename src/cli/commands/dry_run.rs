@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::cli::load::Loaded;
 use crate::pipeline::{Action, Step, StepId};
-use crate::template::{Renderer, TemplateError};
+use crate::template::{Around, Given, Renderer, TemplateError};
 
 /// The text to print. Secrets stand in it as variables, as they do in what really runs.
 pub(super) fn text(loaded: &Loaded, templates: &Renderer) -> Result<String, (StepId, TemplateError)> {
@@ -12,17 +12,17 @@ pub(super) fn text(loaded: &Loaded, templates: &Renderer) -> Result<String, (Ste
     for (level, steps) in loaded.plan.levels().iter().enumerate() {
         for &id in steps {
             let step = loaded.pipeline.step(id);
+            let around = Around { step: Some(&step.name), outputs: Given::Later };
             let _ = writeln!(text, "# {}. {}{}", level + 1, step.name, joints(loaded, step));
             match &step.action {
                 Action::Run(script) => {
-                    let script =
-                        templates.render(&script.text, Some(&step.name)).map_err(|error| (id, error))?;
+                    let script = templates.render(&script.text, around).map_err(|error| (id, error))?;
                     let _ = writeln!(text, "{}\n", script.trim_end());
                 }
                 Action::Exec(exec) => {
                     let words = exec.entrypoint.iter().flatten().chain(&exec.args);
                     for word in words {
-                        let word = templates.render(word, Some(&step.name)).map_err(|error| (id, error))?;
+                        let word = templates.render(word, around).map_err(|error| (id, error))?;
                         let _ = writeln!(text, "- {word}");
                     }
                     text.push('\n');

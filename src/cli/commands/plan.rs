@@ -12,6 +12,7 @@ use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{EngineError, MountFrom, MountSpec};
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
+use crate::template::Given;
 
 pub(in crate::cli) fn run(args: &Plan) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
@@ -35,7 +36,7 @@ struct Containers<'a> {
 
 impl<'a> Containers<'a> {
     fn of(loaded: &'a Loaded, args: &Plan) -> Result<Self, CliError> {
-        let placed = Placed::of(loaded, &args.params)?;
+        let placed = Placed::of(loaded, &args.params, Given::Later)?;
         let engine = runtime()?.block_on(Engine::connect());
         Ok(Self { placed, engine, lane: args.containers.stream_lane.choice() })
     }

@@ -70,6 +70,7 @@ async fn run_to_end(
             working_dir: loaded.working_dir.clone(),
             run_dir: dir.path().to_owned(),
             streams_dir: dir.streams_dir(),
+            outputs_dir: dir.outputs_dir(),
         },
         settings: settings(args, loaded),
     };

@@ -80,9 +80,11 @@ impl Names<'_> {
             }
             EventKind::Warning(message) => Body::Warning { message: message.clone() },
             EventKind::Note(message) => Body::Note { message: message.clone() },
-            EventKind::RunFinished(finished) => {
-                Body::RunFinished { end: self.end(&finished.end), duration_ms: millis(finished.duration) }
-            }
+            EventKind::RunFinished(finished) => Body::RunFinished {
+                end: self.end(&finished.end),
+                duration_ms: millis(finished.duration),
+                outputs: finished.outputs.iter().cloned().collect(),
+            },
         }
     }
 
@@ -155,6 +157,7 @@ impl Names<'_> {
             attempts: finished.attempts,
             duration_ms: millis(finished.duration),
             leaky: finished.leaky,
+            outputs: (*finished.outputs).clone(),
         }
     }
 
@@ -203,6 +206,7 @@ impl Names<'_> {
         match end {
             RunEnd::Succeeded => EndRecord::Succeeded,
             RunEnd::Failed { cause } => EndRecord::Failed { cause: cause.map(|step| self.step(step)) },
+            RunEnd::NoOutput(message) => EndRecord::NoOutput { message: message.clone() },
             RunEnd::Signalled(signal) => EndRecord::Signalled { signal: *signal },
             RunEnd::Engine(message) => EndRecord::Engine { message: message.clone() },
         }
@@ -217,6 +221,7 @@ impl From<&Failure> for FailureRecord {
             Failure::OutOfMemory => Self::OutOfMemory,
             Failure::Timeout => Self::Timeout,
             Failure::Start(message) => Self::Start { message: message.clone() },
+            Failure::Outputs(message) => Self::Outputs { message: message.clone() },
         }
     }
 }

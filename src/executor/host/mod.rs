@@ -10,7 +10,9 @@ use std::process::{Command, Stdio};
 use futures::future::BoxFuture;
 
 use self::process::Process;
-use super::{EngineError, Executor, Program, RunningStep, StartError, StdinSpec, StepSpec, shell};
+use super::{
+    EngineError, Executor, OUTPUT_VARIABLE, Program, RunningStep, StartError, StdinSpec, StepSpec, shell,
+};
 
 /// Runs steps on this machine.
 #[derive(Debug)]
@@ -44,6 +46,7 @@ impl HostExecutor {
         command
             .args(options)
             .arg(text)
+            .env(OUTPUT_VARIABLE, &spec.outputs)
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&spec.working_dir)
             .stdin(stdin_end)

@@ -88,6 +88,7 @@ fn a_feed_goes_by_where_it_comes_from() {
         attempts: 1,
         duration: Duration::from_millis(20),
         leaky: true,
+        outputs: Default::default(),
     };
     insta::assert_snapshot!(told(fed(), Palette::NONE, [
         started(1, 1),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::sample::*;
-use crate::event::{CancelReason, EventKind, Kept, StreamFinished};
+use crate::event::{CancelReason, EventKind, Kept, RunFinished, StreamFinished};
 use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason};
 
 fn summed_up(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -308,4 +308,38 @@ fn a_large_run_is_folded() {
 #[test]
 fn there_is_none_before_the_end() {
     assert_eq!(summed_up(backup(), [finished(TAR, Outcome::Succeeded, 1, 1)]), "");
+}
+
+#[test]
+fn what_the_run_gives_back_stands_before_the_last_line() {
+    let outputs = [
+        ("version", "1.2.3".to_owned()),
+        ("notes", "first\x1b[31m line\nsecond".to_owned()),
+        ("list", "x".repeat(3_000)),
+        ("empty", String::new()),
+    ];
+    let outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
+    let end = RunFinished { end: RunEnd::Succeeded, duration: Duration::from_millis(50), outputs };
+    let kinds = [finished(0, Outcome::Succeeded, 1, 20), EventKind::RunFinished(end)];
+    insta::assert_snapshot!(summed_up(many(1), kinds), @r"
+      ✓  step-0  20 ms
+
+      →  version  1.2.3
+      →  notes    first line … (2 lines)
+      →  list     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx … (2.9 KiB)
+      →  empty
+
+    succeeded: 1 step in 50 ms
+    ");
+}
+
+#[test]
+fn an_output_that_cannot_be_given_fails_the_run() {
+    let why = "the output `x`: `a` gave no output `x`; it gave none";
+    let kinds = [finished(0, Outcome::Succeeded, 1, 20), run_finished(RunEnd::NoOutput(why.into()), 50)];
+    insta::assert_snapshot!(summed_up(many(1), kinds), @r"
+      ✓  step-0  20 ms
+
+    failed after 50 ms: the output `x`: `a` gave no output `x`; it gave none
+    ");
 }

@@ -1,10 +1,11 @@
 //! A member of a gang: a step, and how far it has come.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::pipeline::{Failure, OnError, Outcome, Policy, StepId};
+use crate::pipeline::{Failure, OnError, Outcome, Outputs, Policy, StepId};
 use crate::runner::attempt::{Attempt, End, Ended};
 use crate::runner::{Halt, retry};
 
@@ -25,6 +26,8 @@ pub(super) struct Member {
     pub(super) tainted_by: Option<StepId>,
     /// Something that it left behind held its output open.
     pub(super) leaky: bool,
+    /// The values that its last attempt gave.
+    pub(super) outputs: Arc<Outputs>,
     /// Its end has been told to the dispatcher, so nothing can start it again.
     pub(super) reported: bool,
 }
@@ -65,6 +68,7 @@ impl Member {
             deadline: None,
             tainted_by: None,
             leaky: false,
+            outputs: Arc::default(),
             reported: false,
         }
     }
@@ -95,6 +99,7 @@ impl Member {
             End::Stopped => Verdict::Stopped,
             End::TimedOut => Verdict::Failure(Failure::Timeout),
             End::NotStarted(why) => Verdict::Failure(Failure::Start(why.clone())),
+            End::BadOutputs(why) => Verdict::Failure(Failure::Outputs(why.clone())),
             End::Exit(exit) if exit.is_broken_pipe() => Verdict::BrokenPipe,
             End::Exit(exit) => exit.failure().map_or(Verdict::Success, Verdict::Failure),
         })
@@ -121,8 +126,9 @@ impl Member {
     }
 
     pub(super) fn settle(&mut self, outcome: Outcome) {
-        if let State::Exited(ended) = &self.state {
+        if let State::Exited(ended) = &mut self.state {
             self.leaky |= ended.leaky;
+            self.outputs = Arc::new(std::mem::take(&mut ended.outputs));
         }
         let duration = self.started.map_or(Duration::ZERO, |started| started.elapsed());
         self.state = State::Settled(outcome, duration);

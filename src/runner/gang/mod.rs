@@ -36,12 +36,13 @@ use self::restart::Restart;
 pub(super) use self::signal::Message;
 use self::signal::Signal;
 use self::wires::{Ends, Wires};
-use super::attempt::{self, Ended, NotStarted, Request};
+use super::attempt::{self, NotStarted, Request};
 use super::{Halt, Shared};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{EngineError, StartError};
 use crate::pipeline::{Outcome, StepId};
 use crate::stream::FanoutEvent;
+use crate::template::StepOutputs;
 
 /// How often the progress of live streams is told.
 const PROGRESS: Duration = Duration::from_millis(250);
@@ -49,6 +50,8 @@ const PROGRESS: Duration = Duration::from_millis(250);
 /// The state of a gang's task.
 struct Gang {
     shared: Arc<Shared>,
+    /// What the steps have given that its members depend on.
+    given: Arc<StepOutputs>,
     members: Vec<Member>,
     wires: Wires,
     /// Counts the times that the whole gang was started; tells stale signals.
@@ -65,6 +68,7 @@ struct Gang {
 pub(super) async fn run(
     shared: Arc<Shared>,
     steps: Vec<StepId>,
+    given: StepOutputs,
     mut halt: watch::Receiver<Halt>,
     dispatcher: mpsc::UnboundedSender<Message>,
 ) {
@@ -73,6 +77,7 @@ pub(super) async fn run(
     let wires = Wires::new(&shared, &members);
     let mut gang = Gang {
         shared,
+        given: Arc::new(given),
         members,
         wires,
         round: 0,
@@ -139,6 +144,7 @@ impl Gang {
             number: member.attempts + 1,
             stdin: self.wires.stdin_of(&self.shared, index, member.step),
             deadline: attempt::earlier(whole, attempt::deadline_in(one)),
+            given: Arc::clone(&self.given),
         };
         let (signals, round) = (self.signals.clone(), self.round);
         let report = move |result| {
@@ -165,16 +171,15 @@ impl Gang {
                 Some((started.stdin, started.stdout))
             }
             Err(NotStarted::Early(how)) => {
-                member.state = State::Exited(Ended { how, leaky: false });
+                member.state = State::Exited(how.into());
                 None
             }
             Err(NotStarted::Failed(StartError::Step(why))) => {
-                let how = attempt::End::NotStarted(why);
-                member.state = State::Exited(Ended { how, leaky: false });
+                member.state = State::Exited(attempt::End::NotStarted(why).into());
                 None
             }
             Err(NotStarted::Failed(StartError::Engine(error))) => {
-                member.state = State::Exited(Ended { how: attempt::End::Stopped, leaky: false });
+                member.state = State::Exited(attempt::End::Stopped.into());
                 self.engine_failed(error);
                 None
             }
@@ -197,8 +202,7 @@ impl Gang {
         match signal {
             Signal::Ended { member, result: Ok(ended) } => self.members[member].state = State::Exited(ended),
             Signal::Ended { member, result: Err(error) } => {
-                let how = attempt::End::Stopped;
-                self.members[member].state = State::Exited(Ended { how, leaky: false });
+                self.members[member].state = State::Exited(attempt::End::Stopped.into());
                 self.engine_failed(error);
             }
             Signal::Stream { event: FanoutEvent::Failed(error), .. } => {
@@ -284,7 +288,8 @@ impl Gang {
             let member = &mut self.members[index];
             member.reported = true;
             let (step, attempts, leaky) = (member.step, member.attempts, member.leaky);
-            ends.push(StepFinished { step, outcome, attempts, duration, leaky });
+            let outputs = Arc::clone(&member.outputs);
+            ends.push(StepFinished { step, outcome, attempts, duration, leaky, outputs });
         }
         if !ends.is_empty() {
             // Before the ends: the last of them may end the run, and this belongs to it.

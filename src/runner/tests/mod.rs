@@ -2,7 +2,8 @@
 
 mod cancel;
 mod gangs;
+mod outputs;
 mod policy;
 mod schedule;
 
-use super::testing::{Act, Scene, retry};
+use super::testing::{Act, Played, Scene, retry};

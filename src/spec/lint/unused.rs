@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{ReadStep, Scene, programs};
-use crate::pipeline::{Span, Step, StepId, Template};
+use crate::pipeline::{Span, Step, StepId};
 use crate::spec::{Code, Problem};
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Problem>) {
@@ -18,7 +18,8 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Problem>) {
     let used: HashSet<&str> = pipeline
         .steps
         .iter()
-        .flat_map(templates)
+        .flat_map(Step::templates)
+        .chain(pipeline.outputs.iter().map(|output| &output.value))
         .chain(defaults)
         .flat_map(|text| &text.params)
         .map(String::as_str)
@@ -28,16 +29,6 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Problem>) {
         let help = format!("write `{{{{ {} }}}}` where its value belongs, or take it out", param.name);
         found.push(Problem::at(Code::UnusedParam, &pipeline.source, param.at, message).help(help));
     }
-}
-
-fn templates(step: &Step) -> Vec<&Template> {
-    step.action
-        .script()
-        .map(|script| &script.text)
-        .into_iter()
-        .chain(&step.working_dir)
-        .chain(step.env.iter().map(|variable| &variable.value))
-        .collect()
 }
 
 fn streams(scene: &Scene<'_>, found: &mut Vec<Problem>) {

@@ -1,4 +1,4 @@
-//! `depends_on`: names → steps.
+//! `depends_on`, and the steps whose outputs a step reads: names → steps.
 
 use std::collections::HashSet;
 
@@ -33,6 +33,11 @@ impl Lowering<'_> {
                             .maybe_help(help);
                         self.report(problem);
                     }
+                }
+            }
+            for (read, at) in self.reads(StepId::new(index), steps) {
+                if !dependencies.iter().any(|dependency| dependency.step == read) {
+                    dependencies.push(Dependency { step: read, at });
                 }
             }
             if let Some(step) = steps.list.get_mut(index) {

@@ -4,6 +4,7 @@
 mod container;
 mod kinds;
 mod links;
+mod outputs;
 mod params;
 mod policy;
 mod shell;
@@ -33,6 +34,7 @@ pub fn lower(
     let mut lowering = Lowering { source, names, declared, nearest: Nearest::default(), problems };
     let params = lowering.params(raw);
     let mut steps = lowering.steps(raw, options);
+    let outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
     let streams = lowering.streams(&mut steps, options);
     Some(Pipeline {
@@ -43,6 +45,7 @@ pub fn lower(
         max_parallel: lowering.max_parallel(raw),
         steps: steps.into_steps(),
         streams,
+        outputs,
     })
 }
 

@@ -53,6 +53,7 @@ impl Lowering<'_> {
             raw: Vec::with_capacity(count),
             by_name: HashMap::with_capacity(count),
         };
+        self.names.steps = true;
         for (raw, at) in entries.iter().filter_map(Field::get) {
             let name = self.step_name(raw, at, &mut steps);
             let step = self.step(name, raw, at, &defaults);

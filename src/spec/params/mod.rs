@@ -18,7 +18,7 @@ use super::problem::{Problem, Problems};
 use super::words::Complaint;
 use super::yaml::locate;
 use crate::pipeline::{Param, ParamKind, ParamValue, Pipeline, Source, Span, Template, Values};
-use crate::template::{Facts, Renderer};
+use crate::template::{Around, Facts, Renderer};
 use value::Raw;
 
 /// What a run is told about its params.
@@ -130,7 +130,7 @@ impl<'a> Resolver<'a> {
         let source = &self.pipeline.source;
         let text = if default.compiled.is_some() {
             let facts = Facts { values: self.values.clone(), ..self.given.facts.clone() };
-            match Renderer::new(facts).render(default, None) {
+            match Renderer::new(facts).render(default, Around::default()) {
                 Ok(text) => text,
                 Err(error) => {
                     let at = locate(source, default.at, &default.source, error.range.clone());

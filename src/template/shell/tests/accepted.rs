@@ -5,7 +5,7 @@ use super::harness::{Shell, cases, check, made, run};
 use super::values::VALUES;
 use super::{facts, names, script};
 use crate::pipeline::{ParamValue, Span};
-use crate::template::{Place, Renderer, compile};
+use crate::template::{Around, Place, Renderer, compile};
 
 #[test]
 fn every_value_comes_out_of_every_context_as_it_went_in() {
@@ -73,7 +73,7 @@ fn a_list_is_several_words_where_it_stands_alone() {
     let render = |source: &str, items: &[&str]| {
         let template = compile(source, Span::default(), Place::PosixShell, &names()).expect("a template");
         let items = items.iter().map(|item| (*item).to_owned()).collect();
-        Renderer::new(facts([("list", ParamValue::List(items))])).render(&template, None)
+        Renderer::new(facts([("list", ParamValue::List(items))])).render(&template, Around::default())
     };
     let items = ["a b", "", "*", "it's", "plain"];
     for source in [
@@ -141,7 +141,7 @@ fn a_secret_is_a_reference_in_the_quoting_of_its_place() {
 fn where_the_shell_computes_only_whole_numbers_go_in() {
     let render = |source: &str, value: ParamValue| {
         let template = compile(source, Span::default(), Place::PosixShell, &names()).expect("a template");
-        Renderer::new(facts([("x", value)])).render(&template, None)
+        Renderer::new(facts([("x", value)])).render(&template, Around::default())
     };
     for (source, expected) in [
         (r"printf '%s\0' $((1 - {{ x }}))", "6"),

@@ -15,13 +15,14 @@ mod values;
 use std::collections::BTreeMap;
 
 use crate::pipeline::{ParamValue, Secret, Span, Values};
-use crate::template::{Facts, Names, Place, Renderer, TemplateError, compile};
+use crate::template::{Around, Facts, Names, Place, Renderer, TemplateError, compile};
 
 fn names() -> Names {
     Names {
         params: BTreeMap::from(
             [("x", false), ("list", false), ("token", true)].map(|(n, s)| (n.to_owned(), s)),
         ),
+        steps: false,
     }
 }
 
@@ -38,7 +39,7 @@ fn script(source: &str, x: &str) -> Result<String, TemplateError> {
         ("x", ParamValue::Text(x.to_owned())),
         ("token", ParamValue::Secret(Secret::new("never shown"))),
     ]);
-    Renderer::new(facts).render(&template, None)
+    Renderer::new(facts).render(&template, Around::default())
 }
 
 /// Compiles and gives what is refused, as `text: message`.

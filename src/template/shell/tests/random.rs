@@ -13,7 +13,7 @@ use super::harness::{Case, Shell, cases, check, is_for_the_value};
 use super::values::ATTACKS;
 use super::{facts, names, script};
 use crate::pipeline::{ParamValue, Span};
-use crate::template::{Place, Renderer, compile};
+use crate::template::{Around, Place, Renderer, compile};
 
 /// Cases that share one process of each shell.
 const BATCH: u32 = 100;
@@ -168,7 +168,7 @@ fn any_script() -> impl Strategy<Value = String> {
             let list = ParamValue::List(vec![x.clone(), y.to_owned()]);
             let facts =
                 facts([("x", ParamValue::Text(x)), ("y", ParamValue::Text(y.to_owned())), ("list", list)]);
-            Renderer::new(facts).render(&template, None).ok()
+            Renderer::new(facts).render(&template, Around::default()).ok()
         },
     )
 }

@@ -1,0 +1,208 @@
+//! The file behind `$PIPE_OUTPUT`, one for each attempt, and what a step may write to it.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::executor::EngineError;
+use crate::pipeline::{Outputs, StepId};
+
+/// The most that a step may write.
+const LIMIT: u64 = 1 << 20;
+
+/// The file of one attempt; it goes when this does.
+#[derive(Debug)]
+pub(super) struct OutputFile {
+    path: PathBuf,
+}
+
+impl OutputFile {
+    /// Makes an empty file in a folder that nobody else can enter. Whoever the step runs as may write to it.
+    pub(super) fn create(folder: &Path, step: StepId, attempt: u32) -> Result<Self, EngineError> {
+        let path = folder.join(format!("{}-{attempt}", step.index()));
+        let failed = |error| EngineError::new(format!("cannot make {}", path.display()), error);
+        let file = File::create(&path).map_err(failed)?;
+        // Whatever the caller's mask says.
+        file.set_permissions(Permissions::from_mode(0o666)).map_err(failed)?;
+        Ok(Self { path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the step has written.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub(super) fn read(&self) -> Result<Outputs, String> {
+        let bytes = match self.bytes() {
+            Ok(bytes) => bytes,
+            // A step that removes it gives nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outputs::new()),
+            Err(error) => return Err(format!("$PIPE_OUTPUT cannot be read: {error}")),
+        };
+        if bytes.len() as u64 > LIMIT {
+            return Err("it wrote more than 1 MiB to $PIPE_OUTPUT; large results belong in a stream".into());
+        }
+        parse(&bytes)
+    }
+
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        // A named pipe in its place must not hold the run up.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits();
+        let flags = i32::try_from(flags).map_err(io::Error::other)?;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no file any more"));
+        }
+        let mut bytes = Vec::new();
+        file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        // What cannot be removed goes with the run's folder.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Reads `key=value` lines, and values of several lines:
+///
+/// ```text
+/// key<<WORD
+/// first line
+/// second line
+/// WORD
+/// ```
+///
+/// Empty lines between them mean nothing; of two values with one key the later counts. The form is that of GitHub's output
+/// files.
+fn parse(bytes: &[u8]) -> Result<Outputs, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        format!("line {line} in $PIPE_OUTPUT is not UTF-8 text")
+    })?;
+    let mut outputs = Outputs::new();
+    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    while let Some((number, line)) = lines.next() {
+        if line.is_empty() {
+            continue;
+        }
+        let sign = line.find(['=', '<']).map(|at| line.split_at(at));
+        let (key, value) = match sign {
+            Some((key, rest)) if rest.starts_with('=') => (key, rest.get(1..).unwrap_or_default().to_owned()),
+            Some((key, rest)) if rest.starts_with("<<") && rest.len() > 2 => {
+                let word = rest.get(2..).unwrap_or_default();
+                (key, block(&mut lines, word).ok_or_else(|| {
+                    format!("the value that begins in line {number} in $PIPE_OUTPUT has no end: no line `{word}` follows")
+                })?)
+            }
+            _ => {
+                let message = format!("line {number} in $PIPE_OUTPUT is neither `key=value` nor `key<<WORD`");
+                return Err(message);
+            }
+        };
+        if !is_key(key) {
+            let message =
+                format!("the key in line {number} in $PIPE_OUTPUT is not made of letters, digits and `_`");
+            return Err(message);
+        }
+        outputs.insert(key.to_owned(), value);
+    }
+    Ok(outputs)
+}
+
+/// The lines up to one that is the word.
+fn block<'t>(lines: &mut impl Iterator<Item = (usize, &'t str)>, word: &str) -> Option<String> {
+    let mut value: Vec<&str> = Vec::new();
+    loop {
+        match lines.next()? {
+            (_, line) if line == word => return Some(value.join("\n")),
+            (_, line) => value.push(line),
+        }
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Vec<(String, String)> {
+        parse(text.as_bytes()).unwrap().into_iter().collect()
+    }
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.into(), value.into())
+    }
+
+    #[test]
+    fn lines_and_blocks() {
+        assert_eq!(keys(""), []);
+        assert_eq!(keys("\n\na=1\n"), [pair("a", "1")]);
+        assert_eq!(keys("a=x=<<y z\nb="), [pair("a", "x=<<y z"), pair("b", "")]);
+        assert_eq!(keys("a=1\na=2\n"), [pair("a", "2")]);
+        assert_eq!(keys("a<<EOF\n\n x=1\nEOF \nEOF\nb=2\n"), [pair("a", "\n x=1\nEOF "), pair("b", "2")]);
+        assert_eq!(keys("a<<EOF\nEOF"), [pair("a", "")]);
+        assert_eq!(
+            keys("a=1\r\nb<<E\r\nx\r\nE\r\n"),
+            [pair("a", "1"), pair("b", "x")],
+            "as Windows ends lines"
+        );
+    }
+
+    #[test]
+    fn what_will_not_do_is_said_with_its_line() {
+        let error = |text: &[u8]| parse(text).unwrap_err();
+        assert_eq!(error(b"a=1\nhello\n"), "line 2 in $PIPE_OUTPUT is neither `key=value` nor `key<<WORD`");
+        assert_eq!(error(b"a<b=1\n"), "line 1 in $PIPE_OUTPUT is neither `key=value` nor `key<<WORD`");
+        assert_eq!(error(b"a<<\n"), "line 1 in $PIPE_OUTPUT is neither `key=value` nor `key<<WORD`");
+        for key in ["", "a b", " a", "0a", "a-b", "ä"] {
+            let text = format!("\n{key}=1");
+            let expected = "the key in line 2 in $PIPE_OUTPUT is not made of letters, digits and `_`";
+            assert_eq!(error(text.as_bytes()), expected);
+        }
+        assert_eq!(
+            error(b"a=1\nb<<EOF\nx\n"),
+            "the value that begins in line 2 in $PIPE_OUTPUT has no end: no line `EOF` follows"
+        );
+        assert_eq!(error(b"a=1\nb=\xff\n"), "line 2 in $PIPE_OUTPUT is not UTF-8 text");
+    }
+
+    #[test]
+    fn the_file_is_read_whatever_the_step_made_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = OutputFile::create(folder.path(), StepId::new(3), 2).unwrap();
+        assert_eq!(file.read(), Ok(Outputs::new()));
+        std::fs::write(file.path(), "a=1\n").unwrap();
+        assert_eq!(file.read().unwrap().get("a").map(String::as_str), Some("1"));
+        std::fs::write(file.path(), vec![b'='; (1 << 20) + 1]).unwrap();
+        assert!(file.read().unwrap_err().starts_with("it wrote more than 1 MiB to $PIPE_OUTPUT"));
+        std::fs::remove_file(file.path()).unwrap();
+        assert_eq!(file.read(), Ok(Outputs::new()));
+        std::fs::create_dir(file.path()).unwrap();
+        assert_eq!(file.read(), Err("$PIPE_OUTPUT cannot be read: it is no file any more".into()));
+        std::fs::remove_dir(file.path()).unwrap();
+        let path = file.path().to_owned();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        assert_eq!(file.read(), Err("$PIPE_OUTPUT cannot be read: it is no file any more".into()));
+        drop(file);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,221 @@
+//! Outputs of steps: `steps.NAME.outputs.KEY`.
+//!
+//! A step's name may have dashes and dots, and begin with a digit, which no name of the engine's may. So the tokens of such a
+//! name are joined to one, and in the engine's text each character that it cannot read is replaced by `_`, which keeps
+//! all offsets. Where two names of one text would then be the same, only `steps["NAME"]` tells them apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, Value};
+
+use super::references::Path;
+use super::token::{Kind, Token};
+use super::{Mistake, StepOutputs, TemplateError};
+use crate::pipeline::{OutputRef, Outputs};
+
+/// A name as the engine reads it, as long as it was.
+fn identifier(name: &str) -> String {
+    let word = |(at, c): (usize, char)| match c {
+        '0'..='9' if at == 0 => '_',
+        c if c.is_ascii_alphanumeric() => c,
+        _ => '_',
+    };
+    name.chars().enumerate().map(word).collect()
+}
+
+/// Joins the tokens of each step's name that the engine could not read. Gives where such names stand, too.
+pub(super) fn join(source: &str, mut tokens: Vec<Token>) -> (Vec<Token>, Vec<Range<usize>>) {
+    let mut joined = Vec::new();
+    let mut at = 0;
+    while let Some(range) = name_after(source, &tokens, at) {
+        at += 1;
+        let Some(range) = range else { continue };
+        let first = tokens.partition_point(|token| token.range.start < range.start);
+        let after = tokens.partition_point(|token| token.range.start < range.end);
+        tokens.splice(first..after, [Token { kind: Kind::Name, range: range.clone() }]);
+        joined.push(range);
+    }
+    (tokens, joined)
+}
+
+/// The name of a step after the token `at`, where that is `steps` and the name needs joining; `None` behind the last token.
+fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<usize>>> {
+    let here = tokens.get(at)?;
+    let is_attribute = at.checked_sub(2).and_then(|at| tokens.get(at..at + 2)).is_some_and(
+        |before| matches!(before, [value, dot] if value.ends_value(source) && dot.is_symbol(source, ".")),
+    );
+    let dot = tokens.get(at + 1).filter(|dot| dot.is_symbol(source, "."));
+    let (true, false, Some(dot)) = (here.is_name(source, "steps"), is_attribute, dot) else {
+        return Some(None);
+    };
+    let rest = source.get(dot.range.end..).unwrap_or_default();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let row = rest.get(..rest.find(|c| !is_part(c)).unwrap_or(rest.len())).unwrap_or_default();
+    let ends = |(end, word): &(usize, &str)| {
+        row.get(end + word.len()..).is_some_and(|after| after.is_empty() || after.starts_with('.'))
+    };
+    let name = row.match_indices(".outputs").find(ends).and_then(|(end, _)| row.get(..end));
+    let name = name.filter(|name| !name.is_empty() && identifier(name) != *name);
+    Some(name.map(|name| dot.range.end..dot.range.end + name.len()))
+}
+
+/// Replaces the names in `text`, which begins at `start` of the source, by what the engine can read.
+pub(super) fn replace(text: &mut String, start: usize, names: &[Range<usize>]) {
+    for name in names {
+        let range = name.start - start..name.end - start;
+        let readable = text.get(range.clone()).map(identifier).unwrap_or_default();
+        text.replace_range(range, &readable);
+    }
+}
+
+/// What a path that begins with `steps` reads. Whether there is such a step is not looked at.
+pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, TemplateError> {
+    let error = |message: String, help: String| TemplateError {
+        mistake: Mistake::Undefined,
+        range: path.range.clone(),
+        message,
+        help: Some(help),
+    };
+    if !may {
+        let help = "the keys of a step can read them, and the pipeline's `outputs`";
+        return Err(error("no step has run yet, so that none has outputs".into(), help.into()));
+    }
+    let output = |step: &str, key: Option<&str>| OutputRef {
+        step: step.to_owned(),
+        key: key.map(str::to_owned),
+        range: path.range.clone(),
+    };
+    match path.attributes.as_slice() {
+        [] => Err(error("`steps` needs the name of a step".into(), "write `steps.NAME.outputs.KEY`".into())),
+        [step, "outputs"] => Ok(output(step, None)),
+        [step, "outputs", key] => Ok(output(step, Some(key))),
+        [step, ..] => {
+            Err(error(format!("`{text}` is not defined"), format!("there is `steps.{step}.outputs.KEY`")))
+        }
+    }
+}
+
+/// Finds names in one text that look the same to the engine.
+pub(super) fn clashes(source: &str, refs: &[OutputRef]) -> Vec<TemplateError> {
+    let names: BTreeSet<&str> = refs.iter().map(|output| output.step.as_str()).collect();
+    let clash = |output: &&OutputRef| {
+        let step = output.step.as_str();
+        let text = source.get(output.range.clone()).unwrap_or_default();
+        let is_dotted = text.strip_prefix("steps.").is_some_and(|rest| rest.starts_with(step));
+        let seen = identifier(step);
+        is_dotted && seen != step && names.iter().any(|other| *other != step && identifier(other) == seen)
+    };
+    let error = |output: &OutputRef| {
+        let (step, key) = (&output.step, output.key.as_deref().unwrap_or("KEY"));
+        TemplateError {
+            mistake: Mistake::Undefined,
+            range: output.range.clone(),
+            message: format!("`{step}` and another step of this text look the same here"),
+            help: Some(format!("write `steps[\"{step}\"].outputs.{key}`")),
+        }
+    };
+    refs.iter().filter(clash).map(error).collect()
+}
+
+/// What steps have given, as the template engine sees it.
+#[derive(Debug)]
+pub(super) struct StepsView(BTreeMap<String, Value>);
+
+impl StepsView {
+    /// Those that a text reads.
+    pub(super) fn new(refs: &[OutputRef], given: &StepOutputs) -> Self {
+        let outputs = |step: &str| given.get(step).cloned().unwrap_or_default();
+        Self(refs.iter().map(|wanted| (wanted.step.clone(), view(map(&outputs(&wanted.step))))).collect())
+    }
+
+    /// For those that a text reads, what stands for an output that is not known yet.
+    pub(super) fn later(refs: &[OutputRef]) -> Self {
+        let later = |step: &str| view(Value::from_object(Later(step.to_owned())));
+        Self(refs.iter().map(|wanted| (wanted.step.clone(), later(&wanted.step))).collect())
+    }
+}
+
+impl Object for StepsView {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let by_identifier = || self.0.iter().find(|(step, _)| identifier(step) == name).map(|(_, view)| view);
+        self.0.get(name).or_else(by_identifier).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}
+
+/// A step of which only outputs are known.
+fn view(outputs: Value) -> Value {
+    Value::from_object(BTreeMap::from([("outputs".to_owned(), outputs)]))
+}
+
+fn map(outputs: &Outputs) -> Value {
+    let entries = outputs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    Value::from_object(entries.collect::<BTreeMap<_, _>>())
+}
+
+/// The outputs of a step that has not run.
+#[derive(Debug)]
+struct Later(String);
+
+impl Object for Later {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        Some(Value::from(format!("<{} of {}>", key.as_str()?, self.0)))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pipeline::Span;
+    use crate::template::{Names, Place, compile, scan};
+
+    #[test]
+    fn names_that_the_engine_cannot_read_are_joined() {
+        let read = |source: &str| match scan::scan(source).unwrap().first() {
+            Some(scan::Segment::Expression(tag)) => tag.text(source),
+            other => panic!("{other:?}"),
+        };
+        for (source, expected) in [
+            ("{{ steps.build.outputs.x }}", " steps.build.outputs.x "),
+            ("{{ steps.create-archive.outputs.x }}", " steps.create_archive.outputs.x "),
+            ("{{.steps.a-b.c.outputs.x|upper }}", " steps.a_b_c.outputs.x|upper "),
+            (
+                "{{ steps.1st.outputs.x ~ steps.2.0.outputs.y }}",
+                " steps._st.outputs.x ~ steps.__0.outputs.y ",
+            ),
+            ("{{ steps.a-b.outputs }}", " steps.a_b.outputs "),
+            ("{{ x.steps.a-b.outputs.c }}", " x.steps.a-b.outputs.c "),
+            ("{{ steps.a - b.outputs.c }}", " steps.a - b.outputs.c "),
+            ("{{ steps.a-b }}", " steps.a-b "),
+            ("{{ steps['a-b'].outputs.c }}", " steps['a-b'].outputs.c "),
+        ] {
+            assert_eq!(read(source), expected);
+            assert_eq!(read(source).len() + 4, source.len(), "offsets stay");
+        }
+    }
+
+    #[test]
+    fn names_that_look_the_same_in_one_text_are_refused() {
+        let clashing = |source: &str| {
+            let names = Names { steps: true, ..Names::default() };
+            let errors = compile(source, Span::default(), Place::Plain, &names).err().unwrap_or_default();
+            errors.into_iter().map(|error| source[error.range].to_owned()).collect::<Vec<_>>()
+        };
+        assert!(clashing("{{ steps.a-b.outputs.x }} {{ steps.a-b.outputs.y }}").is_empty());
+        assert!(clashing("{{ steps['a-b'].outputs.x }} {{ steps.a_b.outputs.x }}").is_empty());
+        assert_eq!(clashing("{{ steps.a-b.outputs.x }} {{ steps.a_b.outputs.x }}"), ["steps.a-b.outputs.x"]);
+        assert_eq!(
+            clashing("{{ steps.a-b.outputs.x }} {{ steps.a.b.outputs.x }}"),
+            ["steps.a-b.outputs.x", "steps.a.b.outputs.x"]
+        );
+    }
+}
