@@ -7,8 +7,8 @@ use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
 use pipe_runner::spec::{self, Given, LoadOptions, Problems};
 use pipe_runner::template::{Around, Facts, Given as Outputs, Names, Place, Renderer, compile};
 
-/// Where templates are rendered: in a step, before any other has run.
-const AROUND: Around<'_> = Around { step: Some("step"), outputs: Outputs::Later };
+/// Where templates are rendered: before any step has run.
+const AROUND: Around<'_> = Around { step: None, outputs: Outputs::Later };
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one is given its
 /// params.
@@ -59,7 +59,11 @@ fn render(template: &Template) {
 
 fn names() -> Names {
     let params = [("x", false), ("list", false), ("token", true)];
-    Names { params: params.map(|(name, secret)| (name.to_owned(), secret)).into(), steps: true }
+    Names {
+        params: params.map(|(name, secret)| (name.to_owned(), secret)).into(),
+        steps: true,
+        inputs: vec!["left".to_owned()],
+    }
 }
 
 fn facts(x: &str) -> Facts {

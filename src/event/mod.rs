@@ -145,6 +145,8 @@ pub struct EdgeStats {
     pub blocked: Duration,
     /// The reader has closed its end before the stream's.
     pub left: bool,
+    /// The most that ever lay on disk for it, in bytes.
+    pub spilled: u64,
 }
 
 /// How a stream ended.
@@ -159,6 +161,8 @@ pub struct StreamFinished {
     pub unread: Vec<(StepId, Option<u64>)>,
     /// Where the stream was kept, for streams without a reader and for `--out FILE`.
     pub kept: Option<Kept>,
+    /// Its SHA-256 in hexadecimal, where the file asks for it and all of it went by.
+    pub sha256: Option<String>,
     /// How the bytes moved: `splice` or `copy`.
     pub engine: &'static str,
 }

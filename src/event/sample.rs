@@ -8,8 +8,8 @@ use super::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, Lane, Outcome, Pipeline, Policy, Port, Script, Shell, Source, Span,
-    Step, StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, Input, Lane, Outcome, Pipeline, Policy, Port, Script, Shell, Source,
+    Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// The step that makes the archive.
@@ -52,7 +52,7 @@ pub fn backup() -> Pipeline {
     let archive = Port { stream: StreamId::new(0), at: span_of("archive") };
     pipeline.steps[TAR].output = Some(archive);
     for reader in [COMPRESS, CHECKSUM, COUNT] {
-        pipeline.steps[reader].input = Some(archive);
+        pipeline.steps[reader].inputs = vec![Input::stdin(archive)];
         pipeline.steps[MANIFEST].depends_on.push(dependency(reader));
     }
     pipeline.steps[UPLOAD].depends_on.push(dependency(MANIFEST));
@@ -61,7 +61,7 @@ pub fn backup() -> Pipeline {
         at: archive.at,
         producer: StepId::new(TAR),
         readers: [COMPRESS, CHECKSUM, COUNT].map(StepId::new).to_vec(),
-        out: None,
+        ..Stream::new("", Span::default(), StepId::new(0))
     }];
     pipeline
 }
@@ -74,14 +74,14 @@ pub fn fed() -> Pipeline {
     feed.action = Action::Feed(Feed::Stdin);
     feed.output = Some(port);
     let mut sum = step("sum", Span::new(11, 20));
-    sum.input = Some(port);
+    sum.inputs = vec![Input::stdin(port)];
     pipeline.steps = vec![sum, feed];
     pipeline.streams = vec![Stream {
         name: "data".into(),
         at: port.at,
         producer: StepId::new(1),
         readers: vec![StepId::new(0)],
-        out: None,
+        ..Stream::new("", Span::default(), StepId::new(0))
     }];
     pipeline
 }
@@ -116,7 +116,7 @@ fn step(name: &str, at: Span) -> Step {
         env: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),
-        input: None,
+        inputs: Vec::new(),
         output: None,
         policy: Policy::default(),
     }
@@ -194,6 +194,7 @@ pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
         bytes,
         blocked: Duration::ZERO,
         left: false,
+        spilled: 0,
     };
     let edges = readers.iter().map(edge).collect();
     StreamStats { stream: StreamId::new(0), bytes, rate, starved: Duration::ZERO, edges }
@@ -201,7 +202,7 @@ pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
 
 /// A stream's end as it is when all went well.
 pub fn ended(stats: StreamStats) -> StreamFinished {
-    StreamFinished { stats, complete: true, unread: Vec::new(), kept: None, engine: "splice" }
+    StreamFinished { stats, complete: true, unread: Vec::new(), kept: None, sha256: None, engine: "splice" }
 }
 
 /// The last event of a run.

@@ -19,23 +19,24 @@
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs` |
 //! | `stream-progress` | `streams` (of counters) |
-//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept` |
+//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
 //! | `warning` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
-//! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `output`, `feed` (a path, or `-` for
+//! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the name
+//!   that the step gives them), `output`, `feed` (a path, or `-` for
 //!   standard input). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with `producer`, the step
 //!   that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that did not succeed; without it the
 //!   run was stopped first).
-//! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`, `timeout` or
-//!   `start` or `outputs` (with `message`).
+//! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`, `timeout`,
+//!   `left-early`, //!   `start` or `outputs` (with `message`).
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `no-output`
 //!   and `engine` (with `message`).
 //! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back.
 //! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
-//!   `blocked_ms`, `left` (it closed its end early). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
+//!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that ever lay on disk for it). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
 //!   there would have been. `kept` has `path`, `bytes`, `sha256`.
 //! - `text` holds what a step wrote, invalid UTF-8 replaced by U+FFFD; `lossy` is true where that happened. The exact
 //!   bytes are in the run directory, under `logs/`.
@@ -136,6 +137,8 @@ pub enum Body {
         unread: Vec<UnreadRecord>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kept: Option<KeptRecord>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
     },
     Cancelling {
         #[serde(flatten)]
@@ -168,6 +171,8 @@ pub struct StepRecord {
     pub depends_on: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,6 +231,7 @@ pub enum FailureRecord {
     Signal { signal: i32 },
     OutOfMemory,
     Timeout,
+    LeftEarly,
     Start { message: String },
     Outputs { message: String },
 }
@@ -249,6 +255,13 @@ pub struct EdgeRecord {
     pub bytes: u64,
     pub blocked_ms: u64,
     pub left: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spilled: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a reader that left early did not take.

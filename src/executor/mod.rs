@@ -27,8 +27,8 @@ use crate::pipeline::{Failure, Lane};
 
 pub use places::Places;
 pub use spec::{
-    ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, StdinSpec,
-    StepSpec,
+    ContainerSpec, ImageSource, ImageSpec, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program,
+    StdinSpec, StepSpec,
 };
 
 /// One kind of place where steps run.
@@ -51,6 +51,8 @@ pub trait Executor: Send + Sync {
 pub struct RunningStep {
     /// The writing end of its stdin, where a pipe was asked for.
     pub stdin: Option<OwnedFd>,
+    /// The writing ends of its other inputs, by their numbers, where a pipe was asked for.
+    pub inputs: Vec<(u32, OwnedFd)>,
     /// The reading end of its stdout.
     pub stdout: OwnedFd,
     /// The reading end of its stderr.

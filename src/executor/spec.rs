@@ -25,6 +25,8 @@ pub struct StepSpec {
     pub working_dir: PathBuf,
     /// What its stdin is.
     pub stdin: StdinSpec,
+    /// What it reads beside that.
+    pub inputs: Vec<InputSpec>,
     /// The file that `$PIPE_OUTPUT` leads to; it exists.
     pub outputs: PathBuf,
 }
@@ -46,6 +48,15 @@ pub enum Program {
         /// The arguments after them.
         args: Vec<String>,
     },
+}
+
+/// Something that a step reads beside its stdin: an open descriptor, as a shell's `<(…)` would give it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputSpec {
+    /// The number that the step finds it under.
+    pub number: u32,
+    /// What it is; never nothing.
+    pub from: StdinSpec,
 }
 
 /// What a step's stdin is.

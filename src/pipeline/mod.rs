@@ -25,7 +25,7 @@ pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, EnvVar, Feed, Port, Script, Shell, Step, StepId};
-pub use stream::{Destination, Stream, StreamId};
+pub use stream::{Destination, EarlyExit, Input, Stream, StreamId};
 pub use template::Template;
 
 /// A pipeline that is known to be well formed: names are unique, every id points at something, every stream has

@@ -1,6 +1,6 @@
 //! Steps: what runs, and what it is joined to.
 
-use super::{Container, Exec, Policy, Span, StreamId, Template};
+use super::{Container, Exec, Input, Policy, Span, StreamId, Template};
 
 /// A step's position in its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,8 +35,8 @@ pub struct Step {
     pub working_dir: Option<Template>,
     /// Steps that must have succeeded before it starts, in the order written, without repeats.
     pub depends_on: Vec<Dependency>,
-    /// The stream on its stdin.
-    pub input: Option<Port>,
+    /// What it reads; stdin first, each stream once.
+    pub inputs: Vec<Input>,
     /// The stream that its stdout is.
     pub output: Option<Port>,
     /// What happens when it takes long or fails.
@@ -44,6 +44,36 @@ pub struct Step {
 }
 
 impl Step {
+    /// What it reads on its stdin.
+    pub fn stdin(&self) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.name.is_none())
+    }
+
+    /// The number of the descriptor that an input is for the step, by its position: 0 is stdin. Scripts use small numbers
+    /// themselves; the shells of containers know no others.
+    pub fn input_number(&self, position: usize) -> u32 {
+        let first = if self.container.is_some() { 3 } else { 20 };
+        let others = self.inputs.iter().take(position).filter(|input| input.name.is_some()).count();
+        match self.inputs.get(position) {
+            Some(Input { name: Some(_), .. }) => first + u32::try_from(others).unwrap_or(u32::MAX),
+            _ => 0,
+        }
+    }
+
+    /// Where the step finds each input beside stdin: name and path.
+    pub fn input_paths(&self) -> impl Iterator<Item = (&str, String)> {
+        let path = |(position, input): (usize, &'_ Input)| {
+            (input.name.is_some()).then(|| format!("/dev/fd/{}", self.input_number(position)))
+        };
+        let named = self.inputs.iter().enumerate();
+        named.filter_map(move |(position, input)| Some((input.name.as_deref()?, path((position, input))?)))
+    }
+
+    /// How it reads a stream, if it does.
+    pub fn reads(&self, stream: StreamId) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.port.stream == stream)
+    }
+
     /// Every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         let (script, exec) = match &self.action {

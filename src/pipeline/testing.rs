@@ -3,13 +3,12 @@
 use proptest::prelude::*;
 
 use super::{
-    Action, Dependency, Pipeline, Policy, Port, Script, Shell, Source, Span, Step, StepId, Stream, StreamId,
-    Template,
+    Action, Dependency, Input, Pipeline, Policy, Port, Script, Shell, Source, Span, Step, StepId, Stream,
+    StreamId, Template,
 };
 
 /// Builds a pipeline from lines of `NAME [> OUTPUT] [< INPUT]… [after NAME…]`, in any order after the name. Spans
-/// point into the text. (A step's second input has no port, since steps have only one as yet; its stream has the
-/// reader.)
+/// point into the text. A step's second input is called `b`, the third `c`.
 pub(crate) fn pipeline(text: &str) -> Pipeline {
     let lines: Vec<Vec<(&str, Span)>> =
         text.lines().map(|line| words(text, line)).filter(|it| !it.is_empty()).collect();
@@ -19,14 +18,14 @@ pub(crate) fn pipeline(text: &str) -> Pipeline {
         for pair in line.windows(2).filter(|pair| pair[0].0 == ">") {
             steps[index].output = Some(Port { stream: StreamId::new(streams.len()), at: pair[1].1 });
             let (name, at) = (pair[1].0.to_owned(), pair[1].1);
-            streams.push(Stream { name, at, producer: StepId::new(index), readers: Vec::new(), out: None });
+            streams.push(Stream::new(name, at, StepId::new(index)));
         }
     }
     for (index, line) in lines.iter().enumerate() {
         for pair in line.windows(2).filter(|pair| pair[0].0 == "<") {
             let stream = streams.iter().position(|stream| stream.name == pair[1].0).unwrap();
             streams[stream].readers.push(StepId::new(index));
-            steps[index].input.get_or_insert(Port { stream: StreamId::new(stream), at: pair[1].1 });
+            add_input(&mut steps[index], Port { stream: StreamId::new(stream), at: pair[1].1 });
         }
         let after = line
             .iter()
@@ -51,20 +50,21 @@ pub(crate) fn numbered(links: &[(Vec<usize>, Vec<usize>)]) -> Pipeline {
         for &producer in from {
             let port = *steps[producer].output.get_or_insert_with(|| {
                 let name = format!("from-s{producer}");
-                streams.push(Stream {
-                    name,
-                    at,
-                    producer: StepId::new(producer),
-                    readers: Vec::new(),
-                    out: None,
-                });
+                streams.push(Stream::new(name, at, StepId::new(producer)));
                 Port { stream: StreamId::new(streams.len() - 1), at }
             });
             streams[port.stream.index()].readers.push(StepId::new(index));
-            steps[index].input.get_or_insert(port);
+            add_input(&mut steps[index], port);
         }
     }
     new("", steps, streams)
+}
+
+/// The first is stdin, others are `b`, `c`, …
+fn add_input(step: &mut Step, port: Port) {
+    let name = char::from_u32('a' as u32 + step.inputs.len() as u32).map(String::from);
+    let name = name.filter(|_| !step.inputs.is_empty());
+    step.inputs.push(Input { name, ..Input::stdin(port) });
 }
 
 fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
@@ -89,7 +89,7 @@ fn step(name: &str, at: Span) -> Step {
         env: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),
-        input: None,
+        inputs: Vec::new(),
         output: None,
         policy: Policy::default(),
     }

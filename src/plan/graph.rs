@@ -15,6 +15,8 @@ pub(super) enum Link {
     Order,
     /// It reads its stream.
     Stream(StreamId),
+    /// It reads its stream from disk, because the file says so.
+    Stored(StreamId),
 }
 
 /// Steps and links; the node of a step has the step's own index.
@@ -35,7 +37,8 @@ pub(super) fn build(pipeline: &Pipeline) -> StepGraph {
     }
     for (id, stream) in pipeline.streams() {
         for &reader in &stream.readers {
-            graph.add_edge(node(stream.producer), node(reader), Link::Stream(id));
+            let link = if stream.store { Link::Stored(id) } else { Link::Stream(id) };
+            graph.add_edge(node(stream.producer), node(reader), link);
         }
     }
     graph
@@ -56,7 +59,7 @@ pub(super) fn span(pipeline: &Pipeline, from: StepId, to: StepId, link: Link) ->
     let step = pipeline.step(to);
     let named = match link {
         Link::Order => step.depends_on.iter().find(|dependency| dependency.step == from).map(|it| it.at),
-        Link::Stream(stream) => step.input.filter(|port| port.stream == stream).map(|port| port.at),
+        Link::Stream(stream) | Link::Stored(stream) => step.reads(stream).map(|input| input.port.at),
     };
     named.unwrap_or(step.at)
 }

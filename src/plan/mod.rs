@@ -200,5 +200,9 @@ fn reasons(
         let ends = (graph::step(producer), graph::step(reader));
         Some(((stream, ends.1), EdgeKind::Stored(Reason::new(pipeline, graph, ends, &edge.detour))))
     };
-    contracted.stored.iter().filter_map(explain).collect()
+    let asked = pipeline.streams().filter(|(_, stream)| stream.store).flat_map(|(id, stream)| {
+        let edge = move |&reader: &StepId| ((id, reader), EdgeKind::Stored(Reason::asked(&stream.name)));
+        stream.readers.iter().map(edge)
+    });
+    contracted.stored.iter().filter_map(explain).chain(asked).collect()
 }

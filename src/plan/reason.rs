@@ -42,13 +42,20 @@ impl Reason {
             let (from, to) = graph.edge_endpoints(link)?;
             let stream = match graph[link] {
                 Link::Order => None,
-                Link::Stream(stream) => Some(stream),
+                Link::Stream(stream) | Link::Stored(stream) => Some(stream),
             };
             Some(Hop { from: graph::step(from), to: graph::step(to), stream })
         };
         let hops: Vec<Hop> = detour.iter().filter_map(hop).collect();
         let text = explain(pipeline, producer, reader, &hops);
         Self { hops, text }
+    }
+}
+
+impl Reason {
+    /// The file says so.
+    pub(super) fn asked(stream: &str) -> Self {
+        Self { hops: Vec::new(), text: format!("`{stream}` has `store: true`") }
     }
 }
 

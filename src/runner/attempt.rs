@@ -37,7 +37,8 @@ impl Attempt {
 /// What a started attempt hands out: its hold, and the pipe ends that streams connect to.
 pub(super) struct Started {
     pub(super) attempt: Attempt,
-    pub(super) stdin: Option<OwnedFd>,
+    /// To what the step reads live, by the positions of its inputs.
+    pub(super) inputs: Vec<(usize, OwnedFd)>,
     /// Where the step's stdout is a stream.
     pub(super) stdout: Option<OwnedFd>,
 }
@@ -92,7 +93,8 @@ pub(super) struct Request {
     pub(super) step: StepId,
     /// From 1.
     pub(super) number: u32,
-    pub(super) stdin: StdinSpec,
+    /// What each input of the step is, in order.
+    pub(super) inputs: Vec<StdinSpec>,
     /// When it has taken too long.
     pub(super) deadline: Option<Instant>,
     /// What the steps have given that it depends on.
@@ -124,7 +126,7 @@ pub(super) async fn start(
             (running, Some(outputs))
         }
     };
-    let RunningStep { stdin, stdout, stderr, lane, handle } = running;
+    let RunningStep { stdin, inputs, stdout, stderr, lane, handle } = running;
     shared.events.send(EventKind::StepStarted { step: request.step, attempt: request.number, lane });
     let mut logs = vec![(OutputChannel::Stderr, stderr)];
     let stdout = if step.output.is_some() {
@@ -136,7 +138,10 @@ pub(super) async fn start(
     let (halt, halted) = watch::channel(Halt::Never);
     let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs };
     tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
-    Ok(Started { attempt: Attempt { halt }, stdin, stdout })
+    let numbered = stdin.map(|end| (0, end)).into_iter().chain(inputs);
+    let position = |number| (0..step.inputs.len()).find(|&position| step.input_number(position) == number);
+    let inputs = numbered.filter_map(|(number, end)| Some((position(number)?, end))).collect();
+    Ok(Started { attempt: Attempt { halt }, inputs, stdout })
 }
 
 struct Supervised {

@@ -109,7 +109,7 @@ impl Placing<'_> {
     }
 
     fn text(&self, step: &Step, template: &Template) -> Result<String, String> {
-        let around = Around { step: Some(&step.name), outputs: self.outputs };
+        let around = Around { step: Some(step), outputs: self.outputs };
         self.templates.render(template, around).map_err(|error: TemplateError| error.to_string())
     }
 

@@ -200,7 +200,7 @@ impl Dispatcher {
 
     /// Streams that were stored only for a later reader have done their work.
     fn remove_stored_streams(&self) {
-        for (id, stream) in self.shared.pipeline.streams() {
+        for (id, stream) in self.shared.pipeline.streams().filter(|(_, stream)| !stream.store) {
             let stored = |&reader: &StepId| matches!(self.shared.plan.edge(id, reader), EdgeKind::Stored(_));
             if stream.readers.iter().any(stored) {
                 self.remove_stored(id);

@@ -90,6 +90,8 @@ pub struct Settings {
     pub leak_grace: Duration,
     /// How live streams are moved.
     pub engine: Engine,
+    /// Whether a gang that stands still because one step reads several of its streams is helped on, over disk.
+    pub relieve: bool,
 }
 
 impl Default for Settings {
@@ -100,6 +102,7 @@ impl Default for Settings {
             grace: Duration::from_secs(10),
             leak_grace: Duration::from_millis(500),
             engine: Engine::Auto,
+            relieve: true,
         }
     }
 }

@@ -7,8 +7,8 @@ use super::Shared;
 use super::attempt::Request;
 use super::container::Placing;
 use super::outputs::OutputFile;
-use crate::executor::{ImageSpec, Program, StepSpec};
-use crate::pipeline::{Action, EnvVar, ParamValue, Step, Template};
+use crate::executor::{ImageSpec, InputSpec, Program, StdinSpec, StepSpec};
+use crate::pipeline::{Action, EnvVar, Input, ParamValue, Step, Template};
 use crate::template::{Around, Given, Renderer};
 
 /// Renders one attempt of a step that is no feed.
@@ -21,7 +21,7 @@ pub(super) fn render(
     request: &Request,
     outputs: &OutputFile,
 ) -> Result<StepSpec, String> {
-    let around = Around { step: Some(&step.name), outputs: Given::These(&request.given) };
+    let around = Around { step: Some(step), outputs: Given::These(&request.given) };
     let text =
         |template: &Template| shared.templates.render(template, around).map_err(|error| error.to_string());
     let working_dir = match &step.working_dir {
@@ -35,6 +35,7 @@ pub(super) fn render(
     ];
     let mut env: Vec<(OsString, OsString)> =
         own.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    env.extend(step.input_paths().map(|(name, path)| (Input::variable(name).into(), path.into())));
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
     }
@@ -52,6 +53,14 @@ pub(super) fn render(
         },
         Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
     };
+    let mut stdin = StdinSpec::Null;
+    let mut inputs = Vec::new();
+    for (position, from) in request.inputs.iter().enumerate() {
+        match step.input_number(position) {
+            0 => stdin = from.clone(),
+            number => inputs.push(InputSpec { number, from: from.clone() }),
+        }
+    }
     let placing = placing(shared, around.outputs);
     let container =
         step.container.as_ref().map(|container| placing.container(step, container)).transpose()?;
@@ -62,7 +71,8 @@ pub(super) fn render(
         container,
         env,
         working_dir,
-        stdin: request.stdin.clone(),
+        stdin,
+        inputs,
         outputs: outputs.path().to_owned(),
     })
 }

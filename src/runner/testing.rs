@@ -136,7 +136,14 @@ impl Fake {
             log.lock().unwrap().running -= 1;
             ended.send_replace(Some(exit));
         });
-        RunningStep { stdin, stdout, stderr, lane: None, handle: Box::new(FakeHandle { stops, end }) }
+        RunningStep {
+            stdin,
+            inputs: Vec::new(),
+            stdout,
+            stderr,
+            lane: None,
+            handle: Box::new(FakeHandle { stops, end }),
+        }
     }
 }
 

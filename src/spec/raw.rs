@@ -43,6 +43,12 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("depends_on", "[build, test]"),
     ("input", "archive"),
     ("output", "archive"),
+    ("inputs", "{left: archive, right: list}"),
+    ("from", "archive"),
+    ("buffer", "256MiB"),
+    ("early_exit", "fail"),
+    ("store", "true"),
+    ("checksum", "sha256"),
     ("working_dir", "docs"),
     ("timeout", "5m"),
     ("retry", "{count: 3, delay: 5s}"),
@@ -159,11 +165,11 @@ pub struct RawStep {
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.
-    #[schemars(extend("pattern" = NAME))]
-    pub input: Field<String>,
-    /// The name of the stream that its standard output is.
-    #[schemars(extend("pattern" = NAME))]
-    pub output: Field<String>,
+    pub input: Field<RawInput>,
+    /// Streams that it reads beside that, by the names that it finds them under.
+    pub inputs: Field<Entries<RawInput>>,
+    /// The stream that its standard output is.
+    pub output: Field<RawOutput>,
     /// Environment variables.
     pub env: Field<Entries<String>>,
     /// The folder that it runs in.
@@ -176,6 +182,82 @@ pub struct RawStep {
     pub on_error: Field<RawOnError>,
     /// How it is tried again.
     pub retry: Field<RawRetry>,
+}
+
+/// `input: archive`, or all of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawInput {
+    /// The stream.
+    #[serde(rename = "text")]
+    From(#[schemars(extend("pattern" = NAME))] Literal),
+    /// Everything.
+    #[serde(rename = "map")]
+    Full(Box<RawInputKeys>),
+}
+
+/// The keys of `input`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`input`")]
+#[schemars(rename = "input", deny_unknown_fields, extend("required" = ["from"]))]
+pub struct RawInputKeys {
+    /// The stream.
+    #[schemars(extend("pattern" = NAME))]
+    pub from: Field<String>,
+    /// How far it may lag behind the other readers, on disk.
+    pub buffer: Field<Literal>,
+    /// What it means if it leaves before the end.
+    #[schemars(extend("default" = "allow"))]
+    pub early_exit: Field<RawEarlyExit>,
+}
+
+/// What it means if a reader leaves before the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RawEarlyExit {
+    /// It had what it wanted.
+    Allow,
+    /// It failed.
+    Fail,
+}
+
+/// `output: archive`, or all of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawOutput {
+    /// The stream's name.
+    #[serde(rename = "text")]
+    Name(#[schemars(extend("pattern" = NAME))] Literal),
+    /// Everything.
+    #[serde(rename = "map")]
+    Full(Box<RawOutputKeys>),
+}
+
+/// The keys of `output`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`output`")]
+#[schemars(rename = "output", deny_unknown_fields, extend("required" = ["name"]))]
+pub struct RawOutputKeys {
+    /// The stream's name.
+    #[schemars(extend("pattern" = NAME))]
+    pub name: Field<String>,
+    /// Whether all of it is kept in the run's folder, and read from there.
+    #[schemars(extend("default" = false))]
+    pub store: Field<bool>,
+    /// Which checksum of it is told.
+    pub checksum: Field<RawChecksum>,
+}
+
+/// A checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RawChecksum {
+    /// SHA-256.
+    Sha256,
 }
 
 /// `build: ./folder`, or all of it.

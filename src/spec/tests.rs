@@ -174,7 +174,7 @@ fn steps_and_streams_refer_to_each_other_by_id() {
     assert_eq!(archive.readers, [StepId::new(1), StepId::new(2)]);
     assert_eq!((unread.producer, unread.readers.len()), (StepId::new(2), 0));
     assert_eq!(pack.output.unwrap().at, archive.at);
-    assert_eq!(compress.input.unwrap().stream, sum.input.unwrap().stream);
+    assert_eq!(compress.stdin().unwrap().port.stream, sum.stdin().unwrap().port.stream);
     assert_eq!(compress.depends_on.iter().map(|on| on.step).collect::<Vec<_>>(), [StepId::new(3)]);
     assert_eq!(pipeline.source.slice(compress.depends_on[0].at), "prepare");
     assert_eq!(pipeline.source.slice(prepare.at), "prepare");

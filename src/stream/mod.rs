@@ -1,10 +1,11 @@
 //! Bytes on their way: fan-out, pumps, keepers and taps.
 //!
 //! Everything here knows only pipes and files. A [`Fanout`] moves one stream from its producer's pipe into the pipes of
-//! its readers; a [`Pump`] brings outside bytes into a pipe; a [`Keeper`] writes what comes out of one to a file; a
+//! its readers; a [`Spool`] lets one of
+//! them lag, on disk; a [`Pump`] brings outside bytes into a pipe; a [`Keeper`] writes what comes out of one to a file; a
 //! [`Tap`] cuts a step's output into pieces of whole lines.
 //!
-//! The first three are blocking threads, one each: a wake-up of a thread in `poll` costs less than one of a task, and
+//! All but the last are blocking threads, one each: a wake-up of a thread in `poll` costs less than one of a task, and
 //! `tee` and `splice` have no asynchronous form. They speak to the runner through channels.
 //!
 //! *End-of-file is a statement*: "the producer has succeeded and this was all". A fan-out therefore never closes the
@@ -12,9 +13,12 @@
 //! of what it reads.
 
 mod budget;
+mod end;
 mod fanout;
 mod keep;
 mod pump;
+#[cfg(target_os = "linux")]
+mod spool;
 mod tap;
 mod task;
 mod wake;
@@ -28,6 +32,8 @@ pub use budget::{Lease, PipeBudget};
 pub use fanout::{Engine, Fanout, FanoutEvent, SinkSnapshot, Snapshot};
 pub use keep::{Keeper, Kept, Target, keep};
 pub use pump::{Pump, Stopper, pump};
+#[cfg(target_os = "linux")]
+pub use spool::{Spool, Spooled};
 pub use tap::Tap;
 
 /// Bytes could not be moved, and no step is to blame: the engine's failure, never a reader's or a producer's.

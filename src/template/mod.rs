@@ -57,6 +57,8 @@ pub struct Names {
     pub params: BTreeMap<String, bool>,
     /// Whether it may read outputs of steps.
     pub steps: bool,
+    /// The names that its step gives to what it reads.
+    pub inputs: Vec<String>,
 }
 
 /// Kinds of mistakes in templates.

@@ -196,6 +196,7 @@ impl<'s> Checker<'s> {
             }
             ("params", [name, ..]) => self.unknown(path, name, "params."),
             (name, rest) if self.names.params.contains_key(name) => self.param(index, path, name, rest),
+            ("inputs", names) => self.input(path, names),
             ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
                 Ok(output) => self.usage.outputs.push(output),
                 Err(error) => self.usage.errors.push(error),
@@ -221,6 +222,22 @@ impl<'s> Checker<'s> {
             }
             (name, _) => self.unknown(path, name, ""),
         }
+    }
+
+    /// `inputs.NAME`: where the step finds something that it reads.
+    fn input(&mut self, path: &Path<'_>, names: &[&str]) {
+        let known = self.names.inputs.iter().map(String::as_str);
+        let message = match names {
+            [name] if self.names.inputs.iter().any(|input| input == name) => return,
+            [] => "`inputs` needs a name after it".to_owned(),
+            _ => format!("`{}` is not defined", self.text(path)),
+        };
+        let near = names.first().and_then(|name| known::nearest(name, known));
+        let help = match near {
+            Some(near) => format!("did you mean `inputs.{near}`?"),
+            None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
+        };
+        self.error(Mistake::Undefined, path.range.clone(), message, Some(help));
     }
 
     fn call(&mut self, path: &Path<'_>) {

@@ -10,7 +10,7 @@ use minijinja::value::Value;
 use super::outputs::StepsView;
 use super::values::Scope;
 use super::{Facts, Mistake, StepOutputs, TemplateError, engine, escape, filters, known, scan, values};
-use crate::pipeline::{OutputRef, Template};
+use crate::pipeline::{OutputRef, Step, Template};
 
 /// Renders the compiled templates of one run.
 pub struct Renderer {
@@ -21,8 +21,8 @@ pub struct Renderer {
 /// What a template sees beside the facts of the run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Around<'a> {
-    /// `step.name`; none outside steps.
-    pub step: Option<&'a str>,
+    /// The step: its name, and where it finds what it reads. None outside steps.
+    pub step: Option<&'a Step>,
     /// What steps have given.
     pub outputs: Given<'a>,
 }
@@ -81,9 +81,11 @@ impl Renderer {
         let Some(compiled) = &template.compiled else {
             return Ok(template.source.clone());
         };
-        let step = around.step.map(|name| map([("name".to_owned(), name.to_owned())]));
+        let step = around.step.map(|step| map([("name".to_owned(), step.name.clone())]));
+        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
+        let inputs = around.step.filter(|step| !step.inputs.is_empty()).map(paths);
         let steps = steps(&template.outputs, around.outputs)?;
-        let scope = Value::from_object(Scope { run: self.run.clone(), step, steps });
+        let scope = Value::from_object(Scope { run: self.run.clone(), step, steps, inputs });
         self.engine.template_from_str(compiled).and_then(|template| template.render(scope)).map_err(|error| {
             let segments = scan::scan(&template.source).unwrap_or_default();
             let error = engine::translate(&error, &template.source, &segments, compiled);

@@ -22,12 +22,13 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step` and `steps`.
+/// The names of a template: those of the run, `step`, `steps` and `inputs`.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) run: Arc<BTreeMap<String, Value>>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
+    pub(super) inputs: Option<Value>,
 }
 
 impl Object for Scope {
@@ -36,6 +37,7 @@ impl Object for Scope {
         let own = match name {
             "step" => self.step.as_ref(),
             "steps" => self.steps.as_ref(),
+            "inputs" => self.inputs.as_ref(),
             _ => None,
         };
         // A param may bear the name of anything but `params`.

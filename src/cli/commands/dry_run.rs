@@ -12,7 +12,7 @@ pub(super) fn text(loaded: &Loaded, templates: &Renderer) -> Result<String, (Ste
     for (level, steps) in loaded.plan.levels().iter().enumerate() {
         for &id in steps {
             let step = loaded.pipeline.step(id);
-            let around = Around { step: Some(&step.name), outputs: Given::Later };
+            let around = Around { step: Some(step), outputs: Given::Later };
             let _ = writeln!(text, "# {}. {}{}", level + 1, step.name, joints(loaded, step));
             match &step.action {
                 Action::Run(script) => {
@@ -42,7 +42,8 @@ fn joints(loaded: &Loaded, step: &Step) -> String {
         let names = step.depends_on.iter().map(|dependency| pipeline.step(dependency.step).name.as_str());
         joints.push(format!("after {}", names.collect::<Vec<_>>().join(", ")));
     }
-    joints.extend(step.input.map(|port| format!("reads {}", pipeline.stream(port.stream).name)));
+    joints
+        .extend(step.inputs.iter().map(|input| format!("reads {}", pipeline.stream(input.port.stream).name)));
     joints.extend(step.output.map(|port| format!("makes {}", pipeline.stream(port.stream).name)));
     if joints.is_empty() { String::new() } else { format!(" ({})", joints.join("; ")) }
 }

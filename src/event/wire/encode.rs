@@ -105,7 +105,12 @@ impl Names<'_> {
             name: step.name.clone(),
             line: self.0.source.line(step.at),
             depends_on: self.steps(step.depends_on.iter().map(|dependency| dependency.step)),
-            input: stream(step.input),
+            input: step.stdin().map(|input| self.stream(input.port.stream)),
+            inputs: step
+                .inputs
+                .iter()
+                .filter_map(|input| Some((input.name.clone()?, self.stream(input.port.stream))))
+                .collect(),
             output: stream(step.output),
             feed: match &step.action {
                 Action::Run(_) | Action::Exec(_) => None,
@@ -173,7 +178,13 @@ impl Names<'_> {
 
     fn edge(&self, edge: &EdgeStats) -> EdgeRecord {
         let reader = self.step(edge.reader);
-        EdgeRecord { reader, bytes: edge.bytes, blocked_ms: millis(edge.blocked), left: edge.left }
+        EdgeRecord {
+            reader,
+            bytes: edge.bytes,
+            blocked_ms: millis(edge.blocked),
+            left: edge.left,
+            spilled: edge.spilled,
+        }
     }
 
     fn stream_finished(&self, finished: &StreamFinished) -> Body {
@@ -191,6 +202,7 @@ impl Names<'_> {
                 bytes: kept.bytes,
                 sha256: kept.sha256.clone(),
             }),
+            sha256: finished.sha256.clone(),
         }
     }
 
@@ -221,6 +233,7 @@ impl From<&Failure> for FailureRecord {
             Failure::OutOfMemory => Self::OutOfMemory,
             Failure::Timeout => Self::Timeout,
             Failure::Start(message) => Self::Start { message: message.clone() },
+            Failure::LeftEarly => Self::LeftEarly,
             Failure::Outputs(message) => Self::Outputs { message: message.clone() },
         }
     }

@@ -81,7 +81,14 @@ pub(super) async fn start(
     let exit = created.watch(traffic, std::future::ready(None));
     hang_up(shared, created.name(), noticed, exit.clone());
     let handle = Handle { container: created, exit, stopping };
-    Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
+    Ok(RunningStep {
+        stdin,
+        inputs: Vec::new(),
+        stdout,
+        stderr,
+        lane: Some(Lane::Attach),
+        handle: Box::new(handle),
+    })
 }
 
 /// A program whose stdout nobody reads any more is told so, as by the kernel on the host. One that takes no notice would

@@ -46,12 +46,6 @@ impl From<StartError> for Failure {
 /// Runs the rest of its words in a shell of their own, and tells how that ended, which the engine does only when it has
 /// taken the container apart. A signal to all is for the others to heed: who tells must not die of it.
 const TELL: &str = r#"trap : HUP INT QUIT TERM; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$?; echo $code >&3; exit $code; }"#;
-/// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell, and
-/// every shell has an `echo` of its own.
-const OPEN: &str =
-    r#"command -v "$1" >/dev/null || exit 125; exec <"$0/in" >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
-/// The same with nothing on stdin.
-const OPEN_WITHOUT_INPUT: &str = r#"command -v "$1" >/dev/null || exit 125; exec </dev/null >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#;
 /// The longest that it tells: a number to 255, and a newline.
 const MOST_DIGITS: u64 = 4;
 /// How a shell tells of a killed program.
@@ -72,11 +66,11 @@ pub(super) async fn start(
         return Err(Failure::Lane("the step has no shell".into()));
     };
     let pipes = Pipes::make(&shared.fifo_dir, spec).map_err(unusable)?;
-    let mounts = pipes.mounts(&spec.stdin);
-    let mut ends = pipes.open(&spec.stdin).map_err(unusable)?;
+    let mounts = pipes.mounts(spec);
+    let mut ends = pipes.open(spec).map_err(unusable)?;
 
-    let opening = if spec.stdin == StdinSpec::Null { OPEN_WITHOUT_INPUT } else { OPEN };
-    let first = ["sh", "-c", TELL, THERE, opening, THERE].map(str::to_owned);
+    let opening = opening(spec);
+    let first = ["sh", "-c", TELL, THERE, &opening, THERE].map(str::to_owned);
     let program = words.first().cloned().unwrap_or_default();
     let command = Command {
         entrypoint: Some(first.into_iter().chain(words).collect()),
@@ -92,7 +86,7 @@ pub(super) async fn start(
     let platform = container.image.platform.as_deref();
     let mut created = Container::create(shared, name, &spec.name, platform, body).await?;
     created.occupy(lease);
-    let to_stdin = created.keep(ends.stdin.take());
+    let to_inputs = created.keep(Some(std::mem::take(&mut ends.inputs)));
     created.start(image).await?;
 
     let (stopping, _) = watch::channel(false);
@@ -101,9 +95,32 @@ pub(super) async fn start(
     handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
     let Ends { stdout, stderr, .. } = ends;
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
-    let stdin = to_stdin.release();
+    let (stdin, inputs) = apart(to_inputs.release().unwrap_or_default());
     let handle = Box::new(Handle { container: created, exit, stopping });
-    Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Fifo), handle })
+    Ok(RunningStep { stdin, inputs, stdout, stderr, lane: Some(Lane::Fifo), handle })
+}
+
+/// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell, and
+/// every shell has an `echo` of its own.
+fn opening(spec: &StepSpec) -> String {
+    let stdin = if spec.stdin == StdinSpec::Null { "</dev/null" } else { r#"<"$0/in""# };
+    let others = spec.inputs.iter().map(|input| format!(r#" {0}<"$0/in{0}""#, input.number));
+    let others: String = others.collect();
+    format!(
+        r#"command -v "$1" >/dev/null || exit 125; exec {stdin}{others} >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#
+    )
+}
+
+/// Stdin, and the others by their numbers.
+fn apart(inputs: Vec<(u32, OwnedFd)>) -> (Option<OwnedFd>, Vec<(u32, OwnedFd)>) {
+    let (stdin, others): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(number, _)| *number == 0);
+    (stdin.into_iter().next().map(|(_, end)| end), others)
+}
+
+/// What a step reads, each with its number and the name of its pipe.
+fn read_by(spec: &StepSpec) -> impl Iterator<Item = (u32, String, &StdinSpec)> {
+    let others = spec.inputs.iter().map(|input| (input.number, format!("in{}", input.number), &input.from));
+    std::iter::once((0, "in".to_owned(), &spec.stdin)).chain(others)
 }
 
 /// Waits until the container has opened all pipes. When this fails its script has not begun, nor can it begin any more,
@@ -164,42 +181,45 @@ impl Pipes {
         let pipes = Self { dir };
         // Whoever the container's program runs as may open them; on this machine the folder above keeps others out.
         std::fs::set_permissions(&pipes.dir, Permissions::from_mode(0o711))?;
-        let names: &[&str] =
-            if spec.stdin == StdinSpec::Pipe { &["in", "out", "err", "end"] } else { &["out", "err", "end"] };
-        for name in names {
+        for name in ["out", "err", "end"] {
             make_fifo(&pipes.dir.join(name))?;
         }
-        if matches!(spec.stdin, StdinSpec::File(_)) {
-            // A file is mounted over it.
-            std::fs::File::create(pipes.dir.join("in"))?;
+        for (_, name, from) in read_by(spec) {
+            match from {
+                StdinSpec::Null => {}
+                StdinSpec::Pipe => make_fifo(&pipes.dir.join(name))?,
+                // A file is mounted over it.
+                StdinSpec::File(_) => drop(std::fs::File::create(pipes.dir.join(name))?),
+            }
         }
         Ok(pipes)
     }
 
-    /// The container sees the folder, and a stored stream as if it were one of the pipes.
-    fn mounts(&self, stdin: &StdinSpec) -> Vec<MountSpec> {
+    /// The container sees the folder, and stored streams as if they were pipes of it.
+    fn mounts(&self, spec: &StepSpec) -> Vec<MountSpec> {
         let folder =
             MountSpec { source: MountFrom::Path(self.dir.clone()), target: THERE.into(), read_only: false };
-        let file = match stdin {
+        let files = read_by(spec).filter_map(|(_, name, from)| match from {
             StdinSpec::File(path) => Some(MountSpec {
                 source: MountFrom::Path(path.clone()),
-                target: format!("{THERE}/in"),
+                target: format!("{THERE}/{name}"),
                 read_only: true,
             }),
             _ => None,
-        };
-        std::iter::once(folder).chain(file).collect()
+        });
+        std::iter::once(folder).chain(files).collect()
     }
 
     /// Opens this side's ends, none of which waits for the other side. The folder must stay until it has opened its own.
-    fn open(self, stdin: &StdinSpec) -> io::Result<Ends> {
-        let mut input = (None, None);
-        if *stdin == StdinSpec::Pipe {
-            let path = self.dir.join("in");
+    fn open(self, spec: &StepSpec) -> io::Result<Ends> {
+        let (mut inputs, mut readers) = (Vec::new(), Vec::new());
+        for (number, name, _) in read_by(spec).filter(|(_, _, from)| **from == StdinSpec::Pipe) {
+            let path = self.dir.join(name);
             // As long as somebody reads, opening to write does not fail; the container's shell is not there yet.
             let reader: OwnedFd = open_without_waiting(&path)?;
             let writer = std::fs::OpenOptions::new().write(true).open(&path)?;
-            input = (Some(OwnedFd::from(writer)), Some(reader));
+            inputs.push((number, OwnedFd::from(writer)));
+            readers.push(reader);
         }
         let stdout = open_without_waiting(&self.dir.join("out"))?;
         rustix::io::ioctl_fionbio(&stdout, false)?;
@@ -210,8 +230,8 @@ impl Pipes {
             Ok::<_, io::Error>((reader, pipe::OpenOptions::new().open_sender(&path)?))
         };
         let ((stderr, held), (end, held_end)) = (both("err")?, both("end")?);
-        let held = Some(([held, held_end], input.1));
-        Ok(Ends { stdin: input.0, stdout, stderr, end: Some(end), held, _pipes: self })
+        let held = Some(([held, held_end], readers));
+        Ok(Ends { inputs, stdout, stderr, end: Some(end), held, _pipes: self })
     }
 }
 
@@ -224,13 +244,14 @@ impl Drop for Pipes {
 
 /// This side's ends.
 struct Ends {
-    stdin: Option<OwnedFd>,
+    /// To what the container reads, by number; 0 is its stdin.
+    inputs: Vec<(u32, OwnedFd)>,
     stdout: OwnedFd,
     stderr: pipe::Receiver,
     /// Where the container tells how it ended.
     end: Option<pipe::Receiver>,
     /// The ends of the other side, until that has opened them itself.
-    held: Option<([pipe::Sender; 2], Option<OwnedFd>)>,
+    held: Option<([pipe::Sender; 2], Vec<OwnedFd>)>,
     _pipes: Pipes,
 }
 

@@ -130,10 +130,16 @@ impl DockerExecutor {
             return Err(EngineError::new("cannot start a container", "the step has none").into());
         };
         let image = shared.images.ensure(&container.image).await?;
-        if shared.lane.wants_fifo(&shared, &spec.program) {
+        let needs_fifo = !spec.inputs.is_empty();
+        if needs_fifo || shared.lane.wants_fifo(&shared, &spec.program) {
             match fifo::start(&shared, &spec, container, &image).await {
                 Ok(running) => return Ok(running),
                 Err(fifo::Failure::Start(error)) => return Err(error),
+                Err(fifo::Failure::Lane(why)) if needs_fifo => {
+                    return Err(StartError::Step(format!(
+                        "it reads several inputs, for which a container needs named pipes: {why}"
+                    )));
+                }
                 Err(fifo::Failure::Lane(why)) if shared.lane == LaneChoice::Fifo => {
                     return Err(StartError::Step(format!("its named pipes cannot be used: {why}")));
                 }

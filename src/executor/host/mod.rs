@@ -2,11 +2,14 @@
 
 mod process;
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use command_fds::{CommandFdExt, FdMapping};
 use futures::future::BoxFuture;
 
 use self::process::Process;
@@ -33,6 +36,7 @@ impl HostExecutor {
             return Err(StartError::Step(format!("its working directory {dir} does not exist")));
         }
         let (stdin, stdin_end) = stdin(spec)?;
+        let (inputs, input_ends) = inputs(spec)?;
         let (stdout, stdout_end) = pipe(spec)?;
         let (stderr, stderr_end) = pipe(spec)?;
         let Program::Script { shell: named, text } = &spec.program else {
@@ -53,11 +57,17 @@ impl HostExecutor {
             .stdout(stdout_end)
             .stderr(stderr_end)
             .process_group(0);
+        if !input_ends.is_empty() {
+            let failed = |error| {
+                EngineError::new(format!("cannot hand over the inputs of step `{}`", spec.name), error)
+            };
+            command.fd_mappings(input_ends).map_err(failed)?;
+        }
         let child = command.spawn().map_err(|error| not_spawned(spec, program, &error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
         let handle = Process::adopt(&child, &spec.name)?;
-        Ok(RunningStep { stdin, stdout, stderr, lane: None, handle: Box::new(handle) })
+        Ok(RunningStep { stdin, inputs, stdout, stderr, lane: None, handle: Box::new(handle) })
     }
 }
 
@@ -73,6 +83,24 @@ impl Executor for HostExecutor {
     }
 }
 
+/// The writing ends to hand over, by number, and what the child gets.
+fn inputs(spec: &StepSpec) -> Result<(Vec<(u32, OwnedFd)>, Vec<FdMapping>), StartError> {
+    let (mut writers, mut ends) = (Vec::new(), Vec::new());
+    for input in &spec.inputs {
+        let parent_fd = match &input.from {
+            StdinSpec::Null => continue,
+            StdinSpec::Pipe => {
+                let (reader, writer) = io::pipe().map_err(|error| no_pipe(spec, &error))?;
+                writers.push((input.number, writer.into()));
+                reader.into()
+            }
+            StdinSpec::File(path) => stored(spec, path)?.into(),
+        };
+        ends.push(FdMapping { parent_fd, child_fd: input.number.cast_signed() });
+    }
+    Ok((writers, ends))
+}
+
 /// The writing end to hand over, and what the child gets.
 fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Stdio), StartError> {
     match &spec.stdin {
@@ -81,15 +109,13 @@ fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Stdio), StartError> {
             let (reader, writer) = io::pipe().map_err(|error| no_pipe(spec, &error))?;
             Ok((Some(writer.into()), reader.into()))
         }
-        StdinSpec::File(path) => match std::fs::File::open(path) {
-            Ok(file) => Ok((None, file.into())),
-            Err(error) => Err(EngineError::new(
-                format!("cannot read {}, the stream kept for step `{}`", path.display(), spec.name),
-                error,
-            )
-            .into()),
-        },
+        StdinSpec::File(path) => Ok((None, stored(spec, path)?.into())),
     }
+}
+
+fn stored(spec: &StepSpec, path: &Path) -> Result<File, StartError> {
+    let what = || format!("cannot read {}, the stream kept for step `{}`", path.display(), spec.name);
+    File::open(path).map_err(|error| EngineError::new(what(), error).into())
 }
 
 fn pipe(spec: &StepSpec) -> Result<(OwnedFd, Stdio), StartError> {

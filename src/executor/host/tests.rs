@@ -17,6 +17,7 @@ fn spec(script: &str) -> StepSpec {
         env: Vec::new(),
         working_dir: std::env::temp_dir(),
         stdin: StdinSpec::Null,
+        inputs: Vec::new(),
         outputs: "/dev/null".into(),
     }
 }

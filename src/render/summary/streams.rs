@@ -87,7 +87,14 @@ fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
             None => format!("`{reader}` left early, as the last; the rest was never made"),
         });
     }
+    for edge in finished.stats.edges.iter().filter(|edge| edge.spilled > 0) {
+        let reader = words::label(&report.pipeline, edge.reader);
+        notes.push(format!("`{reader}` lagged by up to {} on disk", size(edge.spilled)));
+    }
     notes.extend(pace(report, &finished.stats));
+    if let (Some(sha256), None) = (&finished.sha256, &finished.kept) {
+        notes.push(format!("sha256 {sha256}"));
+    }
     if let Some(kept) = &finished.kept {
         notes.push(format!("kept in {}, {}, sha256 {}", kept.path.display(), size(kept.bytes), kept.sha256));
     }

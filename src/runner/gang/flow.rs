@@ -7,10 +7,12 @@ use tokio::time::Instant;
 use super::keep::{self, Keeping, Whole};
 use crate::event::Kept;
 use crate::executor::EngineError;
-use crate::stream::{Fanout, Snapshot};
+use crate::stream::{Fanout, Snapshot, Spool};
 
 /// A stream on its way.
 pub(super) struct Flow {
+    /// By sink: what lets its reader lag. Dropped first.
+    spools: Vec<Option<Spool>>,
     fanout: Fanout,
     /// By sink: the member that reads it. Sinks past these are files.
     pub(super) sinks: Vec<usize>,
@@ -31,12 +33,20 @@ pub(super) struct Flow {
     pub(super) finished: Option<Vec<Whole>>,
     /// The file to show, in its place.
     pub(super) kept: Option<Kept>,
+    /// The checksum of all of it, where that was made.
+    pub(super) sha256: Option<String>,
 }
 
 impl Flow {
-    pub(super) fn new(fanout: Fanout, sinks: Vec<usize>, keeping: Vec<Keeping>) -> Self {
+    pub(super) fn new(
+        fanout: Fanout,
+        sinks: Vec<usize>,
+        spools: Vec<Option<Spool>>,
+        keeping: Vec<Keeping>,
+    ) -> Self {
         let now = Instant::now();
         Self {
+            spools,
             fanout,
             sinks,
             keeping: keeping.into_iter().map(Some).collect(),
@@ -49,12 +59,33 @@ impl Flow {
             closed: None,
             finished: None,
             kept: None,
+            sha256: None,
         }
     }
 
     /// Its counters. After it was closed they still count what the readers take from their pipes.
     pub(super) fn snapshot(&self) -> Snapshot {
-        self.fanout.snapshot()
+        let mut snapshot = self.fanout.snapshot();
+        for (sink, spool) in snapshot.sinks.iter_mut().zip(&self.spools) {
+            if let Some(state) = spool.as_ref().map(Spool::state) {
+                sink.taken = state.taken;
+                sink.left |= state.left;
+            }
+        }
+        snapshot
+    }
+
+    /// By sink: the most that ever lay on disk for its reader, in bytes.
+    pub(super) fn spilled(&self) -> impl Iterator<Item = u64> {
+        self.spools.iter().map(|spool| spool.as_ref().map_or(0, |spool| spool.state().peak))
+    }
+
+    /// Where a reader that has taken everything waits for one that takes nothing: lets the stream go past that, over disk.
+    pub(super) fn relieve(&self) {
+        let states: Vec<_> = self.spools.iter().flatten().map(|spool| (spool, spool.state())).collect();
+        if states.iter().any(|(_, state)| state.starved && !state.left) {
+            states.iter().filter(|(_, state)| state.stuck).for_each(|(spool, _)| spool.lift());
+        }
     }
 
     pub(super) fn is_moving(&self) -> bool {
@@ -89,6 +120,11 @@ impl Flow {
         self.closed = Some(Instant::now());
         self.fanout.close();
         Some(std::mem::take(&mut self.keeping).into_iter().flatten().collect())
+    }
+
+    pub(super) fn note_finished(&mut self, files: Vec<Whole>) {
+        self.sha256 = keep::checksum(&files);
+        self.finished = Some(files);
     }
 
     /// The producer's success is final: puts the files in their places.
@@ -129,6 +165,17 @@ impl Flow {
     /// Whether every reader and every file has all of it, or has left of its own will.
     pub(super) fn is_complete(&self) -> bool {
         self.finished.is_some() || self.is_abandoned()
+    }
+
+    /// Whether a member, whose process has ended, has left before the end; nothing as long as that is open.
+    pub(super) fn left_early(&self, member: usize) -> Option<bool> {
+        if !self.is_complete() && !self.halted {
+            return None;
+        }
+        let sink = self.sinks.iter().position(|&reader| reader == member);
+        let snapshot = self.snapshot();
+        let sink = sink.and_then(|sink| snapshot.sinks.get(sink));
+        Some(self.closed.is_none() || sink.is_some_and(|sink| sink.taken < snapshot.taken))
     }
 
     /// Whether something else held its source when the producer was gone.

@@ -53,11 +53,12 @@ pub(super) fn start(
     let stored = |reader| matches!(shared.plan.edge(stream, reader), EdgeKind::Stored(_));
     let is_stored = declared.readers.iter().any(|&reader| stored(reader));
     let mut wanted = Vec::new();
-    if is_stored || (unread && declared.out.is_none()) {
+    if is_stored || declared.store || (unread && declared.out.is_none()) {
         let path = stored_path(shared, stream);
         let written = beside(&path, &round.to_string());
         let target = Target::File(written.clone());
-        wanted.push((target, Some(Partial { written, whole: path, done: false }), !is_stored));
+        let shown = declared.store || !is_stored;
+        wanted.push((target, Some(Partial { written, whole: path, done: false }), shown));
     }
     match &declared.out {
         None => {}
@@ -71,6 +72,10 @@ pub(super) fn start(
             let (target, file) = out(&path, &format!("{}.{round}", shared.place.id)).map_err(cannot)?;
             wanted.push((target, file, true));
         }
+    }
+    if declared.checksum && wanted.is_empty() {
+        let nowhere = Target::nowhere().map_err(|error| failed(&declared.name, error))?;
+        wanted.push((nowhere, None, false));
     }
     let (mut keeping, mut sinks) = (Vec::new(), Vec::new());
     for (target, file, shown) in wanted {
@@ -108,6 +113,11 @@ pub(super) async fn complete(keeping: Vec<Keeping>) -> Result<Vec<Whole>, Engine
         files.push(Whole { kept, file, shown });
     }
     Ok(files)
+}
+
+/// The checksum of a stream of which these files have all, if one does: a reader of standard output may have left.
+pub(super) fn checksum(files: &[Whole]) -> Option<String> {
+    files.iter().find(|file| !file.kept.reader_left).map(|file| file.kept.sha256.clone())
 }
 
 /// A hidden name in the same folder: rounds of a gang never share a file.

@@ -16,6 +16,7 @@
 
 mod flow;
 mod keep;
+mod lag;
 mod member;
 mod restart;
 mod settle;
@@ -103,7 +104,10 @@ pub(super) async fn run(
                 let how = *halt.borrow_and_update();
                 gang.stop(how);
             }
-            _ = ticks.tick(), if gang.wires.any_flowing() => gang.tell_progress(),
+            _ = ticks.tick(), if gang.wires.any_flowing() => {
+                gang.wires.relieve();
+                gang.tell_progress();
+            }
         }
     }
 }
@@ -118,8 +122,10 @@ impl Gang {
         let started = futures::future::join_all(starts).await;
         let mut ends = Ends::default();
         for (member, started) in waiting.into_iter().zip(started) {
-            if let Some((stdin, stdout)) = self.admit(member, started) {
-                ends.stdin.extend(stdin.map(|fd| (member, fd)));
+            if let Some((inputs, stdout)) = self.admit(member, started) {
+                let step = self.shared.pipeline.step(self.members[member].step);
+                let stream = |position: usize| step.inputs[position].port.stream;
+                ends.inputs.extend(inputs.into_iter().map(|(position, fd)| ((member, stream(position)), fd)));
                 ends.stdout.extend(stdout.map(|fd| (member, fd)));
             }
         }
@@ -142,7 +148,7 @@ impl Gang {
         let request = Request {
             step: member.step,
             number: member.attempts + 1,
-            stdin: self.wires.stdin_of(&self.shared, index, member.step),
+            inputs: self.wires.inputs_of(&self.shared, index, member.step),
             deadline: attempt::earlier(whole, attempt::deadline_in(one)),
             given: Arc::clone(&self.given),
         };
@@ -158,7 +164,7 @@ impl Gang {
         &mut self,
         index: usize,
         started: Result<attempt::Started, attempt::NotStarted>,
-    ) -> Option<(Option<OwnedFd>, Option<OwnedFd>)> {
+    ) -> Option<(Vec<(usize, OwnedFd)>, Option<OwnedFd>)> {
         let timeout = self.shared.pipeline.step(self.members[index].step).policy.timeout;
         let member = &mut self.members[index];
         member.attempts += 1;
@@ -168,7 +174,7 @@ impl Gang {
             Ok(started) => {
                 started.attempt.stop(self.halt);
                 member.state = State::Running(started.attempt);
-                Some((started.stdin, started.stdout))
+                Some((started.inputs, started.stdout))
             }
             Err(NotStarted::Early(how)) => {
                 member.state = State::Exited(how.into());
@@ -302,7 +308,7 @@ impl Gang {
 
     /// Tells about streams whose producer and readers have all ended for good.
     fn tell_finished_streams(&mut self) {
-        for finished in self.wires.take_finished(&self.members) {
+        for finished in self.wires.take_finished(&self.shared, &self.members) {
             self.shared.events.send(EventKind::StreamFinished(finished));
         }
     }

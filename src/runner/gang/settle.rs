@@ -44,8 +44,21 @@ impl Gang {
         true
     }
 
-    /// A producer has succeeded only when its stream is with its readers.
+    /// A reader that must stay to the end has succeeded only when it is known that it did.
     fn settle_success(&mut self, index: usize) -> bool {
+        match self.wires.left_early(&self.shared, index, self.members[index].step) {
+            Some(false) => self.settle_delivery(index),
+            _ if self.halt != Halt::Never => {
+                self.members[index].settle(Outcome::Cancelled);
+                true
+            }
+            Some(true) => self.settle_failure(index, Failure::LeftEarly),
+            None => false,
+        }
+    }
+
+    /// A producer has succeeded only when its stream is with its readers.
+    fn settle_delivery(&mut self, index: usize) -> bool {
         let Some(stream) = self.wires.output_of(index) else {
             self.members[index].settle(Outcome::Succeeded);
             return true;

@@ -9,6 +9,7 @@ use super::member::Member;
 use super::wires::{Wire, Wires};
 use crate::event::{EdgeStats, StreamFinished, StreamStats};
 use crate::pipeline::Outcome;
+use crate::runner::Shared;
 use crate::stream::Snapshot;
 
 impl Wires {
@@ -28,20 +29,20 @@ impl Wires {
     }
 
     /// The streams that have ended for good since this was last asked.
-    pub(super) fn take_finished(&mut self, members: &[Member]) -> Vec<StreamFinished> {
+    pub(super) fn take_finished(&mut self, shared: &Shared, members: &[Member]) -> Vec<StreamFinished> {
         let mut finished = Vec::new();
         for wire in self.wires.iter_mut().filter(|wire| !wire.told) {
             let everybody = wire.readers.iter().chain([&wire.producer]);
             if everybody.into_iter().all(|&member| members[member].reported) {
                 wire.told = true;
-                finished.extend(tell(wire, members));
+                finished.extend(tell(shared, wire, members));
             }
         }
         finished
     }
 }
 
-fn tell(wire: &Wire, members: &[Member]) -> Option<StreamFinished> {
+fn tell(shared: &Shared, wire: &Wire, members: &[Member]) -> Option<StreamFinished> {
     let flow = wire.flow.as_ref()?;
     let snapshot = flow.snapshot();
     let bytes = snapshot.taken;
@@ -60,18 +61,20 @@ fn tell(wire: &Wire, members: &[Member]) -> Option<StreamFinished> {
         complete,
         unread,
         kept: flow.kept.clone(),
+        sha256: flow.sha256.clone().filter(|_| complete && shared.pipeline.stream(wire.stream).checksum),
         engine: flow.engine(),
     })
 }
 
 fn edges(flow: &Flow, snapshot: &Snapshot, members: &[Member]) -> Vec<EdgeStats> {
-    let counted = flow.sinks.iter().zip(&snapshot.sinks);
+    let counted = flow.sinks.iter().zip(&snapshot.sinks).zip(flow.spilled());
     counted
-        .map(|(&member, sink)| EdgeStats {
+        .map(|((&member, sink), spilled)| EdgeStats {
             reader: members[member].step,
             bytes: sink.taken,
             blocked: sink.blocked,
             left: sink.left,
+            spilled,
         })
         .collect()
 }

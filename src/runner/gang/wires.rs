@@ -7,10 +7,11 @@ use tokio::sync::mpsc;
 
 use super::flow::Flow;
 use super::keep::{self, Keeping, Whole};
+use super::lag::{self, Reading};
 use super::member::Member;
 use super::signal::Signal;
 use crate::executor::{EngineError, StdinSpec};
-use crate::pipeline::{StepId, StreamId};
+use crate::pipeline::{EarlyExit, Input, StepId, StreamId};
 use crate::plan::EdgeKind;
 use crate::runner::Shared;
 use crate::stream::Fanout;
@@ -21,8 +22,13 @@ pub(super) struct Wires {
     pub(super) wires: Vec<Wire>,
     /// By member: the stream it writes.
     outputs: BTreeMap<usize, usize>,
-    /// By member: the live stream it reads.
-    inputs: BTreeMap<usize, usize>,
+    /// By member: the live streams it reads.
+    inputs: BTreeMap<usize, Vec<usize>>,
+    /// There is more than one way between two members, so that one of them may wait for ever for another: a step reads
+    /// several streams that come from one.
+    pub(super) is_woven: bool,
+    /// Bytes that had moved when the streams were last looked at.
+    pub(super) moved: u64,
 }
 
 /// One stream.
@@ -31,6 +37,8 @@ pub(super) struct Wire {
     pub(super) producer: usize,
     /// Members that read it live.
     pub(super) readers: Vec<usize>,
+    /// For each of them how far it may lag, in bytes, where the file says so.
+    buffers: Vec<Option<u64>>,
     /// What there is of it in this round; `None` before the first start and between rounds.
     pub(super) flow: Option<Flow>,
     /// It has been told to the world.
@@ -40,7 +48,8 @@ pub(super) struct Wire {
 /// The pipe ends of members that have just been started.
 #[derive(Default)]
 pub(super) struct Ends {
-    pub(super) stdin: BTreeMap<usize, OwnedFd>,
+    /// By member and stream: to what it reads.
+    pub(super) inputs: BTreeMap<(usize, StreamId), OwnedFd>,
     pub(super) stdout: BTreeMap<usize, OwnedFd>,
 }
 
@@ -48,26 +57,37 @@ impl Wires {
     pub(super) fn new(shared: &Shared, members: &[Member]) -> Self {
         let index: BTreeMap<StepId, usize> =
             members.iter().enumerate().map(|(index, member)| (member.step, index)).collect();
-        let (mut wires, mut outputs, mut inputs) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut wires, mut outputs) = (Vec::new(), BTreeMap::new());
+        let mut inputs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (producer, member) in members.iter().enumerate() {
             let Some(port) = shared.pipeline.step(member.step).output else { continue };
             let live = |reader: &&StepId| matches!(shared.plan.edge(port.stream, **reader), EdgeKind::Live);
             let readers = shared.pipeline.stream(port.stream).readers.iter().filter(live);
             let readers: Vec<usize> = readers.filter_map(|reader| index.get(reader).copied()).collect();
-            inputs.extend(readers.iter().map(|&reader| (reader, wires.len())));
+            for reader in &readers {
+                inputs.entry(*reader).or_default().push(wires.len());
+            }
             outputs.insert(producer, wires.len());
-            wires.push(Wire { stream: port.stream, producer, readers, flow: None, told: false });
+            let buffer =
+                |&reader: &usize| shared.pipeline.step(members[reader].step).reads(port.stream)?.buffer;
+            let buffers = readers.iter().map(buffer).collect();
+            wires.push(Wire { stream: port.stream, producer, readers, buffers, flow: None, told: false });
         }
-        Self { wires, outputs, inputs }
+        // Members that are joined by one way each are joined by one stream less than there are members.
+        let edges: usize = wires.iter().map(|wire: &Wire| wire.readers.len()).sum();
+        let is_woven = edges >= members.len();
+        Self { wires, outputs, inputs, is_woven, moved: 0 }
     }
 
-    /// What a member's stdin is: a live stream, a stored one, or nothing.
-    pub(super) fn stdin_of(&self, shared: &Shared, member: usize, step: StepId) -> StdinSpec {
-        match shared.pipeline.step(step).input {
-            None => StdinSpec::Null,
-            Some(_) if self.inputs.contains_key(&member) => StdinSpec::Pipe,
-            Some(port) => StdinSpec::File(keep::stored_path(shared, port.stream)),
-        }
+    /// What each input of a member is: a live stream or a stored one.
+    pub(super) fn inputs_of(&self, shared: &Shared, member: usize, step: StepId) -> Vec<StdinSpec> {
+        let live = self.inputs.get(&member).map(Vec::as_slice).unwrap_or_default();
+        let is_live = |stream| live.iter().any(|&wire| self.wires[wire].stream == stream);
+        let from = |input: &Input| match input.port.stream {
+            stream if is_live(stream) => StdinSpec::Pipe,
+            stream => StdinSpec::File(keep::stored_path(shared, stream)),
+        };
+        shared.pipeline.step(step).inputs.iter().map(from).collect()
     }
 
     /// Connects everybody who has just been started.
@@ -81,13 +101,19 @@ impl Wires {
         for (index, wire) in self.wires.iter_mut().enumerate() {
             let name = &shared.pipeline.stream(wire.stream).name;
             let failed = |error| EngineError::new(format!("cannot connect the stream `{name}`"), error);
-            let started =
-                wire.readers.iter().filter_map(|reader| Some((*reader, ends.stdin.remove(reader)?)));
-            let (readers, mut sinks): (Vec<usize>, Vec<OwnedFd>) = started.unzip();
+            let may_stall = self.is_woven && shared.settings.relieve && wire.readers.len() > 1;
+            let (mut readers, mut readings) = (Vec::new(), Vec::new());
+            for (&reader, buffer) in wire.readers.iter().zip(&wire.buffers) {
+                if let Some(end) = ends.inputs.remove(&(reader, wire.stream)) {
+                    readers.push(reader);
+                    readings.push(Reading { end, lag: buffer.or(may_stall.then_some(0)) });
+                }
+            }
             let source = ends.stdout.remove(&wire.producer);
-            if wire.told || (source.is_none() && sinks.is_empty() && !wire.readers.is_empty()) {
+            if wire.told || (source.is_none() && readings.is_empty() && !wire.readers.is_empty()) {
                 continue;
             }
+            let (spools, mut sinks) = lag::spools(shared, name, readings, signals, (round, index))?;
             let (keeping, files) = keep::start(shared, wire.stream, wire.readers.is_empty(), round)?;
             sinks.extend(files);
             let (fanout, mut events) =
@@ -95,7 +121,7 @@ impl Wires {
             if let Some(source) = source {
                 fanout.feed(source);
             }
-            wire.flow = Some(Flow::new(fanout, readers, keeping));
+            wire.flow = Some(Flow::new(fanout, readers, spools, keeping));
             let signals = signals.clone();
             tokio::spawn(async move {
                 while let Some(event) = events.recv().await {
@@ -150,7 +176,7 @@ impl Wires {
 
     pub(super) fn note_finished(&mut self, stream: usize, files: Vec<Whole>) {
         if let Some(flow) = self.flow_mut(stream) {
-            flow.finished = Some(files);
+            flow.note_finished(files);
         }
     }
 
@@ -200,6 +226,19 @@ impl Wires {
         let mut readers = self.readers_of(stream);
         readers.retain(|&reader| !self.flow(stream).is_some_and(|flow| flow.has_left(reader)));
         readers
+    }
+
+    /// Whether a member, whose process has ended, has left one of the streams early that it must not leave; nothing as long
+    /// as that is open.
+    pub(super) fn left_early(&self, shared: &Shared, member: usize, step: StepId) -> Option<bool> {
+        let must_stay = |stream| {
+            let input = shared.pipeline.step(step).reads(stream);
+            input.is_some_and(|input| input.early_exit == EarlyExit::Fail)
+        };
+        let live = self.inputs.get(&member).into_iter().flatten().map(|&wire| &self.wires[wire]);
+        let flows = live.filter(|wire| must_stay(wire.stream)).filter_map(|wire| wire.flow.as_ref());
+        let left: Option<Vec<bool>> = flows.map(|flow| flow.left_early(member)).collect();
+        Some(left?.contains(&true))
     }
 
     pub(super) fn is_moving(&self, stream: usize) -> bool {

@@ -509,6 +509,22 @@ codes! {
     /// ```
     OwnStream = "own-stream",
 
+    /// A step that reads one stream twice.
+    ///
+    /// It would get the bytes once on each input, and could wait for one while the other is full. One script can use what
+    /// it reads as often as it likes.
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls, output: lines}
+    ///   - {name: both, run: paste - "$PIPE_INPUT_COPY", input: lines, inputs: {copy: lines}}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: list, run: ls, output: lines}
+    ///   - {name: both, run: tee copy | paste - copy, input: lines}
+    /// ```
+    ReadTwice = "read-twice",
+
     /// A stream that `--in` cannot feed.
     ///
     /// `--in NAME=FILE` stands for a step that makes the stream. No step of the file may make it too, some step has to

@@ -112,7 +112,7 @@ impl Order<'_> {
             };
             self.patience = patience;
             let step = self.pipeline.step(id);
-            let producers = step.input.map(|port| self.pipeline.stream(port.stream).producer);
+            let producers = step.inputs.iter().map(|input| self.pipeline.stream(input.port.stream).producer);
             for before in step.depends_on.iter().map(|dependency| dependency.step).chain(producers) {
                 if before == first {
                     return true;

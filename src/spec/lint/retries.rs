@@ -2,12 +2,12 @@
 
 use super::words::{Command, Mode};
 use super::{ReadStep, Scene, programs};
-use crate::pipeline::{Port, Stream, StreamId};
+use crate::pipeline::{Stream, StreamId};
 use crate::spec::{Code, Problem};
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Problem>) {
     for script in &scene.scripts {
-        let retried = script.step.input.and_then(|port: Port| retried(scene, port.stream));
+        let retried = script.step.inputs.iter().find_map(|input| retried(scene, input.port.stream));
         found.extend(retried.and_then(|stream| warning(scene, script, stream)));
     }
 }

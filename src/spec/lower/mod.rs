@@ -2,6 +2,7 @@
 //! Every check runs, whatever the others found.
 
 mod container;
+mod edges;
 mod kinds;
 mod links;
 mod outputs;

@@ -27,7 +27,7 @@ pub(super) fn names(raw: &RawPipeline) -> Names {
     };
     let name =
         |(name, param): &(Field<String>, Field<RawParam>)| Some((name.value()?.clone(), secret(param)));
-    Names { params: entries.iter().filter_map(name).collect(), steps: false }
+    Names { params: entries.iter().filter_map(name).collect(), steps: false, inputs: Vec::new() }
 }
 
 impl Lowering<'_> {

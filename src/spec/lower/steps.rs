@@ -60,6 +60,7 @@ impl Lowering<'_> {
             steps.list.push(step);
             steps.raw.push(raw);
         }
+        self.names.inputs.clear();
         steps
     }
 
@@ -111,6 +112,8 @@ impl Lowering<'_> {
 
     fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
         let at = raw.name.at().unwrap_or(whole);
+        let inputs = raw.inputs.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        self.names.inputs = inputs.iter().filter_map(|(name, _)| name.value().cloned()).collect();
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         Step {
@@ -121,7 +124,7 @@ impl Lowering<'_> {
             env,
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
             depends_on: Vec::new(),
-            input: None,
+            inputs: Vec::new(),
             output: None,
             policy: self.policy(raw, &defaults.policy),
         }

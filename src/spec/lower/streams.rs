@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::pipeline::{Action, Destination, Feed, Policy, Port, Span, Step, StepId, Stream, StreamId};
+use crate::pipeline::{Action, Destination, Feed, Input, Policy, Port, Span, Step, StepId, Stream, StreamId};
 use crate::spec::{Code, LoadOptions, Problem};
 
 use super::Lowering;
+use super::edges::{Made, Read};
 use super::steps::Steps;
 
 /// The streams so far.
@@ -18,7 +19,7 @@ struct Streams {
 impl Streams {
     fn add(&mut self, name: &str, at: Span, producer: StepId) -> Port {
         let stream = StreamId::new(self.list.len());
-        self.list.push(Stream { name: name.to_owned(), at, producer, readers: Vec::new(), out: None });
+        self.list.push(Stream::new(name, at, producer));
         self.by_name.insert(name.to_owned(), stream);
         Port { stream, at }
     }
@@ -37,15 +38,16 @@ impl Lowering<'_> {
     pub(super) fn streams(&mut self, steps: &mut Steps<'_>, options: &LoadOptions) -> Vec<Stream> {
         let mut streams = Streams::default();
         self.outputs(steps, &mut streams);
-        self.feeds(steps, &mut streams, &options.feeds);
-        self.inputs(steps, &mut streams);
+        let reads: Vec<Vec<Read<'_>>> = steps.raw.iter().map(|raw| self.reads_of(raw)).collect();
+        self.feeds(steps, &mut streams, &options.feeds, &reads);
+        self.inputs(steps, &mut streams, reads);
         self.outs(&mut streams, &options.outs);
         streams.list
     }
 
     fn outputs(&mut self, steps: &mut Steps<'_>, streams: &mut Streams) {
         for (index, (step, raw)) in steps.list.iter_mut().zip(&steps.raw).enumerate() {
-            let Some((name, at)) = raw.output.get() else {
+            let Some(Made { name, at, store, checksum }) = self.made(&raw.output) else {
                 continue;
             };
             self.check_name("a stream", name, at);
@@ -56,41 +58,60 @@ impl Lowering<'_> {
                         self.at(Code::TwoProducers, at, format!("two steps make the stream `{name}`"));
                     self.report(problem.also(first, "the first one").help("give each its own stream"));
                 }
-                None => step.output = Some(streams.add(name, at, StepId::new(index))),
+                None => {
+                    let port = streams.add(name, at, StepId::new(index));
+                    step.output = Some(port);
+                    if let Some((_, stream)) = streams.find(name) {
+                        (stream.store, stream.checksum) = (store, checksum);
+                    }
+                }
             }
         }
     }
 
-    fn inputs(&mut self, steps: &mut Steps<'_>, streams: &mut Streams) {
+    fn inputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams, reads: Vec<Vec<Read<'r>>>) {
         // One message for a stream that nobody makes, however many steps read it.
-        let mut missing: HashMap<&str, Problem> = HashMap::new();
-        for (index, (step, raw)) in steps.list.iter_mut().zip(&steps.raw).enumerate() {
-            let Some((name, at)) = raw.input.get() else {
-                continue;
-            };
+        let mut missing: HashMap<&'r str, Problem> = HashMap::new();
+        for (index, reads) in reads.into_iter().enumerate() {
             let reader = StepId::new(index);
-            match streams.find(name) {
-                Some((_, stream)) if stream.producer == reader => {
-                    let made = stream.at;
-                    let problem = self.at(
-                        Code::OwnStream,
-                        at,
-                        format!("the step `{}` reads the stream that it makes", step.name),
-                    );
-                    self.report(problem.also(made, "made here").help("a step reads what another one makes"));
-                }
-                Some((stream, Stream { readers, .. })) => {
-                    readers.push(reader);
-                    step.input = Some(Port { stream, at });
-                }
-                None => match missing.remove(name.as_str()) {
-                    Some(problem) => {
-                        missing.insert(name, problem.also(at, "read here too"));
+            let Some(step) = steps.list.get_mut(index) else { continue };
+            for Read { name: as_name, from: name, at, buffer, early_exit } in reads {
+                match streams.find(name) {
+                    Some((_, stream)) if stream.producer == reader => {
+                        let made = stream.at;
+                        let problem = self.at(
+                            Code::OwnStream,
+                            at,
+                            format!("the step `{}` reads the stream that it makes", step.name),
+                        );
+                        self.report(
+                            problem.also(made, "made here").help("a step reads what another one makes"),
+                        );
                     }
-                    None => {
-                        missing.insert(name, self.no_producer(name, at, streams));
+                    Some((stream, _)) if step.reads(stream).is_some() => {
+                        let first = step.reads(stream).map_or(at, |input| input.port.at);
+                        let message = format!("the step `{}` reads the stream `{name}` twice", step.name);
+                        let problem = self.at(Code::ReadTwice, at, message);
+                        self.report(
+                            problem
+                                .also(first, "the first time")
+                                .help("read it once, and use `tee` in the script"),
+                        );
                     }
-                },
+                    Some((stream, Stream { readers, .. })) => {
+                        readers.push(reader);
+                        let (name, port) = (as_name.map(str::to_owned), Port { stream, at });
+                        step.inputs.push(Input { name, port, buffer, early_exit });
+                    }
+                    None => match missing.remove(name) {
+                        Some(problem) => {
+                            missing.insert(name, problem.also(at, "read here too"));
+                        }
+                        None => {
+                            missing.insert(name, self.no_producer(name, at, streams));
+                        }
+                    },
+                }
             }
         }
         self.problems.extend(missing.into_values());
@@ -107,10 +128,16 @@ impl Lowering<'_> {
     }
 
     /// `--in`: a step of its own for each stream that comes from outside.
-    fn feeds(&mut self, steps: &mut Steps<'_>, streams: &mut Streams, feeds: &[(String, Feed)]) {
+    fn feeds(
+        &mut self,
+        steps: &mut Steps<'_>,
+        streams: &mut Streams,
+        feeds: &[(String, Feed)],
+        reads: &[Vec<Read<'_>>],
+    ) {
         let mut first_reader: BTreeMap<&str, Span> = BTreeMap::new();
-        for (name, at) in steps.raw.iter().filter_map(|raw| raw.input.get()) {
-            first_reader.entry(name).or_insert(at);
+        for read in reads.iter().flatten() {
+            first_reader.entry(read.from).or_insert(read.at);
         }
         let from_stdin = feeds.iter().filter(|(_, feed)| *feed == Feed::Stdin).map(|(name, _)| name.as_str());
         self.one_dash("--in", "standard input can feed one stream only", from_stdin);
@@ -188,7 +215,7 @@ fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {
         env: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),
-        input: None,
+        inputs: Vec::new(),
         output: Some(output),
         policy: Policy::default(),
     }

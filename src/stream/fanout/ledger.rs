@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::super::end::End;
 use super::super::{Lease, bytes_in};
 use super::{SinkSnapshot, Snapshot};
 
@@ -32,16 +33,6 @@ struct Account {
     blocked: Duration,
     left: bool,
     _lease: Lease,
-}
-
-/// What we hold of a sink's pipe.
-enum End {
-    /// The writing end: the stream goes on.
-    Writing(Arc<OwnedFd>),
-    /// Only a reading end of our own: the reader sees end-of-file, and we can still ask how much it has not read.
-    Reading(OwnedFd),
-    /// Nothing; so much was never read.
-    Gone { unread: u64 },
 }
 
 /// A time in which nothing moves.
@@ -76,7 +67,7 @@ impl Ledger {
     pub(super) fn leave(&mut self, sink: usize) {
         if let Some(account) = self.accounts.get_mut(sink) {
             account.left = true;
-            account.end = End::Gone { unread: account.end.unread() };
+            account.end.leave();
         }
     }
 
@@ -106,9 +97,7 @@ impl Ledger {
     pub(super) fn close(&mut self) {
         self.resume();
         for account in &mut self.accounts {
-            if let End::Writing(fd) = &account.end {
-                account.end = reading_end(fd).map_or(End::Gone { unread: 0 }, End::Reading);
-            }
+            account.end.close();
         }
     }
 
@@ -143,34 +132,4 @@ impl Ledger {
         }
         self.snapshot()
     }
-}
-
-impl End {
-    fn unread(&self) -> u64 {
-        match self {
-            Self::Writing(fd) => bytes_in(fd).unwrap_or(0),
-            Self::Reading(fd) => bytes_in(fd).unwrap_or(0),
-            Self::Gone { unread } => *unread,
-        }
-    }
-}
-
-/// A reading end of the pipe behind a writing end. It is held only when nobody writes any more, so that it keeps no
-/// producer from getting SIGPIPE.
-#[cfg(target_os = "linux")]
-fn reading_end(writer: &OwnedFd) -> Option<OwnedFd> {
-    use std::os::fd::AsRawFd;
-
-    use rustix::fs::{FileType, Mode, OFlags};
-    let stat = rustix::fs::fstat(writer).ok()?;
-    if !FileType::from_raw_mode(stat.st_mode).is_fifo() {
-        return None;
-    }
-    let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn reading_end(_writer: &OwnedFd) -> Option<OwnedFd> {
-    None
 }

@@ -23,6 +23,7 @@ fn names() -> Names {
             [("x", false), ("list", false), ("token", true)].map(|(n, s)| (n.to_owned(), s)),
         ),
         steps: false,
+        inputs: Vec::new(),
     }
 }
 

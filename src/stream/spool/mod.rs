@@ -1,0 +1,148 @@
+//! A reader's private store on disk: it may lag behind the others, and they do not wait for it.
+//!
+//! ```text
+//!                    splice while there is room
+//!   fan-out ──▶ middle pipe ─────────────────────▶ the reader's pipe
+//!                    │                                    ▲
+//!                    └──────▶ file without a name ────────┘
+//!                      while the reader's pipe is full
+//! ```
+//!
+//! A [`Spool`] is one more reader to its fan-out, and the only writer to its reader. Like a fan-out it never ends the
+//! stream by itself: the reader sees end-of-file when the middle pipe has ended, which is the fan-out's statement, and all
+//! that is on disk has been delivered.
+
+mod file;
+mod mover;
+#[cfg(test)]
+mod tests;
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::file::SpillFile;
+use self::mover::Mover;
+use super::end::End;
+use super::task::Task;
+use super::wake::Wake;
+use super::{Lease, PipeBudget, StreamError, pipe, set_nonblocking};
+
+/// What has gone through a spool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spooled {
+    /// Bytes that the reader has really taken.
+    pub taken: u64,
+    /// The most that ever lay on disk.
+    pub peak: u64,
+    /// The reader has closed its end before the stream's.
+    pub left: bool,
+    /// The reader's pipe is full, and nothing more may be put on disk.
+    pub stuck: bool,
+    /// The reader has taken all that there is for it.
+    pub starved: bool,
+}
+
+/// What the thread enters and the handle reads.
+struct Books {
+    delivered: u64,
+    /// The last that was told as taken: it never falls.
+    taken: u64,
+    on_disk: u64,
+    peak: u64,
+    end: End,
+    left: bool,
+    stuck: bool,
+    _lease: Lease,
+}
+
+/// What the thread and the handle share.
+struct Shared {
+    books: Mutex<Books>,
+    wake: Wake,
+    /// The most that may lie on disk, in bytes.
+    limit: AtomicU64,
+    dropped: AtomicBool,
+}
+
+impl Shared {
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The handle to one spool. Dropping it ends the thread and closes the reader's pipe, wherever the stream was: do that only
+/// when the reader is dead, or has got all.
+pub struct Spool {
+    shared: Arc<Shared>,
+    /// A duplicate of the middle pipe's reading end would keep the fan-out from seeing that the reader has left.
+    _thread: Task<()>,
+}
+
+impl Spool {
+    /// Puts a spool before `sink`, the writing end of a reader's pipe. Returns it with the sink for the fan-out. At most
+    /// `limit` bytes lie on disk, in files without names in `folder`, which are made when they are needed. If the disk is full or fails, `failed` is told, and the
+    /// stream stays where it is.
+    pub fn start(
+        name: &str,
+        sink: OwnedFd,
+        folder: &Path,
+        limit: u64,
+        budget: &Arc<PipeBudget>,
+        failed: impl FnOnce(StreamError) + Send + 'static,
+    ) -> Result<(Self, OwnedFd), StreamError> {
+        let cannot = |error| StreamError::new(format!("cannot set up the buffer of {name}"), error);
+        let (source, middle) = pipe().map_err(cannot)?;
+        set_nonblocking(&sink).map_err(cannot)?;
+        let sink = Arc::new(sink);
+        let books = Books {
+            delivered: 0,
+            taken: 0,
+            on_disk: 0,
+            peak: 0,
+            end: End::Writing(Arc::clone(&sink)),
+            left: false,
+            stuck: false,
+            _lease: budget.enlarge(&sink),
+        };
+        let shared = Arc::new(Shared {
+            books: Mutex::new(books),
+            wake: Wake::new().map_err(cannot)?,
+            limit: AtomicU64::new(limit),
+            dropped: AtomicBool::new(false),
+        });
+        let file = SpillFile::in_folder(folder.to_owned());
+        let mover = Mover::new(Arc::clone(&shared), source, sink, file);
+        let name = name.to_owned();
+        let thread = Task::spawn(format!("buffer {name}"), move || mover.run(&name, failed))?;
+        Ok((Self { shared, _thread: thread }, middle))
+    }
+
+    /// Lets it put on disk all that its reader does not take.
+    pub fn lift(&self) {
+        self.shared.limit.store(u64::MAX, Ordering::Relaxed);
+        self.shared.wake.wake();
+    }
+
+    /// The state of things.
+    pub fn state(&self) -> Spooled {
+        let mut books = self.shared.books();
+        let unread = books.end.unread();
+        books.taken = books.taken.max(books.delivered.saturating_sub(unread));
+        Spooled {
+            taken: books.taken,
+            peak: books.peak,
+            left: books.left,
+            stuck: books.stuck,
+            starved: unread == 0 && books.on_disk == 0,
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.shared.dropped.store(true, Ordering::Relaxed);
+        self.shared.wake.wake();
+    }
+}
