@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::Scene;
 use crate::event::{EventKind, RunEnd, StreamFinished};
@@ -300,4 +301,27 @@ async fn a_stream_that_was_whole_is_made_again_with_its_gang() {
         "2",
         "the stream of the last attempt is the one kept"
     );
+}
+
+/// One step reads what comes of a stream by two ways, the first to its end before the second.
+fn diamond() -> Scene {
+    let limited = |step: &mut crate::pipeline::Step| step.policy.timeout = Some(Duration::from_secs(3));
+    Scene::of("a > a\n b < a > b\n c < a > c\n d < b < c")
+        .scripts([
+            ("a", "head -c 5000000 /dev/zero"),
+            ("b", "cat"),
+            ("c", "cat"),
+            ("d", "[ $(cat - /dev/fd/20 | wc -c) = 10000000 ]"),
+        ])
+        .with("d", limited)
+}
+
+#[tokio::test]
+async fn a_gang_that_would_stand_still_is_helped_on() {
+    let played = diamond().play().await;
+    assert_eq!(played.letters(), "SSSS");
+    let mut without = diamond();
+    without.settings.relieve = false;
+    let played = without.play().await;
+    assert_eq!(played.outcome("d"), Outcome::TimedOut, "without help it waits for ever");
 }

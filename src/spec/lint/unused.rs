@@ -33,7 +33,11 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Problem>) {
 
 fn streams(scene: &Scene<'_>, found: &mut Vec<Problem>) {
     let pipeline = scene.pipeline;
-    for stream in pipeline.streams.iter().filter(|stream| stream.readers.is_empty() && stream.out.is_none()) {
+    for stream in pipeline
+        .streams
+        .iter()
+        .filter(|stream| stream.readers.is_empty() && stream.out.is_none() && !stream.store)
+    {
         let message = format!("nothing reads the stream `{}`", stream.name);
         let help = "it is kept in the run's folder: read it with `input`, send it somewhere with `--out`, or take it out";
         found.push(Problem::at(Code::UnusedStream, &pipeline.source, stream.at, message).help(help));
