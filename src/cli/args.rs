@@ -106,6 +106,9 @@ pub(super) struct Run {
     /// Use the images that `pipe lock` has written down, and no others
     #[arg(long)]
     pub(super) locked: bool,
+    /// Keep files that a step has promised with `produces` and not finished, as NAME.partial
+    #[arg(long)]
+    pub(super) keep_partial: bool,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,

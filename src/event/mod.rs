@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pipeline::{Failure, Lane, Outcome, Outputs, Pipeline, StepId, StreamId};
+use crate::pipeline::{Failure, Lane, Outcome, Outputs, Pipeline, Product, StepId, StreamId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -117,6 +117,8 @@ pub struct StepFinished {
     pub leaky: bool,
     /// The values that it gave.
     pub outputs: Arc<Outputs>,
+    /// The files that it had to leave behind.
+    pub products: Vec<Product>,
 }
 
 /// Counters of a stream.

@@ -118,6 +118,7 @@ fn step(name: &str, at: Span) -> Step {
         depends_on: Vec::new(),
         inputs: Vec::new(),
         output: None,
+        produces: Vec::new(),
         policy: Policy::default(),
     }
 }
@@ -184,6 +185,7 @@ pub fn finished(step: usize, outcome: Outcome, attempts: u32, ms: u64) -> EventK
         duration,
         leaky: false,
         outputs: Arc::default(),
+        products: Vec::new(),
     })
 }
 

@@ -17,7 +17,7 @@
 //! | `step-started` | `step`, `attempt` (from 1) |
 //! | `step-output` | `step`, `channel` (`stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
-//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs` |
+//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
@@ -31,9 +31,10 @@
 //!   that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that did not succeed; without it the
 //!   run was stopped first).
 //! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`, `timeout`,
-//!   `left-early`, //!   `start` or `outputs` (with `message`).
+//!   `left-early`, `missing`, //!   `start` or `outputs` (with `message`).
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `no-output`
 //!   and `engine` (with `message`).
+//! - `products`: files that a step had to leave behind: `path`, `bytes`, `sha256`.
 //! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back.
 //! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
 //!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that ever lay on disk for it). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
@@ -125,6 +126,8 @@ pub enum Body {
         leaky: bool,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         outputs: BTreeMap<String, String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        products: Vec<KeptRecord>,
     },
     StreamProgress {
         streams: Vec<Counters>,
@@ -232,6 +235,7 @@ pub enum FailureRecord {
     OutOfMemory,
     Timeout,
     LeftEarly,
+    Missing { message: String },
     Start { message: String },
     Outputs { message: String },
 }

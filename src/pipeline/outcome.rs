@@ -41,6 +41,8 @@ pub enum Failure {
     Start(String),
     /// It exited with success, but what it wrote to `$PIPE_OUTPUT` will not do: why.
     Outputs(String),
+    /// It exited with success, but a file is not there that it has to produce: a sentence.
+    Missing(String),
     /// It exited with success before it had read all of a stream, and `early_exit` is `fail`.
     LeftEarly,
 }
@@ -77,6 +79,7 @@ impl fmt::Display for Failure {
             Self::OutOfMemory => out.write_str("out of memory"),
             Self::Timeout => out.write_str("timed out"),
             Self::Start(why) => write!(out, "could not start: {why}"),
+            Self::Missing(why) => out.write_str(why),
             Self::LeftEarly => out.write_str("it left before the end of its input"),
             Self::Outputs(why) => write!(out, "bad outputs: {why}"),
         }

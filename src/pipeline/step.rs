@@ -39,6 +39,8 @@ pub struct Step {
     pub inputs: Vec<Input>,
     /// The stream that its stdout is.
     pub output: Option<Port>,
+    /// Files that it has to leave behind: paths and globs, relative to its working directory.
+    pub produces: Vec<Template>,
     /// What happens when it takes long or fails.
     pub policy: Policy,
 }
@@ -84,7 +86,13 @@ impl Step {
         let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
         let container = self.container.iter().flat_map(Container::templates);
         let env = self.env.iter().map(|variable| &variable.value);
-        script.into_iter().chain(words).chain(container).chain(&self.working_dir).chain(env)
+        script
+            .into_iter()
+            .chain(words)
+            .chain(container)
+            .chain(&self.working_dir)
+            .chain(env)
+            .chain(&self.produces)
     }
 }
 

@@ -91,6 +91,7 @@ fn step(name: &str, at: Span) -> Step {
         depends_on: Vec::new(),
         inputs: Vec::new(),
         output: None,
+        produces: Vec::new(),
         policy: Policy::default(),
     }
 }

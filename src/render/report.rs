@@ -12,7 +12,7 @@ pub use tail::LogTail;
 use crate::event::{
     CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
+use crate::pipeline::{Failure, Lane, Outcome, Pipeline, Product, SkipReason, StepId, StreamId};
 
 /// A run, made from its events. What the summary and the live view are drawn from.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub struct StepReport {
     pub lane: Option<Lane>,
     /// Whether a process that it left behind held its output open.
     pub leaky: bool,
+    /// The files that it had to leave behind.
+    pub products: Vec<Product>,
     /// The end of what the last attempt wrote; emptied when the step succeeds.
     pub log: LogTail,
 }
@@ -192,6 +194,7 @@ impl Report {
         };
         step.attempt = finished.attempts;
         step.leaky = finished.leaky;
+        step.products.clone_from(&finished.products);
         if finished.outcome == Outcome::Succeeded {
             step.log = LogTail::default();
         }

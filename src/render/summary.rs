@@ -3,6 +3,7 @@
 
 mod failures;
 mod outputs;
+mod products;
 mod steps;
 mod streams;
 mod table;
@@ -19,7 +20,7 @@ pub fn text(report: &Report, palette: Palette) -> String {
     if report.end.is_none() {
         return out;
     }
-    for section in [failures::write, steps::write, streams::write, outputs::write] {
+    for section in [failures::write, steps::write, streams::write, products::write, outputs::write] {
         let before = out.len();
         section(report, palette, &mut out);
         if out.len() > before {

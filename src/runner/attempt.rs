@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamExt;
 
 use super::outputs::OutputFile;
+use super::produce::Promise;
 use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
-use crate::pipeline::{Action, Outputs, StepId};
+use crate::pipeline::{Action, Failure, Outputs, Product, StepId};
 use crate::stream::Tap;
 use crate::template::StepOutputs;
 
@@ -44,19 +45,37 @@ pub(super) struct Started {
 }
 
 /// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Ended {
     pub(super) how: End,
     /// Something that the step left behind held its log open.
     pub(super) leaky: bool,
     /// The values that it gave.
     pub(super) outputs: Outputs,
+    /// The files that it left behind, and the promise that they are.
+    pub(super) produced: Produced,
+}
+
+/// What an attempt has made of its promise.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Produced {
+    promise: Option<Arc<Promise>>,
+    pub(super) products: Vec<Product>,
+}
+
+impl Produced {
+    /// Takes back what the attempt has made.
+    pub(super) fn undo(self) {
+        if let Some(promise) = self.promise {
+            promise.undo();
+        }
+    }
 }
 
 impl From<End> for Ended {
     /// The end of an attempt that did not get so far as to do anything.
     fn from(how: End) -> Self {
-        Self { how, leaky: false, outputs: Outputs::new() }
+        Self { how, leaky: false, outputs: Outputs::new(), produced: Produced::default() }
     }
 }
 
@@ -70,8 +89,8 @@ pub(super) enum End {
     Stopped,
     /// It never started; the step is at fault.
     NotStarted(String),
-    /// With success, but the values that it gave will not do.
-    BadOutputs(String),
+    /// With success, but what it gave or left behind will not do.
+    Faulty(Failure),
 }
 
 /// Why there is no attempt.
@@ -110,12 +129,13 @@ pub(super) async fn start(
     report: impl FnOnce(Result<Ended, EngineError>) + Send + 'static,
 ) -> Result<Started, NotStarted> {
     let step = shared.pipeline.step(request.step);
-    let (running, outputs) = match &step.action {
-        Action::Feed(from) => (feed::start(&step.name, from)?, None),
+    let (running, outputs, promise) = match &step.action {
+        Action::Feed(from) => (feed::start(&step.name, from)?, None, None),
         Action::Run(_) | Action::Exec(_) => {
             let outputs = OutputFile::create(&shared.place.outputs_dir, request.step, request.number)
                 .map_err(StartError::Engine)?;
             let spec = spec::render(shared, step, &request, &outputs).map_err(StartError::Step)?;
+            let promise = spec::promise(shared, step, &request, &spec).map_err(StartError::Step)?;
             // A start may take its time: an image comes from far away.
             let running = tokio::select! {
                 biased;
@@ -123,7 +143,7 @@ pub(super) async fn start(
                 Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(NotStarted::Early(End::Stopped)),
                 () = until(request.deadline) => return Err(NotStarted::Early(End::TimedOut)),
             };
-            (running, Some(outputs))
+            (running, Some(outputs), promise)
         }
     };
     let RunningStep { stdin, inputs, stdout, stderr, lane, handle } = running;
@@ -136,7 +156,8 @@ pub(super) async fn start(
         None
     };
     let (halt, halted) = watch::channel(Halt::Never);
-    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs };
+    let process =
+        Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs, promise };
     tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
     let numbered = stdin.map(|end| (0, end)).into_iter().chain(inputs);
     let position = |number| (0..step.inputs.len()).find(|&position| step.input_number(position) == number);
@@ -150,6 +171,7 @@ struct Supervised {
     handle: Box<dyn StepHandle>,
     halted: watch::Receiver<Halt>,
     outputs: Option<OutputFile>,
+    promise: Option<Arc<Promise>>,
 }
 
 impl Supervised {
@@ -172,20 +194,36 @@ impl Supervised {
         if !succeeded {
             self.handle.stop(Stop::Kill).await?;
         }
-        Ok(self.ended(how, leaky && succeeded))
+        Ok(self.ended(how, leaky && succeeded).await)
     }
 
-    /// The end, with the values that the step gave. How it ended matters more than what is wrong with them.
-    fn ended(&self, how: End, leaky: bool) -> Ended {
-        let given = match (&how, &self.outputs) {
-            (End::Exit(_), Some(file)) => file.read(),
-            _ => Ok(Outputs::new()),
-        };
-        match given {
-            Ok(outputs) => Ended { how, leaky, outputs },
-            Err(why) if how == End::Exit(Exit::Code(0)) => End::BadOutputs(why).into(),
-            Err(_) => Ended { how, leaky, outputs: Outputs::new() },
+    /// The end, with the values that the step gave and the files that it left behind. How it ended matters more than what is
+    /// wrong with them.
+    async fn ended(&self, how: End, leaky: bool) -> Ended {
+        let succeeded = how == End::Exit(Exit::Code(0));
+        let mut ended = Ended { leaky, ..how.into() };
+        ended.produced.promise.clone_from(&self.promise);
+        if !matches!(ended.how, End::Exit(_)) {
+            return ended;
         }
+        let outputs = self.outputs.as_ref().map_or(Ok(Outputs::new()), OutputFile::read);
+        let products = self.products().await;
+        match (outputs, products) {
+            (Err(why), _) if succeeded => ended.how = End::Faulty(Failure::Outputs(why)),
+            (_, Err(why)) if succeeded => ended.how = End::Faulty(Failure::Missing(why)),
+            (outputs, products) => {
+                ended.outputs = outputs.unwrap_or_default();
+                ended.produced.products = products.unwrap_or_default();
+            }
+        }
+        ended
+    }
+
+    /// Reads the files that the step has promised, which may take a while.
+    async fn products(&self) -> Result<Vec<Product>, String> {
+        let Some(promise) = self.promise.clone() else { return Ok(Vec::new()) };
+        let read = tokio::task::spawn_blocking(move || promise.products()).await;
+        read.unwrap_or_else(|error| Err(format!("what it has to produce cannot be looked at: {error}")))
     }
 
     /// Waits for the process, and sees to it that it ends when it has to. Tells how it ended, and until when what it

@@ -189,6 +189,7 @@ impl Dispatcher {
             duration,
             leaky,
             outputs,
+            products: Vec::new(),
         }));
     }
 

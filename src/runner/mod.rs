@@ -21,6 +21,7 @@ mod dispatcher;
 mod feed;
 mod gang;
 mod outputs;
+mod produce;
 mod retry;
 mod spec;
 
@@ -37,6 +38,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use self::container::Placing;
+pub use self::produce::Partial;
 use crate::event::{RunEnd, channel::Sender};
 use crate::executor::Executor;
 use crate::pipeline::{Pipeline, Values};
@@ -92,6 +94,8 @@ pub struct Settings {
     pub engine: Engine,
     /// Whether a gang that stands still because one step reads several of its streams is helped on, over disk.
     pub relieve: bool,
+    /// What becomes of files that a step has promised, and not finished.
+    pub partial: Partial,
 }
 
 impl Default for Settings {
@@ -103,6 +107,7 @@ impl Default for Settings {
             leak_grace: Duration::from_millis(500),
             engine: Engine::Auto,
             relieve: true,
+            partial: Partial::Remove,
         }
     }
 }

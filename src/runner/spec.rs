@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Shared;
 use super::attempt::Request;
 use super::container::Placing;
 use super::outputs::OutputFile;
+use super::produce::Promise;
 use crate::executor::{ImageSpec, InputSpec, Program, StdinSpec, StepSpec};
 use crate::pipeline::{Action, EnvVar, Input, ParamValue, Step, Template};
 use crate::template::{Around, Given, Renderer};
@@ -75,6 +77,26 @@ pub(super) fn render(
         inputs,
         outputs: outputs.path().to_owned(),
     })
+}
+
+/// What an attempt has to leave behind; nothing if the step promises nothing.
+///
+/// # Errors
+/// What is wrong with the promise, in a sentence.
+pub(super) fn promise(
+    shared: &Shared,
+    step: &Step,
+    request: &Request,
+    spec: &StepSpec,
+) -> Result<Option<Arc<Promise>>, String> {
+    if step.produces.is_empty() {
+        return Ok(None);
+    }
+    let around = Around { step: Some(step), outputs: Given::These(&request.given) };
+    let text =
+        |template: &Template| shared.templates.render(template, around).map_err(|error| error.to_string());
+    let patterns = step.produces.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(Arc::new(Promise::make(&spec.working_dir, patterns, shared.settings.partial)?)))
 }
 
 /// The images of the steps that run in containers, one for each. One whose name cannot be rendered, or not yet, is told by

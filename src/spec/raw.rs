@@ -50,6 +50,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("store", "true"),
     ("checksum", "sha256"),
     ("working_dir", "docs"),
+    ("produces", "[out/archive.tar.gz]"),
     ("timeout", "5m"),
     ("retry", "{count: 3, delay: 5s}"),
     ("count", "3"),
@@ -175,6 +176,8 @@ pub struct RawStep {
     /// The folder that it runs in.
     #[schemars(extend("pattern" = SOMETHING))]
     pub working_dir: Field<String>,
+    /// Files that it has to leave behind: paths, folders, patterns. They go if it does not succeed.
+    pub produces: Field<OneOrMany<String>>,
     /// How long it may take, retries included.
     #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,

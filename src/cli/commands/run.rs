@@ -15,7 +15,7 @@ use crate::executor::host::HostExecutor;
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
 use crate::pipeline::Destination;
-use crate::runner::{self, Job, RunPlace, Settings};
+use crate::runner::{self, Job, Partial, RunPlace, Settings};
 use crate::spec::{Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
 
@@ -109,5 +109,6 @@ fn show(loaded: &Loaded, facts: Facts) -> Result<ExitCode, CliError> {
 fn settings(args: &Run, loaded: &Loaded) -> Settings {
     let defaults = Settings::default();
     let max_parallel = args.max_parallel.or(loaded.pipeline.max_parallel).unwrap_or(defaults.max_parallel);
-    Settings { max_parallel, ..defaults }
+    let partial = if args.keep_partial { Partial::MoveAside } else { Partial::Remove };
+    Settings { max_parallel, partial, ..defaults }
 }

@@ -12,7 +12,8 @@ use crate::event::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Destination, Failure, Feed, Outcome, Pipeline, Port, SkipReason, Step, StepId, Stream, StreamId,
+    Action, Destination, Failure, Feed, Outcome, Pipeline, Port, Product, SkipReason, Step, StepId, Stream,
+    StreamId,
 };
 
 /// Turns the events of one run into records; remembers the run's pipeline to put names for ids.
@@ -163,6 +164,7 @@ impl Names<'_> {
             duration_ms: millis(finished.duration),
             leaky: finished.leaky,
             outputs: (*finished.outputs).clone(),
+            products: finished.products.iter().map(KeptRecord::from).collect(),
         }
     }
 
@@ -225,6 +227,13 @@ impl Names<'_> {
     }
 }
 
+impl From<&Product> for KeptRecord {
+    fn from(product: &Product) -> Self {
+        let Product { path, bytes, sha256 } = product.clone();
+        Self { path, bytes, sha256 }
+    }
+}
+
 impl From<&Failure> for FailureRecord {
     fn from(failure: &Failure) -> Self {
         match failure {
@@ -233,6 +242,7 @@ impl From<&Failure> for FailureRecord {
             Failure::OutOfMemory => Self::OutOfMemory,
             Failure::Timeout => Self::Timeout,
             Failure::Start(message) => Self::Start { message: message.clone() },
+            Failure::Missing(message) => Self::Missing { message: message.clone() },
             Failure::LeftEarly => Self::LeftEarly,
             Failure::Outputs(message) => Self::Outputs { message: message.clone() },
         }

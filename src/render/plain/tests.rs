@@ -89,6 +89,7 @@ fn a_feed_goes_by_where_it_comes_from() {
         duration: Duration::from_millis(20),
         leaky: true,
         outputs: Default::default(),
+        products: Vec::new(),
     };
     insta::assert_snapshot!(told(fed(), Palette::NONE, [
         started(1, 1),

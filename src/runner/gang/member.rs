@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::pipeline::{Failure, OnError, Outcome, Outputs, Policy, StepId};
-use crate::runner::attempt::{Attempt, End, Ended};
+use crate::runner::attempt::{Attempt, End, Ended, Produced};
 use crate::runner::{Halt, retry};
 
 /// A step of a running gang.
@@ -28,6 +28,8 @@ pub(super) struct Member {
     pub(super) leaky: bool,
     /// The values that its last attempt gave.
     pub(super) outputs: Arc<Outputs>,
+    /// What its last attempt has left behind.
+    pub(super) produced: Produced,
     /// Its end has been told to the dispatcher, so nothing can start it again.
     pub(super) reported: bool,
 }
@@ -69,6 +71,7 @@ impl Member {
             tainted_by: None,
             leaky: false,
             outputs: Arc::default(),
+            produced: Produced::default(),
             reported: false,
         }
     }
@@ -99,7 +102,7 @@ impl Member {
             End::Stopped => Verdict::Stopped,
             End::TimedOut => Verdict::Failure(Failure::Timeout),
             End::NotStarted(why) => Verdict::Failure(Failure::Start(why.clone())),
-            End::BadOutputs(why) => Verdict::Failure(Failure::Outputs(why.clone())),
+            End::Faulty(failure) => Verdict::Failure(failure.clone()),
             End::Exit(exit) if exit.is_broken_pipe() => Verdict::BrokenPipe,
             End::Exit(exit) => exit.failure().map_or(Verdict::Success, Verdict::Failure),
         })
@@ -129,6 +132,10 @@ impl Member {
         if let State::Exited(ended) = &mut self.state {
             self.leaky |= ended.leaky;
             self.outputs = Arc::new(std::mem::take(&mut ended.outputs));
+            self.produced = std::mem::take(&mut ended.produced);
+        }
+        if outcome != Outcome::Succeeded {
+            std::mem::take(&mut self.produced).undo();
         }
         let duration = self.started.map_or(Duration::ZERO, |started| started.elapsed());
         self.state = State::Settled(outcome, duration);
@@ -142,6 +149,10 @@ impl Member {
 
     /// Ready for another attempt that is not of its own making: its time starts again.
     pub(super) fn reset(&mut self, charged: bool) {
+        if let State::Exited(ended) = &mut self.state {
+            self.produced = std::mem::take(&mut ended.produced);
+        }
+        std::mem::take(&mut self.produced).undo();
         self.state = State::Waiting;
         self.tainted_by = None;
         if !charged {

@@ -295,7 +295,8 @@ impl Gang {
             member.reported = true;
             let (step, attempts, leaky) = (member.step, member.attempts, member.leaky);
             let outputs = Arc::clone(&member.outputs);
-            ends.push(StepFinished { step, outcome, attempts, duration, leaky, outputs });
+            let products = std::mem::take(&mut member.produced.products);
+            ends.push(StepFinished { step, outcome, attempts, duration, leaky, outputs, products });
         }
         if !ends.is_empty() {
             // Before the ends: the last of them may end the run, and this belongs to it.

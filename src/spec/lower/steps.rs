@@ -126,6 +126,7 @@ impl Lowering<'_> {
             depends_on: Vec::new(),
             inputs: Vec::new(),
             output: None,
+            produces: self.produces(raw),
             policy: self.policy(raw, &defaults.policy),
         }
     }
@@ -183,6 +184,19 @@ impl Lowering<'_> {
             return None;
         }
         Some(self.template(text, at, Place::Plain))
+    }
+
+    fn produces(&mut self, raw: &RawStep) -> Vec<Template> {
+        let mut patterns = Vec::new();
+        for (text, at) in raw.produces.entries() {
+            if text.trim().is_empty() {
+                let problem = self.at(Code::BadPath, at, "`produces` names nothing");
+                self.report(problem.help("name a file, a folder or a pattern, such as `out/*.tar.gz`"));
+            } else {
+                patterns.push(self.template(text, at, Place::Argument));
+            }
+        }
+        patterns
     }
 
     pub(super) fn env(&mut self, field: &Field<Entries<String>>) -> Vec<EnvVar> {

@@ -217,6 +217,7 @@ fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {
         depends_on: Vec::new(),
         inputs: Vec::new(),
         output: Some(output),
+        produces: Vec::new(),
         policy: Policy::default(),
     }
 }

@@ -1,0 +1,26 @@
+//! The files that steps have promised and made.
+
+use super::table::{self, Row};
+use crate::render::human::{self, size};
+use crate::render::style::{Palette, Tone};
+use crate::render::{Report, text};
+
+/// Rows at most.
+const ROWS: usize = 40;
+
+/// Appends a line for each file, in the order of the steps.
+pub fn write(report: &Report, palette: Palette, out: &mut String) {
+    let products: Vec<_> = report.steps.iter().flat_map(|step| step.products.iter()).collect();
+    let rows = products.iter().take(ROWS).map(|product| {
+        Row::default()
+            .left(Tone::Busy, "◆")
+            .left(Tone::Normal, text::one_line(&product.path))
+            .right(Tone::Normal, size(product.bytes))
+            .left(Tone::Faint, format!("sha256 {}", product.sha256))
+    });
+    table::write(&rows.collect::<Vec<_>>(), palette, out);
+    if products.len() > ROWS {
+        let rest = human::count(products.len() - ROWS, "more file");
+        *out += &format!("  {}\n", palette.paint(Tone::Faint, format!("… {rest}")));
+    }
+}
