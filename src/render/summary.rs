@@ -1,8 +1,8 @@
 //! What a run comes to: the cause of a failure and what fell with it, the steps, the streams, one closing line.
 
-mod failures;
+pub(super) mod failures;
 mod steps;
-mod streams;
+pub(super) mod streams;
 mod table;
 
 use super::human::{self, duration};
@@ -37,7 +37,8 @@ fn cause(report: &Report) -> Option<StepId> {
     }
 }
 
-fn closing(report: &Report) -> (Tone, String) {
+/// What a run came to, in a sentence.
+pub(super) fn closing(report: &Report) -> (Tone, String) {
     let Some(finished) = &report.end else {
         return (Tone::Normal, String::new());
     };
