@@ -60,19 +60,28 @@ const OLD_MARK: &[u8] = b"##[";
 /// Breaks every mark of the old form that begins at `start` or later: `## [`.
 pub fn break_old_marks(lines: &mut Vec<u8>, start: usize) {
     let new = lines.get(start..).unwrap_or_default();
-    let marks: Vec<usize> = positions(new, OLD_MARK).map(|at| start + at + OLD_MARK.len() - 1).collect();
-    for at in marks.into_iter().rev() {
-        lines.insert(at, b' ');
+    if !contains(new, OLD_MARK) {
+        return;
     }
+    let mut broken = Vec::with_capacity(new.len() + new.len() / 2);
+    for byte in new {
+        broken.push(*byte);
+        if broken.ends_with(OLD_MARK) {
+            broken.pop();
+            broken.extend_from_slice(b" [");
+        }
+    }
+    lines.truncate(start);
+    lines.append(&mut broken);
 }
 
 /// Whether the runner could find a command in these lines, whatever its notion of white space is.
 pub fn may_command(lines: &[u8]) -> bool {
-    positions(lines, b"::").next().is_some()
+    contains(lines, b"::")
 }
 
-fn positions<'a>(text: &'a [u8], sought: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    text.windows(sought.len()).enumerate().filter(move |(_, window)| *window == sought).map(|(at, _)| at)
+fn contains(text: &[u8], sought: &[u8]) -> bool {
+    text.windows(sought.len()).any(|window| window == sought)
 }
 
 #[cfg(test)]
