@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
+use memchr::memmem;
+
 /// A command, in the form `::name property=value,…::message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command<'a> {
@@ -60,28 +62,23 @@ const OLD_MARK: &[u8] = b"##[";
 /// Breaks every mark of the old form that begins at `start` or later: `## [`.
 pub fn break_old_marks(lines: &mut Vec<u8>, start: usize) {
     let new = lines.get(start..).unwrap_or_default();
-    if !contains(new, OLD_MARK) {
-        return;
+    let mut broken = Vec::new();
+    let mut done = 0;
+    for mark in memmem::find_iter(new, OLD_MARK) {
+        broken.extend_from_slice(new.get(done..mark + 2).unwrap_or_default());
+        broken.push(b' ');
+        done = mark + 2;
     }
-    let mut broken = Vec::with_capacity(new.len() + new.len() / 2);
-    for byte in new {
-        broken.push(*byte);
-        if broken.ends_with(OLD_MARK) {
-            broken.pop();
-            broken.extend_from_slice(b" [");
-        }
+    if done > 0 {
+        broken.extend_from_slice(new.get(done..).unwrap_or_default());
+        lines.truncate(start);
+        lines.append(&mut broken);
     }
-    lines.truncate(start);
-    lines.append(&mut broken);
 }
 
 /// Whether the runner could find a command in these lines, whatever its notion of white space is.
 pub fn may_command(lines: &[u8]) -> bool {
-    contains(lines, b"::")
-}
-
-fn contains(text: &[u8], sought: &[u8]) -> bool {
-    text.windows(sought.len()).any(|window| window == sought)
+    memmem::find(lines, b"::").is_some()
 }
 
 #[cfg(test)]

@@ -25,13 +25,11 @@ pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
         return;
     }
     let drawing = fenced("mermaid", &text);
-    match nodes {
-        0 => {}
-        ..=UNFOLDED => page.add(&drawing),
-        _ => {
-            let (before, after) = folded("Graph");
-            page.add(&(before + &drawing + after));
-        }
+    if nodes <= UNFOLDED {
+        page.add(&drawing);
+    } else {
+        let (before, after) = folded("Graph");
+        page.add(&(before + &drawing + after));
     }
 }
 
