@@ -41,7 +41,7 @@
 //! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline |
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
 //! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, template, plan, executor, stream |
-//! | 3 | [`render`] | progress, plain, JSON, summary, drawings | pipeline, event |
+//! | 3 | [`render`] | progress, plain, CI logs, JSON, summary, reports, drawings | pipeline, event |
 //! | 3 | [`history`] | journal, run directory | pipeline, event |
 //! | 4 | [`cli`] | arguments, one file a command, signals, exit codes | all |
 

@@ -42,6 +42,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["stream", "executor"]),
     ("tokio_stream", &["stream", "runner"]),
     ("indicatif", &["render"]),
+    ("quick_xml", &["render"]),
+    ("getrandom", &["render"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
 ];

@@ -26,7 +26,10 @@ steps:
 #[test]
 fn a_step_that_does_not_keep_its_promise_fails_and_may_be_tried_again() {
     let once = "steps:\n  - {name: make, run: 'true', produces: a}\n";
-    Place::with(once).pipe(&["run"]).code(1).says("`make` failed: it has not made `a`, which it has to produce");
+    Place::with(once)
+        .pipe(&["run"])
+        .code(1)
+        .says("`make` failed: it has not made `a`, which it has to produce");
     let twice = "
 steps:
   - {name: make, run: '[ ! -e a ] && echo $PIPE_ATTEMPT > a && [ $PIPE_ATTEMPT = 2 ]', produces: a, retry: {count: 1, delay: 0s}}

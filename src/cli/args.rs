@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::executor::docker::LaneChoice;
+use crate::spec::Nearest;
 
 /// Run pipelines from one YAML file: steps joined by order and by byte streams.
 #[derive(Debug, Parser)]
@@ -112,6 +113,10 @@ pub(super) struct Run {
     /// How to show the run
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
+    /// Write a report when the run has ended, however it has; may be given many times. The only KIND is `junit`, the XML
+    /// that CI services read
+    #[arg(long = "report", value_name = "KIND=FILE", value_parser = report)]
+    pub(super) reports: Vec<Report>,
 }
 
 #[derive(Debug, Args)]
@@ -167,14 +172,32 @@ pub(super) struct Graph {
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// `tty` on a terminal, else `plain`
+    /// `github` and `gitlab` in their jobs, `tty` on a terminal, else `plain`
     Auto,
     /// One live line for each step and stream
     Tty,
     /// Prefixed lines
     Plain,
+    /// For GitHub Actions: a group for each step, annotations, and a summary of the job's step
+    Github,
+    /// For GitLab CI: a section for each step
+    Gitlab,
     /// One JSON object a line; the format is documented and versioned
     Json,
+}
+
+/// A report that is written when the run has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) kind: ReportKind,
+    pub(super) file: PathBuf,
+}
+
+/// The kinds of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReportKind {
+    /// JUnit's XML.
+    Junit,
 }
 
 /// How bytes reach containers.
@@ -225,9 +248,35 @@ fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "it takes a whole number from 1 up")
 }
 
+fn report(text: &str) -> Result<Report, String> {
+    let (kind, file) = match text.split_once('=') {
+        Some((kind, file)) if !file.is_empty() => (kind, file),
+        _ => return Err("it takes a kind and a file, such as junit=report.xml".to_owned()),
+    };
+    match kind {
+        "junit" => Ok(Report { kind: ReportKind::Junit, file: file.into() }),
+        _ => {
+            let help = Nearest::default().help(kind, ["junit"]).unwrap_or_default();
+            Err(format!("there is no kind of report `{kind}`; {help}"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn a_report_has_a_kind_and_a_file() {
+        let report = |text| super::report(text).map(|report| report.file.display().to_string());
+        assert_eq!(report("junit=a=b.xml").unwrap(), "a=b.xml");
+        assert_eq!(
+            report("juint=x").unwrap_err(),
+            "there is no kind of report `juint`; did you mean `junit`?"
+        );
+        assert_eq!(report("html=x").unwrap_err(), "there is no kind of report `html`; there is only `junit`");
+        assert!(report("junit").is_err() && report("junit=").is_err());
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

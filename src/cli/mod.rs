@@ -3,11 +3,13 @@
 mod args;
 mod commands;
 mod containers;
+mod drawing;
 mod error;
 mod load;
 mod lock_file;
 mod screen;
 mod signals;
+mod viewers;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -1,18 +1,15 @@
-//! The thread that shows a run: it takes every event to the journal and to the renderer.
+//! The thread that shows a run: it takes every event to the journal and to everybody who shows it.
 
-use std::io::{self, IsTerminal, Write};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use console::Term;
 use tokio::time::timeout;
 
-use super::args::Format;
 use super::error::CliError;
+use super::viewers::Viewer;
 use crate::event::channel::Receiver;
 use crate::executor::EngineError;
 use crate::history::{Journal, RunDir};
-use crate::render::{Json, Palette, Plain, Progress, Renderer};
 
 /// How often a live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -23,21 +20,14 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Starts to show events until their last sender is gone. Where stdout belongs to a stream, everything else goes to
-    /// stderr.
-    pub(super) fn start(
-        events: Receiver,
-        dir: &RunDir,
-        format: Format,
-        stdout_is_taken: bool,
-    ) -> Result<Self, CliError> {
+    /// Starts to show events until their last sender is gone.
+    pub(super) fn start(events: Receiver, dir: &RunDir, viewers: Vec<Viewer>) -> Result<Self, CliError> {
         let failed = |error| EngineError::new("cannot start to show the run", error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
         let journal = Journal::new(dir)?;
-        let renderer = renderer(format, stdout_is_taken);
         let thread = std::thread::Builder::new()
             .name("screen".into())
-            .spawn(move || runtime.block_on(show(events, journal, renderer)))
+            .spawn(move || runtime.block_on(show(events, journal, viewers)))
             .map_err(failed)?;
         Ok(Self { thread })
     }
@@ -50,44 +40,19 @@ impl Screen {
 }
 
 /// Neither a closed terminal nor a full disk ends the run: whoever cannot be written to is left alone from then on.
-async fn show(mut events: Receiver, journal: Journal, renderer: Box<dyn Renderer>) {
-    let (mut journal, mut renderer) = (Some(journal), Some(renderer));
+async fn show(mut events: Receiver, journal: Journal, mut viewers: Vec<Viewer>) {
+    let mut journal = Some(journal);
     loop {
-        let shown = match timeout(FRAME, events.recv()).await {
+        match timeout(FRAME, events.recv()).await {
             Ok(Some(event)) => {
                 if let Some(Err(error)) = journal.as_mut().map(|journal| journal.record(&event)) {
                     eprintln!("warning: the journal ends here: {error}");
                     journal = None;
                 }
-                renderer.as_mut().map(|renderer| renderer.event(&event))
+                viewers.retain_mut(|viewer| viewer.show(|renderer| renderer.event(&event)));
             }
             Ok(None) => break,
-            Err(_) => renderer.as_mut().map(|renderer| renderer.tick()),
-        };
-        if let Some(Err(_)) = shown {
-            renderer = None;
+            Err(_) => viewers.retain_mut(|viewer| viewer.show(|renderer| renderer.tick())),
         }
-    }
-}
-
-fn renderer(format: Format, stdout_is_taken: bool) -> Box<dyn Renderer> {
-    let (terminal, out): (bool, Box<dyn Write + Send>) = if stdout_is_taken {
-        (io::stderr().is_terminal(), Box::new(io::stderr()))
-    } else {
-        (io::stdout().is_terminal(), Box::new(io::stdout()))
-    };
-    let palette = Palette::choose(terminal, |name| std::env::var_os(name));
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "false");
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let live = match format {
-        Format::Tty => true,
-        Format::Auto => terminal && !dumb && !set("CI"),
-        Format::Plain | Format::Json => false,
-    };
-    let term = || if stdout_is_taken { Term::buffered_stderr() } else { Term::buffered_stdout() };
-    match format {
-        Format::Json => Box::new(Json::new(out)),
-        _ if live => Box::new(Progress::new(term(), palette)),
-        _ => Box::new(Plain::new(out, palette)),
     }
 }

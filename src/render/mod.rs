@@ -1,22 +1,34 @@
 //! What people and machines see of a run.
 //!
 //! A [`Renderer`] is told every event, in order, by whoever owns the run's receiver, and writes where it was told to:
-//! with `--out NAME=-` standard output belongs to a stream, so the choice is the caller's. Three of them:
+//! with `--out NAME=-` standard output belongs to a stream, so the choice is the caller's. Four of them show a run while
+//! it goes on:
 //!
-//! - [`Plain`]: prefixed lines, for pipes, files and CI;
-//! - [`Progress`]: the live view of a terminal, with the same lines scrolling above it;
+//! - [`Plain`]: prefixed lines, for pipes, files and any log;
+//! - [`Grouped`]: lines that fold by steps, for the logs of CI services, each with its [`Dialect`]: [`GitHub`], [`GitLab`];
+//! - [`Progress`]: the live view of a terminal, with the same lines as [`Plain`] scrolling above it;
 //! - [`Json`]: the records of `event::wire`.
 //!
-//! The first two close with a summary. Both fold the events into a [`Report`], the run as far as it is known; the
-//! [`summary`] is drawn from that alone.
+//! All but the last close with a summary. Two write a file when the run has ended:
+//!
+//! - [`StepSummary`]: the Markdown page that GitHub shows beside a job;
+//! - [`Junit`]: the XML report that CI services read.
+//!
+//! Those that sum up fold the events into a [`Report`], the run as far as it is known; a [`summary`] is drawn from that
+//! alone.
 
+mod github;
+mod gitlab;
 pub mod graph;
+mod grouped;
 mod human;
 mod json;
+mod junit;
 mod narrate;
 mod plain;
 mod progress;
 mod report;
+mod secrets;
 mod style;
 pub mod summary;
 mod text;
@@ -25,10 +37,16 @@ mod words;
 
 use std::io;
 
+pub use github::GitHub;
+pub use github::summary::StepSummary;
+pub use gitlab::GitLab;
+pub use grouped::{Cleaned, Dialect, Grouped};
 pub use json::Json;
+pub use junit::Junit;
 pub use plain::Plain;
 pub use progress::Progress;
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
+pub use secrets::Secrets;
 pub use style::{Palette, Tone};
 
 use crate::event::Event;

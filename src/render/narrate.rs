@@ -1,5 +1,7 @@
 //! A run told in lines: `STEP | what it wrote` and `STEP * what became of it`.
 
+use std::time::Duration;
+
 use super::human::duration;
 use super::style::{Palette, Tone};
 use super::{human, text, words};
@@ -48,8 +50,7 @@ impl Narrator {
             }
             EventKind::StepOutput { step, bytes, .. } => self.output(pipeline, *step, bytes, out),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => {
-                let what = retry(pipeline, *step, *attempt, failure, restarting);
-                let what = format!("{what} in {}", duration(*delay));
+                let what = retry(pipeline, *step, *attempt, failure, restarting, *delay);
                 self.about_step(pipeline, *step, Tone::Doubtful, &what, out);
             }
             EventKind::StepFinished(finished) => self.finished(pipeline, finished, all, out),
@@ -110,7 +111,8 @@ fn is_run(pipeline: &Pipeline, step: StepId) -> bool {
     pipeline.steps.get(step.index()).is_some_and(|step| !step.action.is_feed())
 }
 
-fn opening(started: &RunStarted) -> String {
+/// What a run begins with.
+pub(super) fn opening(started: &RunStarted) -> String {
     let pipeline = &started.pipeline;
     let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
     let mut text = format!("{}: {}, run {}", pipeline.name, human::count(steps, "step"), started.run);
@@ -120,12 +122,14 @@ fn opening(started: &RunStarted) -> String {
     text
 }
 
-fn retry(
+/// That an attempt failed, and what comes next.
+pub(super) fn retry(
     pipeline: &Pipeline,
     step: StepId,
     attempt: u32,
     failure: &Failure,
     restarting: &[StepId],
+    delay: Duration,
 ) -> String {
     let mut text = format!("attempt {attempt} failed: {failure}; starts again");
     let others: Vec<_> = restarting
@@ -136,10 +140,11 @@ fn retry(
     if !others.is_empty() {
         text += &format!(", with {},", human::list(others.iter().map(AsRef::as_ref)));
     }
-    text
+    format!("{text} in {}", duration(delay))
 }
 
-fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
+/// How a step ended.
+pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
     let mut text = words::outcome(pipeline, &finished.outcome);
     if finished.attempts > 0 {
         text += &match finished.outcome {
@@ -156,7 +161,8 @@ fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
     text
 }
 
-fn cancelling(pipeline: &Pipeline, reason: CancelReason, now: bool) -> String {
+/// Why steps are being stopped.
+pub(super) fn cancelling(pipeline: &Pipeline, reason: CancelReason, now: bool) -> String {
     let reason = match reason {
         CancelReason::Signal(number) => words::signal(number).into_owned(),
         CancelReason::StepFailed(step) => format!("`{}` failed", words::label(pipeline, step)),

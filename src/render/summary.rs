@@ -1,11 +1,11 @@
 //! What a run comes to: the cause of a failure and what fell with it, the steps, the streams, what the run gives
 //! back, one closing line.
 
-mod failures;
-mod outputs;
+pub(super) mod failures;
+pub(super) mod outputs;
 mod products;
 mod steps;
-mod streams;
+pub(super) mod streams;
 mod table;
 
 use super::human::{self, duration};
@@ -40,7 +40,8 @@ fn cause(report: &Report) -> Option<StepId> {
     }
 }
 
-fn closing(report: &Report) -> (Tone, String) {
+/// What a run came to, in a sentence.
+pub(super) fn closing(report: &Report) -> (Tone, String) {
     let Some(finished) = &report.end else {
         return (Tone::Normal, String::new());
     };

@@ -1,4 +1,4 @@
-//! What steps write, made safe to show: no control characters, one line at a time.
+//! What steps write, made safe to show: no control characters, one line at a time; with colours where they are wanted.
 
 /// Appends each line of `chunk` to `out` with `prefix` before and a newline after it.
 ///
@@ -20,6 +20,22 @@ pub fn prefix_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends the lines of `chunk` as [`prefix_lines`] does, without a prefix and with their colours; each line's colours
+/// end with it. A piece of a line stays one: it gets no newline, and the answer is whether the last line is such a piece.
+pub fn coloured_lines(chunk: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut goes_on = false;
+    for line in chunk.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        // A progress bar ends each of its drawings with a carriage return.
+        goes_on = text.len() == line.len() && !text.ends_with(b"\r");
+        append(text, Escapes::Colours, out);
+        if !goes_on {
+            out.push(b'\n');
+        }
+    }
+    goes_on
+}
+
 /// Text from anywhere as one clean line; its own lines are joined by single spaces.
 pub fn one_line(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
@@ -32,13 +48,33 @@ fn needs_care(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t' && byte != b'\n') || byte == 0x7f || byte == 0xc2
 }
 
+/// Which escape sequences stay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    None,
+    Colours,
+}
+
 /// Appends a line, given without its newline.
 pub fn clean_line(line: &[u8], out: &mut Vec<u8>) {
+    append(line, Escapes::None, out);
+}
+
+fn append(line: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     let mut rest = last_drawing(line);
+    let mut coloured = false;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         match byte {
-            0x1b => rest = skip_escape(after),
+            0x1b => {
+                rest = skip_escape(after);
+                let sequence = after.get(..after.len() - rest.len()).unwrap_or_default();
+                if escapes == Escapes::Colours && is_colour(sequence) {
+                    out.push(byte);
+                    out.extend_from_slice(sequence);
+                    coloured = !matches!(sequence, b"[m" | b"[0m");
+                }
+            }
             // The second byte of a control character; the two may have been brought together by what went between.
             0x80..=0x9f if out.last() == Some(&0xc2) => drop(out.pop()),
             0xc2 => out.push(byte),
@@ -46,6 +82,15 @@ pub fn clean_line(line: &[u8], out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
     }
+    if coloured {
+        out.extend_from_slice(b"\x1b[0m");
+    }
+}
+
+/// Whether an escape sequence, given without its ESC, sets the look of text and nothing else.
+fn is_colour(sequence: &[u8]) -> bool {
+    let parameters = sequence.strip_prefix(b"[").and_then(|body| body.strip_suffix(b"m"));
+    parameters.is_some_and(|all| all.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')))
 }
 
 /// What is left on the screen of a line with carriage returns in it, taking each drawing to cover the one before.
@@ -146,6 +191,27 @@ mod tests {
         assert_eq!(shown(b"\r\n\r"), "> \n> \n");
     }
 
+    fn coloured(chunk: &[u8]) -> (String, bool) {
+        let mut out = Vec::new();
+        let goes_on = coloured_lines(chunk, &mut out);
+        (String::from_utf8_lossy(&out).into_owned(), goes_on)
+    }
+
+    #[test]
+    fn colours_stay_and_end_with_their_line() {
+        let whole = |text: &str| (text.to_owned(), false);
+        assert_eq!(coloured(b"\x1b[1;31mred\x1b[0m\x1b[K plain\n"), whole("\x1b[1;31mred\x1b[0m plain\n"));
+        assert_eq!(coloured(b"\x1b[38:5:9mred\nnext\n"), whole("\x1b[38:5:9mred\x1b[0m\nnext\n"));
+        assert_eq!(coloured(b"\x1b[2Ja\x1b[>4;2mb\x1b]0;t\x07c\x1b[3;4Hd\x1b[1 me\n"), whole("abcde\n"));
+    }
+
+    #[test]
+    fn a_piece_of_a_line_stays_a_piece() {
+        assert_eq!(coloured(b"one\ntwo"), ("one\ntwo".to_owned(), true));
+        assert_eq!(coloured(b"10%\r20%\r"), ("20%\n".to_owned(), false));
+        assert_eq!(coloured(b""), (String::new(), false));
+    }
+
     #[test]
     fn one_line_is_one_line() {
         assert_eq!(one_line("a\n  b\x1b[1mc\n"), "a bc");
@@ -158,6 +224,19 @@ mod tests {
             prefix_lines(b"", &chunk, &mut out);
             let text = String::from_utf8_lossy(&out);
             prop_assert!(!text.chars().any(|c| c.is_control() && c != '\t' && c != '\n'), "{text:?}");
+        }
+
+        #[test]
+        fn nothing_coloured_does_more_than_colour(chunk: Vec<u8>) {
+            let mut out = Vec::new();
+            coloured_lines(&chunk, &mut out);
+            let text = String::from_utf8_lossy(&out);
+            prop_assert!(!text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\x1b')), "{text:?}");
+            for (at, _) in text.match_indices('\x1b') {
+                let body = text[at + 1..].strip_prefix('[').and_then(|body| body.split_once('m'));
+                let is_colour = body.is_some_and(|(body, _)| body.chars().all(|c| c.is_ascii_digit() || ";:".contains(c)));
+                prop_assert!(is_colour, "{text:?}");
+            }
         }
 
         #[test]

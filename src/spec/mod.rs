@@ -25,6 +25,7 @@ pub use code::Code;
 pub use data::{Record, record};
 pub use diagnostic::render;
 pub use lint::{leading_dashes, lint};
+pub use nearest::Nearest;
 pub use params::{Given, resolve};
 pub use problem::{Problem, Problems};
 pub use read::read;

@@ -6,6 +6,7 @@
 pub mod busy;
 pub mod containers;
 pub mod daemon;
+pub mod mermaid;
 pub mod podman;
 pub mod registry;
 pub mod relay;
@@ -68,7 +69,8 @@ impl Place {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CI"] {
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"]
+        {
             command.env_remove(name);
         }
         command

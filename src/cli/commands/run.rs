@@ -3,24 +3,24 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::cli::args::Run;
+use crate::cli::args::{Report, Run};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
 use crate::cli::screen::Screen;
-use crate::cli::{commands::dry_run, signals};
+use crate::cli::{commands::dry_run, signals, viewers};
 use crate::event::{RunEnd, channel};
 use crate::executor::docker::Engine;
 use crate::executor::host::HostExecutor;
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
-use crate::pipeline::Destination;
 use crate::runner::{self, Job, Partial, RunPlace, Settings};
 use crate::spec::{Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
 
 pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
     let loaded = load_with(&args.target, Some(&args.params), &args.containers)?;
+    let reports = viewers::reports(args, &loaded.working_dir)?;
     let started_at = jiff::Zoned::now();
     if args.dry_run {
         let facts = loaded.facts("RUN-ID", &started_at);
@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
         return show(&loaded, Facts { values, ..facts });
     }
     let runtime = runtime()?;
-    let (end, screen) = runtime.block_on(run_to_end(args, &loaded, &started_at))?;
+    let (end, screen) = runtime.block_on(run_to_end(args, &loaded, reports, &started_at))?;
     // The last senders of events go with the runtime, and so the screen ends.
     runtime.shutdown_background();
     screen.join();
@@ -39,6 +39,7 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
 async fn run_to_end(
     args: &Run,
     loaded: &Loaded,
+    reports: Vec<Report>,
     started_at: &jiff::Zoned,
 ) -> Result<(RunEnd, Screen), CliError> {
     let mut signals =
@@ -52,9 +53,8 @@ async fn run_to_end(
     let values = loaded.values(&args.params, facts.clone())?;
     let templates = Renderer::new(Facts { values: values.clone(), ..facts });
     let (events, receiver) = channel::channel();
-    let stdout_is_taken =
-        loaded.pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout));
-    let screen = Screen::start(receiver, &dir, args.format, stdout_is_taken)?;
+    let viewers = viewers::viewers(args.format, reports, loaded, &values, dir.id());
+    let screen = Screen::start(receiver, &dir, viewers)?;
     let docker =
         engine.map(|engine| containers::executor(args, engine, locked, &dir, &events)).transpose()?;
     let executor = Places::new(HostExecutor::new(), docker);

@@ -9,27 +9,25 @@ use crate::render::style::{Palette, Tone};
 use crate::render::{Report, text, words};
 
 /// Failures shown in full; past them only names.
-const SHOWN: usize = 5;
+pub const SHOWN: usize = 5;
 
 /// Appends a block for whatever ended the run early and for each step that failed.
 pub fn write(report: &Report, palette: Palette, out: &mut String) {
     match report.end.as_ref().map(|end| &end.end) {
         Some(RunEnd::Signalled(signal)) => {
             heading(palette, Tone::Doubtful, &format!("■ cancelled by {}", words::signal(*signal)), out);
-            fell_with(report, None, "", out);
+            write_fallen(report, None, out);
         }
         Some(RunEnd::Engine(what)) => {
             heading(palette, Tone::Bad, &format!("✗ the engine failed: {}", text::one_line(what)), out);
-            fell_with(report, None, "", out);
+            write_fallen(report, None, out);
         }
         _ => {}
     }
-    let first = super::cause(report);
-    let others = report.failures.iter().copied().filter(|step| Some(*step) != first);
-    let failures: Vec<StepId> = first.into_iter().chain(others).collect();
+    let failures = all(report);
     for step in failures.iter().take(SHOWN) {
         failure(report, *step, palette, out);
-        fell_with(report, Some(*step), " because of it", out);
+        write_fallen(report, Some(*step), out);
     }
     if failures.len() > SHOWN {
         let rest: Vec<_> =
@@ -44,18 +42,32 @@ fn heading(palette: Palette, tone: Tone, text: &str, out: &mut String) {
     let _ = writeln!(out, "{}", palette.paint(tone, text)); // writing to a string cannot fail
 }
 
+/// The steps that failed by themselves, the one that failed first before all others.
+pub fn all(report: &Report) -> Vec<StepId> {
+    let first = super::cause(report);
+    let others = report.failures.iter().copied().filter(|step| Some(*step) != first);
+    first.into_iter().chain(others).collect()
+}
+
+/// How a step failed, in a sentence.
+pub fn headline(report: &Report, id: StepId) -> String {
+    let known = report.steps.get(id.index());
+    let outcome = known.and_then(|known| known.outcome());
+    let how = outcome.map(|outcome| words::outcome(&report.pipeline, outcome)).unwrap_or_default();
+    let mut text = format!("`{}` {}", words::label(&report.pipeline, id), text::one_line(&how));
+    if let Some(known) = known.filter(|known| known.attempt > 1) {
+        text += &format!(", after {} attempts", known.attempt);
+    }
+    text
+}
+
 /// How a step failed, where it stands in the file, and the last it said.
 fn failure(report: &Report, id: StepId, palette: Palette, out: &mut String) {
     let pipeline = &report.pipeline;
     let Some((step, known)) = pipeline.steps.get(id.index()).zip(report.steps.get(id.index())) else {
         return;
     };
-    let how = known.outcome().map(|outcome| words::outcome(pipeline, outcome)).unwrap_or_default();
-    let mut text = format!("✗ `{}` {}", words::label(pipeline, id), text::one_line(&how));
-    if known.attempt > 1 {
-        text += &format!(", after {} attempts", known.attempt);
-    }
-    heading(palette, Tone::Bad, &text, out);
+    heading(palette, Tone::Bad, &format!("✗ {}", headline(report, id)), out);
     let place = format!("{}:{}", pipeline.source.path.display(), pipeline.source.line(step.at));
     let _ = writeln!(out, "  at {place}");
     for line in known.log.lines() {
@@ -63,8 +75,15 @@ fn failure(report: &Report, id: StepId, palette: Palette, out: &mut String) {
     }
 }
 
-/// The steps that ended otherwise than they should because of `cause` (none: of what ended the run), by outcome.
-fn fell_with(report: &Report, cause: Option<StepId>, why: &str, out: &mut String) {
+fn write_fallen(report: &Report, cause: Option<StepId>, out: &mut String) {
+    for sentence in fallen(report, cause) {
+        let _ = writeln!(out, "  {sentence}");
+    }
+}
+
+/// Which steps ended otherwise than they should because of `cause` (none: of what ended the run), a sentence for each
+/// way in which they did.
+pub fn fallen(report: &Report, cause: Option<StepId>) -> Vec<String> {
     let fell = |id: StepId, outcome: &Outcome| {
         !outcome.is_success() && !outcome.is_failure() && report.blame(id) == cause
     };
@@ -83,9 +102,11 @@ fn fell_with(report: &Report, cause: Option<StepId>, why: &str, out: &mut String
         ("cancelled", of(|outcome| matches!(outcome, Outcome::Cancelled))),
         ("skipped", of(|outcome| matches!(outcome, Outcome::Skipped(_)))),
     ];
-    for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
-        let (count, verb) =
-            (human::count(names.len(), "step"), if names.len() == 1 { "was" } else { "were" });
-        let _ = writeln!(out, "  {count} {verb} {what}{why}: {}", list(names.into_iter()));
-    }
+    let why = if cause.is_some() { " because of it" } else { "" };
+    let sentence = |(what, names): (&str, Vec<&str>)| {
+        let verb = if names.len() == 1 { "was" } else { "were" };
+        let count = human::count(names.len(), "step");
+        format!("{count} {verb} {what}{why}: {}", list(names.into_iter()))
+    };
+    kinds.into_iter().filter(|(_, names)| !names.is_empty()).map(sentence).collect()
 }

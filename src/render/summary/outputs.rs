@@ -21,7 +21,7 @@ pub fn write(report: &Report, palette: Palette, out: &mut String) {
 }
 
 /// A value on one line; how much it is, where that is too long.
-fn shown(value: &str) -> String {
+pub fn shown(value: &str) -> String {
     let first = text::one_line(value.lines().next().unwrap_or_default());
     let lines = value.lines().count();
     let cut: String = first.chars().take(LONGEST).collect();

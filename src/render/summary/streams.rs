@@ -39,8 +39,7 @@ pub fn write(report: &Report, palette: Palette, out: &mut String) {
 }
 
 fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> Row {
-    let (mark, tone) =
-        if finished.complete || cut_short(finished) { ("≡", Tone::Busy) } else { ("~", Tone::Doubtful) };
+    let (mark, tone) = mark(finished);
     let stats = &finished.stats;
     Row::default()
         .left(tone, mark)
@@ -52,8 +51,18 @@ fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> Row {
         .notes(notes(report, finished))
 }
 
+/// The mark of a stream, one column wide, and its tone.
+pub fn mark(finished: &StreamFinished) -> (&'static str, Tone) {
+    if finished.complete || cut_short(finished) { ("≡", Tone::Busy) } else { ("~", Tone::Doubtful) }
+}
+
 /// `tar → compress, checksum`.
 fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
+    format!("{} → {}", words::label(&report.pipeline, stream.producer), readers(report, stream, stats))
+}
+
+/// Who took the stream, and from where.
+pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     let reader = |id: &StepId| {
         // One that never started has no edge either.
         let ran = report.steps.get(id.index()).is_some_and(|step| step.ran);
@@ -70,11 +79,11 @@ fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     if readers.is_empty() {
         readers.push("nobody".into());
     }
-    let readers = list(readers.iter().map(String::as_str));
-    format!("{} → {readers}", words::label(&report.pipeline, stream.producer))
+    list(readers.iter().map(String::as_str))
 }
 
-fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
+/// What else there is to say of a stream, a sentence each.
+pub fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
     let mut notes = Vec::new();
     if !finished.complete && !cut_short(finished) {
         notes.push("not complete; nobody was told that it had ended".into());

@@ -1,0 +1,123 @@
+//! GitHub Actions: workflow commands in the log, and the summary of the job's step.
+
+mod command;
+pub mod summary;
+mod token;
+
+use std::io;
+use std::time::SystemTime;
+
+use self::command::Command;
+use super::grouped::{Cleaned, Dialect};
+use super::secrets::Secrets;
+use super::summary::failures;
+use super::{Report, text, words};
+use crate::event::RunEnd;
+use crate::pipeline::{Outcome, StepId};
+
+/// Characters of an annotation at most; GitHub takes 64 KiB.
+const LONGEST: usize = 16 << 10;
+
+/// The log of a workflow: groups, annotations, masks.
+#[derive(Debug)]
+pub struct GitHub {
+    secrets: Secrets,
+    file: String,
+    token: Option<String>,
+}
+
+impl GitHub {
+    /// `file` is the pipeline's file as GitHub knows it, relative to the repository's root.
+    pub fn new(secrets: Secrets, file: String) -> Self {
+        Self { secrets, file, token: None }
+    }
+
+    /// The text of an annotation.
+    fn message(&self, text: &str) -> String {
+        let mut message = readable(&self.secrets.hide(text));
+        if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+            message.truncate(end);
+            message.push('…');
+        }
+        message
+    }
+
+    /// An annotation of the whole run.
+    fn about_run(&self, kind: &str, report: &Report, text: &str) -> String {
+        Command::new(kind, self.message(text)).with("title", readable(&report.pipeline.name)).line()
+    }
+}
+
+impl Dialect for GitHub {
+    /// The runner shows stars for whatever it has been told to mask.
+    fn prelude(&self) -> String {
+        self.secrets.lines().map(|line| Command::new("add-mask", line).line()).collect()
+    }
+
+    fn clean(&self, chunk: &[u8], out: &mut Vec<u8>) -> Cleaned {
+        let start = out.len();
+        let goes_on = text::coloured_lines(chunk, out);
+        command::break_old_marks(out, start);
+        Cleaned { risky: command::may_command(out.get(start..).unwrap_or_default()), goes_on }
+    }
+
+    fn shield(&mut self) -> io::Result<String> {
+        let token = token::random()?;
+        let line = Command::new("stop-commands", token.as_str()).line();
+        self.token = Some(token);
+        Ok(line)
+    }
+
+    fn unshield(&mut self) -> String {
+        self.token.take().map(|token| Command::new(&token, "").line()).unwrap_or_default()
+    }
+
+    /// The page folds every group, whatever it is told.
+    fn open(&mut self, title: &str, _folded: bool, _at: SystemTime) -> String {
+        Command::new("group", readable(&text::one_line(title))).line()
+    }
+
+    fn close(&mut self, _at: SystemTime) -> String {
+        Command::new("endgroup", "").line()
+    }
+
+    fn failure(&self, report: &Report, id: StepId) -> String {
+        let Some((step, known)) = report.pipeline.steps.get(id.index()).zip(report.steps.get(id.index()))
+        else {
+            return String::new();
+        };
+        let tail = self.secrets.hide_tail(&known.log.lines().join("\n"));
+        let message = format!("{}\n{tail}", failures::headline(report, id));
+        let is_ignored = matches!(known.outcome(), Some(Outcome::Ignored(_)));
+        let title = format!("{}: {}", report.pipeline.name, words::label(&report.pipeline, id));
+        let at = report.pipeline.source.position(step.at.start);
+        Command::new(if is_ignored { "warning" } else { "error" }, self.message(&message))
+            .with("file", &self.file)
+            .with("line", at.line)
+            .with("col", at.column)
+            .with("title", readable(&title))
+            .line()
+    }
+
+    fn warning(&self, report: &Report, message: &str) -> Option<String> {
+        Some(self.about_run("warning", report, message))
+    }
+
+    fn ended(&self, report: &Report) -> String {
+        let what = match report.end.as_ref().map(|end| &end.end) {
+            Some(RunEnd::Engine(what)) => format!("the engine failed: {}", text::one_line(what)),
+            Some(RunEnd::NoOutput(why)) => text::one_line(why),
+            Some(RunEnd::Signalled(signal)) => format!("cancelled by {}", words::signal(*signal)),
+            Some(RunEnd::Succeeded | RunEnd::Failed { .. }) | None => return String::new(),
+        };
+        self.about_run("error", report, &what)
+    }
+}
+
+/// Text for people without control characters, and without what the page that shows it could take for a mark.
+fn readable(text: &str) -> String {
+    let mut lines = Vec::with_capacity(text.len());
+    text::prefix_lines(b"", text.as_bytes(), &mut lines);
+    command::break_old_marks(&mut lines, 0);
+    String::from_utf8_lossy(&lines).trim_end_matches('\n').to_owned()
+}

@@ -1,0 +1,28 @@
+//! What the run gives back, and the files that its steps have made.
+
+use super::markdown::{plain, sentence};
+use super::page::Page;
+use super::{Facts, UNFOLDED};
+use crate::render::Report;
+use crate::render::human::size;
+use crate::render::summary::outputs::shown;
+
+/// Adds a table of each that there is.
+pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
+    let products = report.steps.iter().flat_map(|step| &step.products).take(UNFOLDED);
+    let products = products.map(|product| {
+        format!("| {} | {} | `{}` |\n", plain(&product.path), size(product.bytes), product.sha256)
+    });
+    table("| file | bytes | SHA-256 |\n|---|---:|---|\n", products.collect(), page);
+    let outputs = report.end.iter().flat_map(|end| &end.outputs);
+    let outputs = outputs.map(|(name, value)| {
+        format!("| {} | {} |\n", plain(name), sentence(&facts.secrets.hide(&shown(value))))
+    });
+    table("| output | value |\n|---|---|\n", outputs.collect(), page);
+}
+
+fn table(head: &str, rows: Vec<String>, page: &mut Page) {
+    if !rows.is_empty() {
+        page.add_between(head, rows, "\n");
+    }
+}

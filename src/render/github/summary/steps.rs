@@ -1,0 +1,47 @@
+//! The table of steps.
+
+use super::markdown::{folded, plain, sentence};
+use super::page::Page;
+use super::{Facts, UNFOLDED};
+use crate::pipeline::StepId;
+use crate::render::human::{count, duration};
+use crate::render::{Report, StepState, words};
+
+const HEAD: &str = "| | step | outcome | attempts | time |\n|---|---|---|---:|---:|\n";
+
+/// Adds the table, in the order of the file.
+pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
+    let rows: Vec<String> =
+        (0..report.steps.len()).filter_map(|at| row(report, facts, StepId::new(at))).collect();
+    if rows.is_empty() {
+        return;
+    }
+    let (before, after) = match rows.len() {
+        ..=UNFOLDED => (String::new(), "\n"),
+        many => folded(&count(many, "step")),
+    };
+    page.add_between(&(before + HEAD), rows, after);
+}
+
+/// A step that has ended. A feed is no step of the user's and shows only when it went wrong.
+fn row(report: &Report, facts: &Facts, id: StepId) -> Option<String> {
+    let step = report.steps.get(id.index())?;
+    let StepState::Finished { outcome, duration: took } = &step.state else { return None };
+    if !report.counts(id) && !outcome.is_failure() {
+        return None;
+    }
+    let (mark, _) = words::mark(outcome);
+    let mut notes = facts.secrets.hide(&words::outcome(&report.pipeline, outcome));
+    if let Some(lane) = step.lane {
+        notes += &format!(", {} lane", lane.name());
+    }
+    if step.leaky {
+        notes += ", left a process behind";
+    }
+    let (attempts, time) = match step.attempt {
+        0 => (String::new(), String::new()),
+        attempts => (attempts.to_string(), duration(*took)),
+    };
+    let name = plain(&words::label(&report.pipeline, id));
+    Some(format!("| {mark} | {name} | {} | {attempts} | {time} |\n", sentence(&notes)))
+}

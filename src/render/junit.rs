@@ -1,0 +1,209 @@
+//! The JUnit report: a test suite for the run, a test case for each step, in the dialect that GitLab and Jenkins read.
+//!
+//! Only a step that failed by itself is a failure (one that could not even start is an error); what fell with it counts as
+//! skipped. A run that was ended by no step has a case of its own, so that it is not taken for a good one.
+
+mod file;
+mod xml;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use quick_xml::Writer;
+
+use self::xml::{Attributes, element, empty, text};
+use super::secrets::Secrets;
+use super::summary::failures;
+use super::{Renderer, Report, StepState, words};
+use crate::event::{Event, EventKind, RunEnd};
+use crate::pipeline::{Failure, Outcome, StepId};
+
+/// Writes the report when the run has ended.
+#[derive(Debug)]
+pub struct Junit {
+    path: PathBuf,
+    secrets: Secrets,
+    file: String,
+    run: Option<(Report, SystemTime)>,
+}
+
+impl Junit {
+    /// Writes to `path`. `file` is the pipeline's file relative to the repository's root.
+    pub fn new(path: PathBuf, secrets: Secrets, file: String) -> Self {
+        Self { path, secrets, file, run: None }
+    }
+}
+
+impl Renderer for Junit {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if let EventKind::RunStarted(started) = &event.kind {
+            self.run = Some((Report::new(started), event.at));
+        }
+        let Some((report, began)) = &mut self.run else { return Ok(()) };
+        report.event(event);
+        if let EventKind::RunFinished(finished) = &event.kind {
+            let document =
+                Document { secrets: &self.secrets, file: &self.file, report, took: finished.duration };
+            file::replace(&self.path, &document.write(*began)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the report is made from.
+struct Document<'a> {
+    secrets: &'a Secrets,
+    file: &'a str,
+    report: &'a Report,
+    took: Duration,
+}
+
+/// A test case.
+struct Case {
+    name: String,
+    took: Duration,
+    line: Option<usize>,
+    verdict: Verdict,
+    log: String,
+}
+
+/// What a test case came to, with a message where it is not success, and with a word for the kind of failure.
+enum Verdict {
+    Passed,
+    Failed(&'static str, String),
+    Broken(&'static str, String),
+    Skipped(String),
+}
+
+impl Document<'_> {
+    fn write(&self, began: SystemTime) -> io::Result<Vec<u8>> {
+        let steps = (0..self.report.steps.len()).filter_map(|at| self.case(StepId::new(at)));
+        let cases: Vec<Case> = steps.chain(self.ended()).collect();
+        let count = |kind: fn(&Verdict) -> bool| cases.iter().filter(|case| kind(&case.verdict)).count();
+        let numbers = Attributes::default()
+            .with("name", &self.report.pipeline.name)
+            .with("tests", cases.len())
+            .with("failures", count(|verdict| matches!(verdict, Verdict::Failed(..))))
+            .with("errors", count(|verdict| matches!(verdict, Verdict::Broken(..))))
+            .with("time", seconds(self.took));
+        let suite = numbers
+            .clone()
+            .with("skipped", count(|verdict| matches!(verdict, Verdict::Skipped(_))))
+            .with("timestamp", timestamp(began));
+        let mut out = Writer::new_with_indent(Vec::new(), b' ', 2);
+        xml::declare(&mut out)?;
+        element(&mut out, "testsuites", &numbers, |out| {
+            element(out, "testsuite", &suite, |out| {
+                cases.iter().try_for_each(|case| self.write_case(case, out))
+            })
+        })?;
+        let mut bytes = out.into_inner();
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    fn write_case(&self, case: &Case, out: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let mut attributes = Attributes::default()
+            .with("classname", &self.report.pipeline.name)
+            .with("name", &case.name)
+            .with("time", seconds(case.took))
+            .with("file", self.file);
+        if let Some(line) = case.line {
+            attributes = attributes.with("line", line);
+        }
+        let log = (!case.log.is_empty()).then_some(&case.log);
+        if matches!((&case.verdict, log), (Verdict::Passed, None)) {
+            return empty(out, "testcase", &attributes);
+        }
+        element(out, "testcase", &attributes, |out| {
+            match &case.verdict {
+                Verdict::Passed => {}
+                Verdict::Skipped(message) => {
+                    empty(out, "skipped", &Attributes::default().with("message", message))?;
+                }
+                Verdict::Failed(kind, message) => self.write_failure("failure", kind, message, case, out)?,
+                Verdict::Broken(kind, message) => self.write_failure("error", kind, message, case, out)?,
+            }
+            let log = log.map(|log| element(out, "system-out", &Attributes::default(), |out| text(out, log)));
+            log.transpose().map(|_| ())
+        })
+    }
+
+    fn write_failure(
+        &self,
+        name: &str,
+        kind: &str,
+        message: &str,
+        case: &Case,
+        out: &mut Writer<Vec<u8>>,
+    ) -> io::Result<()> {
+        let about = Attributes::default().with("message", message).with("type", kind);
+        let place = case.line.map_or(String::new(), |line| format!("\nat {}:{line}", self.file));
+        element(out, name, &about, |out| text(out, &format!("{message}{place}\n{}", case.log)))
+    }
+
+    /// A step that has ended. A feed is no step of the user's and shows only when it went wrong.
+    fn case(&self, id: StepId) -> Option<Case> {
+        let (step, known) =
+            self.report.pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))?;
+        let StepState::Finished { outcome, duration } = &known.state else { return None };
+        if !self.report.counts(id) && !outcome.is_failure() {
+            return None;
+        }
+        let message = self.secrets.hide(&failures::headline(self.report, id));
+        let mut log = self.secrets.hide_tail(&known.log.lines().join("\n"));
+        let verdict = match outcome {
+            Outcome::Succeeded => Verdict::Passed,
+            Outcome::Ignored(_) => {
+                log = format!("{message}\n{log}");
+                Verdict::Passed
+            }
+            Outcome::Failed(failure @ Failure::Start(_)) => Verdict::Broken(kind(failure), message),
+            Outcome::Failed(failure) => Verdict::Failed(kind(failure), message),
+            Outcome::TimedOut => Verdict::Failed(kind(&Failure::Timeout), message),
+            Outcome::Tainted { .. } | Outcome::Cancelled | Outcome::Skipped(_) => Verdict::Skipped(message),
+        };
+        let name = words::label(&self.report.pipeline, id).into_owned();
+        let line = Some(self.report.pipeline.source.line(step.at));
+        Some(Case { name, took: *duration, line, verdict, log })
+    }
+
+    /// The run itself, where something else than a step ended it. No step can have this name.
+    fn ended(&self) -> Option<Case> {
+        let (kind, message) = match &self.report.end.as_ref()?.end {
+            RunEnd::Succeeded | RunEnd::Failed { .. } => return None,
+            RunEnd::NoOutput(why) => ("no-output", self.secrets.hide(why)),
+            RunEnd::Signalled(signal) => ("signal", format!("cancelled by {}", words::signal(*signal))),
+            RunEnd::Engine(what) => ("engine", format!("the engine failed: {}", self.secrets.hide(what))),
+        };
+        let verdict = Verdict::Broken(kind, message);
+        Some(Case { name: "(the run)".into(), took: self.took, line: None, verdict, log: String::new() })
+    }
+}
+
+/// The same words as in `--format json`.
+fn kind(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Exit(_) => "exit",
+        Failure::Signal(_) => "signal",
+        Failure::OutOfMemory => "out-of-memory",
+        Failure::Timeout => "timeout",
+        Failure::Start(_) => "start",
+        Failure::Outputs(_) => "outputs",
+        Failure::Missing(_) => "missing",
+        Failure::LeftEarly => "left-early",
+    }
+}
+
+fn seconds(length: Duration) -> String {
+    format!("{:.3}", length.as_secs_f64())
+}
+
+/// UTC without saying so, which is the form that the schema knows.
+fn timestamp(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What the report says, and that every parser can read it.
+
+use roxmltree::{Document as Tree, Node};
+
+use super::*;
+use crate::event::CancelReason;
+use crate::event::sample::*;
+use crate::pipeline::{ParamValue, Pipeline, Secret, SkipReason, Values};
+
+fn secrets(secret: &str) -> Secrets {
+    Secrets::of(&Values::from([("s".into(), ParamValue::Secret(Secret::new(secret)))]))
+}
+
+fn report(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("junit.xml");
+    let mut junit = Junit::new(path.clone(), secrets("hunter2"), "ci/pipeline.yml".into());
+    junit.event(&at(0, run_started(pipeline))).unwrap();
+    for kind in kinds {
+        assert!(!path.exists(), "it appears at the end");
+        junit.event(&at(10, kind)).unwrap();
+    }
+    std::fs::read_to_string(&path).unwrap()
+}
+
+fn step(number: usize) -> StepId {
+    StepId::new(number)
+}
+
+fn skipped(because_of: usize) -> Outcome {
+    Outcome::Skipped(SkipReason::Dependency(step(because_of)))
+}
+
+/// A case's name, and what it came to.
+fn verdicts(text: &str) -> Vec<(String, String)> {
+    let tree = Tree::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let cases = tree.descendants().filter(|node| node.has_tag_name("testcase"));
+    let verdict = |case: Node<'_, '_>| {
+        let kind = case.children().find(|node| node.is_element() && !node.has_tag_name("system-out"));
+        kind.map_or("passed".into(), |node| node.tag_name().name().to_owned())
+    };
+    cases.map(|case| (case.attribute("name").unwrap().to_owned(), verdict(case))).collect()
+}
+
+#[test]
+fn a_failing_fan_out() {
+    let text = report(
+        backup(),
+        [
+            started(TAR, 2),
+            output(TAR, "tar: \x1b[31ma\x1b[0m: cannot read <b> & ]]>\nhunter2\n"),
+            finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1_250),
+            EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+            finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 2, 1_260),
+            finished(CHECKSUM, Outcome::Cancelled, 2, 1_260),
+            finished(COUNT, Outcome::Failed(Failure::Start("no shell".into())), 1, 0),
+            finished(MANIFEST, skipped(COMPRESS), 0, 0),
+            started(UPLOAD, 1),
+            output(UPLOAD, "no such host\n"),
+            finished(UPLOAD, Outcome::Ignored(Failure::Exit(7)), 1, 9),
+            run_finished(RunEnd::Failed { cause: Some(step(TAR)) }, 1_300),
+        ],
+    );
+    insta::assert_snapshot!(text, @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="backup" tests="6" failures="1" errors="1" time="1.300">
+      <testsuite name="backup" tests="6" failures="1" errors="1" time="1.300" skipped="3" timestamp="2026-11-22T23:15:00">
+        <testcase classname="backup" name="create-archive" time="1.250" file="ci/pipeline.yml" line="3">
+          <failure message="`create-archive` failed: exit code 2, after 2 attempts" type="exit">`create-archive` failed: exit code 2, after 2 attempts
+    at ci/pipeline.yml:3
+    tar: a: cannot read &lt;b&gt; &amp; ]]&gt;
+    ***</failure>
+          <system-out>tar: a: cannot read &lt;b&gt; &amp; ]]&gt;
+    ***</system-out>
+        </testcase>
+        <testcase classname="backup" name="compress" time="1.260" file="ci/pipeline.yml" line="5">
+          <skipped message="`compress` tainted by `create-archive`, after 2 attempts"/>
+        </testcase>
+        <testcase classname="backup" name="checksum" time="1.260" file="ci/pipeline.yml" line="7">
+          <skipped message="`checksum` cancelled, after 2 attempts"/>
+        </testcase>
+        <testcase classname="backup" name="count" time="0.000" file="ci/pipeline.yml" line="9">
+          <error message="`count` failed: could not start: no shell" type="start">`count` failed: could not start: no shell
+    at ci/pipeline.yml:9</error>
+        </testcase>
+        <testcase classname="backup" name="manifest" time="0.000" file="ci/pipeline.yml" line="11">
+          <skipped message="`manifest` skipped: `compress` did not succeed"/>
+        </testcase>
+        <testcase classname="backup" name="upload" time="0.009" file="ci/pipeline.yml" line="13">
+          <system-out>`upload` failed, ignored: exit code 7
+    no such host</system-out>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
+    let verdicts = verdicts(&text);
+    let kinds: Vec<&str> = verdicts.iter().map(|(_, kind)| kind.as_str()).collect();
+    assert_eq!(kinds, ["failure", "skipped", "skipped", "error", "skipped", "passed"]);
+}
+
+#[test]
+fn a_run_that_no_step_ended_is_no_good_one() {
+    let end = |end| verdicts(&report(many(1), [finished(0, Outcome::Cancelled, 1, 5), run_finished(end, 9)]));
+    let expected =
+        [("step-0", "skipped"), ("(the run)", "error")].map(|(name, kind)| (name.into(), kind.into()));
+    assert_eq!(end(RunEnd::Signalled(15)), expected);
+    assert_eq!(end(RunEnd::Engine("disk full".into())), expected);
+    assert_eq!(end(RunEnd::Succeeded).len(), 1);
+}
+
+#[test]
+fn feeds_are_no_cases_unless_they_fail() {
+    let fine = [finished(1, Outcome::Succeeded, 1, 5), finished(0, Outcome::Succeeded, 1, 5)];
+    let text = report(fed(), fine.into_iter().chain([run_finished(RunEnd::Succeeded, 9)]));
+    assert_eq!(verdicts(&text), [("sum".into(), "passed".into())]);
+    let bad = finished(1, Outcome::Failed(Failure::Start("no file".into())), 1, 5);
+    let text = report(fed(), [bad, run_finished(RunEnd::Failed { cause: None }, 9)]);
+    assert_eq!(verdicts(&text), [("standard input".into(), "error".into())]);
+}
+
+#[test]
+fn whatever_is_in_it_it_can_be_read() {
+    let bytes: Vec<u8> = (0..=255).chain("\u{fffe}\u{ffff}\u{85}\"'<!--]]>&#0;".bytes()).collect();
+    let nasty = String::from_utf8_lossy(&bytes).into_owned();
+    let mut pipeline = backup();
+    pipeline.name = nasty.clone();
+    pipeline.steps[TAR].name = nasty.clone();
+    let text = report(
+        pipeline,
+        [
+            started(TAR, 1),
+            output(TAR, &bytes),
+            finished(TAR, Outcome::Failed(Failure::Start(nasty)), 1, 5),
+            run_finished(RunEnd::Failed { cause: Some(step(TAR)) }, 9),
+        ],
+    );
+    assert_eq!(verdicts(&text).len(), 1);
+    assert!(text.contains("&lt;!--]]&gt;&amp;#0;"), "{text}");
+}
