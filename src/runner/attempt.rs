@@ -258,6 +258,7 @@ async fn log(
     let name = &shared.pipeline.step(step).name;
     let failed = |error| EngineError::new(format!("cannot read the log of step `{name}`"), error);
     let mut tap = Tap::new(fd).map_err(failed)?;
+    let mut output = shared.events.output(step, channel);
     let mut leaky = false;
     loop {
         let piece = tokio::select! {
@@ -267,10 +268,13 @@ async fn log(
                 continue;
             }
         };
-        let Some(bytes) = piece else { return Ok(leaky) };
-        let bytes = bytes.map_err(failed)?;
-        shared.events.send_output(EventKind::StepOutput { step, channel, bytes }).await;
+        match piece {
+            Some(bytes) => output.send(bytes.map_err(failed)?).await,
+            None => break,
+        }
     }
+    output.finish().await;
+    Ok(leaky)
 }
 
 /// Sleeps until then; for ever without a time.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Job, RunPlace, Settings, run};
+use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::host::HostExecutor;
 use crate::executor::{
@@ -249,7 +250,7 @@ impl Scene {
     /// Makes the run.
     pub(super) async fn play_in(self, dir: &Path) -> Played {
         let pipeline = Arc::new(self.pipeline);
-        let (events, mut receiver) = channel::channel();
+        let (events, mut receiver) = channel::channel(Masker::default());
         let (sender, signals) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             for (after, signal) in self.signals {

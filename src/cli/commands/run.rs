@@ -9,6 +9,7 @@ use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
 use crate::cli::screen::Screen;
 use crate::cli::{commands::dry_run, signals};
+use crate::event::mask::Masker;
 use crate::event::{RunEnd, channel};
 use crate::executor::docker::Engine;
 use crate::executor::host::HostExecutor;
@@ -51,7 +52,8 @@ async fn run_to_end(
     let facts = loaded.facts(dir.id(), started_at);
     let values = loaded.values(&args.params, facts.clone())?;
     let templates = Renderer::new(Facts { values: values.clone(), ..facts });
-    let (events, receiver) = channel::channel();
+    let masker = Masker::new(&values).map_err(|error| CliError::usage(error.to_string(), None))?;
+    let (events, receiver) = channel::channel(masker);
     let stdout_is_taken =
         loaded.pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout));
     let screen = Screen::start(receiver, &dir, args.format, stdout_is_taken)?;
