@@ -6,7 +6,9 @@ mod containers;
 mod error;
 mod load;
 mod lock_file;
+mod prompt;
 mod screen;
+mod secrets;
 mod signals;
 
 use std::io::IsTerminal;

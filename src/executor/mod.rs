@@ -27,8 +27,8 @@ use crate::pipeline::{Failure, Lane};
 
 pub use places::Places;
 pub use spec::{
-    ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, StdinSpec,
-    StepSpec,
+    ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE,
+    StdinSpec, StepSpec,
 };
 
 /// One kind of place where steps run.

@@ -7,6 +7,8 @@ use crate::pipeline::{Pull, Resources, Shell};
 
 /// The variable that tells a step where it can write values that later steps read.
 pub const OUTPUT_VARIABLE: &str = "PIPE_OUTPUT";
+/// The variable that tells a step the folder of the secrets that it gets as files.
+pub const SECRETS_VARIABLE: &str = "PIPE_SECRETS";
 
 /// One attempt of a step, rendered and complete.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,9 @@ pub struct StepSpec {
     pub stdin: StdinSpec,
     /// The file that `$PIPE_OUTPUT` leads to; it exists.
     pub outputs: PathBuf,
+    /// The folder that `$PIPE_SECRETS` leads to, if there is one; it exists, and only `pipe`'s own user can enter the one
+    /// above it.
+    pub secrets: Option<PathBuf>,
 }
 
 /// What runs.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamExt;
 
 use super::outputs::OutputFile;
+use super::secrets::SecretFiles;
 use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
@@ -108,12 +109,15 @@ pub(super) async fn start(
     report: impl FnOnce(Result<Ended, EngineError>) + Send + 'static,
 ) -> Result<Started, NotStarted> {
     let step = shared.pipeline.step(request.step);
-    let (running, outputs) = match &step.action {
+    let (running, files) = match &step.action {
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {
             let outputs = OutputFile::create(&shared.place.outputs_dir, request.step, request.number)
                 .map_err(StartError::Engine)?;
-            let spec = spec::render(shared, step, &request, &outputs).map_err(StartError::Step)?;
+            let name = format!("{}-{}", request.step.index(), request.number);
+            let secrets = SecretFiles::create(shared, step, &name).map_err(StartError::Engine)?;
+            let spec =
+                spec::render(shared, step, &request, &outputs, secrets.as_ref()).map_err(StartError::Step)?;
             // A start may take its time: an image comes from far away.
             let running = tokio::select! {
                 biased;
@@ -121,7 +125,7 @@ pub(super) async fn start(
                 Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(NotStarted::Early(End::Stopped)),
                 () = until(request.deadline) => return Err(NotStarted::Early(End::TimedOut)),
             };
-            (running, Some(outputs))
+            (running, Some((outputs, secrets)))
         }
     };
     let RunningStep { stdin, stdout, stderr, lane, handle } = running;
@@ -134,7 +138,7 @@ pub(super) async fn start(
         None
     };
     let (halt, halted) = watch::channel(Halt::Never);
-    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs };
+    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, files };
     tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
     Ok(Started { attempt: Attempt { halt }, stdin, stdout })
 }
@@ -144,7 +148,8 @@ struct Supervised {
     step: StepId,
     handle: Box<dyn StepHandle>,
     halted: watch::Receiver<Halt>,
-    outputs: Option<OutputFile>,
+    /// Those that are there for it alone; a stream from outside has none.
+    files: Option<(OutputFile, Option<SecretFiles>)>,
 }
 
 impl Supervised {
@@ -172,8 +177,8 @@ impl Supervised {
 
     /// The end, with the values that the step gave. How it ended matters more than what is wrong with them.
     fn ended(&self, how: End, leaky: bool) -> Ended {
-        let given = match (&how, &self.outputs) {
-            (End::Exit(_), Some(file)) => file.read(),
+        let given = match (&how, &self.files) {
+            (End::Exit(_), Some((file, _))) => file.read(),
             _ => Ok(Outputs::new()),
         };
         match given {

@@ -22,6 +22,7 @@ mod feed;
 mod gang;
 mod outputs;
 mod retry;
+mod secrets;
 mod spec;
 
 #[cfg(test)]
@@ -77,6 +78,8 @@ pub struct RunPlace {
     pub streams_dir: PathBuf,
     /// An existing folder that nobody else can enter, for the values that steps give.
     pub outputs_dir: PathBuf,
+    /// The same for secrets that steps get as files, best in memory; needed only if a step wants some.
+    pub secrets_dir: Option<PathBuf>,
 }
 
 /// How a run runs.

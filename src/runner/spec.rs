@@ -7,6 +7,7 @@ use super::Shared;
 use super::attempt::Request;
 use super::container::Placing;
 use super::outputs::OutputFile;
+use super::secrets::SecretFiles;
 use crate::executor::{ImageSpec, Program, StepSpec};
 use crate::pipeline::{Action, EnvVar, ParamValue, Step, Template};
 use crate::template::{Around, Given, Renderer};
@@ -20,6 +21,7 @@ pub(super) fn render(
     step: &Step,
     request: &Request,
     outputs: &OutputFile,
+    secrets: Option<&SecretFiles>,
 ) -> Result<StepSpec, String> {
     let around = Around { step: Some(&step.name), outputs: Given::These(&request.given) };
     let text =
@@ -64,6 +66,7 @@ pub(super) fn render(
         working_dir,
         stdin: request.stdin.clone(),
         outputs: outputs.path().to_owned(),
+        secrets: secrets.map(|secrets| secrets.dir().to_owned()),
     })
 }
 

@@ -268,6 +268,7 @@ impl Scene {
             run_dir: dir.into(),
             streams_dir: dir.into(),
             outputs_dir,
+            secrets_dir: None,
         };
         let job = Job {
             plan: Arc::new(Plan::new(&pipeline).unwrap()),

@@ -43,6 +43,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("depends_on", "[build, test]"),
     ("input", "archive"),
     ("output", "archive"),
+    ("secrets", "[token]"),
     ("working_dir", "docs"),
     ("timeout", "5m"),
     ("retry", "{count: 3, delay: 5s}"),
@@ -166,6 +167,8 @@ pub struct RawStep {
     pub output: Field<String>,
     /// Environment variables.
     pub env: Field<Entries<String>>,
+    /// Params of type `secret` that it gets as files, in the folder that `$PIPE_SECRETS` names.
+    pub secrets: Field<OneOrMany<String>>,
     /// The folder that it runs in.
     #[schemars(extend("pattern" = SOMETHING))]
     pub working_dir: Field<String>,

@@ -18,6 +18,7 @@ fn spec(script: &str) -> StepSpec {
         working_dir: std::env::temp_dir(),
         stdin: StdinSpec::Null,
         outputs: "/dev/null".into(),
+        secrets: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod links;
 mod outputs;
 mod params;
 mod policy;
+mod secrets;
 mod shell;
 mod steps;
 mod streams;
