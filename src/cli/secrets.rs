@@ -74,9 +74,8 @@ fn in_memory() -> impl Iterator<Item = PathBuf> {
 
 #[cfg(target_os = "linux")]
 fn is_memory(path: &Path) -> bool {
-    /// The kernel's number for tmpfs.
-    const TMPFS: i64 = 0x0102_1994;
-    rustix::fs::statfs(path).is_ok_and(|system| i64::from(system.f_type) == TMPFS)
+    // The kernel's number for tmpfs.
+    rustix::fs::statfs(path).is_ok_and(|system| system.f_type == 0x0102_1994)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,6 +1,7 @@
 //! What an executor starts, as plain data: nothing is left to render or to look up.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::pipeline::{Pull, Resources, Shell};
@@ -11,7 +12,7 @@ pub const OUTPUT_VARIABLE: &str = "PIPE_OUTPUT";
 pub const SECRETS_VARIABLE: &str = "PIPE_SECRETS";
 
 /// One attempt of a step, rendered and complete.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct StepSpec {
     /// The step's name, for labels and messages.
     pub name: String,
@@ -32,6 +33,14 @@ pub struct StepSpec {
     /// The folder that `$PIPE_SECRETS` leads to, if there is one; it exists, and only `pipe`'s own user can enter the one
     /// above it.
     pub secrets: Option<PathBuf>,
+}
+
+impl fmt::Debug for StepSpec {
+    /// Its environment may have secrets in it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, attempt, .. } = self;
+        out.debug_struct("StepSpec").field("name", name).field("attempt", attempt).finish_non_exhaustive()
+    }
 }
 
 /// What runs.

@@ -67,6 +67,9 @@ impl<'a> Containers<'a> {
             let access = if *read_only { "reads" } else { "reads and writes" };
             let _ = writeln!(text, "     {access} {target}{source}");
         }
+        for secret in &step.secrets {
+            let _ = writeln!(text, "     reads {}/{secret}, a secret", docker::SECRETS);
+        }
         Ok(())
     }
 }

@@ -12,8 +12,8 @@ use crate::executor::{
 
 /// Where the container sees the file for its values.
 const OUTPUTS: &str = "/run/pipe-output";
-/// Where the container sees its secrets.
-const SECRETS: &str = "/run/secrets";
+/// Where a container sees its step's secrets.
+pub const SECRETS: &str = "/run/secrets";
 /// Where a caller without a home in the image has one.
 const HOME: &str = "/home/pipe";
 

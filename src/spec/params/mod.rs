@@ -14,6 +14,7 @@ mod secret;
 pub(super) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::code::Code;
@@ -26,7 +27,7 @@ pub use secret::SecretFiles;
 use value::Raw;
 
 /// What a run is told about its params.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Given {
     /// `-p name=value`, in order; of a name that comes twice the last counts.
     pub cli: Vec<(String, String)>,
@@ -43,6 +44,13 @@ pub struct Given {
     pub missing_secrets: MissingSecrets,
     /// What was read from files so far.
     pub secret_files: SecretFiles,
+}
+
+impl fmt::Debug for Given {
+    /// Nothing of what is told, which may be secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Given").field("working_dir", &self.working_dir).finish_non_exhaustive()
+    }
 }
 
 /// What becomes of secrets that nothing gives.
