@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aho_corasick::automaton::StateID;
 
 use super::Patterns;
+use super::finder::Finder;
 use super::spelling::ACROSS_LINES;
 
 /// What stands in place of a secret.
@@ -39,8 +40,13 @@ impl Flow {
 
     /// Takes the next piece; gives what can be said by now.
     pub(super) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
+        let patterns = Arc::clone(&self.patterns);
         for (at, &byte) in (self.start + self.held.len()..).zip(piece) {
-            self.look(at, byte);
+            self.look_plain(&patterns.plain, at, byte);
+            match byte {
+                b'\n' | b'\r' => self.end_line(&patterns.wrapped),
+                _ => self.look_wrapped(&patterns.wrapped, at, byte),
+            }
         }
         self.held.extend_from_slice(piece);
         let end = self.start + self.held.len();
@@ -55,27 +61,31 @@ impl Flow {
         rest
     }
 
-    fn look(&mut self, at: usize, byte: u8) {
-        let patterns = Arc::clone(&self.patterns);
-        self.plain = patterns.plain.step(self.plain, byte);
-        let found = patterns.plain.found(self.plain);
+    fn look_plain(&mut self, plain: &Finder, at: usize, byte: u8) {
+        self.plain = plain.step(self.plain, byte);
+        let found = plain.found(self.plain);
         if found > 0 {
             self.cover(at + 1 - found..at + 1);
         }
-        if matches!(byte, b'\n' | b'\r') {
-            // Almost any line ends with a sign that some secret begins with.
-            if patterns.wrapped.open(self.wrapped) < ACROSS_LINES {
-                self.wrapped = patterns.wrapped.start();
-                self.signs.clear();
-            }
-            return;
+    }
+
+    /// A line end is no sign, but it may be an end: many a line closes with a sign or two that some secret begins with, and
+    /// nobody should wait for the next line to see this one. Nor where a secret is complete.
+    fn end_line(&mut self, wrapped: &Finder) {
+        let open = wrapped.open(self.wrapped);
+        if open < ACROSS_LINES || wrapped.found(self.wrapped) == open {
+            self.wrapped = wrapped.start();
+            self.signs.clear();
         }
-        self.wrapped = patterns.wrapped.step(self.wrapped, byte);
+    }
+
+    fn look_wrapped(&mut self, wrapped: &Finder, at: usize, byte: u8) {
+        self.wrapped = wrapped.step(self.wrapped, byte);
         self.signs.push_back(at);
-        while self.signs.len() > patterns.wrapped.open(self.wrapped) {
+        while self.signs.len() > wrapped.open(self.wrapped) {
             self.signs.pop_front();
         }
-        let found = patterns.wrapped.found(self.wrapped);
+        let found = wrapped.found(self.wrapped);
         let first = self.signs.len().checked_sub(found).and_then(|first| self.signs.get(first));
         if let (Some(&first), true) = (first, found > 0) {
             self.cover(first..at + 1);

@@ -94,7 +94,7 @@ fn what_is_short_or_empty_is_not_looked_for() {
 
 #[test]
 fn only_what_may_become_a_secret_is_held_back() {
-    let mut output = masker(&["hunter22"]).output();
+    let mut output = masker(&["hunter22", "twelve signs"]).output();
     let mut push = |text: &str| String::from_utf8(output.push(text.as_bytes().into()).to_vec()).unwrap();
     assert_eq!(push("say hunt"), "say ");
     assert_eq!(push("ing\n"), "hunting\n");
@@ -102,6 +102,10 @@ fn only_what_may_become_a_secret_is_held_back() {
     assert_eq!(push("2."), "***.");
     let sign = STANDARD.encode("hunter22").get(..1).unwrap().to_owned();
     assert_eq!(push(&format!("{sign}\n")), format!("{sign}\n"), "a line is not held up by its last sign");
+    for text in ["hunter22", "twelve signs", "hunter22\n"] {
+        let line = format!("{}\n", STANDARD.encode(text));
+        assert!(push(&line).ends_with('\n'), "a line is not held up by a secret that is complete");
+    }
     assert_eq!(push("hunter"), "");
     assert_eq!(&*output.finish(), b"hunter");
 }
