@@ -392,8 +392,8 @@ codes! {
 
     /// A secret that does not exist.
     ///
-    /// `secrets` of a step names params of type `secret`, each of which the step gets as a file in `$PIPE_SECRETS`. There is
-    /// no such param, or it is of another type.
+    /// `secrets` of a step names params of type `secret`, each of which the step gets as a file in `$PIPE_SECRETS`.
+    /// There is no such param, or it is of another type.
     /// ```yaml
     /// params: {token: {type: secret, env: TOKEN}}
     /// steps:
