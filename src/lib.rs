@@ -34,7 +34,7 @@
 //! | floor | module | what it is | may import |
 //! |---|---|---|---|
 //! | 0 | [`pipeline`] | the domain, pure data: step, param, stream, policy, outcome | – |
-//! | 1 | [`event`] | what happens in a run, its channel, its wire format | pipeline |
+//! | 1 | [`event`] | what happens in a run, its channel with secrets masked, its wire format | pipeline |
 //! | 1 | [`template`] | rendering, contextual shell escaping | pipeline |
 //! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics, warnings, schema | pipeline, template |
 //! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |

@@ -95,6 +95,7 @@ fn a_bad_line_fails_the_step_and_a_missing_key_the_one_that_reads_it() {
     Place::with(large).pipe(&["run"]).code(1).says("more than 1 MiB");
 
     let missing = "
+on_error: continue
 steps:
   - {name: a, run: 'echo one=1 > $PIPE_OUTPUT'}
   - {name: b, run: 'echo {{ steps.a.outputs.two | default(\"none\") }}{{ steps.a.outputs.one }}'}

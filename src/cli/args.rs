@@ -68,7 +68,7 @@ pub(super) struct Target {
 /// Values for the params.
 #[derive(Debug, Args)]
 pub(super) struct Params {
-    /// Set a param; may be given many times
+    /// Set a param; may be given many times. A secret comes from a file with `NAME=@FILE`
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
     pub(super) params: Vec<String>,
     /// Read params from a YAML or JSON file; `-p` wins over it

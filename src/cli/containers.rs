@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
-use super::args::{Params, Run};
+use super::args::Run;
 use super::error::CliError;
 use super::load::Loaded;
 use super::lock_file::LockFile;
@@ -40,9 +40,9 @@ pub(super) struct NamedImage {
 
 impl<'a> Placed<'a> {
     /// `outputs` says what stands for outputs of steps, none of which has run.
-    pub(super) fn of(loaded: &'a Loaded, params: &Params, outputs: Given<'static>) -> Result<Self, CliError> {
+    pub(super) fn of(loaded: &'a Loaded, outputs: Given<'static>) -> Result<Self, CliError> {
         let facts = loaded.facts("RUN-ID", &jiff::Zoned::now());
-        let values = loaded.values(params, facts.clone())?;
+        let values = loaded.values(facts.clone())?;
         let templates = Renderer::new(Facts { values: values.clone(), ..facts });
         Ok(Self { loaded, templates, values, outputs })
     }
@@ -95,7 +95,7 @@ pub(super) fn locked(args: &Run, loaded: &Loaded) -> Result<HashMap<String, Stri
         return Ok(HashMap::new());
     }
     let lock = LockFile::beside(&loaded.pipeline.source.path)?;
-    for image in Placed::of(loaded, &args.params, Given::Nothing)?.named_images()? {
+    for image in Placed::of(loaded, Given::Nothing)?.named_images()? {
         if !lock.images.contains_key(&image.name) {
             let what =
                 format!("{}: the image `{}` is not in {}", image.place, image.name, lock.path().display());

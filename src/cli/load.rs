@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::args::{Containers, Params, Target};
 use super::error::CliError;
-use crate::pipeline::{Destination, Feed, Pipeline, Values};
+use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Values};
 use crate::plan::{Cycle, Plan};
-use crate::spec::{Code, Draft, Given, LoadOptions, Problem, Problems};
+use crate::spec::{Code, Draft, Given, LoadOptions, MissingSecrets, Problem, Problems};
 use crate::template::Facts;
 
 /// The names that FILE defaults to.
@@ -20,19 +20,22 @@ pub(super) struct Loaded {
     pub(super) plan: Arc<Plan>,
     /// The folder that steps run in, absolute.
     pub(super) working_dir: PathBuf,
+    /// What its params are told.
+    given: Given,
 }
 
 /// Reads, checks and orders the pipeline that the command line means; checks the values given for its params too. All
 /// that is wrong is reported in one go.
 pub(super) fn load(target: &Target, params: Option<&Params>) -> Result<Loaded, CliError> {
-    load_with(target, params, &Containers::default())
+    load_with(target, params, &Containers::default(), MissingSecrets::Hide)
 }
 
-/// The same, with what the command line says about containers.
+/// The same, with what the command line says about containers, and what becomes of secrets that nothing gives.
 pub(super) fn load_with(
     target: &Target,
     params: Option<&Params>,
     containers: &Containers,
+    missing_secrets: MissingSecrets,
 ) -> Result<Loaded, CliError> {
     let working_dir = working_dir(target.directory.as_deref())?;
     let path = match &target.file {
@@ -51,13 +54,15 @@ pub(super) fn load_with(
     if let (Some(pipeline), Some(Err(cycles))) = (&pipeline, &plan) {
         problems.extend(cycles.0.iter().map(|cycle| cycle_problem(pipeline, cycle)));
     }
+    let mut told = Given { missing_secrets, ..Given::default() };
     if let (Some(pipeline), Some(params), true) = (&pipeline, params, params_are_sound) {
-        let given = given(params, facts(pipeline, "RUN-ID", &jiff::Zoned::now()), &working_dir)?;
-        problems.extend(crate::spec::resolve(pipeline, &given).err().into_iter().flatten());
+        told = Given { missing_secrets, ..given(pipeline, params, &working_dir)? };
+        problems.extend(crate::spec::resolve(pipeline, &told).err().into_iter().flatten());
     }
     match (Problems::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
-            Ok(Loaded { pipeline: Arc::new(pipeline), plan: Arc::new(plan), working_dir })
+            let (pipeline, plan) = (Arc::new(pipeline), Arc::new(plan));
+            Ok(Loaded { pipeline, plan, working_dir, given: told })
         }
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
@@ -70,9 +75,27 @@ impl Loaded {
         facts(&self.pipeline, run_id, started_at)
     }
 
+    /// The same with what the command line says about params, where that was not wanted at first.
+    pub(super) fn told(self, params: &Params) -> Result<Self, CliError> {
+        let missing_secrets = self.given.missing_secrets;
+        let given = given(&self.pipeline, params, &self.working_dir)?;
+        Ok(Self { given: Given { missing_secrets, ..given }, ..self })
+    }
+
     /// The params' values, from all the places that they may come from.
-    pub(super) fn values(&self, params: &Params, facts: Facts) -> Result<Values, CliError> {
-        Ok(crate::spec::resolve(&self.pipeline, &given(params, facts, &self.working_dir)?)?)
+    pub(super) fn values(&self, facts: Facts) -> Result<Values, CliError> {
+        Ok(crate::spec::resolve(&self.pipeline, &Given { facts, ..self.given.clone() })?)
+    }
+
+    /// The secrets that somebody would have to be asked for.
+    pub(super) fn unanswered(&self) -> Vec<&Param> {
+        crate::spec::unanswered(&self.pipeline, &self.given)
+    }
+
+    /// Takes the answers, after which no secret may be missing any more.
+    pub(super) fn answer(&mut self, asked: BTreeMap<String, Secret>) {
+        self.given.asked = asked;
+        self.given.missing_secrets = MissingSecrets::Refuse;
     }
 }
 
@@ -88,11 +111,24 @@ fn facts(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> Facts {
     }
 }
 
-/// What the command line says about params.
-fn given(params: &Params, facts: Facts, working_dir: &Path) -> Result<Given, CliError> {
+/// What the command line says about params. Whoever gives away a secret there is told so.
+fn given(pipeline: &Pipeline, params: &Params, working_dir: &Path) -> Result<Given, CliError> {
     let file = params.params_file.as_deref().map(crate::spec::read).transpose()?;
     let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
-    Ok(Given { cli: cli.collect::<Result<_, _>>()?, file, facts, working_dir: working_dir.to_owned() })
+    let cli: Vec<(String, String)> = cli.collect::<Result<_, _>>()?;
+    for param in pipeline.params.iter().filter(|param| param.kind == ParamKind::Secret) {
+        let is_open = |text: &String| !text.is_empty() && (!text.starts_with('@') || text.starts_with("@@"));
+        if cli.iter().any(|(name, text)| *name == param.name && is_open(text)) {
+            eprintln!(
+                "warning: the secret `{name}` stands in the command line, which every user of this machine can see; use \
+                 {env}`-p {name}=@FILE`, or let `pipe run` ask for it",
+                name = param.name,
+                env = param.env.as_ref().map_or_else(String::new, |env| format!("the variable {env}, ")),
+            );
+        }
+    }
+    let (facts, working_dir) = (facts(pipeline, "RUN-ID", &jiff::Zoned::now()), working_dir.to_owned());
+    Ok(Given { cli, file, facts, working_dir, ..Given::default() })
 }
 
 /// The environment as far as it is text, and the names of what is not.

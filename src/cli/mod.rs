@@ -7,7 +7,9 @@ mod drawing;
 mod error;
 mod load;
 mod lock_file;
+mod prompt;
 mod screen;
+mod secrets;
 mod signals;
 mod viewers;
 

@@ -2,23 +2,26 @@
 //!
 //! State changes are few and must never make the runner wait for a slow terminal, so they are queued without a bound.
 //! Step output can be endless, so it is: at most `OUTPUT_BUDGET` pieces are under way, and whoever has another one
-//! waits. One queue for both keeps the order.
+//! waits. One queue for both keeps the order. Whatever passes, secrets are masked in it.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Event, EventKind};
+use super::mask::{Masker, Output};
+use super::{Event, EventKind, OutputChannel};
+use crate::pipeline::StepId;
 
 /// Pieces of step output that may wait for the renderers; each is at most a tap's buffer (64 KiB) long.
 const OUTPUT_BUDGET: usize = 64;
 
 /// Makes a connected pair. The sender stamps events with the time since this call.
-pub fn channel() -> (Sender, Receiver) {
+pub fn channel(masker: Masker) -> (Sender, Receiver) {
     let (queue, events) = mpsc::unbounded_channel();
     let budget = Arc::new(Semaphore::new(OUTPUT_BUDGET));
-    (Sender { queue, budget: Arc::clone(&budget), started: Instant::now() }, Receiver { events, budget })
+    let sender = Sender { queue, budget: Arc::clone(&budget), started: Instant::now(), masker };
+    (sender, Receiver { events, budget })
 }
 
 /// The runner's end. Cheap to clone.
@@ -27,21 +30,61 @@ pub struct Sender {
     queue: mpsc::UnboundedSender<Event>,
     budget: Arc<Semaphore>,
     started: Instant,
+    masker: Masker,
 }
 
 impl Sender {
     /// Sends a state change; never waits. An event that nobody reads any more is dropped.
     pub fn send(&self, kind: EventKind) {
+        self.pass(self.masker.event(kind));
+    }
+
+    /// The way of one output of a step.
+    pub fn output(&self, step: StepId, channel: OutputChannel) -> OutputSender {
+        OutputSender { sender: self.clone(), step, channel, output: self.masker.output() }
+    }
+
+    /// Names of the secrets that are too short to be masked.
+    pub fn unmasked(&self) -> &[String] {
+        self.masker.unmasked()
+    }
+
+    fn pass(&self, kind: EventKind) {
         let event = Event { at: SystemTime::now(), elapsed: self.started.elapsed(), kind };
         let _ = self.queue.send(event);
     }
+}
 
-    /// Sends step output; waits while the readers are behind.
-    pub async fn send_output(&self, kind: EventKind) {
-        if let Ok(permit) = self.budget.acquire().await {
+/// Sends one output of a step. A secret may come in pieces.
+#[derive(Debug)]
+pub struct OutputSender {
+    sender: Sender,
+    step: StepId,
+    channel: OutputChannel,
+    output: Output,
+}
+
+impl OutputSender {
+    /// Sends the next piece; waits while the readers are behind.
+    pub async fn send(&mut self, bytes: Arc<[u8]>) {
+        let bytes = self.output.push(bytes);
+        self.pass(bytes).await;
+    }
+
+    /// Sends what was held back for being, perhaps, the beginning of a secret.
+    pub async fn finish(mut self) {
+        let rest = self.output.finish();
+        self.pass(rest).await;
+    }
+
+    async fn pass(&self, bytes: Arc<[u8]>) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Ok(permit) = self.sender.budget.acquire().await {
             permit.forget();
         }
-        self.send(kind);
+        self.sender.pass(EventKind::StepOutput { step: self.step, channel: self.channel, bytes });
     }
 }
 

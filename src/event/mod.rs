@@ -1,8 +1,10 @@
 //! Everything that happens in a run, as [`Event`]s: the one source of the journal and of every renderer.
 //!
-//! [`channel`] carries them from the runner to their readers; [`wire`] is their form on disk and in `--format json`.
+//! [`channel`] carries them from the runner to their readers, and [`mask`]s the run's secrets on the way; [`wire`] is their
+//! form on disk and in `--format json`.
 
 pub mod channel;
+pub mod mask;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod wire;

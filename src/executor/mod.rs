@@ -28,7 +28,7 @@ use crate::pipeline::{Failure, Lane};
 pub use places::Places;
 pub use spec::{
     ContainerSpec, ImageSource, ImageSpec, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program,
-    StdinSpec, StepSpec,
+    SECRETS_VARIABLE, StdinSpec, StepSpec,
 };
 
 /// One kind of place where steps run.

@@ -1,15 +1,18 @@
 //! What an executor starts, as plain data: nothing is left to render or to look up.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::pipeline::{Pull, Resources, Shell};
 
 /// The variable that tells a step where it can write values that later steps read.
 pub const OUTPUT_VARIABLE: &str = "PIPE_OUTPUT";
+/// The variable that tells a step the folder of the secrets that it gets as files.
+pub const SECRETS_VARIABLE: &str = "PIPE_SECRETS";
 
 /// One attempt of a step, rendered and complete.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct StepSpec {
     /// The step's name, for labels and messages.
     pub name: String,
@@ -29,6 +32,17 @@ pub struct StepSpec {
     pub inputs: Vec<InputSpec>,
     /// The file that `$PIPE_OUTPUT` leads to; it exists.
     pub outputs: PathBuf,
+    /// The folder that `$PIPE_SECRETS` leads to, if there is one; it exists, and only `pipe`'s own user can enter the one
+    /// above it.
+    pub secrets: Option<PathBuf>,
+}
+
+impl fmt::Debug for StepSpec {
+    /// Its environment may have secrets in it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, attempt, .. } = self;
+        out.debug_struct("StepSpec").field("name", name).field("attempt", attempt).finish_non_exhaustive()
+    }
 }
 
 /// What runs.

@@ -31,6 +31,8 @@ pub struct Step {
     pub container: Option<Container>,
     /// Environment beside what the process inherits; later entries win. The pipeline's `env` comes first.
     pub env: Vec<EnvVar>,
+    /// The secret params that it gets as files, each once.
+    pub secrets: Vec<String>,
     /// The folder it runs in, relative to the pipeline's; `None` is the pipeline's own.
     pub working_dir: Option<Template>,
     /// Steps that must have succeeded before it starts, in the order written, without repeats.

@@ -87,6 +87,7 @@ fn step(name: &str, at: Span) -> Step {
         action: Action::Run(Script { shell: Shell::Auto, text: Template::literal("true", at) }),
         container: None,
         env: Vec::new(),
+        secrets: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),
         inputs: Vec::new(),

@@ -9,12 +9,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamExt;
 
-use super::outputs::OutputFile;
-use super::produce::Promise;
+use super::files::{Files, Produced};
 use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
-use crate::pipeline::{Action, Failure, Outputs, Product, StepId};
+use crate::pipeline::{Action, Failure, Outputs, StepId};
 use crate::stream::Tap;
 use crate::template::StepOutputs;
 
@@ -54,22 +53,6 @@ pub(super) struct Ended {
     pub(super) outputs: Outputs,
     /// The files that it left behind, and the promise that they are.
     pub(super) produced: Produced,
-}
-
-/// What an attempt has made of its promise.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Produced {
-    promise: Option<Arc<Promise>>,
-    pub(super) products: Vec<Product>,
-}
-
-impl Produced {
-    /// Takes back what the attempt has made.
-    pub(super) fn undo(self) {
-        if let Some(promise) = self.promise {
-            promise.undo();
-        }
-    }
 }
 
 impl From<End> for Ended {
@@ -129,13 +112,12 @@ pub(super) async fn start(
     report: impl FnOnce(Result<Ended, EngineError>) + Send + 'static,
 ) -> Result<Started, NotStarted> {
     let step = shared.pipeline.step(request.step);
-    let (running, outputs, promise) = match &step.action {
-        Action::Feed(from) => (feed::start(&step.name, from)?, None, None),
+    let (running, files) = match &step.action {
+        Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {
-            let outputs = OutputFile::create(&shared.place.outputs_dir, request.step, request.number)
-                .map_err(StartError::Engine)?;
-            let spec = spec::render(shared, step, &request, &outputs).map_err(StartError::Step)?;
-            let promise = spec::promise(shared, step, &request, &spec).map_err(StartError::Step)?;
+            let mut files = Files::create(shared, step, &request).map_err(StartError::Engine)?;
+            let spec = spec::render(shared, step, &request, &files).map_err(StartError::Step)?;
+            files.promise = spec::promise(shared, step, &request, &spec).map_err(StartError::Step)?;
             // A start may take its time: an image comes from far away.
             let running = tokio::select! {
                 biased;
@@ -143,7 +125,7 @@ pub(super) async fn start(
                 Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(NotStarted::Early(End::Stopped)),
                 () = until(request.deadline) => return Err(NotStarted::Early(End::TimedOut)),
             };
-            (running, Some(outputs), promise)
+            (running, Some(files))
         }
     };
     let RunningStep { stdin, inputs, stdout, stderr, lane, handle } = running;
@@ -156,8 +138,7 @@ pub(super) async fn start(
         None
     };
     let (halt, halted) = watch::channel(Halt::Never);
-    let process =
-        Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs, promise };
+    let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, files };
     tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
     let numbered = stdin.map(|end| (0, end)).into_iter().chain(inputs);
     let position = |number| (0..step.inputs.len()).find(|&position| step.input_number(position) == number);
@@ -170,8 +151,7 @@ struct Supervised {
     step: StepId,
     handle: Box<dyn StepHandle>,
     halted: watch::Receiver<Halt>,
-    outputs: Option<OutputFile>,
-    promise: Option<Arc<Promise>>,
+    files: Option<Files>,
 }
 
 impl Supervised {
@@ -202,28 +182,16 @@ impl Supervised {
     async fn ended(&self, how: End, leaky: bool) -> Ended {
         let succeeded = how == End::Exit(Exit::Code(0));
         let mut ended = Ended { leaky, ..how.into() };
-        ended.produced.promise.clone_from(&self.promise);
-        if !matches!(ended.how, End::Exit(_)) {
-            return ended;
-        }
-        let outputs = self.outputs.as_ref().map_or(Ok(Outputs::new()), OutputFile::read);
-        let products = self.products().await;
-        match (outputs, products) {
-            (Err(why), _) if succeeded => ended.how = End::Faulty(Failure::Outputs(why)),
-            (_, Err(why)) if succeeded => ended.how = End::Faulty(Failure::Missing(why)),
-            (outputs, products) => {
-                ended.outputs = outputs.unwrap_or_default();
-                ended.produced.products = products.unwrap_or_default();
+        let Some(files) = &self.files else { return ended };
+        ended.produced.promise.clone_from(&files.promise);
+        if let End::Exit(_) = ended.how {
+            match files.harvest().await {
+                Ok((outputs, products)) => (ended.outputs, ended.produced.products) = (outputs, products),
+                Err(failure) if succeeded => ended.how = End::Faulty(failure),
+                Err(_) => ended.outputs = files.outputs.read().unwrap_or_default(),
             }
         }
         ended
-    }
-
-    /// Reads the files that the step has promised, which may take a while.
-    async fn products(&self) -> Result<Vec<Product>, String> {
-        let Some(promise) = self.promise.clone() else { return Ok(Vec::new()) };
-        let read = tokio::task::spawn_blocking(move || promise.products()).await;
-        read.unwrap_or_else(|error| Err(format!("what it has to produce cannot be looked at: {error}")))
     }
 
     /// Waits for the process, and sees to it that it ends when it has to. Tells how it ended, and until when what it
@@ -301,6 +269,7 @@ async fn log(
     let name = &shared.pipeline.step(step).name;
     let failed = |error| EngineError::new(format!("cannot read the log of step `{name}`"), error);
     let mut tap = Tap::new(fd).map_err(failed)?;
+    let mut output = shared.events.output(step, channel);
     let mut leaky = false;
     loop {
         let piece = tokio::select! {
@@ -310,10 +279,13 @@ async fn log(
                 continue;
             }
         };
-        let Some(bytes) = piece else { return Ok(leaky) };
-        let bytes = bytes.map_err(failed)?;
-        shared.events.send_output(EventKind::StepOutput { step, channel, bytes }).await;
+        match piece {
+            Some(bytes) => output.send(bytes.map_err(failed)?).await,
+            None => break,
+        }
     }
+    output.finish().await;
+    Ok(leaky)
 }
 
 /// Sleeps until then; for ever without a time.

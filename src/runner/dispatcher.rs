@@ -77,6 +77,11 @@ impl Dispatcher {
             pipeline: Arc::clone(&pipeline),
             dir: Some(place.run_dir.clone()),
         }));
+        for name in events.unmasked() {
+            events.send(EventKind::Warning(format!(
+                "the secret `{name}` is shorter than 4 characters, too short to be masked where a step prints it"
+            )));
+        }
         let ready = ReadySet::new(&plan, &pipeline);
         let budget = PipeBudget::new();
         let shared =

@@ -19,10 +19,12 @@ mod attempt;
 mod container;
 mod dispatcher;
 mod feed;
+mod files;
 mod gang;
 mod outputs;
 mod produce;
 mod retry;
+mod secrets;
 mod spec;
 
 #[cfg(test)]
@@ -79,6 +81,8 @@ pub struct RunPlace {
     pub streams_dir: PathBuf,
     /// An existing folder that nobody else can enter, for the values that steps give.
     pub outputs_dir: PathBuf,
+    /// The same for secrets that steps get as files, best in memory; needed only if a step wants some.
+    pub secrets_dir: Option<PathBuf>,
 }
 
 /// How a run runs.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::attempt::Request;
 use super::container::Placing;
-use super::outputs::OutputFile;
+use super::files::Files;
 use super::produce::Promise;
 use crate::executor::{ImageSpec, InputSpec, Program, StdinSpec, StepSpec};
 use crate::pipeline::{Action, EnvVar, Input, ParamValue, Step, Template};
@@ -21,7 +21,7 @@ pub(super) fn render(
     shared: &Shared,
     step: &Step,
     request: &Request,
-    outputs: &OutputFile,
+    files: &Files,
 ) -> Result<StepSpec, String> {
     let around = Around { step: Some(step), outputs: Given::These(&request.given) };
     let text =
@@ -75,7 +75,8 @@ pub(super) fn render(
         working_dir,
         stdin,
         inputs,
-        outputs: outputs.path().to_owned(),
+        outputs: files.outputs.path().to_owned(),
+        secrets: files.secrets.as_ref().map(|secrets| secrets.dir().to_owned()),
     })
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Job, RunPlace, Settings, run};
+use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::host::HostExecutor;
 use crate::executor::{
@@ -256,7 +257,7 @@ impl Scene {
     /// Makes the run.
     pub(super) async fn play_in(self, dir: &Path) -> Played {
         let pipeline = Arc::new(self.pipeline);
-        let (events, mut receiver) = channel::channel();
+        let (events, mut receiver) = channel::channel(Masker::default());
         let (sender, signals) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             for (after, signal) in self.signals {
@@ -274,6 +275,7 @@ impl Scene {
             run_dir: dir.into(),
             streams_dir: dir.into(),
             outputs_dir,
+            secrets_dir: None,
         };
         let job = Job {
             plan: Arc::new(Plan::new(&pipeline).unwrap()),

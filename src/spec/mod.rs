@@ -26,7 +26,7 @@ pub use data::{Record, record};
 pub use diagnostic::render;
 pub use lint::{leading_dashes, lint};
 pub use nearest::Nearest;
-pub use params::{Given, resolve};
+pub use params::{Given, MissingSecrets, SecretFiles, resolve, unanswered};
 pub use problem::{Problem, Problems};
 pub use read::read;
 pub use schema::schema;

@@ -49,6 +49,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("early_exit", "fail"),
     ("store", "true"),
     ("checksum", "sha256"),
+    ("secrets", "[token]"),
     ("working_dir", "docs"),
     ("produces", "[out/archive.tar.gz]"),
     ("timeout", "5m"),
@@ -173,6 +174,8 @@ pub struct RawStep {
     pub output: Field<RawOutput>,
     /// Environment variables.
     pub env: Field<Entries<String>>,
+    /// Params of type `secret` that it gets as files, in the folder that `$PIPE_SECRETS` names.
+    pub secrets: Field<OneOrMany<String>>,
     /// The folder that it runs in.
     #[schemars(extend("pattern" = SOMETHING))]
     pub working_dir: Field<String>,

@@ -9,11 +9,12 @@ use crate::cli::error::CliError;
 use crate::cli::load::load_with;
 use crate::cli::lock_file::LockFile;
 use crate::executor::docker::{DigestError, Engine};
+use crate::spec::MissingSecrets;
 use crate::template::Given;
 
 pub(in crate::cli) fn run(args: &Lock) -> Result<ExitCode, CliError> {
-    let loaded = load_with(&args.target, Some(&args.params), &args.containers)?;
-    let images = Placed::of(&loaded, &args.params, Given::Nothing)?.named_images()?;
+    let loaded = load_with(&args.target, Some(&args.params), &args.containers, MissingSecrets::Hide)?;
+    let images = Placed::of(&loaded, Given::Nothing)?.named_images()?;
     let mut lock = LockFile::beside(&loaded.pipeline.source.path)?;
     runtime()?.block_on(async {
         let mut out = std::io::stdout();

@@ -12,13 +12,18 @@ use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{EngineError, MountFrom, MountSpec};
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
+use crate::spec::MissingSecrets;
 use crate::template::Given;
 
 pub(in crate::cli) fn run(args: &Plan) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
     // Only containers are made of params' values; without them a plan needs none.
-    let loaded = load_with(&args.target, None, &args.containers)?;
-    let containers = match in_containers(&loaded) {
+    let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
+    let needs_values = in_containers(&loaded);
+    if needs_values {
+        loaded = loaded.told(&args.params)?;
+    }
+    let containers = match needs_values {
         true => Some(Containers::of(&loaded, args)?),
         false => None,
     };
@@ -36,7 +41,7 @@ struct Containers<'a> {
 
 impl<'a> Containers<'a> {
     fn of(loaded: &'a Loaded, args: &Plan) -> Result<Self, CliError> {
-        let placed = Placed::of(loaded, &args.params, Given::Later)?;
+        let placed = Placed::of(loaded, Given::Later)?;
         let engine = runtime()?.block_on(Engine::connect());
         Ok(Self { placed, engine, lane: args.containers.stream_lane.choice() })
     }
@@ -61,6 +66,9 @@ impl<'a> Containers<'a> {
             };
             let access = if *read_only { "reads" } else { "reads and writes" };
             let _ = writeln!(text, "     {access} {target}{source}");
+        }
+        for secret in &step.secrets {
+            let _ = writeln!(text, "     reads {}/{secret}, a secret", docker::SECRETS);
         }
         Ok(())
     }

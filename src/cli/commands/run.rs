@@ -1,5 +1,6 @@
 //! `pipe run`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,28 +8,36 @@ use crate::cli::args::{Report, Run};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
+use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
+use crate::cli::secrets::SecretsDir;
 use crate::cli::{commands::dry_run, signals, viewers};
+use crate::event::mask::Masker;
 use crate::event::{RunEnd, channel};
 use crate::executor::docker::Engine;
 use crate::executor::host::HostExecutor;
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
 use crate::runner::{self, Job, Partial, RunPlace, Settings};
-use crate::spec::{Problem, Problems, locate};
+use crate::spec::{MissingSecrets, Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
 
 pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
-    let loaded = load_with(&args.target, Some(&args.params), &args.containers)?;
+    let takes_stdin = |given: &String| given.ends_with("=-");
+    let terminal =
+        if args.dry_run { None } else { Terminal::find(args.target.inputs.iter().any(takes_stdin)) };
+    let missing =
+        if args.dry_run || terminal.is_some() { MissingSecrets::Hide } else { MissingSecrets::Refuse };
+    let mut loaded = load_with(&args.target, Some(&args.params), &args.containers, missing)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;
     let started_at = jiff::Zoned::now();
     if args.dry_run {
         let facts = loaded.facts("RUN-ID", &started_at);
-        let values = loaded.values(&args.params, facts.clone())?;
+        let values = loaded.values(facts.clone())?;
         return show(&loaded, Facts { values, ..facts });
     }
     let runtime = runtime()?;
-    let (end, screen) = runtime.block_on(run_to_end(args, &loaded, reports, &started_at))?;
+    let (end, screen) = runtime.block_on(run_to_end(args, &mut loaded, terminal, reports, &started_at))?;
     // The last senders of events go with the runtime, and so the screen ends.
     runtime.shutdown_background();
     screen.join();
@@ -38,21 +47,31 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
 /// Makes the run. Signals are listened for before there is anything that they could leave half done.
 async fn run_to_end(
     args: &Run,
-    loaded: &Loaded,
+    loaded: &mut Loaded,
+    terminal: Option<Terminal>,
     reports: Vec<Report>,
     started_at: &jiff::Zoned,
 ) -> Result<(RunEnd, Screen), CliError> {
     let mut signals =
         signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
+    if let Some(terminal) = terminal {
+        let mut asked = BTreeMap::new();
+        for param in loaded.unanswered() {
+            asked.insert(param.name.clone(), terminal.ask(param, &mut signals).await?);
+        }
+        loaded.answer(asked);
+    }
     let locked = containers::locked(args, loaded)?;
     let (dir, engine) = tokio::select! {
         places = places(loaded, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
     };
+    let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
     let facts = loaded.facts(dir.id(), started_at);
-    let values = loaded.values(&args.params, facts.clone())?;
+    let values = loaded.values(facts.clone())?;
     let templates = Renderer::new(Facts { values: values.clone(), ..facts });
-    let (events, receiver) = channel::channel();
+    let masker = Masker::new(&values).map_err(|error| CliError::usage(error.to_string(), None))?;
+    let (events, receiver) = channel::channel(masker);
     let viewers = viewers::viewers(args.format, reports, loaded, &values, dir.id());
     let screen = Screen::start(receiver, &dir, viewers)?;
     let docker =
@@ -71,6 +90,7 @@ async fn run_to_end(
             run_dir: dir.path().to_owned(),
             streams_dir: dir.streams_dir(),
             outputs_dir: dir.outputs_dir(),
+            secrets_dir: secrets_dir.as_ref().map(|dir| dir.path().to_owned()),
         },
         settings: settings(args, loaded),
     };

@@ -6,10 +6,14 @@ use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Moun
 
 use super::Shared;
 use super::network::Joined;
-use crate::executor::{ContainerSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, StartError, StepSpec};
+use crate::executor::{
+    ContainerSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE, StartError, StepSpec,
+};
 
 /// Where the container sees the file for its values.
 const OUTPUTS: &str = "/run/pipe-output";
+/// Where a container sees its step's secrets.
+pub const SECRETS: &str = "/run/secrets";
 /// Where a caller without a home in the image has one.
 const HOME: &str = "/home/pipe";
 
@@ -54,7 +58,12 @@ pub(super) fn body(
     let needs_home = container.user.is_none() && !rustix::process::getuid().is_root();
     let outputs =
         MountSpec { source: MountFrom::Path(spec.outputs.clone()), target: OUTPUTS.into(), read_only: false };
-    let mounts = container.mounts.iter().chain(&command.mounts).chain([&outputs]);
+    let secrets = spec.secrets.as_ref().map(|folder| MountSpec {
+        source: MountFrom::Path(folder.clone()),
+        target: SECRETS.into(),
+        read_only: true,
+    });
+    let mounts = container.mounts.iter().chain(&command.mounts).chain([&outputs]).chain(&secrets);
     let mounts = mounts.map(|mount| self::mount(shared, mount)).collect::<Result<Vec<_>, _>>()?;
     let resources = container.resources;
     let host = HostConfig {
@@ -96,6 +105,9 @@ fn env(spec: &StepSpec, needs_home: bool) -> Result<Vec<String>, StartError> {
     // So that a signal reaches every process of the step, as on the host.
     let mut env = BTreeMap::from([("TINI_KILL_PROCESS_GROUP".to_owned(), "1".to_owned())]);
     env.insert(OUTPUT_VARIABLE.to_owned(), OUTPUTS.to_owned());
+    if spec.secrets.is_some() {
+        env.insert(SECRETS_VARIABLE.to_owned(), SECRETS.to_owned());
+    }
     if needs_home {
         env.insert("HOME".to_owned(), HOME.to_owned());
     }

@@ -39,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 
+pub use self::create::SECRETS;
 pub use self::digest::{Digest, DigestError};
 pub use self::engine::Engine;
 use self::image::Images;

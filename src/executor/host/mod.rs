@@ -14,7 +14,8 @@ use futures::future::BoxFuture;
 
 use self::process::Process;
 use super::{
-    EngineError, Executor, OUTPUT_VARIABLE, Program, RunningStep, StartError, StdinSpec, StepSpec, shell,
+    EngineError, Executor, OUTPUT_VARIABLE, Program, RunningStep, SECRETS_VARIABLE, StartError, StdinSpec,
+    StepSpec, shell,
 };
 
 /// Runs steps on this machine.
@@ -51,6 +52,7 @@ impl HostExecutor {
             .args(options)
             .arg(text)
             .env(OUTPUT_VARIABLE, &spec.outputs)
+            .envs(spec.secrets.iter().map(|folder| (SECRETS_VARIABLE, folder)))
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&spec.working_dir)
             .stdin(stdin_end)

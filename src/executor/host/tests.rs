@@ -19,6 +19,7 @@ fn spec(script: &str) -> StepSpec {
         stdin: StdinSpec::Null,
         inputs: Vec::new(),
         outputs: "/dev/null".into(),
+        secrets: None,
     }
 }
 

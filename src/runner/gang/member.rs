@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::pipeline::{Failure, OnError, Outcome, Outputs, Policy, StepId};
-use crate::runner::attempt::{Attempt, End, Ended, Produced};
+use crate::runner::attempt::{Attempt, End, Ended};
+use crate::runner::files::Produced;
 use crate::runner::{Halt, retry};
 
 /// A step of a running gang.

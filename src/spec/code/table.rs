@@ -390,6 +390,22 @@ codes! {
     /// ```
     DuplicateStep = "duplicate-step",
 
+    /// A secret that does not exist.
+    ///
+    /// `secrets` of a step names params of type `secret`, each of which the step gets as a file in `$PIPE_SECRETS`.
+    /// There is no such param, or it is of another type.
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: upload, run: 'curl -H @"$PIPE_SECRETS/tokn" https://example.org', secrets: [tokn]}
+    /// ```
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: upload, run: 'curl -H @"$PIPE_SECRETS/token" https://example.org', secrets: [token]}
+    /// ```
+    UnknownSecret = "unknown-secret",
+
     /// A step that does not exist.
     ///
     /// `depends_on` names a step that the file does not have. The nearest that it has is named.

@@ -22,6 +22,7 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Problem>) {
         .chain(pipeline.outputs.iter().map(|output| &output.value))
         .chain(defaults)
         .flat_map(|text| &text.params)
+        .chain(pipeline.steps.iter().flat_map(|step| &step.secrets))
         .map(String::as_str)
         .collect();
     for param in pipeline.params.iter().filter(|param| !used.contains(param.name.as_str())) {

@@ -8,6 +8,7 @@ mod links;
 mod outputs;
 mod params;
 mod policy;
+mod secrets;
 mod shell;
 mod steps;
 mod streams;

@@ -122,6 +122,7 @@ impl Lowering<'_> {
             action: self.action(name, raw, at, defaults),
             container: self.container(name, raw, at, &defaults.container),
             env,
+            secrets: self.secrets(raw),
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
             depends_on: Vec::new(),
             inputs: Vec::new(),

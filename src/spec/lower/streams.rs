@@ -213,6 +213,7 @@ fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {
         action: Action::Feed(feed.clone()),
         container: None,
         env: Vec::new(),
+        secrets: Vec::new(),
         working_dir: None,
         depends_on: Vec::new(),
         inputs: Vec::new(),

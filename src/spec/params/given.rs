@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::value::Raw;
 use super::{Given, Origin, Told};
-use crate::pipeline::{Param, Pipeline, Source, Span};
+use crate::pipeline::{Param, ParamKind, Pipeline, Source, Span};
 use crate::spec::nearest::{Nearest, list};
 use crate::spec::raw::RawDefault;
 use crate::spec::yaml::{self, Entries, Field};
@@ -25,17 +25,21 @@ pub(super) fn collect(pipeline: &Pipeline, given: &Given, problems: &mut Vec<Pro
             |near| Some(format!("did you mean `{near}`?")),
         )
     };
-    let mut told: Vec<Option<Told>> =
-        pipeline.params.iter().map(|param| from_env(param, given, problems)).collect();
+    let mut told: Vec<Option<Told>> = pipeline
+        .params
+        .iter()
+        .map(|param| from_env(param, given, problems).or_else(|| asked(param, given)))
+        .collect();
 
     if let Some(source) = &given.file {
-        for (name, at, value) in from_file(source, problems) {
+        let (source, entries) = from_file(source, pipeline, problems);
+        for (name, at, value) in entries {
             match known.get(name.as_str()).and_then(|index| told.get_mut(*index)) {
                 Some(slot) => *slot = Some(value),
                 None => {
                     let message = format!("there is no param `{name}`");
                     problems.push(
-                        Problem::at(Code::UnknownParam, source, at, message).maybe_help(unknown(&name)),
+                        Problem::at(Code::UnknownParam, &source, at, message).maybe_help(unknown(&name)),
                     );
                 }
             }
@@ -64,13 +68,27 @@ fn from_env(param: &Param, given: &Given, problems: &mut Vec<Problem>) -> Option
     Some(Told { raw: Raw::Text(text.clone()), origin: Origin::Env(name.clone()) })
 }
 
-/// The entries of a params file: names, with the places of the keys, and values.
-fn from_file(source: &Source, problems: &mut Vec<Problem>) -> Vec<(String, Span, Told)> {
+fn asked(param: &Param, given: &Given) -> Option<Told> {
+    let secret = given.asked.get(&param.name)?;
+    Some(Told { raw: Raw::Text(secret.reveal().to_owned()), origin: Origin::Asked })
+}
+
+/// The entries of a params file: names, with the places of the keys, and values. The file itself is as messages may show
+/// it.
+fn from_file(
+    source: &Source,
+    pipeline: &Pipeline,
+    problems: &mut Vec<Problem>,
+) -> (Source, Vec<(String, Span, Told)>) {
     let Some(root) = yaml::parse(source, problems) else {
-        return Vec::new();
+        return (source.clone(), Vec::new());
     };
-    let entries: Field<Entries<RawDefault>> = yaml::read(&root, source, raw::EXAMPLES, problems);
+    let mut found = Vec::new();
+    let entries: Field<Entries<RawDefault>> = yaml::read(&root, source, raw::EXAMPLES, &mut found);
     let entries = entries.into_value().unwrap_or_default();
+    let source = &without_secrets(source, &entries, pipeline);
+    found.iter_mut().for_each(|problem| problem.source = Some(source.clone()));
+    problems.append(&mut found);
     let tell = |(name, value): (Field<String>, Field<RawDefault>)| {
         let (raw, at) = value.get()?;
         let raw = match raw {
@@ -80,5 +98,25 @@ fn from_file(source: &Source, problems: &mut Vec<Problem>) -> Vec<(String, Span,
         let (name, key) = name.get()?;
         Some((name.clone(), key, Told { raw, origin: Origin::File(source.clone(), at) }))
     };
-    entries.0.into_iter().filter_map(tell).collect()
+    (source.clone(), entries.0.into_iter().filter_map(tell).collect())
+}
+
+/// The file with asterisks in place of secrets, and of values for params that are not known: messages show its lines.
+fn without_secrets(source: &Source, entries: &Entries<RawDefault>, pipeline: &Pipeline) -> Source {
+    let is_open = |name: &String| {
+        pipeline.params.iter().any(|param| param.name == *name && param.kind != ParamKind::Secret)
+    };
+    let mut text = source.text.to_string();
+    for (name, value) in &entries.0 {
+        let Some(at) = value.at().filter(|_| !name.value().is_some_and(is_open)) else { continue };
+        let hidden: String = source
+            .slice(at)
+            .chars()
+            .map(|c| if c == '\n' { "\n".to_owned() } else { "*".repeat(c.len_utf8()) })
+            .collect();
+        if let Some(end) = at.start.checked_add(hidden.len()).filter(|end| *end <= text.len()) {
+            text.replace_range(at.start..end, &hidden);
+        }
+    }
+    Source::new(source.path.as_path(), text)
 }

@@ -4,25 +4,30 @@
 //! Defaults may name other params in any order; they are worked out in the order of what they read. Every value that
 //! counts is checked, and every bad one is reported with where it came from.
 //!
+//! A secret may also be asked for, or come from a file: `-p name=@path`.
+//!
 //! Text for a list is comma-separated, or a YAML list: `a, b` and `[a, "b, c"]`.
 
 mod given;
 pub(super) mod order;
+mod secret;
 pub(super) mod value;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::code::Code;
 use super::problem::{Problem, Problems};
 use super::words::Complaint;
 use super::yaml::locate;
-use crate::pipeline::{Param, ParamKind, ParamValue, Pipeline, Source, Span, Template, Values};
+use crate::pipeline::{Param, ParamKind, ParamValue, Pipeline, Secret, Source, Span, Template, Values};
 use crate::template::{Around, Facts, Renderer};
+pub use secret::SecretFiles;
 use value::Raw;
 
 /// What a run is told about its params.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Given {
     /// `-p name=value`, in order; of a name that comes twice the last counts.
     pub cli: Vec<(String, String)>,
@@ -33,6 +38,38 @@ pub struct Given {
     pub facts: Facts,
     /// The folder that relative paths start from when a param asks whether its path exists.
     pub working_dir: PathBuf,
+    /// Secrets that a person was asked for.
+    pub asked: BTreeMap<String, Secret>,
+    /// What becomes of secrets that nothing gives.
+    pub missing_secrets: MissingSecrets,
+    /// What was read from files so far.
+    pub secret_files: SecretFiles,
+}
+
+impl fmt::Debug for Given {
+    /// Nothing of what is told, which may be secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Given").field("working_dir", &self.working_dir).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of secrets that nothing gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingSecrets {
+    /// They are missing.
+    #[default]
+    Refuse,
+    /// Asterisks stand for them: no text that is shown has a secret in it.
+    Hide,
+}
+
+/// The secrets that somebody would have to be asked for, in the order of the file.
+pub fn unanswered<'p>(pipeline: &'p Pipeline, given: &Given) -> Vec<&'p Param> {
+    let told = given::collect(pipeline, given, &mut Vec::new());
+    let is_unanswered = |(param, told): &(&Param, Option<Told>)| {
+        param.kind == ParamKind::Secret && told.is_none() && (param.required || param.default.is_none())
+    };
+    pipeline.params.iter().zip(told).filter(is_unanswered).map(|(param, _)| param).collect()
 }
 
 /// Works out the value of every param.
@@ -68,6 +105,8 @@ enum Origin {
     CommandLine,
     File(Source, Span),
     Env(String),
+    /// A person was asked.
+    Asked,
     Default(Source, Span),
 }
 
@@ -80,6 +119,7 @@ impl Origin {
                 format!("from {}:{}:{}", source.path.display(), at.line, at.column)
             }
             Self::Env(name) => format!("from the environment variable {name}"),
+            Self::Asked => "as typed".to_owned(),
             Self::Default(..) => "its default".to_owned(),
         }
     }
@@ -89,7 +129,7 @@ impl Origin {
             Self::File(source, span) | Self::Default(source, span) => {
                 Problem::at(code, source, *span, message)
             }
-            Self::CommandLine | Self::Env(_) => Problem::nowhere(code, message),
+            Self::CommandLine | Self::Env(_) | Self::Asked => Problem::nowhere(code, message),
         }
     }
 }
@@ -108,6 +148,11 @@ impl<'a> Resolver<'a> {
         let value = match (told, &param.default) {
             (Some(told), _) => self.check(param, &told.raw, &told.origin),
             (None, Some(default)) if !param.required => self.default(param, default),
+            (None, _)
+                if param.kind == ParamKind::Secret && self.given.missing_secrets == MissingSecrets::Hide =>
+            {
+                Some(ParamValue::Secret(Secret::new("***")))
+            }
             (None, _) => {
                 self.problems.push(missing(&self.pipeline.source, param));
                 None
@@ -147,7 +192,14 @@ impl<'a> Resolver<'a> {
     }
 
     fn check(&mut self, param: &Param, raw: &Raw, origin: &Origin) -> Option<ParamValue> {
-        let checked = value::check(&param.kind, raw).and_then(|value| {
+        let value = match (&param.kind, raw, origin) {
+            (ParamKind::Secret, Raw::Text(text), Origin::CommandLine) => self.secret(text, Path::new("")),
+            (ParamKind::Secret, Raw::Text(text), Origin::File(source, _)) => {
+                self.secret(text, source.path.parent().unwrap_or(Path::new("")))
+            }
+            (kind, raw, _) => value::check(kind, raw),
+        };
+        let checked = value.and_then(|value| {
             exists(&param.kind, &value, &self.given.working_dir)?;
             Ok(value)
         });
@@ -158,12 +210,22 @@ impl<'a> Resolver<'a> {
             })
             .ok()
     }
+
+    fn secret(&self, text: &str, folder: &Path) -> Result<ParamValue, Complaint> {
+        Ok(ParamValue::Secret(self.given.secret_files.value(text, folder)?))
+    }
 }
 
 fn missing(source: &Source, param: &Param) -> Problem {
-    let mut help = format!("give it with `-p {}=…`", param.name);
+    let mut help = match param.kind {
+        ParamKind::Secret => format!("give it from a file with `-p {}=@FILE`", param.name),
+        _ => format!("give it with `-p {}=…`", param.name),
+    };
     if let Some(env) = &param.env {
         help.push_str(&format!(", or set the environment variable {env}"));
+    }
+    if param.kind == ParamKind::Secret {
+        help.push_str(", or start `pipe run` on a terminal, where it asks");
     }
     if let Some(description) = &param.description {
         help.push_str(&format!("; it is: {description}"));

@@ -34,6 +34,7 @@ fn given(cli: &[(&str, &str)], file: &str, env: &[(&str, &str)]) -> Given {
         file: (!file.is_empty()).then(|| Source::new("params.yml", file)),
         facts: Facts { env: own(env).into_iter().collect(), ..Facts::default() },
         working_dir: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+        ..Given::default()
     }
 }
 
@@ -154,6 +155,71 @@ fn secrets_are_in_no_message() {
     assert!(!said.contains("hunter2"), "{said}");
     let values = resolve(&pipeline(declared), &given(&[("token", "hunter2")], "", &[])).unwrap();
     assert!(!format!("{values:?}").contains("hunter2"));
+}
+
+#[test]
+fn secrets_of_a_params_file_are_in_no_message() {
+    let declared = "params: {token: {type: secret}, level: 1}\nsteps: [{name: a, run: make}]\n";
+    let said = |file: &str| said(declared, &given(&[], file, &[])).replace(|c: char| c.is_whitespace(), "");
+    let one = said(r#"{"token": "hünter22", "level": "much", "tokn": "hunter23", "level2": 7}"#);
+    assert!(one.contains(r#""level":"much""#) && one.contains("didyoumean`token`?"), "{one}");
+    assert!(!one.contains("nter2"), "{one}");
+    let of_a_kind = said("token: {a: hunter22}\nlevel: 2\n");
+    assert!(of_a_kind.contains("token:*") && !of_a_kind.contains("hunter22"), "{of_a_kind}");
+}
+
+#[test]
+fn secrets_that_nothing_gives_are_asked_for_or_hidden_or_missing() {
+    let declared = "\
+params:
+  token: {type: secret, env: TOKEN, description: the key of the house}
+  other: {type: secret}
+  free: {type: secret, default: x}
+  made: {type: secret, default: 'Bearer {{ token }}'}
+  name: {type: string}
+steps: [{name: a, run: make}]
+";
+    let pipeline = pipeline(declared);
+    let names = |given: &Given| -> Vec<String> {
+        unanswered(&pipeline, given).iter().map(|param| param.name.clone()).collect()
+    };
+    assert_eq!(names(&given(&[("name", "x")], "", &[])), ["token", "other"]);
+    assert_eq!(names(&given(&[("other", "y")], "", &[("TOKEN", "x")])), [""; 0]);
+    let told = given(&[("name", "x")], "", &[]);
+    insta::assert_snapshot!("missing_secrets", said(declared, &told));
+
+    let hidden = Given { missing_secrets: MissingSecrets::Hide, ..told.clone() };
+    assert_eq!(resolve(&pipeline, &hidden).unwrap()["made"], ParamValue::Secret(Secret::new("Bearer ***")));
+
+    let asked = ["token", "other"].map(|name| (name.to_owned(), Secret::new(format!("@{name}"))));
+    let asked = Given { asked: asked.into(), ..told };
+    assert!(names(&asked).is_empty());
+    let values = resolve(&pipeline, &asked).unwrap();
+    assert_eq!(values["made"], ParamValue::Secret(Secret::new("Bearer @token")), "what is typed is no path");
+}
+
+#[test]
+fn secrets_come_from_files_only_where_they_are_given() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("secret"), "hunter22\n").unwrap();
+    let declared = "\
+params: {token: {type: secret, env: TOKEN, default: '@secret'}, name: '@x'}
+steps: [{name: a, run: make}]
+";
+    let path = format!("@{}", dir.path().join("secret").display());
+    let token = |given: &Given| match &resolve(&pipeline(declared), given).unwrap()["token"] {
+        ParamValue::Secret(secret) => secret.reveal().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(token(&given(&[("token", &path), ("name", "@x")], "", &[])), "hunter22");
+    assert_eq!(token(&given(&[("token", "@@x")], "", &[])), "@x");
+    assert_eq!(token(&given(&[], "", &[("TOKEN", "@x")])), "@x");
+    assert_eq!(token(&given(&[], "", &[])), "@secret");
+    // Beside the file that names it.
+    let beside = Source::new(dir.path().join("params.yml"), "token: '@secret'\n");
+    assert_eq!(token(&Given { file: Some(beside), ..given(&[], "", &[]) }), "hunter22");
+    let missing = said(declared, &given(&[("token", "@no/such/file")], "", &[]));
+    assert!(missing.contains("param `token`: there is no file `no/such/file` (from -p)"), "{missing}");
 }
 
 const NESTED: &str = "\
