@@ -61,6 +61,7 @@ impl Names<'_> {
                 step: self.step(*step),
                 attempt: *attempt,
                 lane: lane.map(|lane| lane.name().to_owned()),
+                log_at: 0,
             },
             EventKind::StepOutput { step, channel, bytes } => self.output(*step, *channel, bytes),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => Body::StepRetrying {
@@ -83,7 +84,7 @@ impl Names<'_> {
             EventKind::RunFinished(finished) => Body::RunFinished {
                 end: self.end(&finished.end),
                 duration_ms: millis(finished.duration),
-                outputs: finished.outputs.iter().cloned().collect(),
+                outputs: finished.outputs.clone(),
             },
         }
     }
@@ -158,6 +159,7 @@ impl Names<'_> {
             duration_ms: millis(finished.duration),
             leaky: finished.leaky,
             outputs: (*finished.outputs).clone(),
+            log_lost: false,
         }
     }
 
