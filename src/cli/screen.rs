@@ -49,15 +49,14 @@ impl Screen {
     }
 }
 
-/// Neither a closed terminal nor a full disk ends the run: whoever cannot be written to is left alone from then on.
-async fn show(mut events: Receiver, journal: Journal, renderer: Box<dyn Renderer>) {
-    let (mut journal, mut renderer) = (Some(journal), Some(renderer));
+/// Neither a closed terminal nor a full disk ends the run.
+async fn show(mut events: Receiver, mut journal: Journal, renderer: Box<dyn Renderer>) {
+    let mut renderer = Some(renderer);
     loop {
         let shown = match timeout(FRAME, events.recv()).await {
             Ok(Some(event)) => {
-                if let Some(Err(error)) = journal.as_mut().map(|journal| journal.record(&event)) {
-                    eprintln!("warning: the journal ends here: {error}");
-                    journal = None;
+                if let Err(gap) = journal.record(&event) {
+                    eprintln!("warning: the run goes on, but {gap}");
                 }
                 renderer.as_mut().map(|renderer| renderer.event(&event))
             }
