@@ -1,17 +1,16 @@
 //! The runs of a folder.
 
 use std::cmp::Reverse;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use jiff::Timestamp;
-
-use super::run_dir::{journal_in, runs_in};
+use super::run_dir::runs_in;
 use super::{HistoryError, StoredRun};
 
-/// How far into a journal its first time stands at most.
-const HEAD: u64 = 128;
+/// Longer than this nobody makes or removes a run's directory.
+const UNDER_WAY: Duration = Duration::from_secs(3600);
 
 /// How many runs a message names.
 const NAMED: usize = 5;
@@ -21,6 +20,8 @@ const NAMED: usize = 5;
 pub struct Runs {
     folder: PathBuf,
     runs: Vec<StoredRun>,
+    /// Hidden folders: runs that are being made or removed.
+    hidden: Vec<StoredRun>,
 }
 
 /// Why a name means no run.
@@ -57,17 +58,27 @@ impl Runs {
             Err(error) => return Err(HistoryError::read(folder)(error)),
         };
         let run = |entry: fs::DirEntry| {
-            let id = entry.file_name().into_string().ok().filter(|id| !id.starts_with('.'))?;
+            let id = entry.file_name().into_string().ok()?;
             entry.path().is_dir().then(|| StoredRun::new(id, entry.path()))
         };
-        let mut runs: Vec<StoredRun> = entries.into_iter().filter_map(run).collect();
-        runs.sort_by_cached_key(|run| Reverse((began(run), run.id().to_owned())));
-        Ok(Self { folder, runs })
+        let (hidden, mut runs): (Vec<_>, Vec<_>) =
+            entries.into_iter().filter_map(run).partition(|run| run.id().starts_with('.'));
+        runs.sort_by_cached_key(|run| Reverse((run.began(), run.id().to_owned())));
+        Ok(Self { folder, runs, hidden })
     }
 
     /// The runs, the newest first.
     pub fn newest_first(&self) -> &[StoredRun] {
         &self.runs
+    }
+
+    /// What is left of runs whose making or removal was cut short, an hour ago or longer.
+    pub fn remains(&self) -> impl Iterator<Item = &StoredRun> {
+        let is_old = |run: &&StoredRun| {
+            let changed = fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
+            changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > UNDER_WAY)
+        };
+        self.hidden.iter().filter(is_old).filter(|run| !run.is_live())
     }
 
     /// The run that a name means: an id, its beginning or its end where no other has the same, or `last`.
@@ -93,24 +104,10 @@ fn ids<'a>(runs: impl Iterator<Item = &'a StoredRun>) -> Vec<String> {
     runs.take(NAMED).map(|run| run.id().to_owned()).collect()
 }
 
-/// When a run began: what its journal begins with, else what its id says, which is local time.
-fn began(run: &StoredRun) -> Timestamp {
-    let in_journal = || {
-        let mut head = Vec::new();
-        File::open(journal_in(run.path())).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
-        let head = String::from_utf8_lossy(&head);
-        head.split_once(r#""at":""#)?.1.split_once('"')?.0.parse::<Timestamp>().ok()
-    };
-    let in_id = || {
-        let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", run.id().get(..15)?).ok()?;
-        Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
-    };
-    in_journal().or_else(in_id).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::run_dir::journal_in;
 
     /// Runs whose journals begin at these times, by their ids.
     fn runs(of: &[(&str, &str)]) -> (tempfile::TempDir, Runs) {
@@ -159,6 +156,19 @@ mod tests {
         assert_eq!(runs.find("b").unwrap_err(), ambiguous("b"));
         assert!(matches!(runs.find("2300").unwrap_err(), NoRun::Unknown { newest, .. } if newest.len() == 3));
         assert!(matches!(runs.find("").unwrap_err(), NoRun::Unknown { .. }));
+    }
+
+    #[test]
+    fn what_a_crash_left_half_made_is_known_after_a_while() {
+        let (base, _) = runs(&[(".20261122-231500-1a2b", ""), (".20261122-231500-1a2c.gone", "")]);
+        let found = Runs::of(base.path()).unwrap();
+        assert!(found.newest_first().is_empty());
+        assert_eq!(found.remains().count(), 0, "somebody may be at work");
+        let old = std::time::SystemTime::now() - UNDER_WAY - Duration::from_secs(60);
+        fs::File::open(found.hidden[0].path()).unwrap().set_modified(old).unwrap();
+        assert_eq!(found.remains().count(), 1);
+        found.remains().for_each(|run| run.remove().unwrap());
+        assert_eq!(Runs::of(base.path()).unwrap().hidden.len(), 1);
     }
 
     #[test]

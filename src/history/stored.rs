@@ -1,10 +1,11 @@
 //! One run, as its directory tells of it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::lock::RunLock;
@@ -12,6 +13,9 @@ use super::records::{Records, Skipped};
 use super::run_dir::{journal_in, log_in};
 use super::{Account, Headline, HistoryError, Replay};
 use crate::event::wire::{Body, Record};
+
+/// How far into a journal its first time stands at most.
+const HEAD: u64 = 128;
 
 /// A run that has a directory: one that goes on, has ended, or has died.
 #[derive(Debug, Clone)]
@@ -46,6 +50,21 @@ impl StoredRun {
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// When it began: what its journal begins with, else what its id says, which is local time.
+    pub fn began(&self) -> Timestamp {
+        let in_journal = || {
+            let mut head = Vec::new();
+            File::open(journal_in(&self.path)).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+            let head = String::from_utf8_lossy(&head);
+            head.split_once(r#""at":""#)?.1.split_once('"')?.0.parse::<Timestamp>().ok()
+        };
+        let in_id = || {
+            let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", self.id.get(..15)?).ok()?;
+            Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
+        };
+        in_journal().or_else(in_id).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Where a step of this name logs.

@@ -11,7 +11,7 @@
 //! [`summary`] is drawn from that alone.
 
 pub mod graph;
-mod human;
+pub mod human;
 mod json;
 mod narrate;
 mod plain;
@@ -26,10 +26,12 @@ mod words;
 use std::io;
 
 pub use json::Json;
+pub use narrate::Narrator;
 pub use plain::Plain;
 pub use progress::Progress;
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
 pub use style::{Palette, Tone};
+pub use text::one_line;
 
 use crate::event::Event;
 
