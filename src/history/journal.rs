@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use super::reserve::Reserve;
 use super::run_dir::append_private;
 use super::{HistoryError, RunDir};
 use crate::event::wire::{Body, Encoder};
@@ -28,6 +29,8 @@ pub struct Journal {
     line: Vec<u8>,
     /// The last record could not be written, or not whole.
     is_torn: bool,
+    /// Room for records once the disk is full; from then on no log takes any.
+    reserve: Option<Reserve>,
     pipeline: Option<std::sync::Arc<Pipeline>>,
     logs: HashMap<StepId, File>,
     /// How long each log is, of those that have been written to.
@@ -59,6 +62,7 @@ impl Journal {
             file,
             line: Vec::new(),
             is_torn: false,
+            reserve: Some(Reserve::take(run.path())?),
             pipeline: None,
             logs: HashMap::new(),
             lengths: HashMap::new(),
@@ -85,15 +89,30 @@ impl Journal {
         };
         self.add_what_logs_say(&event.kind, &mut record.body);
         self.line.clear();
-        if self.is_torn {
-            self.line.push(b'\n');
+        record.write_line(&mut self.line).map_err(|reason| self.gap(reason))?;
+        let was_torn = self.is_torn;
+        let mut written = self.write_line();
+        if written.is_err() && self.reserve.take().is_some() {
+            written = self.write_line();
         }
-        let written = record.write_line(&mut self.line).and_then(|()| self.file.write_all(&self.line));
-        let was_torn = std::mem::replace(&mut self.is_torn, written.is_err());
         match written {
-            Err(reason) if !was_torn => Err(Gap::Records(HistoryError::write(&self.path)(reason))),
+            Err(reason) if !was_torn => Err(self.gap(reason)),
             _ => Ok(()),
         }
+    }
+
+    /// Writes the line; after one that may be torn, on a line of its own.
+    fn write_line(&mut self) -> io::Result<()> {
+        if self.is_torn && self.line.first() != Some(&b'\n') {
+            self.line.insert(0, b'\n');
+        }
+        let written = self.file.write_all(&self.line);
+        self.is_torn = written.is_err();
+        written
+    }
+
+    fn gap(&self, reason: io::Error) -> Gap {
+        Gap::Records(HistoryError::write(&self.path)(reason))
     }
 
     /// The journal and the logs belong together; only here both are known.
@@ -122,10 +141,13 @@ impl Journal {
     }
 
     fn append_to_log(&mut self, step: StepId, bytes: &[u8]) -> Result<(), HistoryError> {
-        let Some(name) = self.pipeline.iter().find_map(|pipeline| pipeline.steps.get(step.index())) else {
+        let Some(known) = self.pipeline.iter().find_map(|pipeline| pipeline.steps.get(step.index())) else {
             return Ok(());
         };
-        let path = self.run.log_path(&name.name);
+        let path = self.run.log_path(&known.name);
+        if self.reserve.is_none() {
+            return Err(HistoryError::write(path)(io::ErrorKind::StorageFull.into()));
+        }
         if !self.logs.contains_key(&step) {
             let file = append_private(&path).map_err(HistoryError::create(&path))?;
             if self.logs.len() >= OPEN_LOGS {
@@ -261,8 +283,10 @@ mod tests {
         let mut run = Run::of(backup());
         let good = run.journal.file.try_clone().unwrap();
         run.journal.file = File::open(run.dir.journal_path()).unwrap();
+        assert!(run.dir.path().join("reserve").exists());
         let error = run.journal.record(&at(10, started(TAR, 1))).unwrap_err().to_string();
         assert!(error.starts_with("the journal has a gap here: cannot write to `"), "{error}");
+        assert!(!run.dir.path().join("reserve").exists(), "it was given up before the record was");
         run.record(started(COMPRESS, 1));
         // Half a line, as a full disk leaves it.
         (&good).write_all(b"{\"v\":1,").unwrap();
@@ -272,5 +296,14 @@ mod tests {
         let mut reader = Records::of(&run.dir.journal_path());
         assert_eq!(reader.read_new().unwrap().len(), 3);
         assert_eq!(reader.skipped().broken, 1);
+        let error = run.journal.record(&at(10, output(TAR, "x"))).unwrap_err().to_string();
+        assert!(error.starts_with("the logs of steps are not whole"), "the room is for records: {error}");
+    }
+
+    #[test]
+    fn no_room_is_kept_after_the_run() {
+        let run = Run::of(backup());
+        drop(run.journal);
+        assert!(!run.dir.path().join("reserve").exists());
     }
 }

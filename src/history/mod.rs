@@ -5,6 +5,7 @@
 //!   runs/20261122-231500-1a2b/ one run; for its owner's eyes only (0700)
 //!     events.jsonl             the journal, in the format of `event::wire`
 //!     lock                     locked by the run's process as long as it lives
+//!     reserve                  room for the journal's end on a full disk; only while the run goes on
 //!     logs/STEP.log            what a step wrote, byte for byte, all attempts one after the other
 //!     outputs/                 what steps write to `$PIPE_OUTPUT`; only while the run goes on
 //!     streams/NAME             streams that were kept
@@ -20,6 +21,7 @@ mod journal;
 mod lock;
 mod records;
 mod replay;
+mod reserve;
 mod run_dir;
 mod runs;
 mod stored;
