@@ -170,6 +170,9 @@ pub enum Body {
         #[serde(default, with = "ordered", skip_serializing_if = "Vec::is_empty")]
         outputs: Vec<(String, String)>,
     },
+    /// What a later version tells; never written.
+    #[serde(other)]
+    Unknown,
 }
 
 fn is_zero(number: &u64) -> bool {

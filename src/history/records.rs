@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::HistoryError;
-use crate::event::wire::{Record, VERSION};
+use crate::event::wire::{Body, Record, VERSION};
 
 /// The records of a journal, as they are appended. A last line that is cut off is none yet.
 #[derive(Debug)]
@@ -33,8 +33,6 @@ pub struct Skipped {
 #[derive(Deserialize)]
 struct Outline {
     v: u32,
-    #[serde(rename = "event")]
-    _event: String,
 }
 
 impl Records {
@@ -81,15 +79,13 @@ impl Skipped {
         if line.is_empty() {
             return None;
         }
-        if let Ok(record) = serde_json::from_slice::<Record>(line)
-            && record.v <= VERSION
-        {
-            return Some(record);
+        match serde_json::from_slice::<Record>(line) {
+            Ok(record) if record.v <= VERSION => return Some(record).filter(|it| it.body != Body::Unknown),
+            _ => {}
         }
         match serde_json::from_slice::<Outline>(line) {
             Ok(outline) if outline.v > VERSION => self.newer = self.newer.max(Some(outline.v)),
-            Ok(_) => {}
-            Err(_) => self.broken += 1,
+            _ => self.broken += 1,
         }
         None
     }
@@ -170,11 +166,12 @@ mod tests {
             b"{\"v\":1,\"at\":\"x\",\"elapsed_ms\":1,\"event\":\"step-dreams\",\"of\":1}\n".to_vec(),
         );
         lines.insert(3, b"{\"v\":1,\"at\n".to_vec());
+        lines.insert(3, b"{\"v\":1,\"at\":\"x\",\"elapsed_ms\":1,\"event\":\"step-started\"}\n".to_vec());
         lines.insert(3, b"\xff\n\n".to_vec());
         lines.insert(5, b"{\"v\":7,\"event\":\"step-started\",\"step\":4}\n".to_vec());
         let (found, skipped) = read(&lines.concat());
         assert_eq!(found, records);
-        assert_eq!(skipped, Skipped { broken: 2, newer: Some(7) });
+        assert_eq!(skipped, Skipped { broken: 3, newer: Some(7) });
     }
 
     proptest! {

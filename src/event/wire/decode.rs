@@ -46,7 +46,7 @@ impl Decoder {
 
 fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
     Some(match body {
-        Body::RunStarted { .. } => return None,
+        Body::RunStarted { .. } | Body::Unknown => return None,
         Body::StepStarted { step, attempt, lane, log_at: _ } => EventKind::StepStarted {
             step: ids.step(step)?,
             attempt: *attempt,
