@@ -9,6 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::past;
 use crate::event::{Event, EventKind};
 use crate::history::{Replay, State, StoredRun};
+use crate::render::human::count;
 use crate::render::{Report, summary};
 
 pub(in crate::cli) fn run(args: &Show) -> Result<ExitCode, CliError> {
@@ -27,6 +28,10 @@ fn summary(run: &StoredRun) -> Result<String, CliError> {
             _ => format!("{} died before it began\n", run.id()),
         });
     };
+    let endless = report.steps.iter().filter(|step| step.outcome().is_none()).count();
+    if state == State::Ended && endless > 0 {
+        eprintln!("warning: the journal has a gap: how {} ended is not in it", count(endless, "step"));
+    }
     Ok(match state {
         State::Ended => summary::text(&report, past::palette()),
         _ => summary::unfinished(&report, state == State::Running, elapsed, past::palette()),
