@@ -21,7 +21,8 @@ steps:
   - {name: first, run: 'head -n 1', input: numbers}
   - {name: unread, run: 'echo kept', output: kept}
   - {name: shrug, run: 'exit 4', on_error: ignore}
-  - {name: flaky, run: 'echo try $PIPE_ATTEMPT; test \"$PIPE_ATTEMPT\" = ENOUGH', retry: {count: 1, delay: 0s}}
+  - {name: flaky, run: 'echo try $PIPE_ATTEMPT; test \"$PIPE_ATTEMPT\" = ENOUGH', retry: {count: 1, delay: 0s},
+     depends_on: [give, sum, first, unread, shrug]}
   - {name: late, run: 'echo late', depends_on: flaky}
 ";
 
