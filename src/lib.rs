@@ -42,7 +42,7 @@
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
 //! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, template, plan, executor, stream |
 //! | 3 | [`render`] | progress, plain, CI logs, JSON, summary, reports, drawings | pipeline, event |
-//! | 3 | [`history`] | journal, run directory | pipeline, event |
+//! | 3 | [`history`] | journal, run directory, past runs | pipeline, event |
 //! | 4 | [`cli`] | arguments, one file a command, signals, exit codes | all |
 
 pub mod cli;

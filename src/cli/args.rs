@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -31,7 +32,13 @@ pub(super) enum Command {
     Plan(Plan),
     /// Draw the pipeline
     Graph(Graph),
-    /// Remove the containers and networks that runs have left behind; those of a run that still goes on stay
+    /// List the runs of this folder, the newest first
+    Runs(Runs),
+    /// Show the summary of a run again
+    Show(Show),
+    /// Print what the steps of a run wrote
+    Logs(Logs),
+    /// Remove the containers and networks that runs have left behind, and old runs; those of a run that still goes on stay
     Clean(Clean),
     /// Write down which image each name means today, so that `pipe run --locked` uses the same ones
     Lock(Lock),
@@ -143,8 +150,64 @@ pub(super) struct Plan {
     pub(super) containers: Containers,
 }
 
+/// The folder whose runs are meant.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// Look in this folder, as if `pipe` had been started there
+    #[arg(short = 'C', long, value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// How many to list [default: 20; with --json all]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(super) max: Option<usize>,
+    /// Print one JSON object a line, one for each run
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The run: `last`, its id, or the beginning or end of its id where no other has the same
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Print one JSON object with all that is known of the run
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// The run: `last`, its id, or the beginning or end of its id where no other has the same
+    pub(super) run: String,
+    /// Only this step, byte for byte
+    pub(super) step: Option<String>,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Go on as the run goes on, until it or the step has ended
+    #[arg(short = 'f', long)]
+    pub(super) follow: bool,
+    /// Print one JSON object for each line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Clean {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Remove the directories of runs too, but for the newest N
+    #[arg(long, value_name = "N")]
+    pub(super) keep: Option<usize>,
+    /// Remove the directories of runs too that began longer ago than this, such as 30d; with --keep a run goes only if both
+    /// say so
+    #[arg(long, value_name = "AGE", value_parser = crate::spec::duration)]
+    pub(super) older_than: Option<Duration>,
     /// Show what would be removed, and remove nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,

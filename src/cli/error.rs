@@ -78,6 +78,14 @@ impl CliError {
                 eprintln!("{self}, before anything ran");
                 signalled(*signal)
             }
+            Self::History(HistoryError::Create { .. } | HistoryError::Write { .. }) => {
+                eprintln!("error: {self}");
+                eprintln!(
+                    "help: `pipe` keeps what a run needs, and its history, in the folder `.pipe` where it runs: make room \
+                     there or make it writable, or run elsewhere with `-C DIR`; nothing has run"
+                );
+                ENGINE
+            }
             Self::Engine(_) | Self::History(_) | Self::Print(_) => {
                 eprintln!("error: {self}");
                 ENGINE

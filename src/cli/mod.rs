@@ -7,6 +7,7 @@ mod drawing;
 mod error;
 mod load;
 mod lock_file;
+mod past;
 mod prompt;
 mod screen;
 mod secrets;
@@ -29,6 +30,9 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Graph(args) => commands::graph::run(&args),
+        Command::Runs(args) => commands::runs::run(&args),
+        Command::Show(args) => commands::show::run(&args),
+        Command::Logs(args) => commands::logs::run(&args),
         Command::Clean(args) => commands::clean::run(&args),
         Command::Lock(args) => commands::lock::run(&args),
         Command::Explain { code } => commands::explain::run(code.as_deref()),

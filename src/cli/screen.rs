@@ -40,14 +40,12 @@ impl Screen {
 }
 
 /// Neither a closed terminal nor a full disk ends the run: whoever cannot be written to is left alone from then on.
-async fn show(mut events: Receiver, journal: Journal, mut viewers: Vec<Viewer>) {
-    let mut journal = Some(journal);
+async fn show(mut events: Receiver, mut journal: Journal, mut viewers: Vec<Viewer>) {
     loop {
         match timeout(FRAME, events.recv()).await {
             Ok(Some(event)) => {
-                if let Some(Err(error)) = journal.as_mut().map(|journal| journal.record(&event)) {
-                    eprintln!("warning: the journal ends here: {error}");
-                    journal = None;
+                if let Err(gap) = journal.record(&event) {
+                    eprintln!("warning: the run goes on, but {gap}");
                 }
                 viewers.retain_mut(|viewer| viewer.show(|renderer| renderer.event(&event)));
             }

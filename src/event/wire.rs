@@ -14,14 +14,14 @@
 //! | `event` | fields |
 //! |---|---|
 //! | `run-started` | `run` (id), `pipeline` (name), `file`, `dir` (run directory), `steps`, `streams` |
-//! | `step-started` | `step`, `attempt` (from 1) |
+//! | `step-started` | `step`, `attempt` (from 1), `lane` (`fifo` or `attach`, of a container), `log_at` |
 //! | `step-output` | `step`, `channel` (`stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
-//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products` |
+//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `log_lost` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
-//! | `warning` | `message` |
+//! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
 //! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the name
@@ -35,7 +35,8 @@
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `no-output`
 //!   and `engine` (with `message`).
 //! - `products`: files that a step had to leave behind: `path`, `bytes`, `sha256`.
-//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back.
+//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back (in
+//!   the order of the file).
 //! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
 //!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that ever lay on disk for it). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
 //!   there would have been. `kept` has `path`, `bytes`, `sha256`.
@@ -43,9 +44,16 @@
 //!   bytes are in the run directory, under `logs/`.
 //!
 //! The journal, `events.jsonl` in the run directory, has these records without `step-output` (see `logs/`) and
-//! `stream-progress` (of passing interest).
+//! `stream-progress` (of passing interest). Only there, `log_at` is how many bytes the step's log had when the attempt
+//! began (left out for 0), and `log_lost` is true where the log lacks something, because it could not be written.
+//!
+//! A journal is only ever appended to, each record in one write, so that after a crash at most its last line is cut. A
+//! run without `run-finished` still goes on as long as its process holds the lock on the file `lock` beside the journal.
 
+mod decode;
 mod encode;
+mod ordered;
+mod skeleton;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +61,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use decode::Decoder;
 pub use encode::Encoder;
 
 /// The version of the format, `v` in every record.
@@ -101,6 +110,8 @@ pub enum Body {
         /// `fifo` or `attach`, where the step runs in a container.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lane: Option<String>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        log_at: u64,
     },
     StepOutput {
         step: String,
@@ -128,6 +139,8 @@ pub enum Body {
         outputs: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         products: Vec<KeptRecord>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        log_lost: bool,
     },
     StreamProgress {
         streams: Vec<Counters>,
@@ -160,9 +173,16 @@ pub enum Body {
         #[serde(flatten)]
         end: EndRecord,
         duration_ms: u64,
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        outputs: BTreeMap<String, String>,
+        #[serde(default, with = "ordered", skip_serializing_if = "Vec::is_empty")]
+        outputs: Vec<(String, String)>,
     },
+    /// What a later version tells; never written.
+    #[serde(other)]
+    Unknown,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A step of the pipeline.
@@ -261,11 +281,6 @@ pub struct EdgeRecord {
     pub left: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spilled: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// What a reader that left early did not take.

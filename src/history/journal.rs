@@ -1,13 +1,14 @@
 //! Events on disk: the journal, and beside it what each step wrote.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use super::reserve::Reserve;
 use super::run_dir::append_private;
 use super::{HistoryError, RunDir};
-use crate::event::wire::Encoder;
+use crate::event::wire::{Body, Encoder};
 use crate::event::{Event, EventKind};
 use crate::pipeline::{Pipeline, StepId};
 
@@ -17,7 +18,8 @@ const OPEN_LOGS: usize = 64;
 /// Writes the events of one run into its directory.
 ///
 /// Nothing is buffered: every event is on its way to the disk in one write when [`Journal::record`] returns, so that a
-/// crash loses at most the last line, or tears it.
+/// crash loses at most the last line, or tears it. What cannot be written never ends the run: a log that lacks something
+/// stops there, so that it is always the beginning of what the step wrote, and records are tried again with each event.
 #[derive(Debug)]
 pub struct Journal {
     run: RunDir,
@@ -25,8 +27,27 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     line: Vec<u8>,
+    /// The last record could not be written, or not whole.
+    is_torn: bool,
+    /// Room for records once the disk is full; from then on no log takes any.
+    reserve: Option<Reserve>,
     pipeline: Option<std::sync::Arc<Pipeline>>,
     logs: HashMap<StepId, File>,
+    /// How long each log is, of those that have been written to.
+    lengths: HashMap<StepId, u64>,
+    /// The steps whose logs lack something.
+    lost: HashSet<StepId>,
+}
+
+/// What the history of a run lacks from here on. The run itself does not need it.
+#[derive(Debug, thiserror::Error)]
+pub enum Gap {
+    /// Logs of steps. Told once.
+    #[error("the logs of steps are not whole: {0}")]
+    Logs(#[source] HistoryError),
+    /// Records of the journal. Told once for each gap.
+    #[error("the journal has a gap here: {0}")]
+    Records(#[source] HistoryError),
 }
 
 impl Journal {
@@ -40,14 +61,18 @@ impl Journal {
             path,
             file,
             line: Vec::new(),
+            is_torn: false,
+            reserve: Some(Reserve::take(run.path())?),
             pipeline: None,
             logs: HashMap::new(),
+            lengths: HashMap::new(),
+            lost: HashSet::new(),
         })
     }
 
-    /// Appends one event: a line of the journal, or a piece of a step's log. After an error the next event may be
-    /// tried as usual.
-    pub fn record(&mut self, event: &Event) -> Result<(), HistoryError> {
+    /// Appends one event: a line of the journal, or a piece of a step's log. After an error further events are taken as
+    /// usual.
+    pub fn record(&mut self, event: &Event) -> Result<(), Gap> {
         match &event.kind {
             EventKind::StepOutput { step, bytes, .. } => return self.log(*step, bytes),
             EventKind::StreamProgress(_) => return Ok(()),
@@ -58,36 +83,82 @@ impl Journal {
         self.append(event)
     }
 
-    fn append(&mut self, event: &Event) -> Result<(), HistoryError> {
-        let Some(record) = self.encoder.encode(event) else {
+    fn append(&mut self, event: &Event) -> Result<(), Gap> {
+        let Some(mut record) = self.encoder.encode(event) else {
             return Ok(());
         };
+        self.add_what_logs_say(&event.kind, &mut record.body);
         self.line.clear();
-        record
-            .write_line(&mut self.line)
-            .and_then(|()| self.file.write_all(&self.line))
-            .map_err(HistoryError::write(&self.path))
+        record.write_line(&mut self.line).map_err(|reason| self.gap(reason))?;
+        let was_torn = self.is_torn;
+        let mut written = self.write_line();
+        if written.is_err() && self.reserve.take().is_some() {
+            written = self.write_line();
+        }
+        match written {
+            Err(reason) if !was_torn => Err(self.gap(reason)),
+            _ => Ok(()),
+        }
     }
 
-    fn log(&mut self, step: StepId, bytes: &[u8]) -> Result<(), HistoryError> {
-        let Some(pipeline) = &self.pipeline else {
+    /// Writes the line; after one that may be torn, on a line of its own.
+    fn write_line(&mut self) -> io::Result<()> {
+        if self.is_torn && self.line.first() != Some(&b'\n') {
+            self.line.insert(0, b'\n');
+        }
+        let written = self.file.write_all(&self.line);
+        self.is_torn = written.is_err();
+        written
+    }
+
+    fn gap(&self, reason: io::Error) -> Gap {
+        Gap::Records(HistoryError::write(&self.path)(reason))
+    }
+
+    /// The journal and the logs belong together; only here both are known.
+    fn add_what_logs_say(&self, kind: &EventKind, body: &mut Body) {
+        match (kind, body) {
+            (EventKind::StepStarted { step, .. }, Body::StepStarted { log_at, .. }) => {
+                *log_at = self.lengths.get(step).copied().unwrap_or(0);
+            }
+            (EventKind::StepFinished(finished), Body::StepFinished { log_lost, .. }) => {
+                *log_lost = self.lost.contains(&finished.step);
+            }
+            _ => {}
+        }
+    }
+
+    fn log(&mut self, step: StepId, bytes: &[u8]) -> Result<(), Gap> {
+        if self.lost.contains(&step) {
+            return Ok(());
+        }
+        self.append_to_log(step, bytes).or_else(|error| {
+            let is_first = self.lost.is_empty();
+            self.lost.insert(step);
+            self.logs.remove(&step);
+            if is_first { Err(Gap::Logs(error)) } else { Ok(()) }
+        })
+    }
+
+    fn append_to_log(&mut self, step: StepId, bytes: &[u8]) -> Result<(), HistoryError> {
+        let Some(known) = self.pipeline.iter().find_map(|pipeline| pipeline.steps.get(step.index())) else {
             return Ok(());
         };
-        let Some(name) = pipeline.steps.get(step.index()).map(|step| &step.name) else {
-            return Ok(());
-        };
+        let path = self.run.log_path(&known.name);
+        if self.reserve.is_none() {
+            return Err(HistoryError::write(path)(io::ErrorKind::StorageFull.into()));
+        }
+        if !self.logs.contains_key(&step) {
+            let file = append_private(&path).map_err(HistoryError::create(&path))?;
+            if self.logs.len() >= OPEN_LOGS {
+                self.logs.clear();
+            }
+            self.logs.insert(step, file);
+        }
         if let Some(file) = self.logs.get_mut(&step) {
-            return file
-                .write_all(bytes)
-                .map_err(|reason| HistoryError::write(self.run.log_path(name))(reason));
+            file.write_all(bytes).map_err(HistoryError::write(path))?;
         }
-        let path = self.run.log_path(name);
-        let mut file = append_private(&path).map_err(HistoryError::create(&path))?;
-        file.write_all(bytes).map_err(HistoryError::write(path))?;
-        if self.logs.len() >= OPEN_LOGS {
-            self.logs.clear();
-        }
-        self.logs.insert(step, file);
+        *self.lengths.entry(step).or_default() += bytes.len() as u64;
         Ok(())
     }
 }
@@ -101,6 +172,7 @@ mod tests {
     use crate::event::RunEnd;
     use crate::event::sample::*;
     use crate::event::wire::Record;
+    use crate::history::Records;
     use crate::pipeline::Outcome;
 
     struct Run {
@@ -124,8 +196,7 @@ mod tests {
         }
 
         fn records(&self) -> Vec<Record> {
-            let text = fs::read_to_string(self.dir.journal_path()).unwrap();
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+            Records::of(&self.dir.journal_path()).read_new().unwrap()
         }
     }
 
@@ -175,11 +246,64 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_cannot_be_made_is_named() {
+    fn an_attempt_knows_where_its_log_begins() {
         let mut run = Run::of(backup());
-        fs::remove_dir(run.dir.path().join("logs")).unwrap();
-        let error = run.journal.record(&at(10, output(TAR, "x"))).unwrap_err().to_string();
-        assert!(error.starts_with("cannot create `") && error.contains("logs/create-archive.log"), "{error}");
         run.record(started(TAR, 1));
+        run.record(output(TAR, "first\n"));
+        run.record(started(COMPRESS, 1));
+        run.record(started(TAR, 2));
+        let starts = run.records().into_iter().filter_map(|record| match record.body {
+            Body::StepStarted { log_at, .. } => Some(log_at),
+            _ => None,
+        });
+        assert_eq!(starts.collect::<Vec<_>>(), [0, 0, 6]);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_told_once_and_by_its_record() {
+        let mut run = Run::of(backup());
+        run.record(output(TAR, "whole\n"));
+        fs::rename(run.dir.path().join("logs"), run.dir.path().join("elsewhere")).unwrap();
+        let error = run.journal.record(&at(10, output(COMPRESS, "x"))).unwrap_err().to_string();
+        assert!(error.starts_with("the logs of steps are not whole: cannot create `"), "{error}");
+        assert!(error.contains("logs/compress.log"), "{error}");
+        run.record(output(COUNT, "x"));
+        fs::create_dir(run.dir.path().join("logs")).unwrap();
+        run.record(output(COMPRESS, "no log has a hole"));
+        assert!(!run.dir.log_path("compress").exists());
+        let lost = [COMPRESS, COUNT, TAR].map(|step| {
+            run.record(finished(step, Outcome::Succeeded, 1, 10));
+            matches!(run.records().pop().unwrap().body, Body::StepFinished { log_lost: true, .. })
+        });
+        assert_eq!(lost, [true, true, false]);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_tears_no_other() {
+        let mut run = Run::of(backup());
+        let good = run.journal.file.try_clone().unwrap();
+        run.journal.file = File::open(run.dir.journal_path()).unwrap();
+        assert!(run.dir.path().join("reserve").exists());
+        let error = run.journal.record(&at(10, started(TAR, 1))).unwrap_err().to_string();
+        assert!(error.starts_with("the journal has a gap here: cannot write to `"), "{error}");
+        assert!(!run.dir.path().join("reserve").exists(), "it was given up before the record was");
+        run.record(started(COMPRESS, 1));
+        // Half a line, as a full disk leaves it.
+        (&good).write_all(b"{\"v\":1,").unwrap();
+        run.journal.file = good;
+        run.record(started(COUNT, 1));
+        run.record(started(UPLOAD, 1));
+        let mut reader = Records::of(&run.dir.journal_path());
+        assert_eq!(reader.read_new().unwrap().len(), 3);
+        assert_eq!(reader.skipped().broken, 1);
+        let error = run.journal.record(&at(10, output(TAR, "x"))).unwrap_err().to_string();
+        assert!(error.starts_with("the logs of steps are not whole"), "the room is for records: {error}");
+    }
+
+    #[test]
+    fn no_room_is_kept_after_the_run() {
+        let run = Run::of(backup());
+        drop(run.journal);
+        assert!(!run.dir.path().join("reserve").exists());
     }
 }

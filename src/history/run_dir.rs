@@ -2,13 +2,15 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use super::HistoryError;
+use super::lock::RunLock;
 
 /// Names tried before giving up on a free one; with 65,536 to choose from, no honest directory needs many.
 const TRIES: usize = 1000;
@@ -16,11 +18,13 @@ const TRIES: usize = 1000;
 /// The longest step or stream name that is a file name as it is; leaves room for a suffix under the usual limit of 255.
 const LONGEST_NAME: usize = 200;
 
-/// The directory of one run. It exists as long as nobody removes it; dropping this does not.
+/// The directory of one run that goes on. It exists as long as nobody removes it; dropping this does not. Until the last
+/// clone is dropped, the run is known to go on.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     id: String,
     path: PathBuf,
+    _lock: Arc<RunLock>,
 }
 
 impl RunDir {
@@ -29,27 +33,18 @@ impl RunDir {
     /// The id is the local time of `now` and four random hexadecimal digits: `20261122-231500-1a2b`.
     pub fn create(base: &Path, now: &jiff::Zoned) -> Result<Self, HistoryError> {
         let home = base.join(".pipe");
-        let runs = home.join("runs");
+        let runs = runs_in(base);
         fs::create_dir_all(&runs).map_err(HistoryError::create(&runs))?;
         ignore_itself(&home)?;
-        let run = Self::create_exclusively(&runs, now)?;
-        for folder in ["logs", "outputs", "streams"] {
-            let path = run.path.join(folder);
-            make_private(&path).map_err(HistoryError::create(&path))?;
-        }
-        Ok(run)
-    }
-
-    fn create_exclusively(runs: &Path, now: &jiff::Zoned) -> Result<Self, HistoryError> {
         let time = now.strftime("%Y%m%d-%H%M%S").to_string();
         let mut tries = 0;
         loop {
             let id = format!("{time}-{:04x}", random());
             let path = runs.join(&id);
             tries += 1;
-            match make_private(&path) {
-                Ok(()) => return Ok(Self { id, path }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => {}
+            match claim(&runs, &id, &path) {
+                Ok(lock) => return Ok(Self { id, path, _lock: Arc::new(lock) }),
+                Err(error) if is_taken(&error) && tries < TRIES => {}
                 Err(error) => return Err(HistoryError::create(path)(error)),
             }
         }
@@ -77,13 +72,50 @@ impl RunDir {
 
     /// Where a step of this name logs.
     pub fn log_path(&self, step: &str) -> PathBuf {
-        self.path.join("logs").join(file_name(step) + ".log")
+        log_in(&self.path, step)
     }
 
     /// Where the journal is.
     pub fn journal_path(&self) -> PathBuf {
-        self.path.join("events.jsonl")
+        journal_in(&self.path)
     }
+}
+
+/// Where the runs of a folder are.
+pub(super) fn runs_in(base: &Path) -> PathBuf {
+    base.join(".pipe/runs")
+}
+
+/// The journal in a run's directory.
+pub(super) fn journal_in(run: &Path) -> PathBuf {
+    run.join("events.jsonl")
+}
+
+/// A step's log in a run's directory.
+pub(super) fn log_in(run: &Path, step: &str) -> PathBuf {
+    run.join("logs").join(file_name(step) + ".log")
+}
+
+/// Makes a run's directory. It is made under a hidden name and complete when it gets its own, so that nobody ever finds a
+/// run without its lock.
+fn claim(runs: &Path, id: &str, path: &Path) -> io::Result<RunLock> {
+    let hidden = runs.join(format!(".{id}"));
+    make_private(&hidden)?;
+    let made = ["logs", "outputs", "streams"]
+        .iter()
+        .try_for_each(|folder| make_private(&hidden.join(folder)))
+        .and_then(|()| RunLock::take(&hidden))
+        .and_then(|lock| fs::rename(&hidden, path).map(|()| lock));
+    if made.is_err() {
+        // The error matters more than what is left.
+        let _ = fs::remove_dir_all(&hidden);
+    }
+    made
+}
+
+/// Whether a directory could not be made because another run has its name.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
 /// A step's or stream's name as a file name. Names are that already, except for the colon of `in:NAME` (which macOS
@@ -98,14 +130,15 @@ fn file_name(name: &str) -> String {
     format!("{}@{digits}", safe.get(..LONGEST_NAME).unwrap_or_default())
 }
 
-/// Writes `.gitignore` once; a user's own is left alone.
+/// Writes `.gitignore` once; a user's own is left alone. It is there whole or not at all, whoever else does the same.
 fn ignore_itself(home: &Path) -> Result<(), HistoryError> {
     let path = home.join(".gitignore");
-    match OpenOptions::new().write(true).create_new(true).open(&path) {
-        Ok(mut file) => file.write_all(b"*\n").map_err(HistoryError::write(path)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(HistoryError::create(path)(error)),
+    if fs::symlink_metadata(&path).is_ok() {
+        return Ok(());
     }
+    let written = home.join(format!(".gitignore.{}.{:04x}", std::process::id(), random()));
+    fs::write(&written, b"*\n").map_err(HistoryError::write(&written))?;
+    fs::rename(&written, &path).map_err(HistoryError::create(path))
 }
 
 fn make_private(path: &Path) -> io::Result<()> {
@@ -154,6 +187,31 @@ mod tests {
         let ids: HashSet<String> =
             (0..200).map(|_| RunDir::create(base.path(), &now()).unwrap().id().to_owned()).collect();
         assert_eq!(ids.len(), 200);
+    }
+
+    #[test]
+    fn many_at_once_do_not_disturb_each_other() {
+        let base = tempfile::tempdir().unwrap();
+        let runs: Vec<RunDir> = std::thread::scope(|scope| {
+            let one = || RunDir::create(base.path(), &now()).unwrap();
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(one)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let ids: HashSet<&str> = runs.iter().map(RunDir::id).collect();
+        assert_eq!(ids.len(), 16);
+        assert!(runs.iter().all(|run| RunLock::is_held(run.path()) && run.outputs_dir().is_dir()));
+        assert_eq!(fs::read_to_string(base.path().join(".pipe/.gitignore")).unwrap(), "*\n");
+        assert_eq!(fs::read_dir(base.path().join(".pipe")).unwrap().count(), 2, "nothing half made is left");
+        assert_eq!(fs::read_dir(base.path().join(".pipe/runs")).unwrap().count(), 16);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_stays_its_owners() {
+        let base = tempfile::tempdir().unwrap();
+        let run = RunDir::create(base.path(), &now()).unwrap();
+        let error = claim(&runs_in(base.path()), run.id(), run.path()).unwrap_err();
+        assert!(is_taken(&error), "{error}");
+        assert!(run.outputs_dir().is_dir());
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod github;
 mod gitlab;
 pub mod graph;
 mod grouped;
-mod human;
+pub mod human;
 mod json;
 mod junit;
 mod narrate;
@@ -43,11 +43,13 @@ pub use gitlab::GitLab;
 pub use grouped::{Cleaned, Dialect, Grouped};
 pub use json::Json;
 pub use junit::Junit;
+pub use narrate::Narrator;
 pub use plain::Plain;
 pub use progress::Progress;
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
 pub use secrets::Secrets;
 pub use style::{Palette, Tone};
+pub use text::one_line;
 
 use crate::event::Event;
 

@@ -78,7 +78,8 @@ impl Narrator {
         }
     }
 
-    fn output(&mut self, pipeline: &Pipeline, step: StepId, bytes: &[u8], out: &mut Vec<u8>) {
+    /// Appends the lines that a step wrote.
+    pub fn output(&mut self, pipeline: &Pipeline, step: StepId, bytes: &[u8], out: &mut Vec<u8>) {
         self.set_prefix(&words::label(pipeline, step), "|");
         text::prefix_lines(&self.prefix, bytes, out);
     }

@@ -6,7 +6,9 @@ pub(super) mod outputs;
 mod products;
 mod steps;
 pub(super) mod streams;
-mod table;
+pub mod table;
+
+use std::time::Duration;
 
 use super::human::{self, duration};
 use super::style::{Palette, Tone};
@@ -20,16 +22,37 @@ pub fn text(report: &Report, palette: Palette) -> String {
     if report.end.is_none() {
         return out;
     }
+    sections(report, palette, &mut out);
+    let (tone, line) = closing(report);
+    out += &format!("{}\n", palette.paint(tone, line));
+    out
+}
+
+/// The same of a run that has no end, `elapsed` after its start: it still goes on, or it died then.
+pub fn unfinished(report: &Report, lives: bool, elapsed: Duration, palette: Palette) -> String {
+    let mut out = String::new();
+    sections(report, palette, &mut out);
+    let tally = &report.tally;
+    let under_way: Vec<_> = report.running.iter().map(|step| words::label(&report.pipeline, *step)).collect();
+    let names = match under_way.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", human::list(under_way.iter().map(AsRef::as_ref))),
+    };
+    let counts =
+        format!("{} done, {} running{names}, {} waiting", tally.done, tally.running, tally.waiting());
+    let (tone, what) = if lives { (Tone::Busy, "goes on after") } else { (Tone::Bad, "died after about") };
+    out += &format!("{}\n", palette.paint(tone, format!("{what} {}: {counts}", duration(elapsed))));
+    out
+}
+
+fn sections(report: &Report, palette: Palette, out: &mut String) {
     for section in [failures::write, steps::write, streams::write, products::write, outputs::write] {
         let before = out.len();
-        section(report, palette, &mut out);
+        section(report, palette, out);
         if out.len() > before {
             out.push('\n');
         }
     }
-    let (tone, line) = closing(report);
-    out += &format!("{}\n", palette.paint(tone, line));
-    out
 }
 
 /// The step that failed first: what the run says, else the first that was seen to fail.
@@ -95,5 +118,7 @@ fn numbers(counts: &[(usize, &str)]) -> Vec<String> {
     counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
 }
 
+#[cfg(test)]
+mod replayed;
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,16 @@ impl OutputFile {
     /// Makes an empty file in a folder that nobody else can enter. Whoever the step runs as may write to it.
     pub(super) fn create(folder: &Path, step: StepId, attempt: u32) -> Result<Self, EngineError> {
         let path = folder.join(format!("{}-{attempt}", step.index()));
-        let failed = |error| EngineError::new(format!("cannot make {}", path.display()), error);
+        let failed = |error: io::Error| {
+            let what = format!("cannot make {}", path.display());
+            match folder.exists() {
+                true => EngineError::new(what, error),
+                false => EngineError::new(
+                    what,
+                    "the run directory is gone; something removed it while the run went on, as `git clean -x` does",
+                ),
+            }
+        };
         let file = File::create(&path).map_err(failed)?;
         // Whatever the caller's mask says.
         file.set_permissions(Permissions::from_mode(0o666)).map_err(failed)?;
@@ -173,6 +182,14 @@ mod tests {
             "the value that begins in line 2 in $PIPE_OUTPUT has no end: no line `EOF` follows"
         );
         assert_eq!(error(b"a=1\nb=\xff\n"), "line 2 in $PIPE_OUTPUT is not UTF-8 text");
+    }
+
+    #[test]
+    fn a_run_directory_that_is_gone_is_said_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let error =
+            OutputFile::create(&folder.path().join("gone"), StepId::new(3), 2).unwrap_err().to_string();
+        assert!(error.contains("gone/3-2: the run directory is gone"), "{error}");
     }
 
     #[test]

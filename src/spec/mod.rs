@@ -31,6 +31,17 @@ pub use problem::{Problem, Problems};
 pub use read::read;
 pub use schema::schema;
 
+/// A length of time as files have it, such as `1h 30m`.
+///
+/// # Errors
+/// What is wrong with it and what to write instead, in a sentence.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    words::duration(text).map_err(|words::Complaint { message, help }| match help {
+        Some(help) => format!("{message}; {help}"),
+        None => message,
+    })
+}
+
 /// What the command line adds to a file.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {

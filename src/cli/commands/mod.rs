@@ -5,9 +5,12 @@ pub(super) mod completions;
 pub(super) mod explain;
 pub(super) mod graph;
 pub(super) mod lock;
+pub(super) mod logs;
 pub(super) mod plan;
 pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod schema;
+pub(super) mod show;
 pub(super) mod validate;
 
 mod dry_run;

@@ -62,6 +62,7 @@ impl Names<'_> {
                 step: self.step(*step),
                 attempt: *attempt,
                 lane: lane.map(|lane| lane.name().to_owned()),
+                log_at: 0,
             },
             EventKind::StepOutput { step, channel, bytes } => self.output(*step, *channel, bytes),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => Body::StepRetrying {
@@ -84,7 +85,7 @@ impl Names<'_> {
             EventKind::RunFinished(finished) => Body::RunFinished {
                 end: self.end(&finished.end),
                 duration_ms: millis(finished.duration),
-                outputs: finished.outputs.iter().cloned().collect(),
+                outputs: finished.outputs.clone(),
             },
         }
     }
@@ -165,6 +166,7 @@ impl Names<'_> {
             leaky: finished.leaky,
             outputs: (*finished.outputs).clone(),
             products: finished.products.iter().map(KeptRecord::from).collect(),
+            log_lost: false,
         }
     }
 

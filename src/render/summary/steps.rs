@@ -47,7 +47,7 @@ fn choose<'a, 'b>(ended: &'b [Ended<'a>]) -> (Vec<&'b Ended<'a>>, Vec<String>) {
         return (ended.iter().collect(), Vec::new());
     }
     let mut ranked: Vec<&Ended<'_>> = ended.iter().collect();
-    ranked.sort_by_key(|step| (rank(step.outcome), Reverse(step.duration), step.id));
+    ranked.sort_by_key(|step| (rank(step.outcome), Reverse(step.duration.as_millis()), step.id));
     let shown: BTreeSet<StepId> = ranked.iter().take(ROWS).map(|step| step.id).collect();
     let rest = ranked.get(ROWS..).unwrap_or_default();
     let folded = [("succeeded", 1), ("were skipped", 2), ("did not succeed", 0)].into_iter().filter_map(

@@ -115,14 +115,15 @@ fn cut_short(finished: &StreamFinished) -> bool {
     finished.unread.iter().any(|(_, unread)| unread.is_none())
 }
 
-/// Who held the pace: the reader that held the others up longest, or the producer where they waited for it longer.
+/// Who held the pace: the reader that held the others up longest, or the producer where they waited for it longer. Times
+/// count in milliseconds, as in journals.
 fn pace(report: &Report, stats: &StreamStats) -> Option<String> {
-    let slowest = stats.edges.iter().max_by_key(|edge| edge.blocked)?;
+    let slowest = stats.edges.iter().max_by_key(|edge| edge.blocked.as_millis())?;
     if slowest.blocked.max(stats.starved) < NOTABLE {
         return None;
     }
     let producer = report.pipeline.streams.get(stats.stream.index())?.producer;
-    let (who, held) = match slowest.blocked > stats.starved {
+    let (who, held) = match slowest.blocked.as_millis() > stats.starved.as_millis() {
         true => (slowest.reader, slowest.blocked),
         false => (producer, stats.starved),
     };

@@ -343,3 +343,30 @@ fn an_output_that_cannot_be_given_fails_the_run() {
     failed after 50 ms: the output `x`: `a` gave no output `x`; it gave none
     ");
 }
+
+#[test]
+fn a_run_without_an_end() {
+    let of = |lives| {
+        let EventKind::RunStarted(begun) = run_started(backup()) else { unreachable!() };
+        let mut report = Report::new(&begun);
+        for kind in [
+            started(TAR, 1),
+            started(COMPRESS, 1),
+            finished(CHECKSUM, Outcome::Failed(Failure::Exit(3)), 1, 70),
+        ] {
+            report.event(&at(10, kind));
+        }
+        unfinished(&report, lives, Duration::from_millis(12_340), Palette::NONE)
+    };
+    insta::assert_snapshot!(of(false), @r"
+    ✗ `checksum` failed: exit code 3
+      at pipeline.yml:7
+
+      ✗  checksum  70 ms  failed: exit code 3
+
+    died after about 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting
+    ");
+    assert!(
+        of(true).ends_with("goes on after 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting\n")
+    );
+}

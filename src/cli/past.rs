@@ -1,0 +1,74 @@
+//! What commands about past runs share: which run is meant, and how it is shown.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::error::CliError;
+use crate::event::wire::VERSION;
+use crate::history::{NoRun, Runs, Skipped, StoredRun};
+use crate::render::Palette;
+
+/// The runs that are here, or in the folder of `-C`.
+pub(super) fn runs(directory: Option<&Path>) -> Result<Runs, CliError> {
+    let base = directory.unwrap_or(Path::new("."));
+    if !base.is_dir() {
+        return Err(CliError::usage(format!("{} is no folder", base.display()), None));
+    }
+    Ok(Runs::of(base)?)
+}
+
+/// The run that RUN means.
+pub(super) fn find(directory: Option<&Path>, name: &str) -> Result<StoredRun, CliError> {
+    let runs = runs(directory)?;
+    runs.find(name).cloned().map_err(|error| {
+        let hint = match &error {
+            NoRun::None(_) => "run a pipeline here first, or say with `-C DIR` where it ran".to_owned(),
+            NoRun::Unknown { newest, .. } => {
+                format!("the newest are {}; `pipe runs` lists all", list(newest))
+            }
+            NoRun::Ambiguous { newest, .. } => format!("say more of it: {}", list(newest)),
+        };
+        CliError::usage(error.to_string(), hint)
+    })
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Says what of a journal could not be read.
+pub(super) fn warn_of(skipped: Skipped) {
+    if skipped.broken > 0 {
+        let lines = crate::render::human::count(skipped.broken, "line");
+        eprintln!("warning: {lines} of the journal cannot be read; what they said is missing here");
+    }
+    if let Some(version) = skipped.newer {
+        eprintln!(
+            "warning: the journal has records of version {version}, of a newer `pipe`; this one reads up to {VERSION}"
+        );
+    }
+}
+
+/// A value as one line of JSON, with the version of the format: a key may be added to it, but none changes its meaning.
+pub(super) fn line(value: &impl Serialize) -> Result<String, CliError> {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        v: u32,
+        #[serde(flatten)]
+        value: &'a T,
+    }
+    let text = serde_json::to_string(&Versioned { v: 1, value }).map_err(std::io::Error::from)?;
+    Ok(text + "\n")
+}
+
+/// Colours on standard output, or none.
+pub(super) fn palette() -> Palette {
+    Palette::choose(std::io::stdout().is_terminal(), |name| std::env::var_os(name))
+}
+
+/// Text from a journal, without what a terminal would act on.
+pub(super) fn one_line(text: &str) -> String {
+    crate::render::one_line(text)
+}

@@ -1,0 +1,304 @@
+//! From records back to events, so that whatever reads events can be told a run again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::skeleton::{self, Ids};
+use super::{
+    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ReasonRecord,
+    Record, UnreadRecord,
+};
+use crate::event::{
+    CancelReason, EdgeStats, Event, EventKind, Kept, OutputChannel, RunEnd, RunFinished, RunStarted,
+    StepFinished, StreamFinished, StreamStats,
+};
+use crate::pipeline::{Failure, Lane, Outcome, Product, SkipReason, StepId};
+
+/// Turns the records of one run into its events. The pipeline in them has what records tell of it: names, links and the
+/// lines where steps stand. Times are as exact as milliseconds are, and steps whose names `run-started` does not have
+/// are in no event.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    ids: Option<Ids>,
+}
+
+impl Decoder {
+    /// A decoder for one run.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The event of a record; nothing for one that comes before `run-started`, or names what there is not.
+    pub fn decode(&mut self, record: &Record) -> Option<Event> {
+        let kind = match &record.body {
+            Body::RunStarted { run, pipeline, file, dir, steps, streams } => {
+                let (pipeline, ids) = skeleton::pipeline(pipeline, file, steps, streams);
+                self.ids = Some(ids);
+                let (run, dir) = (run.clone(), dir.as_ref().map(PathBuf::from));
+                EventKind::RunStarted(RunStarted { run, pipeline: Arc::new(pipeline), dir })
+            }
+            body => kind_of(self.ids.as_ref()?, body)?,
+        };
+        Some(Event { at: wall_clock(&record.at), elapsed: millis(record.elapsed_ms), kind })
+    }
+}
+
+fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
+    Some(match body {
+        Body::RunStarted { .. } | Body::Unknown => return None,
+        Body::StepStarted { step, attempt, lane, log_at: _ } => EventKind::StepStarted {
+            step: ids.step(step)?,
+            attempt: *attempt,
+            lane: lane.as_deref().and_then(lane_of),
+        },
+        Body::StepOutput { step, channel, text, lossy: _ } => EventKind::StepOutput {
+            step: ids.step(step)?,
+            channel: match channel {
+                Channel::Stdout => OutputChannel::Stdout,
+                Channel::Stderr => OutputChannel::Stderr,
+            },
+            bytes: text.as_bytes().into(),
+        },
+        Body::StepRetrying { step, attempt, failure, delay_ms, restarting } => EventKind::StepRetrying {
+            step: ids.step(step)?,
+            attempt: *attempt,
+            failure: failure.into(),
+            delay: millis(*delay_ms),
+            restarting: ids.steps(restarting),
+        },
+        Body::StepFinished {
+            step,
+            outcome,
+            attempts,
+            duration_ms,
+            leaky,
+            outputs,
+            products,
+            log_lost: _,
+        } => EventKind::StepFinished(StepFinished {
+            step: ids.step(step)?,
+            outcome: outcome_of(ids, outcome)?,
+            attempts: *attempts,
+            duration: millis(*duration_ms),
+            leaky: *leaky,
+            outputs: Arc::new(outputs.clone()),
+            products: products.iter().map(Product::from).collect(),
+        }),
+        Body::StreamProgress { streams } => {
+            EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
+        }
+        Body::StreamFinished { counters, complete, engine, unread, kept, sha256 } => {
+            let unread = unread.iter().filter_map(|unread| left(ids, unread)).collect();
+            EventKind::StreamFinished(StreamFinished {
+                stats: stats_of(ids, counters)?,
+                complete: *complete,
+                unread,
+                kept: kept.as_ref().map(kept_as),
+                sha256: sha256.clone(),
+                engine: engine_of(engine),
+            })
+        }
+        Body::Cancelling { reason, now } => {
+            EventKind::Cancelling { reason: reason_of(ids, reason)?, now: *now }
+        }
+        Body::Warning { message } => EventKind::Warning(message.clone()),
+        Body::Note { message } => EventKind::Note(message.clone()),
+        Body::RunFinished { end, duration_ms, outputs } => EventKind::RunFinished(RunFinished {
+            end: end_of(ids, end),
+            duration: millis(*duration_ms),
+            outputs: outputs.clone(),
+        }),
+    })
+}
+
+fn lane_of(name: &str) -> Option<Lane> {
+    [Lane::Fifo, Lane::Attach].into_iter().find(|lane| lane.name() == name)
+}
+
+/// Events name the engine by a constant.
+fn engine_of(name: &str) -> &'static str {
+    ["splice", "copy"].into_iter().find(|known| *known == name).unwrap_or("other")
+}
+
+fn outcome_of(ids: &Ids, outcome: &OutcomeRecord) -> Option<Outcome> {
+    Some(match outcome {
+        OutcomeRecord::Succeeded => Outcome::Succeeded,
+        OutcomeRecord::Failed { failure } => Outcome::Failed(failure.into()),
+        OutcomeRecord::TimedOut => Outcome::TimedOut,
+        OutcomeRecord::Tainted { producer } => Outcome::Tainted { producer: ids.step(producer)? },
+        OutcomeRecord::Cancelled => Outcome::Cancelled,
+        OutcomeRecord::Skipped { dependency: Some(step) } => {
+            Outcome::Skipped(SkipReason::Dependency(ids.step(step)?))
+        }
+        OutcomeRecord::Skipped { dependency: None } => Outcome::Skipped(SkipReason::Stopped),
+        OutcomeRecord::Ignored { failure } => Outcome::Ignored(failure.into()),
+    })
+}
+
+fn stats_of(ids: &Ids, counters: &Counters) -> Option<StreamStats> {
+    Some(StreamStats {
+        stream: ids.stream(&counters.stream)?,
+        bytes: counters.bytes,
+        rate: counters.rate as f64,
+        starved: millis(counters.starved_ms),
+        edges: counters.edges.iter().filter_map(|record| edge(ids, record)).collect(),
+    })
+}
+
+fn edge(ids: &Ids, record: &EdgeRecord) -> Option<EdgeStats> {
+    let (bytes, blocked, left) = (record.bytes, millis(record.blocked_ms), record.left);
+    let spilled = record.spilled;
+    Some(EdgeStats { reader: ids.step(&record.reader)?, bytes, blocked, left, spilled })
+}
+
+fn left(ids: &Ids, record: &UnreadRecord) -> Option<(StepId, Option<u64>)> {
+    Some((ids.step(&record.reader)?, record.bytes))
+}
+
+impl From<&KeptRecord> for Product {
+    fn from(record: &KeptRecord) -> Self {
+        let KeptRecord { path, bytes, sha256 } = record.clone();
+        Self { path, bytes, sha256 }
+    }
+}
+
+fn kept_as(record: &KeptRecord) -> Kept {
+    Kept { path: PathBuf::from(&record.path), bytes: record.bytes, sha256: record.sha256.clone() }
+}
+
+fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
+    Some(match reason {
+        ReasonRecord::Signal { signal } => CancelReason::Signal(*signal),
+        ReasonRecord::StepFailed { step } => CancelReason::StepFailed(ids.step(step)?),
+        ReasonRecord::Engine => CancelReason::Engine,
+    })
+}
+
+fn end_of(ids: &Ids, end: &EndRecord) -> RunEnd {
+    match end {
+        EndRecord::Succeeded => RunEnd::Succeeded,
+        EndRecord::Failed { cause } => {
+            RunEnd::Failed { cause: cause.as_deref().and_then(|step| ids.step(step)) }
+        }
+        EndRecord::NoOutput { message } => RunEnd::NoOutput(message.clone()),
+        EndRecord::Signalled { signal } => RunEnd::Signalled(*signal),
+        EndRecord::Engine { message } => RunEnd::Engine(message.clone()),
+    }
+}
+
+impl From<&FailureRecord> for Failure {
+    fn from(record: &FailureRecord) -> Self {
+        match record {
+            FailureRecord::Exit { code } => Self::Exit(*code),
+            FailureRecord::Signal { signal } => Self::Signal(*signal),
+            FailureRecord::OutOfMemory => Self::OutOfMemory,
+            FailureRecord::Timeout => Self::Timeout,
+            FailureRecord::Start { message } => Self::Start(message.clone()),
+            FailureRecord::LeftEarly => Self::LeftEarly,
+            FailureRecord::Missing { message } => Self::Missing(message.clone()),
+            FailureRecord::Outputs { message } => Self::Outputs(message.clone()),
+        }
+    }
+}
+
+/// The epoch for what is no time.
+fn wall_clock(at: &str) -> SystemTime {
+    at.parse::<jiff::Timestamp>().map_or(SystemTime::UNIX_EPOCH, SystemTime::from)
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::sample::*;
+    use crate::event::wire::Encoder;
+    use crate::pipeline::Pipeline;
+
+    /// What decoding the records of these events gives, encoded again, beside the records themselves.
+    fn twice(pipeline: Pipeline, kinds: Vec<EventKind>) -> (Vec<Record>, Vec<Record>) {
+        let (mut first, mut second, mut decoder) = (Encoder::new(), Encoder::new(), Decoder::new());
+        let events = std::iter::once(run_started(pipeline)).chain(kinds).map(|kind| at(1250, kind));
+        let records: Vec<Record> = events.map(|event| first.encode(&event).unwrap()).collect();
+        let again = records.iter().map(|record| second.encode(&decoder.decode(record).unwrap()).unwrap());
+        let again = again.collect();
+        (records, again)
+    }
+
+    #[test]
+    fn what_is_decoded_is_what_was_encoded() {
+        let mut end = ended(stats(1 << 30, 3.1e9, &[(COMPRESS, 1 << 30), (COUNT, 1 << 20)]));
+        end.unread = vec![(StepId::new(COUNT), Some(5)), (StepId::new(CHECKSUM), None)];
+        end.kept = Some(Kept { path: "streams/archive".into(), bytes: 7, sha256: "ab12".into() });
+        let outcomes = [
+            Outcome::Succeeded,
+            Outcome::Failed(Failure::Exit(2)),
+            Outcome::Failed(Failure::OutOfMemory),
+            Outcome::Failed(Failure::Start("no such folder".into())),
+            Outcome::Failed(Failure::Outputs("line 1".into())),
+            Outcome::TimedOut,
+            Outcome::Tainted { producer: StepId::new(TAR) },
+            Outcome::Cancelled,
+            Outcome::Skipped(SkipReason::Dependency(StepId::new(MANIFEST))),
+            Outcome::Skipped(SkipReason::Stopped),
+            Outcome::Ignored(Failure::Signal(9)),
+            Outcome::Ignored(Failure::Timeout),
+        ];
+        let ends = [
+            RunEnd::Succeeded,
+            RunEnd::Failed { cause: Some(StepId::new(TAR)) },
+            RunEnd::Failed { cause: None },
+            RunEnd::NoOutput("no".into()),
+            RunEnd::Signalled(15),
+            RunEnd::Engine("disk full".into()),
+        ];
+        let cancelling = |reason| EventKind::Cancelling { reason, now: true };
+        let mut kinds = vec![
+            started(COMPRESS, 1),
+            started_in_container(COUNT, 2, Lane::Fifo),
+            started_in_container(COUNT, 3, Lane::Attach),
+            output(COMPRESS, "a \"quoted\" line\n"),
+            retrying(UPLOAD, 1, 28),
+            EventKind::StreamProgress(vec![stats(5, 1.0, &[(COUNT, 5)])]),
+            EventKind::StreamFinished(end),
+            cancelling(CancelReason::Signal(2)),
+            cancelling(CancelReason::StepFailed(StepId::new(TAR))),
+            cancelling(CancelReason::Engine),
+            EventKind::Warning("the clock went back".into()),
+            EventKind::Note("pulling".into()),
+        ];
+        kinds.extend(outcomes.map(|outcome| finished(UPLOAD, outcome, 1, 1200)));
+        kinds.extend(ends.map(|end| run_finished(end, 1250)));
+        let (records, again) = twice(backup(), kinds);
+        assert_eq!(records, again);
+        let (records, again) = twice(fed(), Vec::new());
+        assert_eq!(records, again);
+    }
+
+    #[test]
+    fn outputs_of_the_run_keep_their_order() {
+        let outputs = [("z", "1"), ("a", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (end, duration) = (RunEnd::Succeeded, Duration::ZERO);
+        let finished = EventKind::RunFinished(RunFinished { end, duration, outputs: outputs.to_vec() });
+        let (records, again) = twice(backup(), vec![finished]);
+        let text = serde_json::to_string(&again[1]).unwrap();
+        assert!(text.contains(r#""outputs":{"z":"1","a":"2"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), records[1]);
+    }
+
+    #[test]
+    fn what_names_nothing_is_no_event() {
+        let mut encoder = Encoder::new();
+        let start = encoder.encode(&at(0, run_started(backup()))).unwrap();
+        let step = encoder.encode(&at(1, started(TAR, 1))).unwrap();
+        let mut decoder = Decoder::new();
+        assert!(decoder.decode(&step).is_none(), "before the start");
+        decoder.decode(&start);
+        assert!(decoder.decode(&step).is_some());
+        decoder.decode(&Encoder::new().encode(&at(0, run_started(fed()))).unwrap());
+        assert!(decoder.decode(&step).is_none());
+    }
+}

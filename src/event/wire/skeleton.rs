@@ -1,0 +1,119 @@
+//! As much of a pipeline as a journal tells: names, links and lines. Enough to show a run again, not to run it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::{StepRecord, StreamRecord};
+use crate::pipeline::{
+    Action, Dependency, Destination, Exec, Feed, Input, Pipeline, Policy, Port, Source, Span, Step, StepId,
+    Stream, StreamId,
+};
+
+/// The lines of a file beyond which none is looked for.
+const MOST_LINES: usize = 1_000_000;
+
+/// The ids behind the names of a pipeline.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    steps: HashMap<String, StepId>,
+    streams: HashMap<String, StreamId>,
+}
+
+impl Ids {
+    pub(super) fn of(pipeline: &Pipeline) -> Self {
+        let steps = pipeline.steps().map(|(id, step)| (step.name.clone(), id)).collect();
+        let streams = pipeline.streams().map(|(id, stream)| (stream.name.clone(), id)).collect();
+        Self { steps, streams }
+    }
+
+    pub(super) fn step(&self, name: &str) -> Option<StepId> {
+        self.steps.get(name).copied()
+    }
+
+    /// Those of the names that there are.
+    pub(super) fn steps(&self, names: &[String]) -> Vec<StepId> {
+        names.iter().filter_map(|name| self.step(name)).collect()
+    }
+
+    pub(super) fn stream(&self, name: &str) -> Option<StreamId> {
+        self.streams.get(name).copied()
+    }
+}
+
+/// The pipeline of a `run-started`, with the ids that its names stand for. What names something that there is not is left
+/// out, so that every id of the pipeline points at something.
+pub(super) fn pipeline(
+    name: &str,
+    file: &str,
+    steps: &[StepRecord],
+    streams: &[StreamRecord],
+) -> (Pipeline, Ids) {
+    let mut pipeline = Pipeline {
+        source: source(file, steps),
+        name: name.to_owned(),
+        description: None,
+        params: Vec::new(),
+        max_parallel: None,
+        steps: steps.iter().map(step).collect(),
+        streams: Vec::new(),
+        outputs: Vec::new(),
+    };
+    let mut ids = Ids::of(&pipeline);
+    pipeline.streams = streams.iter().filter_map(|record| stream(record, &ids)).collect();
+    ids = Ids::of(&pipeline);
+    for (step, record) in pipeline.steps.iter_mut().zip(steps) {
+        link(step, record, &ids);
+    }
+    (pipeline, ids)
+}
+
+/// A file of empty lines, as many as the steps need: a line number is all that is known of where a step stands.
+fn source(file: &str, steps: &[StepRecord]) -> Source {
+    let lines = steps.iter().map(|step| step.line).max().unwrap_or(0).min(MOST_LINES);
+    Source::new(file, "\n".repeat(lines))
+}
+
+fn step(record: &StepRecord) -> Step {
+    let feed = record.feed.as_deref().map(|from| match from {
+        "-" => Feed::Stdin,
+        path => Feed::File(PathBuf::from(path)),
+    });
+    let exec = Exec { entrypoint: None, args: Vec::new() };
+    Step {
+        name: record.name.clone(),
+        at: Span::new(record.line.saturating_sub(1), record.line),
+        action: feed.map_or(Action::Exec(exec), Action::Feed),
+        container: None,
+        env: Vec::new(),
+        working_dir: None,
+        depends_on: Vec::new(),
+        inputs: Vec::new(),
+        output: None,
+        produces: Vec::new(),
+        secrets: Vec::new(),
+        policy: Policy::default(),
+    }
+}
+
+fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
+    let at = step.at;
+    let port = |name: &Option<String>| Some(Port { stream: ids.stream(name.as_deref()?)?, at });
+    step.inputs = port(&record.input).map(Input::stdin).into_iter().collect();
+    for (name, stream) in &record.inputs {
+        let input = ids.stream(stream).map(|stream| Input::stdin(Port { stream, at }));
+        step.inputs.extend(input.map(|input| Input { name: Some(name.clone()), ..input }));
+    }
+    step.output = port(&record.output);
+    step.depends_on = ids.steps(&record.depends_on).into_iter().map(|step| Dependency { step, at }).collect();
+}
+
+fn stream(record: &StreamRecord, ids: &Ids) -> Option<Stream> {
+    Some(Stream {
+        readers: ids.steps(&record.readers),
+        out: record.out.as_deref().map(|out| match out {
+            "-" => Destination::Stdout,
+            path => Destination::File(PathBuf::from(path)),
+        }),
+        ..Stream::new(record.name.as_str(), Span::default(), ids.step(&record.producer)?)
+    })
+}

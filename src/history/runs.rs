@@ -1,0 +1,181 @@
+//! The runs of a folder.
+
+use std::cmp::Reverse;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::run_dir::runs_in;
+use super::{HistoryError, StoredRun};
+
+/// Longer than this nobody makes or removes a run's directory.
+const UNDER_WAY: Duration = Duration::from_secs(3600);
+
+/// How many runs a message names.
+const NAMED: usize = 5;
+
+/// All runs that have left a directory in a folder, the newest first.
+#[derive(Debug)]
+pub struct Runs {
+    folder: PathBuf,
+    runs: Vec<StoredRun>,
+    /// Hidden folders: runs that are being made or removed.
+    hidden: Vec<StoredRun>,
+}
+
+/// Why a name means no run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRun {
+    /// There are none.
+    #[error("no run has left anything in {}", .0.display())]
+    None(PathBuf),
+    /// None has this name.
+    #[error("there is no run `{name}`")]
+    Unknown {
+        /// As it was given.
+        name: String,
+        /// The newest runs that there are.
+        newest: Vec<String>,
+    },
+    /// Several have it.
+    #[error("`{name}` is part of the names of several runs")]
+    Ambiguous {
+        /// As it was given.
+        name: String,
+        /// The newest of those.
+        newest: Vec<String>,
+    },
+}
+
+impl Runs {
+    /// The runs that are in `base` now.
+    pub fn of(base: &Path) -> Result<Self, HistoryError> {
+        let folder = runs_in(base);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries.collect::<io::Result<Vec<_>>>().map_err(HistoryError::read(&folder))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(HistoryError::read(folder)(error)),
+        };
+        let run = |entry: fs::DirEntry| {
+            let id = entry.file_name().into_string().ok()?;
+            entry.path().is_dir().then(|| StoredRun::new(id, entry.path()))
+        };
+        let (hidden, mut runs): (Vec<_>, Vec<_>) =
+            entries.into_iter().filter_map(run).partition(|run| run.id().starts_with('.'));
+        runs.sort_by_cached_key(|run| Reverse((run.began(), run.id().to_owned())));
+        Ok(Self { folder, runs, hidden })
+    }
+
+    /// The runs, the newest first.
+    pub fn newest_first(&self) -> &[StoredRun] {
+        &self.runs
+    }
+
+    /// What is left of runs whose making or removal was cut short, an hour ago or longer.
+    pub fn remains(&self) -> impl Iterator<Item = &StoredRun> {
+        let is_old = |run: &&StoredRun| {
+            let changed = fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
+            changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > UNDER_WAY)
+        };
+        self.hidden.iter().filter(is_old).filter(|run| !run.is_live())
+    }
+
+    /// The run that a name means: an id, its beginning or its end where no other has the same, or `last`.
+    pub fn find(&self, name: &str) -> Result<&StoredRun, NoRun> {
+        let newest = self.runs.first().ok_or_else(|| NoRun::None(self.folder.clone()))?;
+        if name == "last" {
+            return Ok(newest);
+        }
+        if let Some(run) = self.runs.iter().find(|run| run.id() == name) {
+            return Ok(run);
+        }
+        let has = |run: &&StoredRun| run.id().starts_with(name) || run.id().ends_with(name);
+        let some: Vec<&StoredRun> = self.runs.iter().filter(|run| !name.is_empty() && has(run)).collect();
+        match some.as_slice() {
+            [run] => Ok(run),
+            [] => Err(NoRun::Unknown { name: name.to_owned(), newest: ids(self.runs.iter()) }),
+            _ => Err(NoRun::Ambiguous { name: name.to_owned(), newest: ids(some.into_iter()) }),
+        }
+    }
+}
+
+fn ids<'a>(runs: impl Iterator<Item = &'a StoredRun>) -> Vec<String> {
+    runs.take(NAMED).map(|run| run.id().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::run_dir::journal_in;
+
+    /// Runs whose journals begin at these times, by their ids.
+    fn runs(of: &[(&str, &str)]) -> (tempfile::TempDir, Runs) {
+        let base = tempfile::tempdir().unwrap();
+        for (id, at) in of {
+            let dir = runs_in(base.path()).join(id);
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(journal_in(&dir), format!("{{\"v\":1,\"at\":\"{at}\",\"elapsed_ms\":0")).unwrap();
+        }
+        let runs = Runs::of(base.path()).unwrap();
+        (base, runs)
+    }
+
+    #[test]
+    fn the_newest_comes_first_whatever_the_clocks_of_ids_did() {
+        let (base, found) = runs(&[
+            ("20261025-023000-aaaa", "2026-10-25T00:30:00.000Z"),
+            ("20261025-021500-bbbb", "2026-10-25T01:15:00.000Z"),
+            ("20261025-010000-cccc", "2026-10-24T23:00:00.000Z"),
+        ]);
+        let of = |runs: &Runs| -> Vec<String> {
+            runs.newest_first().iter().map(|run| run.id()[16..].to_owned()).collect()
+        };
+        assert_eq!(of(&found), ["bbbb", "aaaa", "cccc"]);
+        assert_eq!(found.find("last").unwrap().id(), "20261025-021500-bbbb");
+        fs::create_dir(runs_in(base.path()).join("29991231-235959-dddd")).unwrap();
+        fs::create_dir(runs_in(base.path()).join(".29991231-235959-eeee")).unwrap();
+        fs::write(runs_in(base.path()).join("notes"), "").unwrap();
+        assert_eq!(of(&Runs::of(base.path()).unwrap()), ["dddd", "bbbb", "aaaa", "cccc"]);
+    }
+
+    #[test]
+    fn a_run_goes_by_any_end_of_its_id_that_no_other_has() {
+        let (_base, runs) = runs(&[
+            ("20261122-231500-1a2b", "2026-11-22T23:15:00Z"),
+            ("20261122-231501-1a3b", "2026-11-22T23:15:01Z"),
+            ("20261123-000000-ffff", "2026-11-23T00:00:00Z"),
+        ]);
+        for name in ["20261123", "ffff", "20261123-000000-ffff", "f"] {
+            assert_eq!(runs.find(name).unwrap().id(), "20261123-000000-ffff", "{name}");
+        }
+        assert_eq!(runs.find("2b").unwrap().id(), "20261122-231500-1a2b");
+        let both = ["20261122-231501-1a3b".to_owned(), "20261122-231500-1a2b".to_owned()];
+        let ambiguous = |name: &str| NoRun::Ambiguous { name: name.into(), newest: both.to_vec() };
+        assert_eq!(runs.find("20261122").unwrap_err(), ambiguous("20261122"));
+        assert_eq!(runs.find("b").unwrap_err(), ambiguous("b"));
+        assert!(matches!(runs.find("2300").unwrap_err(), NoRun::Unknown { newest, .. } if newest.len() == 3));
+        assert!(matches!(runs.find("").unwrap_err(), NoRun::Unknown { .. }));
+    }
+
+    #[test]
+    fn what_a_crash_left_half_made_is_known_after_a_while() {
+        let (base, _) = runs(&[(".20261122-231500-1a2b", ""), (".20261122-231500-1a2c.gone", "")]);
+        let found = Runs::of(base.path()).unwrap();
+        assert!(found.newest_first().is_empty());
+        assert_eq!(found.remains().count(), 0, "somebody may be at work");
+        let old = std::time::SystemTime::now() - UNDER_WAY - Duration::from_secs(60);
+        fs::File::open(found.hidden[0].path()).unwrap().set_modified(old).unwrap();
+        assert_eq!(found.remains().count(), 1);
+        found.remains().for_each(|run| run.remove().unwrap());
+        assert_eq!(Runs::of(base.path()).unwrap().hidden.len(), 1);
+    }
+
+    #[test]
+    fn no_runs_are_no_error_until_one_is_asked_for() {
+        let base = tempfile::tempdir().unwrap();
+        let runs = Runs::of(base.path()).unwrap();
+        assert!(runs.newest_first().is_empty());
+        assert_eq!(runs.find("last").unwrap_err(), NoRun::None(base.path().join(".pipe/runs")));
+    }
+}
