@@ -35,12 +35,13 @@
 //! |---|---|---|---|
 //! | 0 | [`pipeline`] | the domain, pure data: step, param, stream, policy, outcome | – |
 //! | 1 | [`event`] | what happens in a run, its channel, its wire format | pipeline |
+//! | 1 | [`reaper`] | what outlives a killed `pipe` for a moment, and cleans up | – |
 //! | 1 | [`template`] | rendering, contextual shell escaping | pipeline |
 //! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics, warnings, schema | pipeline, template |
 //! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |
-//! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline |
+//! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline, reaper |
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
-//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, template, plan, executor, stream |
+//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, reaper, template, plan, executor, stream |
 //! | 3 | [`render`] | progress, plain, JSON, summary, drawings | pipeline, event |
 //! | 3 | [`history`] | journal, run directory | pipeline, event |
 //! | 4 | [`cli`] | arguments, one file a command, signals, exit codes | all |
@@ -51,6 +52,7 @@ pub mod executor;
 pub mod history;
 pub mod pipeline;
 pub mod plan;
+pub mod reaper;
 pub mod render;
 pub mod runner;
 pub mod spec;

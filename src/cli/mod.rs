@@ -6,6 +6,7 @@ mod containers;
 mod error;
 mod load;
 mod lock_file;
+mod reap;
 mod screen;
 mod signals;
 
@@ -19,6 +20,9 @@ use crate::render::Palette;
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
+    if reap::is_asked_for() {
+        return reap::run();
+    }
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),

@@ -24,6 +24,7 @@ use std::os::fd::OwnedFd;
 use futures::future::BoxFuture;
 
 use crate::pipeline::{Failure, Lane};
+use crate::reaper::Charge;
 
 pub use places::Places;
 pub use spec::{
@@ -51,6 +52,8 @@ pub trait Executor: Send + Sync {
 pub struct RunningStep {
     /// The writing end of its stdin, where a pipe was asked for.
     pub stdin: Option<OwnedFd>,
+    /// Keeps its stdin open if this process is killed: to be dropped before `stdin` when that is to end.
+    pub held: Charge,
     /// The reading end of its stdout.
     pub stdout: OwnedFd,
     /// The reading end of its stderr.

@@ -14,6 +14,7 @@ use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
 use crate::pipeline::{Action, Outputs, StepId};
+use crate::reaper::Charge;
 use crate::stream::Tap;
 use crate::template::StepOutputs;
 
@@ -37,10 +38,13 @@ impl Attempt {
 /// What a started attempt hands out: its hold, and the pipe ends that streams connect to.
 pub(super) struct Started {
     pub(super) attempt: Attempt,
-    pub(super) stdin: Option<OwnedFd>,
+    pub(super) stdin: Option<Inlet>,
     /// Where the step's stdout is a stream.
     pub(super) stdout: Option<OwnedFd>,
 }
+
+/// The writing end of a step's stdin, and what keeps that open if this process is killed.
+pub(super) type Inlet = (OwnedFd, Charge);
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +128,7 @@ pub(super) async fn start(
             (running, Some(outputs))
         }
     };
-    let RunningStep { stdin, stdout, stderr, lane, handle } = running;
+    let RunningStep { stdin, held, stdout, stderr, lane, handle } = running;
     shared.events.send(EventKind::StepStarted { step: request.step, attempt: request.number, lane });
     let mut logs = vec![(OutputChannel::Stderr, stderr)];
     let stdout = if step.output.is_some() {
@@ -136,7 +140,7 @@ pub(super) async fn start(
     let (halt, halted) = watch::channel(Halt::Never);
     let process = Supervised { shared: Arc::clone(shared), step: request.step, handle, halted, outputs };
     tokio::spawn(async move { report(process.run(logs, request.deadline).await) });
-    Ok(Started { attempt: Attempt { halt }, stdin, stdout })
+    Ok(Started { attempt: Attempt { halt }, stdin: stdin.map(|stdin| (stdin, held)), stdout })
 }
 
 struct Supervised {

@@ -71,7 +71,8 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
 
 impl Dispatcher {
     fn new(job: Job, outbox: mpsc::UnboundedSender<Message>) -> Self {
-        let Job { pipeline, plan, values, templates, executor, events, place, settings } = job;
+        let Job { pipeline, plan, values, templates, executor, events, place, settings, reaper } = job;
+        reaper.path(&place.outputs_dir).for_good();
         events.send(EventKind::RunStarted(RunStarted {
             run: place.id.clone(),
             pipeline: Arc::clone(&pipeline),
@@ -79,8 +80,18 @@ impl Dispatcher {
         }));
         let ready = ReadySet::new(&plan, &pipeline);
         let budget = PipeBudget::new();
-        let shared =
-            Arc::new(Shared { pipeline, plan, values, templates, executor, events, place, settings, budget });
+        let shared = Arc::new(Shared {
+            pipeline,
+            plan,
+            values,
+            templates,
+            executor,
+            events,
+            place,
+            settings,
+            reaper,
+            budget,
+        });
         Self {
             shared,
             ready,

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::executor::{EngineError, Exit, RunningStep, StartError, StepHandle, Stop};
 use crate::pipeline::Feed;
+use crate::reaper::Charge;
 use crate::stream::{Pump, Stopper, pipe, pump};
 
 /// Starts to bring a stream in. It ends with success at the end of its file, or when nobody reads it any more.
@@ -19,7 +20,7 @@ pub(super) fn start(name: &str, feed: &Feed) -> Result<RunningStep, StartError> 
     let (stderr, _) = pipe().map_err(failed)?;
     let pump = pump(from, to).map_err(|error| EngineError::new(format!("cannot feed `{name}`"), error))?;
     let handle = FeedHandle { name: name.to_owned(), stopper: pump.stopper(), pump: Mutex::new(pump) };
-    Ok(RunningStep { stdin: None, stdout, stderr, lane: None, handle: Box::new(handle) })
+    Ok(RunningStep { stdin: None, held: Charge::default(), stdout, stderr, lane: None, handle: Box::new(handle) })
 }
 
 fn open(feed: &Feed) -> io::Result<OwnedFd> {

@@ -41,6 +41,7 @@ use crate::event::{RunEnd, channel::Sender};
 use crate::executor::Executor;
 use crate::pipeline::{Pipeline, Values};
 use crate::plan::Plan;
+use crate::reaper::Reaper;
 use crate::stream::{Engine, PipeBudget};
 use crate::template::Renderer;
 
@@ -62,6 +63,8 @@ pub struct Job {
     pub place: RunPlace,
     /// How it runs.
     pub settings: Settings,
+    /// Whose care its files are given into.
+    pub reaper: Reaper,
 }
 
 /// Where a run happens.
@@ -121,6 +124,7 @@ struct Shared {
     events: Sender,
     place: RunPlace,
     settings: Settings,
+    reaper: Reaper,
     budget: Arc<PipeBudget>,
 }
 

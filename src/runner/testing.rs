@@ -19,6 +19,7 @@ use crate::pipeline::{
     Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, Template, Values,
 };
 use crate::plan::Plan;
+use crate::reaper::{Charge, Reaper};
 use crate::stream::pipe;
 use crate::template::{Facts, Renderer};
 
@@ -136,7 +137,8 @@ impl Fake {
             log.lock().unwrap().running -= 1;
             ended.send_replace(Some(exit));
         });
-        RunningStep { stdin, stdout, stderr, lane: None, handle: Box::new(FakeHandle { stops, end }) }
+        let handle = Box::new(FakeHandle { stops, end });
+        RunningStep { stdin, held: Charge::default(), stdout, stderr, lane: None, handle }
     }
 }
 
@@ -214,7 +216,7 @@ impl Scene {
 
     /// Runs real processes instead: each named step a script for `sh`.
     pub(super) fn scripts<const N: usize>(mut self, scripts: [(&str, &str); N]) -> Self {
-        self.executor = Arc::new(HostExecutor::new());
+        self.executor = Arc::new(HostExecutor::new(Reaper::default()));
         for (name, text) in scripts {
             self = self.with(name, |step| {
                 let text = Template::literal(text, Span::default());
@@ -277,6 +279,7 @@ impl Scene {
             events,
             place,
             settings: self.settings,
+            reaper: Reaper::default(),
         };
         let started = Instant::now();
         let end = run(job, signals).await;

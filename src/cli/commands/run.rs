@@ -9,12 +9,13 @@ use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
 use crate::cli::screen::Screen;
 use crate::cli::{commands::dry_run, signals};
-use crate::event::{RunEnd, channel};
+use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
 use crate::executor::host::HostExecutor;
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
 use crate::pipeline::Destination;
+use crate::reaper::Reaper;
 use crate::runner::{self, Job, RunPlace, Settings};
 use crate::spec::{Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
@@ -28,10 +29,11 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
         return show(&loaded, Facts { values, ..facts });
     }
     let runtime = runtime()?;
-    let (end, screen) = runtime.block_on(run_to_end(args, &loaded, &started_at))?;
+    let (end, screen, reaper) = runtime.block_on(run_to_end(args, &loaded, &started_at))?;
     // The last senders of events go with the runtime, and so the screen ends.
     runtime.shutdown_background();
     screen.join();
+    reaper.farewell();
     Ok(exit_code(&end))
 }
 
@@ -40,7 +42,7 @@ async fn run_to_end(
     args: &Run,
     loaded: &Loaded,
     started_at: &jiff::Zoned,
-) -> Result<(RunEnd, Screen), CliError> {
+) -> Result<(RunEnd, Screen, Reaper), CliError> {
     let mut signals =
         signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
     let locked = containers::locked(args, loaded)?;
@@ -55,9 +57,10 @@ async fn run_to_end(
     let stdout_is_taken =
         loaded.pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout));
     let screen = Screen::start(receiver, &dir, args.format, stdout_is_taken)?;
+    let reaper = start_reaper(&events);
     let docker =
-        engine.map(|engine| containers::executor(args, engine, locked, &dir, &events)).transpose()?;
-    let executor = Places::new(HostExecutor::new(), docker);
+        engine.map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper)).transpose()?;
+    let executor = Places::new(HostExecutor::new(reaper.clone()), docker);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
         plan: Arc::clone(&loaded.plan),
@@ -73,8 +76,19 @@ async fn run_to_end(
             outputs_dir: dir.outputs_dir(),
         },
         settings: settings(args, loaded),
+        reaper: reaper.clone(),
     };
-    Ok((runner::run(job, signals).await, screen))
+    Ok((runner::run(job, signals).await, screen, reaper))
+}
+
+/// A run without a reaper is still a run.
+fn start_reaper(events: &channel::Sender) -> Reaper {
+    Reaper::start().unwrap_or_else(|error| {
+        events.send(EventKind::Warning(format!(
+            "if pipe is killed now, processes and containers are left behind: it cannot start its reaper ({error})"
+        )));
+        Reaper::default()
+    })
 }
 
 /// The run's folder, and the engine where a step needs one. Without an engine that sees the folder there is none.

@@ -20,6 +20,7 @@ use super::init::Opening;
 use super::{Shared, container_name};
 use crate::executor::{ContainerSpec, EngineError, RunningStep, StartError, StdinSpec, StepSpec};
 use crate::pipeline::Lane;
+use crate::reaper::Charge;
 
 /// Bytes taken at once from a step's stdin.
 const PIECE: usize = 64 << 10;
@@ -81,7 +82,9 @@ pub(super) async fn start(
     let exit = created.watch(traffic, std::future::ready(None));
     hang_up(shared, created.name(), noticed, exit.clone());
     let handle = Handle { container: created, exit, stopping };
-    Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
+    // The engine takes the end of this connection for an end of what the container reads, and nobody else can hold that.
+    let held = Charge::default();
+    Ok(RunningStep { stdin, held, stdout, stderr, lane: Some(Lane::Attach), handle: Box::new(handle) })
 }
 
 /// A program whose stdout nobody reads any more is told so, as by the kernel on the host. One that takes no notice would

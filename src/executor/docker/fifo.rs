@@ -23,6 +23,7 @@ use crate::executor::{
     ContainerSpec, EngineError, Exit, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec,
 };
 use crate::pipeline::Lane;
+use crate::reaper::Charge;
 
 /// Where the container sees its pipes.
 const THERE: &str = "/run/pipe";
@@ -74,6 +75,7 @@ pub(super) async fn start(
     let pipes = Pipes::make(&shared.fifo_dir, spec).map_err(unusable)?;
     let mounts = pipes.mounts(&spec.stdin);
     let mut ends = pipes.open(&spec.stdin).map_err(unusable)?;
+    let held = ends.stdin.as_ref().map_or_else(Charge::default, |stdin| shared.reaper.pipe(stdin));
 
     let opening = if spec.stdin == StdinSpec::Null { OPEN_WITHOUT_INPUT } else { OPEN };
     let first = ["sh", "-c", TELL, THERE, opening, THERE].map(str::to_owned);
@@ -103,7 +105,7 @@ pub(super) async fn start(
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
     let stdin = to_stdin.release();
     let handle = Box::new(Handle { container: created, exit, stopping });
-    Ok(RunningStep { stdin, stdout, stderr, lane: Some(Lane::Fifo), handle })
+    Ok(RunningStep { stdin, held, stdout, stderr, lane: Some(Lane::Fifo), handle })
 }
 
 /// Waits until the container has opened all pipes. When this fails its script has not begun, nor can it begin any more,

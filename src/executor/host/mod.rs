@@ -2,6 +2,7 @@
 
 mod process;
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -13,18 +14,20 @@ use self::process::Process;
 use super::{
     EngineError, Executor, OUTPUT_VARIABLE, Program, RunningStep, StartError, StdinSpec, StepSpec, shell,
 };
+use crate::reaper::{Charge, Reaper};
 
 /// Runs steps on this machine.
 #[derive(Debug)]
 pub struct HostExecutor {
     has_bash: bool,
+    reaper: Reaper,
 }
 
 impl HostExecutor {
-    /// Looks for the shells that this machine has.
-    pub fn new() -> Self {
+    /// Looks for the shells that this machine has. What it starts is given into the reaper's care.
+    pub fn new(reaper: Reaper) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Self { has_bash: std::env::split_paths(&path).any(|dir| dir.join("bash").is_file()) }
+        Self { has_bash: std::env::split_paths(&path).any(|dir| dir.join("bash").is_file()), reaper }
     }
 
     fn spawn(&self, spec: &StepSpec) -> Result<RunningStep, StartError> {
@@ -33,6 +36,7 @@ impl HostExecutor {
             return Err(StartError::Step(format!("its working directory {dir} does not exist")));
         }
         let (stdin, stdin_end) = stdin(spec)?;
+        let held = stdin.as_ref().map_or_else(Charge::default, |stdin| self.reaper.pipe(stdin));
         let (stdout, stdout_end) = pipe(spec)?;
         let (stderr, stderr_end) = pipe(spec)?;
         let Program::Script { shell: named, text } = &spec.program else {
@@ -53,17 +57,12 @@ impl HostExecutor {
             .stdout(stdout_end)
             .stderr(stderr_end)
             .process_group(0);
+        let charge = self.reaper.processes(&mark(spec));
         let child = command.spawn().map_err(|error| not_spawned(spec, program, &error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
-        let handle = Process::adopt(&child, &spec.name)?;
-        Ok(RunningStep { stdin, stdout, stderr, lane: None, handle: Box::new(handle) })
-    }
-}
-
-impl Default for HostExecutor {
-    fn default() -> Self {
-        Self::new()
+        let handle = Process::adopt(&child, &spec.name, charge)?;
+        Ok(RunningStep { stdin, held, stdout, stderr, lane: None, handle: Box::new(handle) })
     }
 }
 
@@ -71,6 +70,14 @@ impl Executor for HostExecutor {
     fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
         Box::pin(async move { self.spawn(&spec) })
     }
+}
+
+/// By what the processes of an attempt are known: no other has the same file for its values.
+fn mark(spec: &StepSpec) -> OsString {
+    let mut mark = OsString::from(OUTPUT_VARIABLE);
+    mark.push("=");
+    mark.push(&spec.outputs);
+    mark
 }
 
 /// The writing end to hand over, and what the child gets.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::keep::{self, Keeping, Whole};
 use crate::event::Kept;
 use crate::executor::EngineError;
+use crate::reaper::Charge;
 use crate::stream::{Fanout, Snapshot};
 
 /// A stream on its way.
@@ -14,6 +15,8 @@ pub(super) struct Flow {
     fanout: Fanout,
     /// By sink: the member that reads it. Sinks past these are files.
     pub(super) sinks: Vec<usize>,
+    /// Keeps the readers' pipes open if this process is killed, and as long as these are here.
+    held: Vec<Charge>,
     /// By sink past the readers': the file. One whose pipe was closed early is taken out to be asked why.
     keeping: Vec<Option<Keeping>>,
     /// Files that were asked why, and had a good reason.
@@ -34,11 +37,17 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(fanout: Fanout, sinks: Vec<usize>, keeping: Vec<Keeping>) -> Self {
+    pub(super) fn new(
+        fanout: Fanout,
+        sinks: Vec<usize>,
+        keeping: Vec<Keeping>,
+        held: Vec<Charge>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             fanout,
             sinks,
+            held,
             keeping: keeping.into_iter().map(Some).collect(),
             excused: 0,
             since: now,
@@ -87,6 +96,7 @@ impl Flow {
             return None;
         }
         self.closed = Some(Instant::now());
+        self.held.clear();
         self.fanout.close();
         Some(std::mem::take(&mut self.keeping).into_iter().flatten().collect())
     }

@@ -36,7 +36,7 @@ use self::restart::Restart;
 pub(super) use self::signal::Message;
 use self::signal::Signal;
 use self::wires::{Ends, Wires};
-use super::attempt::{self, NotStarted, Request};
+use super::attempt::{self, Inlet, NotStarted, Request};
 use super::{Halt, Shared};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{EngineError, StartError};
@@ -119,7 +119,7 @@ impl Gang {
         let mut ends = Ends::default();
         for (member, started) in waiting.into_iter().zip(started) {
             if let Some((stdin, stdout)) = self.admit(member, started) {
-                ends.stdin.extend(stdin.map(|fd| (member, fd)));
+                ends.stdin.extend(stdin.map(|inlet| (member, inlet)));
                 ends.stdout.extend(stdout.map(|fd| (member, fd)));
             }
         }
@@ -158,7 +158,7 @@ impl Gang {
         &mut self,
         index: usize,
         started: Result<attempt::Started, attempt::NotStarted>,
-    ) -> Option<(Option<OwnedFd>, Option<OwnedFd>)> {
+    ) -> Option<(Option<Inlet>, Option<OwnedFd>)> {
         let timeout = self.shared.pipeline.step(self.members[index].step).policy.timeout;
         let member = &mut self.members[index];
         member.attempts += 1;

@@ -12,7 +12,9 @@ use super::signal::Signal;
 use crate::executor::{EngineError, StdinSpec};
 use crate::pipeline::{StepId, StreamId};
 use crate::plan::EdgeKind;
+use crate::reaper::Charge;
 use crate::runner::Shared;
+use crate::runner::attempt::Inlet;
 use crate::stream::Fanout;
 
 /// All streams that a gang's members write. Streams and members are named by their positions in the gang. A stream that
@@ -40,7 +42,7 @@ pub(super) struct Wire {
 /// The pipe ends of members that have just been started.
 #[derive(Default)]
 pub(super) struct Ends {
-    pub(super) stdin: BTreeMap<usize, OwnedFd>,
+    pub(super) stdin: BTreeMap<usize, Inlet>,
     pub(super) stdout: BTreeMap<usize, OwnedFd>,
 }
 
@@ -83,7 +85,8 @@ impl Wires {
             let failed = |error| EngineError::new(format!("cannot connect the stream `{name}`"), error);
             let started =
                 wire.readers.iter().filter_map(|reader| Some((*reader, ends.stdin.remove(reader)?)));
-            let (readers, mut sinks): (Vec<usize>, Vec<OwnedFd>) = started.unzip();
+            let (readers, inlets): (Vec<usize>, Vec<Inlet>) = started.unzip();
+            let (mut sinks, held): (Vec<OwnedFd>, Vec<Charge>) = inlets.into_iter().unzip();
             let source = ends.stdout.remove(&wire.producer);
             if wire.told || (source.is_none() && sinks.is_empty() && !wire.readers.is_empty()) {
                 continue;
@@ -95,7 +98,7 @@ impl Wires {
             if let Some(source) = source {
                 fanout.feed(source);
             }
-            wire.flow = Some(Flow::new(fanout, readers, keeping));
+            wire.flow = Some(Flow::new(fanout, readers, keeping, held));
             let signals = signals.clone();
             tokio::spawn(async move {
                 while let Some(event) = events.recv().await {
