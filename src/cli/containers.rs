@@ -123,5 +123,8 @@ pub(super) fn executor(
     let notify = move |note| events.send(EventKind::Note(note));
     let lane = args.containers.stream_lane.choice();
     let run = dir.id().to_owned();
-    Ok(DockerExecutor::new(engine, Setup { run, pipes, lane, locked, notify: Arc::new(notify), reaper: reaper.clone() }))
+    Ok(DockerExecutor::new(
+        engine,
+        Setup { run, pipes, lane, locked, notify: Arc::new(notify), reaper: reaper.clone() },
+    ))
 }

@@ -37,8 +37,7 @@ pub(super) fn run() -> ExitCode {
 
 /// Whoever ends a terminal, a job or a machine sends signals to all; they mean `pipe`.
 fn ignore_signals() {
-    let kinds =
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
     for kind in kinds {
         // Once it is listened for, a signal does not end the process, whether or not somebody goes on listening.
         drop(signal(kind));

@@ -68,7 +68,8 @@ mod linux {
         let leaders = steps.iter().filter_map(|step| step.leader.as_ref());
         // A number stands for the same group as long as one of its processes lives. Once its leader has another time of
         // birth, it has been given to a stranger.
-        let is_strange = |pid: i32, started: &str| all.iter().any(|it| it.pid == pid && it.started != started);
+        let is_strange =
+            |pid: i32, started: &str| all.iter().any(|it| it.pid == pid && it.started != started);
         let groups: BTreeSet<i32> =
             leaders.filter(|(pid, started)| !is_strange(*pid, started)).map(|(pid, _)| *pid).collect();
         let is_own = |it: &&Process| groups.contains(&it.group) || steps.iter().any(|step| it.has(step));

@@ -20,7 +20,14 @@ pub(super) fn start(name: &str, feed: &Feed) -> Result<RunningStep, StartError> 
     let (stderr, _) = pipe().map_err(failed)?;
     let pump = pump(from, to).map_err(|error| EngineError::new(format!("cannot feed `{name}`"), error))?;
     let handle = FeedHandle { name: name.to_owned(), stopper: pump.stopper(), pump: Mutex::new(pump) };
-    Ok(RunningStep { stdin: None, held: Charge::default(), stdout, stderr, lane: None, handle: Box::new(handle) })
+    Ok(RunningStep {
+        stdin: None,
+        held: Charge::default(),
+        stdout,
+        stderr,
+        lane: None,
+        handle: Box::new(handle),
+    })
 }
 
 fn open(feed: &Feed) -> io::Result<OwnedFd> {

@@ -58,8 +58,9 @@ async fn run_to_end(
         loaded.pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout));
     let screen = Screen::start(receiver, &dir, args.format, stdout_is_taken)?;
     let reaper = start_reaper(&events);
-    let docker =
-        engine.map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper)).transpose()?;
+    let docker = engine
+        .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))
+        .transpose()?;
     let executor = Places::new(HostExecutor::new(reaper.clone()), docker);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),

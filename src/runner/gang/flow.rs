@@ -37,12 +37,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(
-        fanout: Fanout,
-        sinks: Vec<usize>,
-        keeping: Vec<Keeping>,
-        held: Vec<Charge>,
-    ) -> Self {
+    pub(super) fn new(fanout: Fanout, sinks: Vec<usize>, keeping: Vec<Keeping>, held: Vec<Charge>) -> Self {
         let now = Instant::now();
         Self {
             fanout,
