@@ -17,6 +17,7 @@
 
 mod attempt;
 mod container;
+mod demand;
 mod dispatcher;
 mod feed;
 mod gang;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use self::container::Placing;
+pub use self::demand::descriptors;
 use crate::event::{RunEnd, channel::Sender};
 use crate::executor::Executor;
 use crate::pipeline::{Pipeline, Values};

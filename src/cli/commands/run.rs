@@ -1,5 +1,6 @@
 //! `pipe run`.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::cli::screen::Screen;
 use crate::cli::{commands::dry_run, signals};
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
-use crate::executor::host::HostExecutor;
+use crate::executor::host::{Descriptors, HostExecutor};
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
 use crate::pipeline::Destination;
@@ -28,8 +29,10 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
         let values = loaded.values(&args.params, facts.clone())?;
         return show(&loaded, Facts { values, ..facts });
     }
+    let raised = Descriptors::raise();
+    check_descriptors(&loaded, settings(args, &loaded).max_parallel)?;
     let runtime = runtime()?;
-    let (end, screen, reaper) = runtime.block_on(run_to_end(args, &loaded, &started_at))?;
+    let (end, screen, reaper) = runtime.block_on(run_to_end(args, &loaded, &started_at, raised))?;
     // The last senders of events go with the runtime, and so the screen ends.
     runtime.shutdown_background();
     screen.join();
@@ -42,6 +45,7 @@ async fn run_to_end(
     args: &Run,
     loaded: &Loaded,
     started_at: &jiff::Zoned,
+    raised: Descriptors,
 ) -> Result<(RunEnd, Screen, Reaper), CliError> {
     let mut signals =
         signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
@@ -61,7 +65,7 @@ async fn run_to_end(
     let docker = engine
         .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))
         .transpose()?;
-    let executor = Places::new(HostExecutor::new(reaper.clone()), docker);
+    let executor = Places::new(HostExecutor::new(reaper.clone()).with_limit(raised), docker);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
         plan: Arc::clone(&loaded.plan),
@@ -80,6 +84,15 @@ async fn run_to_end(
         reaper: reaper.clone(),
     };
     Ok((runner::run(job, signals).await, screen, reaper))
+}
+
+/// A run that would need more descriptors than there may be does not begin.
+fn check_descriptors(loaded: &Loaded, max_parallel: NonZeroUsize) -> Result<(), CliError> {
+    let needed = runner::descriptors(&loaded.pipeline, &loaded.plan, max_parallel);
+    match Descriptors::most() {
+        Some(most) if most < needed => Err(CliError::Limit { needed, most }),
+        _ => Ok(()),
+    }
 }
 
 /// A run without a reaper is still a run.

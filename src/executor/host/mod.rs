@@ -1,5 +1,6 @@
 //! Steps as processes of this machine: a process group each, with the environment of `pipe` itself.
 
+mod limits;
 mod process;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use futures::future::BoxFuture;
 
+pub use self::limits::Descriptors;
 use self::process::Process;
 use super::{
     EngineError, Executor, OUTPUT_VARIABLE, Program, RunningStep, StartError, StdinSpec, StepSpec, shell,
@@ -21,13 +23,20 @@ use crate::reaper::{Charge, Reaper};
 pub struct HostExecutor {
     has_bash: bool,
     reaper: Reaper,
+    descriptors: Descriptors,
 }
 
 impl HostExecutor {
     /// Looks for the shells that this machine has. What it starts is given into the reaper's care.
     pub fn new(reaper: Reaper) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Self { has_bash: std::env::split_paths(&path).any(|dir| dir.join("bash").is_file()), reaper }
+        let has_bash = std::env::split_paths(&path).any(|dir| dir.join("bash").is_file());
+        Self { has_bash, reaper, descriptors: Descriptors::default() }
+    }
+
+    /// What it starts may have as many descriptors open as this process before it raised its limit.
+    pub fn with_limit(self, descriptors: Descriptors) -> Self {
+        Self { descriptors, ..self }
     }
 
     fn spawn(&self, spec: &StepSpec) -> Result<RunningStep, StartError> {
@@ -61,6 +70,7 @@ impl HostExecutor {
         let child = command.spawn().map_err(|error| not_spawned(spec, program, &error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
+        self.descriptors.restore(rustix::process::Pid::from_child(&child));
         let handle = Process::adopt(&child, &spec.name, charge)?;
         Ok(RunningStep { stdin, held, stdout, stderr, lane: None, handle: Box::new(handle) })
     }
