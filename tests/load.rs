@@ -12,7 +12,8 @@ use support::{Place, Ran};
 
 /// Runs `pipe` here under limits on open files, the soft and the hard one.
 fn limited(place: &Place, soft: u32, hard: u32, args: &str) -> Ran {
-    let script = format!("ulimit -Hn {hard}; ulimit -Sn {soft}; exec {} {args}", env!("CARGO_BIN_EXE_pipe"));
+    let script =
+        format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec {} {args}", env!("CARGO_BIN_EXE_pipe"));
     Ran::of(Command::new("bash").args(["-c", &script]).current_dir(place.path()).output().unwrap())
 }
 
@@ -38,8 +39,10 @@ fn the_soft_limit_is_raised() {
 
 #[test]
 fn steps_have_the_limit_that_pipe_was_started_with() {
-    let place = Place::with("steps:\n  - {name: tell, run: 'ulimit -Sn; ulimit -Hn'}\n");
-    limited(&place, 200, 4096, "run").code(0).says("| 200\n").says("| 4096\n");
+    // They get it in the moment after they were started.
+    let script = "until test $(ulimit -Sn) = 200; do sleep 0.01; done; ulimit -Hn";
+    let place = Place::with(&format!("steps:\n  - {{name: tell, timeout: 20s, run: '{script}'}}\n"));
+    limited(&place, 200, 4096, "run").code(0).says("| 4096\n");
 }
 
 #[test]
