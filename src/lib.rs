@@ -27,6 +27,9 @@
 //!    [`history`] writes them to the run directory. Neither can influence the run.
 //! 5. [`cli`] puts the parts together, and is the only place for hints and exit codes.
 //!
+//! Beside all that, a second process waits for the end of the first: should `pipe` be killed, its [`reaper`] removes what
+//! the run would leave behind. Whatever that could be is given into its care before it exists.
+//!
 //! # Floors
 //!
 //! A module imports only modules of lower floors, never a sibling; `tests/architecture.rs` holds the code to this table.

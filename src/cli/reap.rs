@@ -23,7 +23,7 @@ pub(super) fn is_asked_for() -> bool {
 }
 
 pub(super) fn run() -> ExitCode {
-    // Nobody would read a complaint; without a runtime it still does what needs none.
+    // Without a runtime it still does what needs none.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok();
     let _guard = runtime.as_ref().map(Runtime::enter);
     ignore_signals();
@@ -32,7 +32,13 @@ pub(super) fn run() -> ExitCode {
             left.iter().for_each(|labels| runtime.block_on(sweep(labels)));
         }
     };
-    ExitCode::from(if reaper::serve(sweep).is_ok() { OK } else { USAGE })
+    match reaper::serve(sweep) {
+        Ok(()) => ExitCode::from(OK),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
 }
 
 /// Whoever ends a terminal, a job or a machine sends signals to all; they mean `pipe`.

@@ -106,3 +106,74 @@ impl Care {
         drop(pipes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use super::super::wire::send;
+    use super::*;
+
+    /// What is in care after these messages, with the ends that some of them bring; and whether there was a farewell.
+    fn told(messages: Vec<(Message, Option<OwnedFd>)>) -> (Care, bool) {
+        let (here, there) = UnixStream::pair().unwrap();
+        for (message, end) in messages {
+            send(&here, &message.encode(), end.as_ref().map(AsFd::as_fd)).unwrap();
+        }
+        drop(here);
+        let mut care = Care::default();
+        let farewell = care.listen(Inbox::new(there));
+        (care, farewell)
+    }
+
+    fn care(key: u64, thing: Thing) -> (Message, Option<OwnedFd>) {
+        (Message::Care { key, thing }, None)
+    }
+
+    #[test]
+    fn a_pipe_ends_when_it_is_let_go_and_not_before() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        let hold = |writer: OwnedFd| (Message::Care { key: 1, thing: Thing::Pipe }, Some(writer));
+        let (care, _) = told(vec![hold(writer.try_clone().unwrap().into())]);
+        drop(writer);
+        assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(care);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+        let (mut reader, writer) = io::pipe().unwrap();
+        let (_care, _) = told(vec![hold(writer.into()), (Message::Gone { key: 1 }, None)]);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_still_in_care_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("pipes/a")).unwrap();
+        fs::write(path("half"), "x").unwrap();
+        fs::write(path("whole"), "x").unwrap();
+        let labels = || vec!["pipe.run=r".to_owned()];
+        let (care, farewell) = told(vec![
+            care(0, Thing::Path(path("pipes"))),
+            care(1, Thing::Path(path("half"))),
+            care(2, Thing::Path(path("whole"))),
+            care(3, Thing::Path(path("never made"))),
+            care(4, Thing::Labels(labels())),
+            (Message::Gone { key: 2 }, None),
+        ]);
+        assert!(!farewell);
+        let mut swept = Vec::new();
+        care.reap(|sets| swept = sets);
+        assert_eq!(swept, [labels()]);
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["whole"]);
+    }
+
+    #[test]
+    fn after_a_farewell_nothing_is_listened_to() {
+        let (care, farewell) = told(vec![(Message::Farewell, None), care(1, Thing::Path("/never".into()))]);
+        assert!(farewell && care.paths.is_empty());
+    }
+}

@@ -42,7 +42,9 @@ impl Descriptors {
 
     /// Other systems do not let one process set the limits of another: children have the raised one.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn restore(self, _of: Pid) {}
+    pub(super) fn restore(self, _of: Pid) {
+        let Self { before: _ } = self;
+    }
 }
 
 /// The lower of two limits, each of which may be missing.
