@@ -27,6 +27,9 @@
 //!    [`history`] writes them to the run directory. Neither can influence the run.
 //! 5. [`cli`] puts the parts together, and is the only place for hints and exit codes.
 //!
+//! Beside all that, a second process waits for the end of the first: should `pipe` be killed, its [`reaper`] removes what
+//! the run would leave behind. Whatever that could be is given into its care before it exists.
+//!
 //! # Floors
 //!
 //! A module imports only modules of lower floors, never a sibling; `tests/architecture.rs` holds the code to this table.
@@ -35,12 +38,13 @@
 //! |---|---|---|---|
 //! | 0 | [`pipeline`] | the domain, pure data: step, param, stream, policy, outcome | – |
 //! | 1 | [`event`] | what happens in a run, its channel with secrets masked, its wire format | pipeline |
+//! | 1 | [`reaper`] | what outlives a killed `pipe` for a moment, and cleans up | – |
 //! | 1 | [`template`] | rendering, contextual shell escaping | pipeline |
 //! | 2 | [`spec`] | YAML text → `Pipeline`, params, diagnostics, warnings, schema | pipeline, template |
 //! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |
-//! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline |
+//! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline, reaper |
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
-//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, template, plan, executor, stream |
+//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, reaper, template, plan, executor, stream |
 //! | 3 | [`render`] | progress, plain, CI logs, JSON, summary, reports, drawings | pipeline, event |
 //! | 3 | [`history`] | journal, run directory, past runs | pipeline, event |
 //! | 4 | [`cli`] | arguments, one file a command, signals, exit codes | all |
@@ -51,6 +55,7 @@ pub mod executor;
 pub mod history;
 pub mod pipeline;
 pub mod plan;
+pub mod reaper;
 pub mod render;
 pub mod runner;
 pub mod spec;

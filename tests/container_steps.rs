@@ -165,6 +165,7 @@ fn the_environment_is_what_is_declared() {
             "OWN",
             "PATH",
             "PIPE_ATTEMPT",
+            "PIPE_OUTPUT",
             "PIPE_RUN_ID",
             "PIPE_STEP",
             "PWD",

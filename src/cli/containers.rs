@@ -14,6 +14,7 @@ use crate::executor::docker::{DockerExecutor, Engine, Setup};
 use crate::executor::{ContainerSpec, EngineError, ImageSource};
 use crate::history::RunDir;
 use crate::pipeline::{StepId, Values};
+use crate::reaper::Reaper;
 use crate::runner::Placing;
 use crate::template::{Facts, Given, Renderer};
 
@@ -113,6 +114,7 @@ pub(super) fn executor(
     locked: HashMap<String, String>,
     dir: &RunDir,
     events: &channel::Sender,
+    reaper: &Reaper,
 ) -> Result<DockerExecutor, CliError> {
     let pipes = dir.path().join("pipes");
     let failed = |error| EngineError::new(format!("cannot make {}", pipes.display()), error);
@@ -121,5 +123,8 @@ pub(super) fn executor(
     let notify = move |note| events.send(EventKind::Note(note));
     let lane = args.containers.stream_lane.choice();
     let run = dir.id().to_owned();
-    Ok(DockerExecutor::new(engine, Setup { run, pipes, lane, locked, notify: Arc::new(notify) }))
+    Ok(DockerExecutor::new(
+        engine,
+        Setup { run, pipes, lane, locked, notify: Arc::new(notify), reaper: reaper.clone() },
+    ))
 }

@@ -30,6 +30,9 @@ pub(super) enum CliError {
     /// The engine failed before the run began.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The run would need more than the system allows.
+    #[error("too many files would be open at once: this run may need {needed}, and the limit is {most}")]
+    Limit { needed: u64, most: u64 },
     /// The run directory failed.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -83,6 +86,14 @@ impl CliError {
                 eprintln!(
                     "help: `pipe` keeps what a run needs, and its history, in the folder `.pipe` where it runs: make room \
                      there or make it writable, or run elsewhere with `-C DIR`; nothing has run"
+                );
+                ENGINE
+            }
+            Self::Limit { needed, .. } => {
+                eprintln!("error: {self}");
+                eprintln!(
+                    "help: raise the limit with `ulimit -n {needed}` (as root also with -Hn), or run fewer steps at \
+                     once with -j; steps joined by a stream always run together"
                 );
                 ENGINE
             }

@@ -9,6 +9,7 @@ mod load;
 mod lock_file;
 mod past;
 mod prompt;
+mod reap;
 mod screen;
 mod secrets;
 mod signals;
@@ -24,6 +25,9 @@ use crate::render::Palette;
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
+    if reap::is_asked_for() {
+        return reap::run();
+    }
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),

@@ -24,6 +24,7 @@ use std::os::fd::OwnedFd;
 use futures::future::BoxFuture;
 
 use crate::pipeline::{Failure, Lane};
+use crate::reaper::Charge;
 
 pub use places::Places;
 pub use spec::{
@@ -47,12 +48,20 @@ pub trait Executor: Send + Sync {
     }
 }
 
+/// The writing end of something that a step reads.
+pub struct Inlet {
+    /// The end.
+    pub end: OwnedFd,
+    /// Keeps the pipe open if this process is killed: to be dropped before `end` when that is to end.
+    pub held: Charge,
+}
+
 /// A step that runs: the pipe ends that lead to it, and its handle.
 pub struct RunningStep {
     /// The writing end of its stdin, where a pipe was asked for.
-    pub stdin: Option<OwnedFd>,
+    pub stdin: Option<Inlet>,
     /// The writing ends of its other inputs, by their numbers, where a pipe was asked for.
-    pub inputs: Vec<(u32, OwnedFd)>,
+    pub inputs: Vec<(u32, Inlet)>,
     /// The reading end of its stdout.
     pub stdout: OwnedFd,
     /// The reading end of its stderr.

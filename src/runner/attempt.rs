@@ -12,7 +12,7 @@ use tokio_stream::StreamExt;
 use super::files::{Files, Produced};
 use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
-use crate::executor::{EngineError, Exit, RunningStep, StartError, StdinSpec, StepHandle, Stop};
+use crate::executor::{EngineError, Exit, Inlet, RunningStep, StartError, StdinSpec, StepHandle, Stop};
 use crate::pipeline::{Action, Failure, Outputs, StepId};
 use crate::stream::Tap;
 use crate::template::StepOutputs;
@@ -38,7 +38,7 @@ impl Attempt {
 pub(super) struct Started {
     pub(super) attempt: Attempt,
     /// To what the step reads live, by the positions of its inputs.
-    pub(super) inputs: Vec<(usize, OwnedFd)>,
+    pub(super) inputs: Vec<(usize, Inlet)>,
     /// Where the step's stdout is a stream.
     pub(super) stdout: Option<OwnedFd>,
 }

@@ -71,7 +71,10 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
 
 impl Dispatcher {
     fn new(job: Job, outbox: mpsc::UnboundedSender<Message>) -> Self {
-        let Job { pipeline, plan, values, templates, executor, events, place, settings } = job;
+        let Job { pipeline, plan, values, templates, executor, events, place, settings, reaper } = job;
+        for folder in [Some(&place.outputs_dir), place.secrets_dir.as_ref()].into_iter().flatten() {
+            reaper.path(folder).for_good();
+        }
         events.send(EventKind::RunStarted(RunStarted {
             run: place.id.clone(),
             pipeline: Arc::clone(&pipeline),
@@ -84,8 +87,18 @@ impl Dispatcher {
         }
         let ready = ReadySet::new(&plan, &pipeline);
         let budget = PipeBudget::new();
-        let shared =
-            Arc::new(Shared { pipeline, plan, values, templates, executor, events, place, settings, budget });
+        let shared = Arc::new(Shared {
+            pipeline,
+            plan,
+            values,
+            templates,
+            executor,
+            events,
+            place,
+            settings,
+            reaper,
+            budget,
+        });
         Self {
             shared,
             ready,

@@ -17,6 +17,7 @@
 
 mod attempt;
 mod container;
+mod demand;
 mod dispatcher;
 mod feed;
 mod files;
@@ -40,11 +41,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use self::container::Placing;
+pub use self::demand::descriptors;
 pub use self::produce::Partial;
 use crate::event::{RunEnd, channel::Sender};
 use crate::executor::Executor;
 use crate::pipeline::{Pipeline, Values};
 use crate::plan::Plan;
+use crate::reaper::Reaper;
 use crate::stream::{Engine, PipeBudget};
 use crate::template::Renderer;
 
@@ -66,6 +69,8 @@ pub struct Job {
     pub place: RunPlace,
     /// How it runs.
     pub settings: Settings,
+    /// Whose care its files are given into.
+    pub reaper: Reaper,
 }
 
 /// Where a run happens.
@@ -133,6 +138,7 @@ struct Shared {
     events: Sender,
     place: RunPlace,
     settings: Settings,
+    reaper: Reaper,
     budget: Arc<PipeBudget>,
 }
 

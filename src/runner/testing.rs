@@ -14,12 +14,13 @@ use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::host::HostExecutor;
 use crate::executor::{
-    EngineError, Executor, Exit, RunningStep, StartError, StdinSpec, StepHandle, StepSpec, Stop,
+    EngineError, Executor, Exit, Inlet, RunningStep, StartError, StdinSpec, StepHandle, StepSpec, Stop,
 };
 use crate::pipeline::{
     Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, Template, Values,
 };
 use crate::plan::Plan;
+use crate::reaper::{Charge, Reaper};
 use crate::stream::pipe;
 use crate::template::{Facts, Renderer};
 
@@ -137,14 +138,9 @@ impl Fake {
             log.lock().unwrap().running -= 1;
             ended.send_replace(Some(exit));
         });
-        RunningStep {
-            stdin,
-            inputs: Vec::new(),
-            stdout,
-            stderr,
-            lane: None,
-            handle: Box::new(FakeHandle { stops, end }),
-        }
+        let stdin = stdin.map(|end| Inlet { end, held: Charge::default() });
+        let handle = Box::new(FakeHandle { stops, end });
+        RunningStep { stdin, inputs: Vec::new(), stdout, stderr, lane: None, handle }
     }
 }
 
@@ -222,7 +218,7 @@ impl Scene {
 
     /// Runs real processes instead: each named step a script for `sh`.
     pub(super) fn scripts<const N: usize>(mut self, scripts: [(&str, &str); N]) -> Self {
-        self.executor = Arc::new(HostExecutor::new());
+        self.executor = Arc::new(HostExecutor::new(Reaper::default()));
         for (name, text) in scripts {
             self = self.with(name, |step| {
                 let text = Template::literal(text, Span::default());
@@ -286,6 +282,7 @@ impl Scene {
             events,
             place,
             settings: self.settings,
+            reaper: Reaper::default(),
         };
         let started = Instant::now();
         let end = run(job, signals).await;

@@ -8,6 +8,7 @@ pub mod containers;
 pub mod daemon;
 pub mod mermaid;
 pub mod podman;
+pub mod processes;
 pub mod registry;
 pub mod relay;
 pub mod scenes;
@@ -88,10 +89,7 @@ impl Place {
 
     /// Starts `pipe run` here to be followed line by line.
     pub fn follow(&self, args: &[&str]) -> Running {
-        let mut child =
-            self.command(args).args(["--format", "plain"]).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Running { child, stdout, said: String::new() }
+        Running::of(self.command(args).args(["--format", "plain"]).stdout(Stdio::piped()).spawn().unwrap())
     }
 
     /// What a shell command prints here.
@@ -132,6 +130,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// A started `pipe` whose standard output is a pipe.
+    pub fn of(mut child: Child) -> Self {
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout, said: String::new() }
+    }
+
     /// Waits for a line that has this text in it.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
@@ -143,6 +147,11 @@ impl Running {
                 return self.said[start..].to_owned();
             }
         }
+    }
+
+    /// The id of `pipe`'s process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, such as `INT`.

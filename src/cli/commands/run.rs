@@ -1,6 +1,7 @@
 //! `pipe run`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,11 +14,12 @@ use crate::cli::screen::Screen;
 use crate::cli::secrets::SecretsDir;
 use crate::cli::{commands::dry_run, signals, viewers};
 use crate::event::mask::Masker;
-use crate::event::{RunEnd, channel};
+use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
-use crate::executor::host::HostExecutor;
+use crate::executor::host::{Descriptors, HostExecutor};
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
+use crate::reaper::Reaper;
 use crate::runner::{self, Job, Partial, RunPlace, Settings};
 use crate::spec::{MissingSecrets, Problem, Problems, locate};
 use crate::template::{Facts, Renderer};
@@ -36,11 +38,15 @@ pub(in crate::cli) fn run(args: &Run) -> Result<ExitCode, CliError> {
         let values = loaded.values(facts.clone())?;
         return show(&loaded, Facts { values, ..facts });
     }
+    let raised = Descriptors::raise();
+    check_descriptors(&loaded, settings(args, &loaded).max_parallel)?;
     let runtime = runtime()?;
-    let (end, screen) = runtime.block_on(run_to_end(args, &mut loaded, terminal, reports, &started_at))?;
+    let (end, screen, reaper) =
+        runtime.block_on(run_to_end(args, &mut loaded, terminal, reports, &started_at, raised))?;
     // The last senders of events go with the runtime, and so the screen ends.
     runtime.shutdown_background();
     screen.join();
+    reaper.farewell();
     Ok(exit_code(&end))
 }
 
@@ -51,7 +57,8 @@ async fn run_to_end(
     terminal: Option<Terminal>,
     reports: Vec<Report>,
     started_at: &jiff::Zoned,
-) -> Result<(RunEnd, Screen), CliError> {
+    raised: Descriptors,
+) -> Result<(RunEnd, Screen, Reaper), CliError> {
     let mut signals =
         signals::listen().map_err(|error| EngineError::new("cannot listen for signals", error))?;
     if let Some(terminal) = terminal {
@@ -74,9 +81,11 @@ async fn run_to_end(
     let (events, receiver) = channel::channel(masker);
     let viewers = viewers::viewers(args.format, reports, loaded, &values, dir.id());
     let screen = Screen::start(receiver, &dir, viewers)?;
-    let docker =
-        engine.map(|engine| containers::executor(args, engine, locked, &dir, &events)).transpose()?;
-    let executor = Places::new(HostExecutor::new(), docker);
+    let reaper = start_reaper(&events);
+    let docker = engine
+        .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))
+        .transpose()?;
+    let executor = Places::new(HostExecutor::new(reaper.clone()).with_limit(raised), docker);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
         plan: Arc::clone(&loaded.plan),
@@ -93,8 +102,28 @@ async fn run_to_end(
             secrets_dir: secrets_dir.as_ref().map(|dir| dir.path().to_owned()),
         },
         settings: settings(args, loaded),
+        reaper: reaper.clone(),
     };
-    Ok((runner::run(job, signals).await, screen))
+    Ok((runner::run(job, signals).await, screen, reaper))
+}
+
+/// A run that would need more descriptors than there may be does not begin.
+fn check_descriptors(loaded: &Loaded, max_parallel: NonZeroUsize) -> Result<(), CliError> {
+    let needed = runner::descriptors(&loaded.pipeline, &loaded.plan, max_parallel);
+    match Descriptors::most() {
+        Some(most) if most < needed => Err(CliError::Limit { needed, most }),
+        _ => Ok(()),
+    }
+}
+
+/// A run without a reaper is still a run.
+fn start_reaper(events: &channel::Sender) -> Reaper {
+    Reaper::start().unwrap_or_else(|error| {
+        events.send(EventKind::Warning(format!(
+            "if pipe is killed now, processes and containers are left behind: it cannot start its reaper ({error})"
+        )));
+        Reaper::default()
+    })
 }
 
 /// The run's folder, and the engine where a step needs one. Without an engine that sees the folder there is none.

@@ -18,8 +18,9 @@ use super::create::{self, Command};
 use super::engine::{Engine, is_connection};
 use super::init::Opening;
 use super::{Shared, container_name};
-use crate::executor::{ContainerSpec, EngineError, RunningStep, StartError, StdinSpec, StepSpec};
+use crate::executor::{ContainerSpec, EngineError, Inlet, RunningStep, StartError, StdinSpec, StepSpec};
 use crate::pipeline::Lane;
+use crate::reaper::Charge;
 
 /// Bytes taken at once from a step's stdin.
 const PIECE: usize = 64 << 10;
@@ -81,6 +82,8 @@ pub(super) async fn start(
     let exit = created.watch(traffic, std::future::ready(None));
     hang_up(shared, created.name(), noticed, exit.clone());
     let handle = Handle { container: created, exit, stopping };
+    // The engine takes the end of this connection for an end of what the container reads, and nobody else can hold that.
+    let stdin = stdin.map(|end| Inlet { end, held: Charge::default() });
     Ok(RunningStep {
         stdin,
         inputs: Vec::new(),

@@ -20,9 +20,11 @@ use super::container::{Container, Handle, Traffic, no_program};
 use super::create::{self, Command};
 use super::{Shared, container_name, script_words};
 use crate::executor::{
-    ContainerSpec, EngineError, Exit, MountFrom, MountSpec, RunningStep, StartError, StdinSpec, StepSpec,
+    ContainerSpec, EngineError, Exit, Inlet, MountFrom, MountSpec, RunningStep, StartError, StdinSpec,
+    StepSpec,
 };
 use crate::pipeline::Lane;
+use crate::reaper::Reaper;
 
 /// Where the container sees its pipes.
 const THERE: &str = "/run/pipe";
@@ -67,7 +69,7 @@ pub(super) async fn start(
     };
     let pipes = Pipes::make(&shared.fifo_dir, spec).map_err(unusable)?;
     let mounts = pipes.mounts(spec);
-    let mut ends = pipes.open(spec).map_err(unusable)?;
+    let mut ends = pipes.open(spec, &shared.reaper).map_err(unusable)?;
 
     let opening = opening(spec);
     let first = ["sh", "-c", TELL, THERE, &opening, THERE].map(str::to_owned);
@@ -112,9 +114,9 @@ fn opening(spec: &StepSpec) -> String {
 }
 
 /// Stdin, and the others by their numbers.
-fn apart(inputs: Vec<(u32, OwnedFd)>) -> (Option<OwnedFd>, Vec<(u32, OwnedFd)>) {
+fn apart(inputs: Vec<(u32, Inlet)>) -> (Option<Inlet>, Vec<(u32, Inlet)>) {
     let (stdin, others): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(number, _)| *number == 0);
-    (stdin.into_iter().next().map(|(_, end)| end), others)
+    (stdin.into_iter().next().map(|(_, inlet)| inlet), others)
 }
 
 /// What a step reads, each with its number and the name of its pipe.
@@ -211,14 +213,16 @@ impl Pipes {
     }
 
     /// Opens this side's ends, none of which waits for the other side. The folder must stay until it has opened its own.
-    fn open(self, spec: &StepSpec) -> io::Result<Ends> {
+    fn open(self, spec: &StepSpec, reaper: &Reaper) -> io::Result<Ends> {
         let (mut inputs, mut readers) = (Vec::new(), Vec::new());
         for (number, name, _) in read_by(spec).filter(|(_, _, from)| **from == StdinSpec::Pipe) {
             let path = self.dir.join(name);
             // As long as somebody reads, opening to write does not fail; the container's shell is not there yet.
             let reader: OwnedFd = open_without_waiting(&path)?;
             let writer = std::fs::OpenOptions::new().write(true).open(&path)?;
-            inputs.push((number, OwnedFd::from(writer)));
+            let end = OwnedFd::from(writer);
+            let held = reaper.pipe(&end);
+            inputs.push((number, Inlet { end, held }));
             readers.push(reader);
         }
         let stdout = open_without_waiting(&self.dir.join("out"))?;
@@ -245,7 +249,7 @@ impl Drop for Pipes {
 /// This side's ends.
 struct Ends {
     /// To what the container reads, by number; 0 is its stdin.
-    inputs: Vec<(u32, OwnedFd)>,
+    inputs: Vec<(u32, Inlet)>,
     stdout: OwnedFd,
     stderr: pipe::Receiver,
     /// Where the container tells how it ended.

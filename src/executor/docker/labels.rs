@@ -64,7 +64,7 @@ impl Labels {
     }
 
     /// The labels that no other run has: its id alone is unique only in its folder.
-    fn own(&self) -> Vec<String> {
+    pub(super) fn own(&self) -> Vec<String> {
         let own = [(RUN, self.run.clone()), (PID, self.pid.to_string()), (STARTED, self.started.clone())];
         own.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
@@ -135,6 +135,25 @@ pub async fn leftovers(engine: &Engine) -> Result<Vec<Leftover>, EngineError> {
         networks.into_iter().map(|(name, labels)| Leftover::of(LeftoverKind::Network, name, &labels)),
     );
     Ok(found)
+}
+
+/// Removes all at once what has these labels, each `NAME=VALUE`, and does not stop at the first that cannot be removed; tells
+/// how many there were.
+///
+/// # Errors
+/// Why the engine does not tell what there is, or why one of them is still there.
+pub async fn remove_all(engine: &Engine, labels: &[String]) -> Result<usize, EngineError> {
+    let failed = |why| EngineError::new("cannot remove what a run has left", why);
+    let found = containers(engine, labels).await.map_err(failed)?;
+    let removals = found.iter().map(|left| remove(engine, &left.name));
+    let mut removed = futures::future::join_all(removals).await;
+    let networks = network::list(engine, labels).await.map_err(failed)?;
+    for (name, _) in networks {
+        removed.push(network::remove(engine, &name).await);
+    }
+    let all = removed.len();
+    removed.into_iter().collect::<Result<(), String>>().map_err(failed)?;
+    Ok(all)
 }
 
 async fn containers(engine: &Engine, labels: &[String]) -> Result<Vec<Leftover>, String> {

@@ -44,13 +44,14 @@ pub use self::digest::{Digest, DigestError};
 pub use self::engine::Engine;
 use self::image::Images;
 use self::labels::Labels;
-pub use self::labels::{Leftover, LeftoverKind, leftovers};
+pub use self::labels::{Leftover, LeftoverKind, leftovers, remove_all};
 use self::network::Networks;
 use self::sandbox::Sandboxes;
 use super::{
     EngineError, Executor, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec, shell,
 };
 use crate::pipeline::Lane;
+use crate::reaper::Reaper;
 
 /// Which way the bytes of containers go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +80,8 @@ pub struct Setup {
     pub locked: HashMap<String, String>,
     /// Told what goes on.
     pub notify: Notify,
+    /// Whose care everything is given into.
+    pub reaper: Reaper,
 }
 
 /// Runs steps in containers.
@@ -103,16 +106,20 @@ struct Shared {
     /// Removals that failed.
     left: Mutex<Vec<String>>,
     notify: Notify,
+    reaper: Reaper,
 }
 
 impl DockerExecutor {
     /// Runs the steps of a run in containers of an engine.
     pub fn new(engine: Engine, setup: Setup) -> Self {
-        let Setup { run, pipes, lane, locked, notify } = setup;
+        let Setup { run, pipes, lane, locked, notify, reaper } = setup;
+        let labels = Labels::of(&run);
+        reaper.labels(&labels.own()).for_good();
+        reaper.path(&pipes).for_good();
         let images = Images::new(engine.clone(), locked, Arc::clone(&notify));
         let shared = Shared {
             engine,
-            labels: Labels::of(&run),
+            labels,
             images,
             networks: Networks::default(),
             sandboxes: Sandboxes::default(),
@@ -122,6 +129,7 @@ impl DockerExecutor {
             background: Mutex::new(JoinSet::new()),
             left: Mutex::new(Vec::new()),
             notify,
+            reaper,
         };
         Self { shared: Arc::new(shared) }
     }

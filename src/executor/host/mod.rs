@@ -1,7 +1,9 @@
 //! Steps as processes of this machine: a process group each, with the environment of `pipe` itself.
 
+mod limits;
 mod process;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,23 +14,33 @@ use std::process::{Command, Stdio};
 use command_fds::{CommandFdExt, FdMapping};
 use futures::future::BoxFuture;
 
+pub use self::limits::Descriptors;
 use self::process::Process;
 use super::{
-    EngineError, Executor, OUTPUT_VARIABLE, Program, RunningStep, SECRETS_VARIABLE, StartError, StdinSpec,
-    StepSpec, shell,
+    EngineError, Executor, Inlet, OUTPUT_VARIABLE, Program, RunningStep, SECRETS_VARIABLE, StartError,
+    StdinSpec, StepSpec, shell,
 };
+use crate::reaper::Reaper;
 
 /// Runs steps on this machine.
 #[derive(Debug)]
 pub struct HostExecutor {
     has_bash: bool,
+    reaper: Reaper,
+    descriptors: Descriptors,
 }
 
 impl HostExecutor {
-    /// Looks for the shells that this machine has.
-    pub fn new() -> Self {
+    /// Looks for the shells that this machine has. What it starts is given into the reaper's care.
+    pub fn new(reaper: Reaper) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Self { has_bash: std::env::split_paths(&path).any(|dir| dir.join("bash").is_file()) }
+        let has_bash = std::env::split_paths(&path).any(|dir| dir.join("bash").is_file());
+        Self { has_bash, reaper, descriptors: Descriptors::default() }
+    }
+
+    /// What it starts may have as many descriptors open as this process before it raised its limit.
+    pub fn with_limit(self, descriptors: Descriptors) -> Self {
+        Self { descriptors, ..self }
     }
 
     fn spawn(&self, spec: &StepSpec) -> Result<RunningStep, StartError> {
@@ -37,7 +49,9 @@ impl HostExecutor {
             return Err(StartError::Step(format!("its working directory {dir} does not exist")));
         }
         let (stdin, stdin_end) = stdin(spec)?;
+        let stdin = stdin.map(|end| self.inlet(end));
         let (inputs, input_ends) = inputs(spec)?;
+        let inputs = inputs.into_iter().map(|(number, end)| (number, self.inlet(end))).collect();
         let (stdout, stdout_end) = pipe(spec)?;
         let (stderr, stderr_end) = pipe(spec)?;
         let Program::Script { shell: named, text } = &spec.program else {
@@ -65,17 +79,19 @@ impl HostExecutor {
             };
             command.fd_mappings(input_ends).map_err(failed)?;
         }
+        let charge = self.reaper.processes(&mark(spec));
         let child = command.spawn().map_err(|error| not_spawned(spec, program, &error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
-        let handle = Process::adopt(&child, &spec.name)?;
+        self.descriptors.restore(rustix::process::Pid::from_child(&child));
+        let handle = Process::adopt(&child, &spec.name, charge)?;
         Ok(RunningStep { stdin, inputs, stdout, stderr, lane: None, handle: Box::new(handle) })
     }
-}
 
-impl Default for HostExecutor {
-    fn default() -> Self {
-        Self::new()
+    /// The end of a pipe that the step will read, in the reaper's care before the step is there.
+    fn inlet(&self, end: OwnedFd) -> Inlet {
+        let held = self.reaper.pipe(&end);
+        Inlet { end, held }
     }
 }
 
@@ -101,6 +117,14 @@ fn inputs(spec: &StepSpec) -> Result<(Vec<(u32, OwnedFd)>, Vec<FdMapping>), Star
         ends.push(FdMapping { parent_fd, child_fd: input.number.cast_signed() });
     }
     Ok((writers, ends))
+}
+
+/// By what the processes of an attempt are known: no other has the same file for its values.
+fn mark(spec: &StepSpec) -> OsString {
+    let mut mark = OsString::from(OUTPUT_VARIABLE);
+    mark.push("=");
+    mark.push(&spec.outputs);
+    mark
 }
 
 /// The writing end to hand over, and what the child gets.

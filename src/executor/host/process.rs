@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 
 use crate::executor::{EngineError, Exit, StepHandle, Stop};
+use crate::reaper::Charge;
 
 /// A started process that leads a group of its own.
 #[derive(Debug)]
@@ -20,16 +21,23 @@ pub(super) struct Process {
     name: String,
     /// Some child ended: time to look whether it was this one.
     child_ended: Mutex<tokio::signal::unix::Signal>,
+    /// Dropped before it is reaped, so that the reaper never knows a number that may be a stranger's.
+    charge: Option<Charge>,
 }
 
 impl Process {
     /// Takes over a child that was spawned with `process_group(0)`. Without a way to watch it, it is killed.
-    pub(super) fn adopt(child: &Child, name: &str) -> Result<Self, EngineError> {
+    pub(super) fn adopt(child: &Child, name: &str, charge: Charge) -> Result<Self, EngineError> {
         let pid = Pid::from_child(child);
+        charge.lead_by(pid.as_raw_nonzero().get());
         match signal(SignalKind::child()) {
-            Ok(child_ended) => Ok(Self { pid, name: name.to_owned(), child_ended: Mutex::new(child_ended) }),
+            Ok(child_ended) => {
+                let (name, child_ended) = (name.to_owned(), Mutex::new(child_ended));
+                Ok(Self { pid, name, child_ended, charge: Some(charge) })
+            }
             Err(error) => {
                 let _ = kill_process_group(pid, Signal::KILL);
+                drop(charge);
                 let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
                 Err(EngineError::new(format!("cannot watch the process of step `{name}`"), error))
             }
@@ -86,6 +94,7 @@ impl Drop for Process {
         if !matches!(self.peek(), Ok(Some(_))) {
             let _ = kill_process_group(self.pid, Signal::KILL);
         }
+        self.charge = None;
         // A process that was just killed is gone in a moment; one that has ended is reaped at once.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED);
     }

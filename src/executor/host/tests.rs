@@ -24,7 +24,7 @@ fn spec(script: &str) -> StepSpec {
 }
 
 async fn start(spec: StepSpec) -> RunningStep {
-    HostExecutor::new().start(spec).await.unwrap()
+    HostExecutor::new(Reaper::default()).start(spec).await.unwrap()
 }
 
 /// Reads a pipe to its end, away from the runtime.
@@ -52,7 +52,7 @@ async fn stdin_is_empty_unless_fed() {
     assert_eq!(text(step.stdout).await, "end\n");
 
     let mut fed = start(StepSpec { stdin: StdinSpec::Pipe, ..spec("cat; echo end") }).await;
-    let mut stdin = File::from(fed.stdin.take().unwrap());
+    let mut stdin = File::from(fed.stdin.take().unwrap().end);
     stdin.write_all(b"fed ").unwrap();
     drop(stdin);
     assert_eq!(text(fed.stdout).await, "fed end\n");
@@ -104,7 +104,7 @@ async fn environment_and_folder_are_as_asked() {
 #[tokio::test]
 async fn what_cannot_start_says_why() {
     let why = |spec| async move {
-        match HostExecutor::new().start(spec).await {
+        match HostExecutor::new(Reaper::default()).start(spec).await {
             Err(StartError::Step(why)) => why,
             Err(StartError::Engine(error)) => panic!("blames the engine: {error}"),
             Ok(_) => panic!("started"),

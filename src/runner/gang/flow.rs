@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::keep::{self, Keeping, Whole};
 use crate::event::Kept;
 use crate::executor::EngineError;
+use crate::reaper::Charge;
 use crate::stream::{Fanout, Snapshot, Spool};
 
 /// A stream on its way.
@@ -16,6 +17,8 @@ pub(super) struct Flow {
     fanout: Fanout,
     /// By sink: the member that reads it. Sinks past these are files.
     pub(super) sinks: Vec<usize>,
+    /// Keeps the readers' pipes open if this process is killed, and as long as these are here.
+    held: Vec<Charge>,
     /// By sink past the readers': the file. One whose pipe was closed early is taken out to be asked why.
     keeping: Vec<Option<Keeping>>,
     /// Files that were asked why, and had a good reason.
@@ -41,7 +44,7 @@ impl Flow {
     pub(super) fn new(
         fanout: Fanout,
         sinks: Vec<usize>,
-        spools: Vec<Option<Spool>>,
+        (spools, held): (Vec<Option<Spool>>, Vec<Charge>),
         keeping: Vec<Keeping>,
     ) -> Self {
         let now = Instant::now();
@@ -49,6 +52,7 @@ impl Flow {
             spools,
             fanout,
             sinks,
+            held,
             keeping: keeping.into_iter().map(Some).collect(),
             excused: 0,
             since: now,
@@ -118,6 +122,7 @@ impl Flow {
             return None;
         }
         self.closed = Some(Instant::now());
+        self.held.clear();
         self.fanout.close();
         Some(std::mem::take(&mut self.keeping).into_iter().flatten().collect())
     }

@@ -8,6 +8,7 @@ use crate::event::Kept;
 use crate::executor::EngineError;
 use crate::pipeline::{Destination, StreamId};
 use crate::plan::EdgeKind;
+use crate::reaper::{Charge, Reaper};
 use crate::runner::Shared;
 use crate::stream::{self, Keeper, Target, keep, pipe};
 
@@ -23,6 +24,8 @@ pub(super) struct Keeping {
 #[derive(Debug)]
 struct Partial {
     written: PathBuf,
+    /// Removes it if this process is killed.
+    charge: Charge,
     /// Where it goes once it is whole.
     whole: PathBuf,
     done: bool,
@@ -56,9 +59,13 @@ pub(super) fn start(
     if is_stored || declared.store || (unread && declared.out.is_none()) {
         let path = stored_path(shared, stream);
         let written = beside(&path, &round.to_string());
+        let charge = shared.reaper.path(&written);
+        if is_stored && !declared.store {
+            shared.reaper.path(&path).for_good();
+        }
         let target = Target::File(written.clone());
         let shown = declared.store || !is_stored;
-        wanted.push((target, Some(Partial { written, whole: path, done: false }), shown));
+        wanted.push((target, Some(Partial { written, charge, whole: path, done: false }), shown));
     }
     match &declared.out {
         None => {}
@@ -69,7 +76,8 @@ pub(super) fn start(
         Some(Destination::File(path)) => {
             let path = shared.place.working_dir.join(path);
             let cannot = |error| EngineError::new(format!("cannot write {}", path.display()), error);
-            let (target, file) = out(&path, &format!("{}.{round}", shared.place.id)).map_err(cannot)?;
+            let mark = format!("{}.{round}", shared.place.id);
+            let (target, file) = out(&path, &mark, &shared.reaper).map_err(cannot)?;
             wanted.push((target, file, true));
         }
     }
@@ -88,13 +96,14 @@ pub(super) fn start(
 }
 
 /// A plain file is written beside its place, and takes it once it is whole; anything else is written as it is.
-fn out(path: &Path, mark: &str) -> io::Result<(Target, Option<Partial>)> {
+fn out(path: &Path, mark: &str, reaper: &Reaper) -> io::Result<(Target, Option<Partial>)> {
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Ok((Target::open(path)?, None));
     }
     let written = beside(path, mark);
+    let charge = reaper.path(&written);
     let target = Target::create(&written)?;
-    Ok((target, Some(Partial { written, whole: path.to_owned(), done: false })))
+    Ok((target, Some(Partial { written, charge, whole: path.to_owned(), done: false })))
 }
 
 /// A stream's file that has all of it, and is not in its place yet. Dropped like that, it removes the file.
@@ -134,6 +143,7 @@ pub(super) fn commit(files: Vec<Whole>) -> Result<Option<Kept>, EngineError> {
         std::fs::rename(&file.written, &file.whole)
             .map_err(|error| EngineError::new(format!("cannot write {}", file.whole.display()), error))?;
         file.done = true;
+        drop(std::mem::take(&mut file.charge));
         if one.shown {
             let stream::Kept { bytes, sha256, .. } = one.kept;
             shown = Some(Kept { path: file.whole.clone(), bytes, sha256 });

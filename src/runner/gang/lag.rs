@@ -14,15 +14,19 @@ use tokio::sync::mpsc;
 use super::flow::Flow;
 use super::signal::Signal;
 use super::wires::Wires;
-use crate::executor::EngineError;
+use crate::executor::{EngineError, Inlet};
+use crate::reaper::Charge;
 use crate::runner::Shared;
 use crate::stream::{FanoutEvent, Spool};
 
 /// A reader's pipe, and how far it may lag; `None` is as far as its pipe goes.
 pub(super) struct Reading {
-    pub(super) end: OwnedFd,
+    pub(super) inlet: Inlet,
     pub(super) lag: Option<u64>,
 }
+
+/// By reader what lets it lag, and what keeps the pipes of the others open if this process is killed.
+type Lagging = (Vec<Option<Spool>>, Vec<Charge>);
 
 /// Puts spools before the pipes of readers that may lag. Returns the sinks for the fan-out, in the same order.
 pub(super) fn spools(
@@ -31,10 +35,10 @@ pub(super) fn spools(
     readings: Vec<Reading>,
     failed: &mpsc::UnboundedSender<(u32, Signal)>,
     (round, index): (u32, usize),
-) -> Result<(Vec<Option<Spool>>, Vec<OwnedFd>), EngineError> {
-    let mut made = (Vec::new(), Vec::new());
-    for Reading { end, lag } in readings {
-        let (spool, sink) = match lag {
+) -> Result<(Lagging, Vec<OwnedFd>), EngineError> {
+    let (mut spools, mut held, mut sinks) = (Vec::new(), Vec::new(), Vec::new());
+    for Reading { inlet, lag } in readings {
+        match lag {
             Some(limit) if cfg!(target_os = "linux") => {
                 let signals = failed.clone();
                 let failed = move |error| {
@@ -43,18 +47,22 @@ pub(super) fn spools(
                 };
                 let folder = &shared.place.streams_dir;
                 let name = format!("stream `{stream}`");
-                let (spool, sink) =
-                    Spool::start(&name, end, folder, limit, &shared.budget, failed).map_err(|error| {
+                let sink = (inlet.end, inlet.held);
+                let (spool, sink) = Spool::start(&name, sink, folder, limit, &shared.budget, failed)
+                    .map_err(|error| {
                         EngineError::new(format!("cannot connect the stream `{stream}`"), error)
                     })?;
-                (Some(spool), sink)
+                spools.push(Some(spool));
+                sinks.push(sink);
             }
-            _ => (None, end),
-        };
-        made.0.push(spool);
-        made.1.push(sink);
+            _ => {
+                spools.push(None);
+                held.push(inlet.held);
+                sinks.push(inlet.end);
+            }
+        }
     }
-    Ok(made)
+    Ok(((spools, held), sinks))
 }
 
 impl Wires {

@@ -40,7 +40,7 @@ use self::wires::{Ends, Wires};
 use super::attempt::{self, NotStarted, Request};
 use super::{Halt, Shared};
 use crate::event::{EventKind, StepFinished};
-use crate::executor::{EngineError, StartError};
+use crate::executor::{EngineError, Inlet, StartError};
 use crate::pipeline::{Outcome, StepId};
 use crate::stream::FanoutEvent;
 use crate::template::StepOutputs;
@@ -164,7 +164,7 @@ impl Gang {
         &mut self,
         index: usize,
         started: Result<attempt::Started, attempt::NotStarted>,
-    ) -> Option<(Vec<(usize, OwnedFd)>, Option<OwnedFd>)> {
+    ) -> Option<(Vec<(usize, Inlet)>, Option<OwnedFd>)> {
         let timeout = self.shared.pipeline.step(self.members[index].step).policy.timeout;
         let member = &mut self.members[index];
         member.attempts += 1;

@@ -10,7 +10,7 @@ use super::keep::{self, Keeping, Whole};
 use super::lag::{self, Reading};
 use super::member::Member;
 use super::signal::Signal;
-use crate::executor::{EngineError, StdinSpec};
+use crate::executor::{EngineError, Inlet, StdinSpec};
 use crate::pipeline::{EarlyExit, Input, StepId, StreamId};
 use crate::plan::EdgeKind;
 use crate::runner::Shared;
@@ -49,7 +49,7 @@ pub(super) struct Wire {
 #[derive(Default)]
 pub(super) struct Ends {
     /// By member and stream: to what it reads.
-    pub(super) inputs: BTreeMap<(usize, StreamId), OwnedFd>,
+    pub(super) inputs: BTreeMap<(usize, StreamId), Inlet>,
     pub(super) stdout: BTreeMap<usize, OwnedFd>,
 }
 
@@ -104,16 +104,16 @@ impl Wires {
             let may_stall = self.is_woven && shared.settings.relieve && wire.readers.len() > 1;
             let (mut readers, mut readings) = (Vec::new(), Vec::new());
             for (&reader, buffer) in wire.readers.iter().zip(&wire.buffers) {
-                if let Some(end) = ends.inputs.remove(&(reader, wire.stream)) {
+                if let Some(inlet) = ends.inputs.remove(&(reader, wire.stream)) {
                     readers.push(reader);
-                    readings.push(Reading { end, lag: buffer.or(may_stall.then_some(0)) });
+                    readings.push(Reading { inlet, lag: buffer.or(may_stall.then_some(0)) });
                 }
             }
             let source = ends.stdout.remove(&wire.producer);
             if wire.told || (source.is_none() && readings.is_empty() && !wire.readers.is_empty()) {
                 continue;
             }
-            let (spools, mut sinks) = lag::spools(shared, name, readings, signals, (round, index))?;
+            let (lagging, mut sinks) = lag::spools(shared, name, readings, signals, (round, index))?;
             let (keeping, files) = keep::start(shared, wire.stream, wire.readers.is_empty(), round)?;
             sinks.extend(files);
             let (fanout, mut events) =
@@ -121,7 +121,7 @@ impl Wires {
             if let Some(source) = source {
                 fanout.feed(source);
             }
-            wire.flow = Some(Flow::new(fanout, readers, spools, keeping));
+            wire.flow = Some(Flow::new(fanout, readers, lagging, keeping));
             let signals = signals.clone();
             tokio::spawn(async move {
                 while let Some(event) = events.recv().await {

@@ -81,12 +81,12 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Puts a spool before `sink`, the writing end of a reader's pipe. Returns it with the sink for the fan-out. At most
+    /// Puts a spool before `sink`, the writing end of a reader's pipe, and something to be dropped right before that. Returns it with the sink for the fan-out. At most
     /// `limit` bytes lie on disk, in files without names in `folder`, which are made when they are needed. If the disk is full or fails, `failed` is told, and the
     /// stream stays where it is.
     pub fn start(
         name: &str,
-        sink: OwnedFd,
+        (sink, held): (OwnedFd, impl Send + 'static),
         folder: &Path,
         limit: u64,
         budget: &Arc<PipeBudget>,
@@ -115,7 +115,7 @@ impl Spool {
         let file = SpillFile::in_folder(folder.to_owned());
         let mover = Mover::new(Arc::clone(&shared), source, sink, file);
         let name = name.to_owned();
-        let thread = Task::spawn(format!("buffer {name}"), move || mover.run(&name, failed))?;
+        let thread = Task::spawn(format!("buffer {name}"), move || mover.run(&name, held, failed))?;
         Ok((Self { shared, _thread: thread }, middle))
     }
 

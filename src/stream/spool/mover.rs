@@ -45,18 +45,20 @@ impl Mover {
         Self { shared, source, sink, file, ended: false, full_since: None }
     }
 
-    /// Works until the reader has all of it or has left, or nobody cares any more.
-    pub(super) fn run(mut self, name: &str, failed: impl FnOnce(StreamError)) {
+    /// Works until the reader has all of it or has left, or nobody cares any more; then drops `held` and closes the pipe.
+    pub(super) fn run(mut self, name: &str, held: impl Send, failed: impl FnOnce(StreamError)) {
         let result = self.work();
-        let mut books = self.shared.books();
         match result {
-            Ok(()) => books.end.close(),
+            Ok(()) => {
+                drop(held);
+                self.shared.books().end.close();
+            }
             Err(Errno::PIPE | Errno::CONNRESET) => {
+                let mut books = self.shared.books();
                 books.left = true;
                 books.end.leave();
             }
             Err(error) => {
-                drop(books);
                 failed(StreamError::new(format!("cannot buffer {name} on disk"), error));
                 // The reader must not take this for the end.
                 self.wait_to_be_dropped();

@@ -20,7 +20,7 @@ impl Scene {
         let (reader, sink) = pipe().unwrap();
         let failed = |error| panic!("{error}");
         let budget = PipeBudget::with_limit(0);
-        let (spool, middle) = Spool::start("`x`", sink, folder.path(), limit, &budget, failed).unwrap();
+        let (spool, middle) = Spool::start("`x`", (sink, ()), folder.path(), limit, &budget, failed).unwrap();
         Self { spool, writer: Some(middle.into()), reader: Some(reader.into()), folder }
     }
 
@@ -142,7 +142,7 @@ fn a_full_disk_is_told_and_no_end_is_seen() {
     let (failed, failures) = mpsc::channel();
     let failed = move |error: StreamError| failed.send(error).unwrap();
     let budget = PipeBudget::with_limit(0);
-    let (spool, middle) = Spool::start("`x`", sink, mount.path(), 1 << 30, &budget, failed).unwrap();
+    let (spool, middle) = Spool::start("`x`", (sink, ()), mount.path(), 1 << 30, &budget, failed).unwrap();
     let mut writer = File::from(middle);
     let writing = thread::spawn(move || {
         let _ = writer.write_all(&bytes(5_000_000));
