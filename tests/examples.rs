@@ -135,20 +135,6 @@ steps:
     assert_eq!(place.read("got"), "body");
 }
 
-#[test]
-fn the_files_in_the_readme_are_valid() {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let blocks: Vec<&str> =
-        readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let [opening, whole @ ..] = blocks.as_slice() else { panic!("no file is shown") };
-    assert!(!whole.is_empty());
-    // The first shows only the steps.
-    let opening = format!("params: {{source: src, level: 6}}\n{opening}");
-    for file in whole.iter().copied().chain([opening.as_str()]) {
-        Place::with(file).pipe(&["validate"]).code(0);
-    }
-}
-
 /// `pipe` as a user without rights, who may talk to the engine; everything in the place is theirs.
 fn as_somebody(place: &Place, args: &[&str]) -> Ran {
     shell(place, "chown -R 1000:1000 . && chmod 755 .");

@@ -1,5 +1,5 @@
-//! The JSON schema against a real validator, the examples, the broken fixtures and the README: none of them may tell
-//! another story than the others.
+//! The JSON schema against a real validator, the examples, the broken fixtures, the README and the pages in `docs/`: none of
+//! them may tell another story than the others.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use serde_json::Value;
 use support::Place;
+use support::markdown::Page;
 
 /// Broken fixtures that the schema cannot refuse, and why not.
 const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
@@ -62,18 +63,16 @@ fn complaints(validator: &Validator, value: &Value) -> Vec<String> {
 #[test]
 fn the_schema_takes_what_the_program_takes() {
     let validator = validator();
-    let mut files = [files("examples"), files("tests/fixtures/spec")].concat();
-    files.push(root().join("README.md"));
-    for path in files {
-        let text = fs::read_to_string(&path).unwrap();
-        let texts = match path.ends_with("README.md") {
-            true => text.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect(),
-            false => vec![text.as_str()],
-        };
-        for text in texts.into_iter().filter(|text| text.contains("steps:")) {
-            let value = value(text).unwrap_or_else(|| panic!("{} is no YAML:\n{text}", path.display()));
-            assert_eq!(complaints(&validator, &value), [""; 0], "{}", path.display());
-        }
+    let takes = |text: &str, place: &str| {
+        let value = value(text).unwrap_or_else(|| panic!("{place} is no YAML:\n{text}"));
+        assert_eq!(complaints(&validator, &value), [""; 0], "{place}");
+    };
+    for path in [files("examples"), files("tests/fixtures/spec")].concat() {
+        takes(&fs::read_to_string(&path).unwrap(), &path.display().to_string());
+    }
+    for page in Page::all() {
+        let right = page.pipelines().into_iter().filter(|block| !block.is_wrong());
+        right.for_each(|block| takes(block.text, &page.name()));
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod busy;
 pub mod containers;
 pub mod daemon;
+pub mod markdown;
 pub mod mermaid;
 pub mod podman;
 pub mod processes;

@@ -26,6 +26,7 @@ pub(super) struct Flow {
     pub(super) since: Instant,
     /// When progress was last told, and the bytes then.
     pub(super) told: (Instant, u64),
+    /// Nothing more can come of its source. True as well as long as it has none: a producer that could not start.
     pub(super) source_ended: bool,
     /// The timer for what outlives the producer runs, or has run.
     pub(super) leak_armed: bool,
@@ -57,7 +58,7 @@ impl Flow {
             excused: 0,
             since: now,
             told: (now, 0),
-            source_ended: false,
+            source_ended: true,
             leak_armed: false,
             halted: false,
             closed: None,

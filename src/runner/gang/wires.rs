@@ -118,10 +118,11 @@ impl Wires {
             sinks.extend(files);
             let (fanout, mut events) =
                 Fanout::start(name, sinks, shared.settings.engine, &shared.budget).map_err(failed)?;
+            let mut flow = Flow::new(fanout, readers, lagging, keeping);
             if let Some(source) = source {
-                fanout.feed(source);
+                flow.feed(source);
             }
-            wire.flow = Some(Flow::new(fanout, readers, lagging, keeping));
+            wire.flow = Some(flow);
             let signals = signals.clone();
             tokio::spawn(async move {
                 while let Some(event) = events.recv().await {

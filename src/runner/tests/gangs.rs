@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Scene;
 use crate::event::{EventKind, RunEnd, StreamFinished};
-use crate::pipeline::{Failure, OnError, Outcome};
+use crate::pipeline::{Failure, OnError, Outcome, Span, Template};
 use crate::runner::testing::Played;
 
 /// A producer with two readers that write what they read to files of their own, whole or not at all.
@@ -103,6 +103,17 @@ async fn a_failure_before_the_first_byte_restarts_the_producer_alone() {
     assert_eq!((played.attempts("p"), played.attempts("r1"), played.attempts("r2")), (3, 1, 1));
     assert_eq!(lines(&dir.path().join("r1.starts")), 1);
     assert_eq!(lines(&dir.path().join("r2.whole")), 100_000);
+}
+
+#[tokio::test]
+async fn a_producer_that_cannot_start_does_not_leave_its_readers_waiting() {
+    for (retries, attempts) in [(0, 1), (2, 3)] {
+        let nowhere = Template::literal("nowhere", Span::default());
+        let scene = Scene::of(FAN).scripts([("p", "seq 3"), ("r1", "cat"), ("r2", "cat")]);
+        let scene = scene.with("p", |step| step.working_dir = Some(nowhere)).retries("p", retries);
+        let played = scene.play().await;
+        assert_eq!((played.letters().as_str(), played.attempts("p")), ("FXX", attempts));
+    }
 }
 
 #[tokio::test]
