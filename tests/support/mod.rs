@@ -18,6 +18,18 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+/// The pipeline files in a folder of this repository.
+pub fn pipelines(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
+    // GitHub's file, not ours.
+    files.retain(|path| !path.ends_with("github-workflow.yml"));
+    files.sort();
+    assert!(!files.is_empty(), "no pipelines in {folder}");
+    files
+}
+
 /// A folder of its own for a test.
 pub struct Place {
     dir: tempfile::TempDir,
