@@ -72,7 +72,7 @@ download() {
     if command -v curl >/dev/null; then
         curl -fsSL --retry 2 --proto-redir =https -o "$2" "$1" 2>"$tmp/said" && return
     elif command -v wget >/dev/null; then
-        wget -O "$2" "$1" 2>"$tmp/said" && return
+        wget -t 2 -O "$2" "$1" 2>"$tmp/said" && return
     else
         die "curl or wget is needed, and neither is here"
     fi

@@ -3,15 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod action;
 pub mod busy;
 pub mod containers;
 pub mod daemon;
+pub mod expression;
 pub mod mermaid;
 pub mod podman;
 pub mod registry;
 pub mod relay;
+pub mod release;
 pub mod scenes;
 pub mod server;
+pub mod web;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
