@@ -69,6 +69,20 @@ fn a_run_gives_back_its_outputs() {
 }
 
 #[test]
+fn the_pipelines_own_outputs_come_out_as_json() {
+    let releases = Releases::new();
+    let pipeline = "
+outputs: {version: '{{ steps.ask.outputs.version }}', notes: '{{ steps.ask.outputs.notes }}'}
+steps:
+  - name: ask
+    run: printf 'version=1.2\\nnotes<<.\\n\"a\"\\noutcome=failed\\n.\\n' >>$PIPE_OUTPUT
+";
+    let used = runner(&releases.address(), pipeline).uses(&[]).code(0);
+    assert_eq!(used.outputs["outputs"], r#"{"notes":"\"a\"\noutcome=failed","version":"1.2"}"#);
+    assert_eq!(used.outputs["outcome"], "succeeded");
+}
+
+#[test]
 fn the_summary_is_what_the_run_wrote_to_it() {
     let releases = Releases::new();
     let pipeline = "steps:\n  - {name: note, run: 'echo noted >>$GITHUB_STEP_SUMMARY'}\n";
