@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use support::action::{Runner, Used};
-use support::release::{Releases, VERSION};
+use support::published::{Releases, VERSION};
 use support::web::{Manner, Web};
 
 const GOOD: &str = "steps:\n  - {name: greet, run: echo hello}\n";

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use support::release::repository;
+use support::published::repository;
 use support::{Place, Ran};
 
 /// A checkout whose tools only say what they are asked, and fail when their words have `FAILS` in them.

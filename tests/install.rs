@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::release::{Programs, Releases, VERSION, repository};
+use support::published::{Programs, Releases, VERSION, repository};
 use support::server::output;
 use support::web::{Manner, Web};
 use support::{Place, Ran};

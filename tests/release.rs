@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use support::release::{Releases, TARGET, VERSION, repository};
+use support::published::{Releases, TARGET, VERSION, repository};
 use support::server::output;
 use support::{Place, Ran};
 
@@ -73,4 +73,27 @@ fn what_is_built_is_what_can_be_installed() {
     assert_eq!(built.len(), 4);
     assert_eq!(built, platforms("install.sh"));
     assert_eq!(built, platforms("deny.toml"));
+}
+
+#[test]
+fn the_image_is_made_of_the_archives() {
+    let place = Place::new();
+    place.sh("mkdir programs archives");
+    for platform in ["x86_64", "aarch64"] {
+        let name = format!("pipe-{VERSION}-{platform}-unknown-linux-gnu");
+        place.write(&format!("{name}/pipe"), platform);
+        place.sh(&format!("tar czf archives/{name}.tar.gz {name}"));
+    }
+    // It says what it is asked; its last argument is the folder that the image is built from.
+    let docker = "#!/bin/bash\necho \"$@\"\n[ \"$1\" = login ] && cat\ncd \"${@: -1}\" 2>/dev/null && head */pipe\nexit 0\n";
+    place.write("programs/docker", docker);
+    place.sh("chmod +x programs/docker");
+    let path = format!("{}:{}", place.join("programs").display(), std::env::var("PATH").unwrap());
+    let mut push = Command::new(repository(".ci/push-image"));
+    push.args(["registry.example/owner/pipe"]).arg(place.join("archives")).env("PATH", path);
+    let said = output(push.env("IMAGE_USER", "me").env("IMAGE_PASSWORD", "a secret"));
+    assert!(said.starts_with("login registry.example --username me --password-stdin\na secret\n"), "{said}");
+    assert!(said.contains("--platform linux/amd64,linux/arm64 --push"), "{said}");
+    assert!(said.contains(&format!("--tag registry.example/owner/pipe:{VERSION} ")), "{said}");
+    assert!(said.ends_with("==> amd64/pipe <==\nx86_64\n==> arm64/pipe <==\naarch64"), "{said}");
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::expression::{Context, fill, holds};
-use super::release::{Programs, repository};
+use super::published::{Programs, repository};
 use super::{Place, Ran};
 
 type Strings = BTreeMap<String, String>;
