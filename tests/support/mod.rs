@@ -85,12 +85,10 @@ impl Place {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"]
-        {
+        let services = ["CI", "GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITLAB_CI"];
+        for name in ["NO_COLOR", "CLICOLOR_FORCE"].iter().chain(&services) {
             command.env_remove(name);
         }
-        // Tests may run in a workflow; what they start does not speak for it.
-        command.env_remove("GITHUB_OUTPUT");
         command
     }
 
