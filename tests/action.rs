@@ -89,7 +89,7 @@ fn the_summary_is_what_the_run_wrote_to_it() {
     let runner = runner(&releases.address(), pipeline);
     let used = runner.uses(&[]).code(0);
     let summary = fs::read_to_string(&used.outputs["summary-path"]).unwrap();
-    assert!(summary.contains("noted\n"), "{summary}");
+    assert!(summary.starts_with("noted\n") && summary.contains("```mermaid"), "{summary}");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn params_are_data_with_spaces_and_all() {
 fn no_input_is_code_and_none_is_another_option() {
     let releases = Releases::new();
     let runner = runner(&releases.address(), GOOD);
-    let hostile = "$(touch pwned)`touch pwned`'\"; touch pwned #\n--dry-run\n$(touch pwned)";
+    let hostile = "$(touch pwned)`touch pwned`'\"; touch pwned #\n--dry-run\r::error::pwned\n::error::pwned";
     let is_planted =
         || [&runner.workspace, &runner.home, &runner.temp].iter().any(|place| place.has("pwned"));
     let inputs = [
@@ -227,10 +227,19 @@ fn no_input_is_code_and_none_is_another_option() {
         "version",
         "working-directory",
     ];
-    for input in inputs {
-        let used = runner.uses(&[(input, hostile)]);
+    for (input, value) in
+        inputs.map(|input| (input, hostile)).into_iter().chain([("params", "x\r::error::pwned=1")])
+    {
+        let used = runner.uses(&[(input, value)]);
         assert!(used.code != 0 && used.outputs["outcome"] == "error", "{input}: {}", used.log);
         assert!(!is_planted(), "{input} is code");
+        // As a runner reads a log, which finds its commands at the beginning of lines.
+        let is_command = |line: &str| line.trim().starts_with("::error::pwned");
+        assert!(
+            !used.log.split(['\n', '\r']).any(is_command),
+            "{input} is a command to the runner:\n{}",
+            used.log
+        );
     }
     // These have no say in what runs.
     runner.uses(&[("token", hostile), ("upload-journal", hostile)]).code(0);
