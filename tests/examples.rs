@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use support::{Place, Ran};
+use support::{Place, Ran, pipelines};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -26,19 +26,11 @@ fn shell(place: &Place, script: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn all_examples() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(repository().join("examples")).unwrap();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
-    files.sort();
-    files
-}
-
 #[test]
 fn every_example_is_valid_and_says_how_to_run_it() {
     let place = copy_of_the_repository();
-    assert!(all_examples().len() >= 5);
-    for file in all_examples() {
+    assert!(pipelines("examples").len() >= 5);
+    for file in pipelines("examples") {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         place.pipe(&["validate", &format!("examples/{name}")]).code(0);
         let text = std::fs::read_to_string(&file).unwrap();

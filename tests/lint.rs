@@ -9,24 +9,16 @@ use std::path::Path;
 
 use pipe_runner::pipeline::{Pipeline, Source};
 use pipe_runner::spec::{LoadOptions, Problems, leading_dashes, lint, load, render};
-use support::Place;
+use support::{Place, pipelines};
 
 fn read(path: &Path) -> Pipeline {
     let name = path.file_name().unwrap();
     load(Source::new(name, fs::read_to_string(path).unwrap()), &LoadOptions::default()).unwrap()
 }
 
-fn files(folder: &str) -> Vec<std::path::PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
-    files.sort();
-    files
-}
-
 #[test]
 fn every_warning_and_its_near_misses() {
-    let files = files("tests/fixtures/lint");
+    let files = pipelines("tests/fixtures/lint");
     assert!(files.len() >= 7);
     for path in files {
         let text = Problems::of(lint(&read(&path))).map_or_else(String::new, |found| render(&found, false));
@@ -39,7 +31,7 @@ fn every_warning_and_its_near_misses() {
 
 #[test]
 fn the_examples_deserve_none() {
-    for path in files("examples") {
+    for path in pipelines("examples") {
         let found = Problems::of(lint(&read(&path)));
         assert!(found.is_none(), "{}", found.unwrap());
     }

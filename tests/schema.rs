@@ -7,12 +7,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jsonschema::Validator;
 use serde_json::Value;
-use support::Place;
 use support::markdown::Page;
+use support::{Place, pipelines};
 
 /// Broken fixtures that the schema cannot refuse, and why not.
 const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
@@ -45,16 +45,6 @@ fn value(text: &str) -> Option<Value> {
     serde_yaml::from_str(text).ok()
 }
 
-/// The files of a folder that end with `.yml`.
-fn files(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(folder)).unwrap();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|ending| ending == "yml"));
-    files.sort();
-    assert!(!files.is_empty(), "no files in {folder}");
-    files
-}
-
 fn complaints(validator: &Validator, value: &Value) -> Vec<String> {
     let complaint = |error: jsonschema::ValidationError<'_>| format!("{}: {error}", error.instance_path());
     validator.iter_errors(value).map(complaint).collect()
@@ -67,7 +57,7 @@ fn the_schema_takes_what_the_program_takes() {
         let value = value(text).unwrap_or_else(|| panic!("{place} is no YAML:\n{text}"));
         assert_eq!(complaints(&validator, &value), [""; 0], "{place}");
     };
-    for path in [files("examples"), files("tests/fixtures/spec")].concat() {
+    for path in [pipelines("examples"), pipelines("tests/fixtures/spec")].concat() {
         takes(&fs::read_to_string(&path).unwrap(), &path.display().to_string());
     }
     for page in Page::all() {
@@ -95,7 +85,7 @@ fn the_schema_takes_every_way_of_writing() {
 fn the_schema_refuses_every_broken_fixture_that_it_can() {
     let validator = validator();
     let mut beyond: BTreeSet<&str> = BEYOND_A_SCHEMA.iter().map(|(name, _)| *name).collect();
-    for path in files("tests/fixtures/spec/bad") {
+    for path in pipelines("tests/fixtures/spec/bad") {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let value = value(&fs::read_to_string(&path).unwrap());
         let is_refused = value.is_some_and(|value| !validator.is_valid(&value));
@@ -199,7 +189,7 @@ fn the_schema_beside_the_examples_is_the_one_that_the_program_prints() {
     let committed = fs::read_to_string(root().join("examples/pipeline.schema.json")).unwrap();
     let printed = Place::new().pipe(&["schema"]).code(0).stdout;
     assert!(committed == printed, "renew it: cargo run -- schema > examples/pipeline.schema.json");
-    for path in files("examples") {
+    for path in pipelines("examples") {
         let text = fs::read_to_string(&path).unwrap();
         let first = text.lines().next();
         assert_eq!(first, Some("# yaml-language-server: $schema=pipeline.schema.json"), "{}", path.display());

@@ -13,6 +13,7 @@ use super::load::Loaded;
 use crate::pipeline::{Destination, Values};
 use crate::render::{
     GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Renderer, Secrets, StepSummary,
+    WorkflowOutputs,
 };
 
 /// The variables by which CI services name the folder that the repository lies in.
@@ -89,6 +90,10 @@ pub(super) fn viewers(
         let page =
             StepSummary::new(path.clone().into(), secrets.clone(), file.clone(), drawing::graph(loaded));
         viewers.push(Viewer { renderer: Box::new(page), file: Some(path.into()) });
+    }
+    if let Some(path) = filled(variable("GITHUB_OUTPUT")) {
+        let outputs = WorkflowOutputs::new(path.clone().into());
+        viewers.push(Viewer { renderer: Box::new(outputs), file: Some(path.into()) });
     }
     viewers.extend(reports.into_iter().map(|report| {
         let renderer: Box<dyn Renderer> = match report.kind {

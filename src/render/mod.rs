@@ -9,10 +9,11 @@
 //! - [`Progress`]: the live view of a terminal, with the same lines as [`Plain`] scrolling above it;
 //! - [`Json`]: the records of `event::wire`.
 //!
-//! All but the last close with a summary. Two write a file when the run has ended:
+//! All but the last close with a summary. Three write a file when the run has ended:
 //!
 //! - [`StepSummary`]: the Markdown page that GitHub shows beside a job;
-//! - [`Junit`]: the XML report that CI services read.
+//! - [`Junit`]: the XML report that CI services read;
+//! - [`WorkflowOutputs`]: how the run ended, for the steps of a GitHub workflow that come after it.
 //!
 //! Those that sum up fold the events into a [`Report`], the run as far as it is known; a [`summary`] is drawn from that
 //! alone.
@@ -34,6 +35,7 @@ pub mod summary;
 mod text;
 mod view;
 mod words;
+mod workflow;
 
 use std::io;
 
@@ -50,6 +52,7 @@ pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
 pub use secrets::Secrets;
 pub use style::{Palette, Tone};
 pub use text::one_line;
+pub use workflow::WorkflowOutputs;
 
 use crate::event::Event;
 

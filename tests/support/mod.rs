@@ -3,22 +3,38 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod action;
 pub mod busy;
 pub mod containers;
 pub mod daemon;
+pub mod expression;
 pub mod markdown;
 pub mod mermaid;
 pub mod podman;
 pub mod processes;
+pub mod published;
 pub mod registry;
 pub mod relay;
 pub mod scenes;
 pub mod server;
+pub mod web;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// The pipeline files in a folder of this repository.
+pub fn pipelines(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
+    // GitHub's file, not ours.
+    files.retain(|path| !path.ends_with("github-workflow.yml"));
+    files.sort();
+    assert!(!files.is_empty(), "no pipelines in {folder}");
+    files
+}
 
 /// A folder of its own for a test.
 pub struct Place {
@@ -71,8 +87,8 @@ impl Place {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"]
-        {
+        let services = ["CI", "GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITLAB_CI"];
+        for name in ["NO_COLOR", "CLICOLOR_FORCE"].iter().chain(&services) {
             command.env_remove(name);
         }
         command
