@@ -114,6 +114,16 @@ pub(super) struct Run {
     /// Use the images that `pipe lock` has written down, and no others
     #[arg(long)]
     pub(super) locked: bool,
+    /// Go on from an earlier run: what succeeded in it and has not changed is not done again. RUN is `last`, or an id as in
+    /// `pipe runs`
+    #[arg(long, value_name = "RUN")]
+    pub(super) resume: Option<String>,
+    /// Run this step and all that come after it, and no others; may be given many times
+    #[arg(long, value_name = "STEP")]
+    pub(super) from: Vec<String>,
+    /// Run these steps and no others
+    #[arg(long, value_name = "STEP", num_args = 1..)]
+    pub(super) only: Vec<String>,
     /// Keep files that a step has promised with `produces` and not finished, as NAME.partial
     #[arg(long)]
     pub(super) keep_partial: bool,

@@ -10,6 +10,7 @@ mod lock_file;
 mod past;
 mod prompt;
 mod reap;
+mod resume;
 mod screen;
 mod secrets;
 mod signals;

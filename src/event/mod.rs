@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pipeline::{Failure, Lane, Outcome, Outputs, Pipeline, Product, StepId, StreamId};
+use crate::pipeline::{Failure, Fingerprint, Lane, Outcome, Outputs, Pipeline, Product, StepId, StreamId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -121,6 +121,8 @@ pub struct StepFinished {
     pub outputs: Arc<Outputs>,
     /// The files that it had to leave behind.
     pub products: Vec<Product>,
+    /// What its result hangs on; of a step that succeeded.
+    pub fingerprint: Fingerprint,
 }
 
 /// Counters of a stream.

@@ -187,6 +187,7 @@ pub fn finished(step: usize, outcome: Outcome, attempts: u32, ms: u64) -> EventK
         leaky: false,
         outputs: Arc::default(),
         products: Vec::new(),
+        fingerprint: Default::default(),
     })
 }
 

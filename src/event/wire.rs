@@ -17,7 +17,7 @@
 //! | `step-started` | `step`, `attempt` (from 1), `lane` (`fifo` or `attach`, of a container), `log_at` |
 //! | `step-output` | `step`, `channel` (`stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
-//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `log_lost` |
+//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
@@ -34,6 +34,7 @@
 //!   `left-early`, `missing`, //!   `start` or `outputs` (with `message`).
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `no-output`
 //!   and `engine` (with `message`).
+//! - `fingerprint`: what the step's result hangs on, each part as a keyed hash; by it `--resume` knows what has changed.
 //! - `products`: files that a step had to leave behind: `path`, `bytes`, `sha256`.
 //! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back (in
 //!   the order of the file).
@@ -139,6 +140,8 @@ pub enum Body {
         outputs: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         products: Vec<KeptRecord>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fingerprint: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         log_lost: bool,
     },
@@ -236,6 +239,8 @@ pub enum OutcomeRecord {
         producer: String,
     },
     Cancelled,
+    Reused,
+    LeftOut,
     Skipped {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dependency: Option<String>,

@@ -42,6 +42,11 @@ pub trait Executor: Send + Sync {
     /// anew, and to find that out takes as long as to create it.
     fn prepare(&self, _images: Vec<ImageSpec>) {}
 
+    /// What an image is known by, beside its name, which may mean another one tomorrow; nothing if it is not there.
+    fn image_id<'a>(&'a self, _image: &'a ImageSpec) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Waits until nothing of the run is left behind: what was dropped may still be on its way out.
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(std::future::ready(Ok(())))

@@ -37,6 +37,13 @@ impl Executor for Places {
         }
     }
 
+    fn image_id<'a>(&'a self, image: &'a ImageSpec) -> BoxFuture<'a, Option<String>> {
+        match &self.docker {
+            Some(docker) => docker.image_id(image),
+            None => Box::pin(std::future::ready(None)),
+        }
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
         match &self.docker {
             Some(docker) => docker.close(),

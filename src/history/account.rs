@@ -76,6 +76,9 @@ pub struct StepAccount {
     /// The files that it had to leave behind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<KeptRecord>,
+    /// What its result hangs on, each part as a keyed hash.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fingerprint: BTreeMap<String, String>,
 }
 
 /// A stream, as far as it has come.
@@ -186,6 +189,7 @@ impl StepAccount {
             log_at: 0,
             outputs: BTreeMap::new(),
             products: Vec::new(),
+            fingerprint: BTreeMap::new(),
         }
     }
 
@@ -197,7 +201,15 @@ impl StepAccount {
                 self.log_at = *log_at;
             }
             Body::StepFinished {
-                outcome, attempts, duration_ms, leaky, outputs, products, log_lost, ..
+                outcome,
+                attempts,
+                duration_ms,
+                leaky,
+                outputs,
+                products,
+                fingerprint,
+                log_lost,
+                ..
             } => {
                 self.outcome = Some(outcome.clone());
                 self.attempts = *attempts;
@@ -206,6 +218,7 @@ impl StepAccount {
                 self.log_lost = *log_lost;
                 self.outputs = outputs.clone();
                 self.products = products.clone();
+                self.fingerprint = fingerprint.clone();
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,6 +68,28 @@ impl RunDir {
     /// Where steps write the values that they give, each attempt to a file of its own while it runs.
     pub fn outputs_dir(&self) -> PathBuf {
         self.path.join("outputs")
+    }
+
+    /// The key by which the fingerprints of steps are made, the same for all runs that lie together; made where there is none.
+    pub fn fingerprint_key(&self) -> Result<Vec<u8>, HistoryError> {
+        let home = self.path.parent().and_then(Path::parent).unwrap_or(&self.path);
+        let path = home.join("key");
+        match fs::read(&path) {
+            Ok(key) if key.len() >= 16 => return Ok(key),
+            _ => {}
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| HistoryError::create(&path)(io::Error::other(error)))?;
+        let written = home.join(format!(".key.{}.{:04x}", std::process::id(), random()));
+        let mut file = append_private(&written).map_err(HistoryError::create(&written))?;
+        file.write_all(&key).map_err(HistoryError::write(&written))?;
+        // Of several runs that make one at a time, the first one's counts.
+        let linked = fs::hard_link(&written, &path);
+        let _ = fs::remove_file(&written);
+        match linked {
+            Ok(()) => Ok(key.into()),
+            Err(_) => fs::read(&path).map_err(HistoryError::write(&path)),
+        }
     }
 
     /// Where a step of this name logs.

@@ -5,6 +5,7 @@
 //! earlier.
 
 mod container;
+mod fingerprint;
 mod outcome;
 mod output;
 mod param;
@@ -20,6 +21,7 @@ pub(crate) mod testing;
 use std::num::NonZeroUsize;
 
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
+pub use fingerprint::Fingerprint;
 pub use outcome::{Failure, Outcome, SkipReason, signal_name};
 pub use output::{OutputRef, Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};

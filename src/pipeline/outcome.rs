@@ -22,6 +22,10 @@ pub enum Outcome {
     Cancelled,
     /// It never started.
     Skipped(SkipReason),
+    /// It was not done again: it succeeded in an earlier run, and nothing that it hangs on has changed.
+    Reused,
+    /// It was not asked for (`--from`, `--only`).
+    LeftOut,
     /// It failed, and `on_error: ignore` counts that as success.
     Ignored(Failure),
 }
@@ -59,7 +63,7 @@ pub enum SkipReason {
 impl Outcome {
     /// Whether steps that depend on this one may run.
     pub fn is_success(&self) -> bool {
-        matches!(self, Self::Succeeded | Self::Ignored(_))
+        matches!(self, Self::Succeeded | Self::Ignored(_) | Self::Reused | Self::LeftOut)
     }
 
     /// Whether the step failed by itself: it can be the cause of a failed run.

@@ -162,7 +162,11 @@ impl Document<'_> {
             Outcome::Failed(failure @ Failure::Start(_)) => Verdict::Broken(kind(failure), message),
             Outcome::Failed(failure) => Verdict::Failed(kind(failure), message),
             Outcome::TimedOut => Verdict::Failed(kind(&Failure::Timeout), message),
-            Outcome::Tainted { .. } | Outcome::Cancelled | Outcome::Skipped(_) => Verdict::Skipped(message),
+            Outcome::Tainted { .. }
+            | Outcome::Cancelled
+            | Outcome::Skipped(_)
+            | Outcome::Reused
+            | Outcome::LeftOut => Verdict::Skipped(message),
         };
         let name = words::label(&self.report.pipeline, id).into_owned();
         let line = Some(self.report.pipeline.source.line(step.at));

@@ -70,6 +70,8 @@ impl Narrator {
         let worth_it = match finished.outcome {
             Outcome::Succeeded => finished.leaky || (all && is_run(pipeline, finished.step)),
             Outcome::Failed(_) | Outcome::TimedOut | Outcome::Ignored(_) => true,
+            Outcome::Reused => all && is_run(pipeline, finished.step),
+            Outcome::LeftOut => false,
             Outcome::Tainted { .. } | Outcome::Cancelled | Outcome::Skipped(_) => all,
         };
         if worth_it {

@@ -109,6 +109,8 @@ pub struct Tally {
     pub tainted: usize,
     pub cancelled: usize,
     pub skipped: usize,
+    pub reused: usize,
+    pub left_out: usize,
 }
 
 impl Report {
@@ -234,7 +236,7 @@ impl Report {
                     CancelReason::StepFailed(step) => return Some(step),
                     CancelReason::Signal(_) | CancelReason::Engine => return None,
                 },
-                Outcome::Succeeded | Outcome::Ignored(_) => return None,
+                Outcome::Succeeded | Outcome::Ignored(_) | Outcome::Reused | Outcome::LeftOut => return None,
             };
         }
         None
@@ -275,6 +277,8 @@ impl Tally {
             Outcome::Tainted { .. } => &mut self.tainted,
             Outcome::Cancelled => &mut self.cancelled,
             Outcome::Skipped(_) => &mut self.skipped,
+            Outcome::Reused => &mut self.reused,
+            Outcome::LeftOut => &mut self.left_out,
         } += 1;
     }
 

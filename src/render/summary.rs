@@ -77,7 +77,9 @@ pub(super) fn closing(report: &Report) -> (Tone, String) {
                 0 => String::new(),
                 count => format!(", {} ignored", human::count(count, "failure")),
             };
-            (Tone::Good, format!("succeeded: {done} in {took}{ignored}"))
+            let others = [(tally.reused, "unchanged"), (tally.left_out, "left out")];
+            let others: String = numbers(&others).iter().map(|it| format!(", {it}")).collect();
+            (Tone::Good, format!("succeeded: {done} in {took}{ignored}{others}"))
         }
         RunEnd::Failed { .. } => {
             let mut parts: Vec<String> = cause(report).map(|step| first(report, step)).into_iter().collect();

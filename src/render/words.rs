@@ -13,7 +13,8 @@ pub fn mark(outcome: &Outcome) -> (&'static str, Tone) {
         Outcome::Ignored(_) => ("!", Tone::Doubtful),
         Outcome::Tainted { .. } => ("~", Tone::Doubtful),
         Outcome::Cancelled => ("■", Tone::Doubtful),
-        Outcome::Skipped(_) => ("-", Tone::Faint),
+        Outcome::Skipped(_) | Outcome::LeftOut => ("-", Tone::Faint),
+        Outcome::Reused => ("=", Tone::Faint),
     }
 }
 
@@ -26,6 +27,8 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
         Outcome::Ignored(failure) => format!("failed, ignored: {failure}"),
         Outcome::Tainted { producer } => format!("tainted by `{}`", label(pipeline, *producer)),
         Outcome::Cancelled => "cancelled".into(),
+        Outcome::Reused => "unchanged: not done again".into(),
+        Outcome::LeftOut => "left out".into(),
         Outcome::Skipped(SkipReason::Dependency(step)) => {
             format!("skipped: `{}` did not succeed", label(pipeline, *step))
         }

@@ -116,8 +116,9 @@ pub(super) async fn start(
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {
             let mut files = Files::create(shared, step, &request).map_err(StartError::Engine)?;
-            let spec = spec::render(shared, step, &request, &files).map_err(StartError::Step)?;
-            files.promise = spec::promise(shared, step, &request, &spec).map_err(StartError::Step)?;
+            let rendered = spec::render(shared, step, &request.given).map_err(StartError::Step)?;
+            files.prepare(shared, step, &rendered).map_err(StartError::Step)?;
+            let spec = rendered.attempt(shared, step, &request, &files);
             // A start may take its time: an image comes from far away.
             let running = tokio::select! {
                 biased;
@@ -186,7 +187,10 @@ impl Supervised {
         ended.produced.promise.clone_from(&files.promise);
         if let End::Exit(_) = ended.how {
             match files.harvest().await {
-                Ok((outputs, products)) => (ended.outputs, ended.produced.products) = (outputs, products),
+                Ok((outputs, products)) => {
+                    (ended.outputs, ended.produced.products) = (outputs, products);
+                    ended.produced.fingerprint = files.fingerprint(&self.shared).await;
+                }
                 Err(failure) if succeeded => ended.how = End::Faulty(failure),
                 Err(_) => ended.outputs = files.outputs.read().unwrap_or_default(),
             }

@@ -9,10 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::gang::{self, Message};
-use super::{Halt, Job, Shared, spec};
+use super::resume::{self, Verdict, Verdicts};
+use super::{Halt, Job, Past, PastStep, Shared, spec};
 use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted, StepFinished};
 use crate::executor::EngineError;
-use crate::pipeline::{OnError, Outcome, Outputs, RunOutput, SkipReason, StepId, StreamId};
+use crate::pipeline::{Fingerprint, OnError, Outcome, Outputs, RunOutput, SkipReason, StepId, StreamId};
 use crate::plan::{EdgeKind, ReadySet};
 use crate::stream::PipeBudget;
 use crate::template::{Around, Given, StepOutputs};
@@ -20,6 +21,8 @@ use crate::template::{Around, Given, StepOutputs};
 struct Dispatcher {
     shared: Arc<Shared>,
     ready: ReadySet,
+    past: Option<Past>,
+    verdicts: Verdicts,
     /// The values that steps have given; of those that gave any.
     outputs: BTreeMap<StepId, Arc<Outputs>>,
     /// Steps admitted and not yet finished.
@@ -39,7 +42,14 @@ struct Dispatcher {
 pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> RunEnd {
     let started = tokio::time::Instant::now();
     let (outbox, mut inbox) = mpsc::unbounded_channel();
+    let chosen = job.chosen.clone();
     let mut dispatcher = Dispatcher::new(job, outbox);
+    let shared = Arc::clone(&dispatcher.shared);
+    let past = dispatcher.past.clone();
+    tokio::select! {
+        verdicts = resume::decide(&shared, past.as_ref(), chosen.as_ref()) => dispatcher.decided(verdicts),
+        Some(signal) = signals.recv() => dispatcher.signalled(signal),
+    }
     dispatcher.shared.executor.prepare(spec::images(&dispatcher.shared));
     loop {
         dispatcher.admit();
@@ -71,7 +81,9 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
 
 impl Dispatcher {
     fn new(job: Job, outbox: mpsc::UnboundedSender<Message>) -> Self {
-        let Job { pipeline, plan, values, templates, executor, events, place, settings, reaper } = job;
+        let Job {
+            pipeline, plan, values, templates, executor, events, place, settings, reaper, past, ..
+        } = job;
         for folder in [Some(&place.outputs_dir), place.secrets_dir.as_ref()].into_iter().flatten() {
             reaper.path(folder).for_good();
         }
@@ -102,6 +114,8 @@ impl Dispatcher {
         Self {
             shared,
             ready,
+            past,
+            verdicts: Verdicts::default(),
             outputs: BTreeMap::new(),
             running: 0,
             halt: watch::channel(Halt::Never).0,
@@ -121,11 +135,62 @@ impl Dispatcher {
             let free = limit.saturating_sub(self.running);
             let Some((_, steps)) = self.ready.pop(free, self.running == 0) else { break };
             self.running += steps.len();
+            if !self.runs(&steps) {
+                steps.into_iter().for_each(|step| self.pass_over(step));
+                continue;
+            }
             let given = self.given(&steps);
             let (halt, outbox) = (self.halt.subscribe(), self.outbox.clone());
             let gang = gang::run(Arc::clone(&self.shared), steps, given, halt, outbox);
             self.gangs.spawn(gang);
         }
+    }
+
+    /// Takes over the streams that are kept, and goes by what was decided.
+    fn decided(&mut self, verdicts: Verdicts) {
+        for (stream, kept) in &verdicts.streams {
+            let path = gang::stored_path(&self.shared, *stream);
+            let taken = std::fs::hard_link(kept, &path).or_else(|_| std::fs::copy(kept, &path).map(|_| ()));
+            if let Err(error) = taken {
+                let error = EngineError::new(format!("cannot take over {}", kept.display()), error);
+                self.engine.get_or_insert(error);
+                self.stop(CancelReason::Engine, Halt::Gently);
+            }
+        }
+        self.verdicts = verdicts;
+    }
+
+    /// Whether the steps of a gang run; tells why, where that was a question.
+    fn runs(&self, gang: &[StepId]) -> bool {
+        let mut runs = false;
+        for &step in gang {
+            if let Verdict::Run(why) = self.verdicts.of(step) {
+                runs = true;
+                if !why.is_empty() {
+                    let name = &self.shared.pipeline.step(step).name;
+                    self.shared.events.send(EventKind::Note(format!("`{name}` runs: {why}")));
+                }
+            }
+        }
+        runs
+    }
+
+    /// A step that does not run counts as done, with what an earlier run has of it.
+    fn pass_over(&mut self, step: StepId) {
+        let name = &self.shared.pipeline.step(step).name;
+        let past = self.past.as_ref().and_then(|past| past.steps.get(name)).cloned().unwrap_or_default();
+        let reused = self.verdicts.of(step) == Verdict::Reuse;
+        let PastStep { outputs, products, fingerprint } = past;
+        self.finished(StepFinished {
+            step,
+            outcome: if reused { Outcome::Reused } else { Outcome::LeftOut },
+            attempts: 0,
+            duration: Duration::ZERO,
+            leaky: false,
+            outputs: Arc::new(outputs),
+            products: if reused { products } else { Vec::new() },
+            fingerprint: if reused { fingerprint } else { Fingerprint::new() },
+        });
     }
 
     fn take(&mut self, message: Message) {
@@ -208,6 +273,7 @@ impl Dispatcher {
             leaky,
             outputs,
             products: Vec::new(),
+            fingerprint: Fingerprint::new(),
         }));
     }
 

@@ -6,9 +6,11 @@ use super::Shared;
 use super::attempt::Request;
 use super::outputs::OutputFile;
 use super::produce::Promise;
+use super::resume;
 use super::secrets::SecretFiles;
-use crate::executor::EngineError;
-use crate::pipeline::{Failure, Outputs, Product, Step};
+use super::spec::Rendered;
+use crate::executor::{EngineError, ImageSpec};
+use crate::pipeline::{Failure, Fingerprint, Outputs, Product, Step};
 
 /// Those of one attempt. The first two go when this does.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Files {
     pub(super) outputs: OutputFile,
     pub(super) secrets: Option<SecretFiles>,
     pub(super) promise: Option<Arc<Promise>>,
+    fingerprint: Fingerprint,
+    image: Option<ImageSpec>,
 }
 
 impl Files {
@@ -24,7 +28,36 @@ impl Files {
         let outputs = OutputFile::create(&shared.place.outputs_dir, request.step, request.number)?;
         let name = format!("{}-{}", request.step.index(), request.number);
         let secrets = SecretFiles::create(shared, step, &name)?;
-        Ok(Self { outputs, secrets, promise: None })
+        Ok(Self { outputs, secrets, promise: None, fingerprint: Fingerprint::new(), image: None })
+    }
+
+    /// Notes what the attempt will do, and what is there of the files that it promises.
+    ///
+    /// # Errors
+    /// What is wrong with the promise, in a sentence.
+    pub(super) fn prepare(
+        &mut self,
+        shared: &Shared,
+        step: &Step,
+        rendered: &Rendered,
+    ) -> Result<(), String> {
+        self.fingerprint = resume::fingerprint(shared, step, rendered);
+        self.image = rendered.container.as_ref().map(|container| container.image.clone());
+        if !rendered.produces.is_empty() {
+            let patterns = rendered.produces.clone();
+            let promise = Promise::make(&rendered.working_dir, patterns, shared.settings.partial)?;
+            self.promise = Some(Arc::new(promise));
+        }
+        Ok(())
+    }
+
+    /// What the attempt has done, by which a later run knows whether it need be done again.
+    pub(super) async fn fingerprint(&self, shared: &Shared) -> Fingerprint {
+        let mut fingerprint = self.fingerprint.clone();
+        if let Some(image) = &self.image {
+            resume::add_image(shared, image, &mut fingerprint).await;
+        }
+        fingerprint
     }
 
     /// What the attempt has given and left behind. To read it may take a while.
@@ -45,6 +78,7 @@ impl Files {
 pub(super) struct Produced {
     pub(super) promise: Option<Arc<Promise>>,
     pub(super) products: Vec<Product>,
+    pub(super) fingerprint: Fingerprint,
 }
 
 impl Produced {

@@ -24,6 +24,7 @@ mod files;
 mod gang;
 mod outputs;
 mod produce;
+mod resume;
 mod retry;
 mod secrets;
 mod spec;
@@ -33,6 +34,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,9 +45,10 @@ use tokio::sync::mpsc;
 pub use self::container::Placing;
 pub use self::demand::descriptors;
 pub use self::produce::Partial;
+pub use self::resume::{Past, PastStep, PastStream};
 use crate::event::{RunEnd, channel::Sender};
 use crate::executor::Executor;
-use crate::pipeline::{Pipeline, Values};
+use crate::pipeline::{Pipeline, StepId, Values};
 use crate::plan::Plan;
 use crate::reaper::Reaper;
 use crate::stream::{Engine, PipeBudget};
@@ -67,6 +70,10 @@ pub struct Job {
     pub events: Sender,
     /// Its id and folders.
     pub place: RunPlace,
+    /// What it goes on from.
+    pub past: Option<Past>,
+    /// The steps that were asked for, where not all are.
+    pub chosen: Option<BTreeSet<StepId>>,
     /// How it runs.
     pub settings: Settings,
     /// Whose care its files are given into.
@@ -86,6 +93,8 @@ pub struct RunPlace {
     pub streams_dir: PathBuf,
     /// An existing folder that nobody else can enter, for the values that steps give.
     pub outputs_dir: PathBuf,
+    /// With which fingerprints are made: the same for all runs of a folder, and known to its owner alone.
+    pub key: Vec<u8>,
     /// The same for secrets that steps get as files, best in memory; needed only if a step wants some.
     pub secrets_dir: Option<PathBuf>,
 }

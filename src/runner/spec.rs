@@ -2,42 +2,42 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::Shared;
 use super::attempt::Request;
 use super::container::Placing;
 use super::files::Files;
-use super::produce::Promise;
-use crate::executor::{ImageSpec, InputSpec, Program, StdinSpec, StepSpec};
+use crate::executor::{ContainerSpec, ImageSpec, InputSpec, Program, StdinSpec, StepSpec};
 use crate::pipeline::{Action, EnvVar, Input, ParamValue, Step, Template};
-use crate::template::{Around, Given, Renderer};
+use crate::template::{Around, Given, Renderer, StepOutputs};
 
-/// Renders one attempt of a step that is no feed.
+/// A step with its texts rendered, without what differs from attempt to attempt.
+pub(super) struct Rendered {
+    pub(super) program: Program,
+    /// Variables that the file sets, and those for inputs and secrets.
+    pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) working_dir: PathBuf,
+    pub(super) container: Option<ContainerSpec>,
+    /// Patterns of files that it has to leave behind.
+    pub(super) produces: Vec<String>,
+}
+
+/// Renders a step that is no feed, with what other steps have given.
 ///
 /// # Errors
 /// What is wrong with the step, in a sentence.
-pub(super) fn render(
-    shared: &Shared,
-    step: &Step,
-    request: &Request,
-    files: &Files,
-) -> Result<StepSpec, String> {
-    let around = Around { step: Some(step), outputs: Given::These(&request.given) };
+pub(super) fn render(shared: &Shared, step: &Step, given: &StepOutputs) -> Result<Rendered, String> {
+    let around = Around { step: Some(step), outputs: Given::These(given) };
     let text =
         |template: &Template| shared.templates.render(template, around).map_err(|error| error.to_string());
+    let texts = |texts: &[Template]| texts.iter().map(text).collect::<Result<Vec<_>, _>>();
     let working_dir = match &step.working_dir {
         Some(dir) => shared.place.working_dir.join(PathBuf::from(text(dir)?)),
         None => shared.place.working_dir.clone(),
     };
-    let own = [
-        ("PIPE_RUN_ID", shared.place.id.clone()),
-        ("PIPE_STEP", step.name.clone()),
-        ("PIPE_ATTEMPT", request.number.to_string()),
-    ];
+    let paths = step.input_paths();
     let mut env: Vec<(OsString, OsString)> =
-        own.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    env.extend(step.input_paths().map(|(name, path)| (Input::variable(name).into(), path.into())));
+        paths.map(|(name, path)| (Input::variable(name).into(), path.into())).collect();
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
     }
@@ -46,58 +46,50 @@ pub(super) fn render(
             env.push((Renderer::secret_variable(param).into(), secret.reveal().into()));
         }
     }
-    let words = |words: &[Template]| words.iter().map(text).collect::<Result<Vec<_>, _>>();
     let program = match &step.action {
         Action::Run(script) => Program::Script { shell: script.shell.clone(), text: text(&script.text)? },
         Action::Exec(exec) => Program::Exec {
-            entrypoint: exec.entrypoint.as_deref().map(words).transpose()?,
-            args: words(&exec.args)?,
+            entrypoint: exec.entrypoint.as_deref().map(texts).transpose()?,
+            args: texts(&exec.args)?,
         },
         Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
     };
-    let mut stdin = StdinSpec::Null;
-    let mut inputs = Vec::new();
-    for (position, from) in request.inputs.iter().enumerate() {
-        match step.input_number(position) {
-            0 => stdin = from.clone(),
-            number => inputs.push(InputSpec { number, from: from.clone() }),
-        }
-    }
     let placing = placing(shared, around.outputs);
     let container =
         step.container.as_ref().map(|container| placing.container(step, container)).transpose()?;
-    Ok(StepSpec {
-        name: step.name.clone(),
-        attempt: request.number,
-        program,
-        container,
-        env,
-        working_dir,
-        stdin,
-        inputs,
-        outputs: files.outputs.path().to_owned(),
-        secrets: files.secrets.as_ref().map(|secrets| secrets.dir().to_owned()),
-    })
+    Ok(Rendered { program, env, working_dir, container, produces: texts(&step.produces)? })
 }
 
-/// What an attempt has to leave behind; nothing if the step promises nothing.
-///
-/// # Errors
-/// What is wrong with the promise, in a sentence.
-pub(super) fn promise(
-    shared: &Shared,
-    step: &Step,
-    request: &Request,
-    spec: &StepSpec,
-) -> Result<Option<Arc<Promise>>, String> {
-    if step.produces.is_empty() {
-        return Ok(None);
+impl Rendered {
+    /// What an attempt is started with.
+    pub(super) fn attempt(self, shared: &Shared, step: &Step, request: &Request, files: &Files) -> StepSpec {
+        let own = [
+            ("PIPE_RUN_ID", shared.place.id.clone()),
+            ("PIPE_STEP", step.name.clone()),
+            ("PIPE_ATTEMPT", request.number.to_string()),
+        ];
+        let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut stdin = StdinSpec::Null;
+        let mut inputs = Vec::new();
+        for (position, from) in request.inputs.iter().enumerate() {
+            match step.input_number(position) {
+                0 => stdin = from.clone(),
+                number => inputs.push(InputSpec { number, from: from.clone() }),
+            }
+        }
+        StepSpec {
+            name: step.name.clone(),
+            attempt: request.number,
+            program: self.program,
+            container: self.container,
+            env: own.chain(self.env).collect(),
+            working_dir: self.working_dir,
+            stdin,
+            inputs,
+            outputs: files.outputs.path().to_owned(),
+            secrets: files.secrets.as_ref().map(|secrets| secrets.dir().to_owned()),
+        }
     }
-    let around = Around { step: Some(step), outputs: Given::These(&request.given) };
-    let text =
-        |template: &Template| shared.templates.render(template, around).map_err(|error| error.to_string());
-    let patterns = step.produces.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(Arc::new(Promise::make(&spec.working_dir, patterns, shared.settings.partial)?)))
 }
 
 /// The images of the steps that run in containers, one for each. One whose name cannot be rendered, or not yet, is told by

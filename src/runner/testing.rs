@@ -1,6 +1,6 @@
 //! A scripted executor: what each attempt of each step does is said beforehand, and takes no real time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Job, RunPlace, Settings, run};
+use super::{Job, Past, RunPlace, Settings, run};
 use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::host::HostExecutor;
@@ -17,7 +17,7 @@ use crate::executor::{
     EngineError, Executor, Exit, Inlet, RunningStep, StartError, StdinSpec, StepHandle, StepSpec, Stop,
 };
 use crate::pipeline::{
-    Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, Template, Values,
+    Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, StepId, Template, Values,
 };
 use crate::plan::Plan;
 use crate::reaper::{Charge, Reaper};
@@ -184,6 +184,8 @@ pub(super) struct Scene {
     fake: Arc<Fake>,
     pub(super) settings: Settings,
     signals: Vec<(Duration, i32)>,
+    pub(super) past: Option<Past>,
+    pub(super) chosen: Option<BTreeSet<StepId>>,
 }
 
 /// What a run did.
@@ -201,7 +203,15 @@ impl Scene {
         let fake = Arc::new(Fake::default());
         let executor = Arc::clone(&fake) as Arc<dyn Executor>;
         let pipeline = crate::pipeline::testing::pipeline(text);
-        Self { pipeline, executor, fake, settings: Settings::default(), signals: Vec::new() }
+        Self {
+            pipeline,
+            executor,
+            fake,
+            settings: Settings::default(),
+            signals: Vec::new(),
+            past: None,
+            chosen: None,
+        }
     }
 
     /// Says what a step's attempts do, first to last.
@@ -271,6 +281,7 @@ impl Scene {
             run_dir: dir.into(),
             streams_dir: dir.into(),
             outputs_dir,
+            key: vec![7; 32],
             secrets_dir: None,
         };
         let job = Job {
@@ -281,6 +292,8 @@ impl Scene {
             executor: self.executor,
             events,
             place,
+            past: self.past,
+            chosen: self.chosen,
             settings: self.settings,
             reaper: Reaper::default(),
         };
@@ -335,6 +348,8 @@ impl Played {
             Outcome::Skipped(SkipReason::Dependency(_)) => 'D',
             Outcome::Skipped(SkipReason::Stopped) => 'N',
             Outcome::Ignored(_) => 'I',
+            Outcome::Reused => 'R',
+            Outcome::LeftOut => 'L',
         };
         self.pipeline.steps.iter().map(|step| letter(self.outcome(&step.name))).collect()
     }

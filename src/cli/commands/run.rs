@@ -12,7 +12,7 @@ use crate::cli::load::{Loaded, load_with};
 use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets::SecretsDir;
-use crate::cli::{commands::dry_run, signals, viewers};
+use crate::cli::{commands::dry_run, resume, signals, viewers};
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
@@ -69,6 +69,7 @@ async fn run_to_end(
         loaded.answer(asked);
     }
     let locked = containers::locked(args, loaded)?;
+    let (past, chosen) = (resume::past(args)?, resume::chosen(args, loaded)?);
     let (dir, engine) = tokio::select! {
         places = places(loaded, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
@@ -99,8 +100,11 @@ async fn run_to_end(
             run_dir: dir.path().to_owned(),
             streams_dir: dir.streams_dir(),
             outputs_dir: dir.outputs_dir(),
+            key: dir.fingerprint_key()?,
             secrets_dir: secrets_dir.as_ref().map(|dir| dir.path().to_owned()),
         },
+        past,
+        chosen,
         settings: settings(args, loaded),
         reaper: reaper.clone(),
     };

@@ -75,6 +75,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             leaky,
             outputs,
             products,
+            fingerprint,
             log_lost: _,
         } => EventKind::StepFinished(StepFinished {
             step: ids.step(step)?,
@@ -82,6 +83,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             attempts: *attempts,
             duration: millis(*duration_ms),
             leaky: *leaky,
+            fingerprint: fingerprint.clone(),
             outputs: Arc::new(outputs.clone()),
             products: products.iter().map(Product::from).collect(),
         }),
@@ -128,6 +130,8 @@ fn outcome_of(ids: &Ids, outcome: &OutcomeRecord) -> Option<Outcome> {
         OutcomeRecord::TimedOut => Outcome::TimedOut,
         OutcomeRecord::Tainted { producer } => Outcome::Tainted { producer: ids.step(producer)? },
         OutcomeRecord::Cancelled => Outcome::Cancelled,
+        OutcomeRecord::Reused => Outcome::Reused,
+        OutcomeRecord::LeftOut => Outcome::LeftOut,
         OutcomeRecord::Skipped { dependency: Some(step) } => {
             Outcome::Skipped(SkipReason::Dependency(ids.step(step)?))
         }

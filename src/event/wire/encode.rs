@@ -155,6 +155,8 @@ impl Names<'_> {
                 Outcome::TimedOut => OutcomeRecord::TimedOut,
                 Outcome::Tainted { producer } => OutcomeRecord::Tainted { producer: self.step(*producer) },
                 Outcome::Cancelled => OutcomeRecord::Cancelled,
+                Outcome::Reused => OutcomeRecord::Reused,
+                Outcome::LeftOut => OutcomeRecord::LeftOut,
                 Outcome::Skipped(SkipReason::Dependency(step)) => {
                     OutcomeRecord::Skipped { dependency: Some(self.step(*step)) }
                 }
@@ -166,6 +168,7 @@ impl Names<'_> {
             leaky: finished.leaky,
             outputs: (*finished.outputs).clone(),
             products: finished.products.iter().map(KeptRecord::from).collect(),
+            fingerprint: finished.fingerprint.clone(),
             log_lost: false,
         }
     }

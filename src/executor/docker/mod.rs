@@ -225,6 +225,13 @@ impl Executor for DockerExecutor {
         }
     }
 
+    fn image_id<'a>(&'a self, image: &'a ImageSpec) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let name = self.shared.images.ensure(image).await.ok()?;
+            self.shared.engine.docker().inspect_image(&name).await.ok()?.id
+        })
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(async move {
             self.shared.images.stop();

@@ -111,10 +111,10 @@ impl Class {
 impl From<&Outcome> for Class {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Succeeded | Outcome::Reused => Self::Succeeded,
             Outcome::Failed(_) | Outcome::TimedOut => Self::Failed,
             Outcome::Tainted { .. } | Outcome::Cancelled => Self::Stopped,
-            Outcome::Skipped(_) => Self::Skipped,
+            Outcome::Skipped(_) | Outcome::LeftOut => Self::Skipped,
             Outcome::Ignored(_) => Self::Ignored,
         }
     }

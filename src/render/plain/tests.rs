@@ -90,6 +90,7 @@ fn a_feed_goes_by_where_it_comes_from() {
         leaky: true,
         outputs: Default::default(),
         products: Vec::new(),
+        fingerprint: Default::default(),
     };
     insta::assert_snapshot!(told(fed(), Palette::NONE, [
         started(1, 1),

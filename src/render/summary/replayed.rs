@@ -59,6 +59,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::TimedOut),
         any_step().prop_map(|step| Outcome::Tainted { producer: StepId::new(step) }),
         Just(Outcome::Cancelled),
+        Just(Outcome::Reused),
+        Just(Outcome::LeftOut),
         any_step().prop_map(|step| Outcome::Skipped(SkipReason::Dependency(StepId::new(step)))),
         Just(Outcome::Skipped(SkipReason::Stopped)),
         failure().prop_map(Outcome::Ignored),
@@ -80,6 +82,7 @@ fn step_finished() -> impl Strategy<Value = EventKind> {
                 leaky,
                 outputs,
                 products,
+                fingerprint: Default::default(),
             })
         },
     )

@@ -67,7 +67,7 @@ fn choose<'a, 'b>(ended: &'b [Ended<'a>]) -> (Vec<&'b Ended<'a>>, Vec<String>) {
 fn rank(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Succeeded => 1,
-        Outcome::Skipped(_) => 2,
+        Outcome::Skipped(_) | Outcome::Reused | Outcome::LeftOut => 2,
         _ => 0,
     }
 }

@@ -296,7 +296,17 @@ impl Gang {
             let (step, attempts, leaky) = (member.step, member.attempts, member.leaky);
             let outputs = Arc::clone(&member.outputs);
             let products = std::mem::take(&mut member.produced.products);
-            ends.push(StepFinished { step, outcome, attempts, duration, leaky, outputs, products });
+            let fingerprint = std::mem::take(&mut member.produced.fingerprint);
+            ends.push(StepFinished {
+                step,
+                outcome,
+                attempts,
+                duration,
+                leaky,
+                outputs,
+                products,
+                fingerprint,
+            });
         }
         if !ends.is_empty() {
             // Before the ends: the last of them may end the run, and this belongs to it.

@@ -90,7 +90,7 @@ fn walk(path: PathBuf, found: &mut Vec<Found>) -> io::Result<()> {
 }
 
 /// The checksum of a file, or of what a link leads to; of nothing for what is neither.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
+pub(in crate::runner) fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     if path.metadata()?.is_file() {
         let mut file = File::open(path)?;

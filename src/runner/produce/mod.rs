@@ -9,6 +9,7 @@ mod files;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub(super) use self::files::sha256;
 use self::files::{Found, Stamp};
 use crate::pipeline::Product;
 
@@ -88,6 +89,16 @@ impl Promise {
         let find = |pattern: &String| Ok((pattern.clone(), files::find(&self.folder, pattern)?));
         self.patterns.iter().map(find).collect()
     }
+}
+
+/// In what a file is not what a step has left behind; nothing if it is.
+pub(super) fn differs(folder: &Path, product: &Product) -> Option<String> {
+    let path = folder.join(&product.path);
+    if path.symlink_metadata().is_err() {
+        return Some(format!("`{}`, which it made, is gone", product.path));
+    }
+    let same = files::sha256(&path).is_ok_and(|sha256| sha256 == product.sha256);
+    (!same).then(|| format!("`{}`, which it made, has changed", product.path))
 }
 
 fn aside(path: &Path) -> PathBuf {

@@ -1,0 +1,81 @@
+//! `--resume`, `--from` and `--only`: what a run goes on from, and which steps were asked for.
+
+use std::collections::BTreeSet;
+
+use super::args::Run;
+use super::error::CliError;
+use super::load::Loaded;
+use super::past;
+use crate::event::wire::OutcomeRecord;
+use crate::history::{Account, StepAccount};
+use crate::pipeline::{Pipeline, Product, StepId};
+use crate::runner::{Past, PastStep, PastStream};
+use crate::spec::Nearest;
+
+/// The run that `--resume` names; none without it. A run that still goes on is not to be gone on from.
+pub(super) fn past(args: &Run) -> Result<Option<Past>, CliError> {
+    let Some(name) = &args.resume else { return Ok(None) };
+    let run = past::find(args.target.directory.as_deref(), name)?;
+    if run.is_live() {
+        let hint = "wait for it, or stop it".to_owned();
+        return Err(CliError::usage(format!("run {} still goes on", run.id()), hint));
+    }
+    let account = run.account()?;
+    past::warn_of(account.skipped);
+    Ok(Some(of(&account)))
+}
+
+fn of(account: &Account) -> Past {
+    let done =
+        |step: &&StepAccount| matches!(step.outcome, Some(OutcomeRecord::Succeeded | OutcomeRecord::Reused));
+    let step = |step: &StepAccount| PastStep {
+        outputs: step.outputs.clone(),
+        products: step.products.iter().map(Product::from).collect(),
+        fingerprint: step.fingerprint.clone(),
+    };
+    let steps = account.steps.iter().filter(done).map(|it| (it.step.name.clone(), step(it)));
+    let kept = account.streams.iter().filter_map(|stream| {
+        let kept = stream.ended.as_ref()?.kept.clone()?;
+        Some((stream.stream.name.clone(), PastStream { path: kept.path.into(), sha256: kept.sha256 }))
+    });
+    Past { run: account.run.clone(), steps: steps.collect(), streams: kept.collect() }
+}
+
+/// The steps that `--only` names, and those of `--from` with all that come after them; none without either.
+pub(super) fn chosen(args: &Run, loaded: &Loaded) -> Result<Option<BTreeSet<StepId>>, CliError> {
+    if args.only.is_empty() && args.from.is_empty() {
+        return Ok(None);
+    }
+    let pipeline = &loaded.pipeline;
+    let mut chosen = BTreeSet::new();
+    for name in &args.only {
+        chosen.insert(find(pipeline, "--only", name)?);
+    }
+    for name in &args.from {
+        add_with_dependents(pipeline, find(pipeline, "--from", name)?, &mut chosen);
+    }
+    Ok(Some(chosen))
+}
+
+fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<StepId, CliError> {
+    let found = pipeline.steps().find(|(_, step)| step.name == name);
+    found.map(|(id, _)| id).ok_or_else(|| {
+        let names = pipeline.steps.iter().map(|step| step.name.as_str());
+        let near = Nearest::default().find(name, names).map(|near| format!("did you mean `{near}`?"));
+        CliError::usage(format!("`{flag} {name}`: there is no step `{name}`"), near)
+    })
+}
+
+fn add_with_dependents(pipeline: &Pipeline, first: StepId, chosen: &mut BTreeSet<StepId>) {
+    let mut open = vec![first];
+    while let Some(step) = open.pop() {
+        if !chosen.insert(step) {
+            continue;
+        }
+        let after = |(_, other): &(StepId, &crate::pipeline::Step)| {
+            other.depends_on.iter().any(|dependency| dependency.step == step)
+                || other.inputs.iter().any(|input| pipeline.stream(input.port.stream).producer == step)
+        };
+        open.extend(pipeline.steps().filter(after).map(|(id, _)| id));
+    }
+}
