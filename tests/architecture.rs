@@ -45,7 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_stream", &["stream", "runner"]),
     ("indicatif", &["render"]),
     ("quick_xml", &["render"]),
-    ("getrandom", &["render"]),
+    ("getrandom", &["render", "history"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
 ];
