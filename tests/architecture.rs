@@ -44,6 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["render"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
 ];
 
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {

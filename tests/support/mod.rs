@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod podman;
 pub mod registry;
 pub mod relay;
+pub mod release;
 pub mod scenes;
 pub mod server;
 

@@ -29,6 +29,7 @@ mod network;
 mod orphans;
 mod paths;
 mod pull;
+mod reach;
 mod sandbox;
 
 use std::collections::{HashMap, HashSet};
@@ -110,8 +111,8 @@ impl DockerExecutor {
         let Setup { run, pipes, lane, locked, notify } = setup;
         let images = Images::new(engine.clone(), locked, Arc::clone(&notify));
         let shared = Shared {
+            labels: Labels::of(&run, engine.paths().container()),
             engine,
-            labels: Labels::of(&run),
             images,
             networks: Networks::default(),
             sandboxes: Sandboxes::default(),
