@@ -48,6 +48,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("getrandom", &["render", "history"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
 ];
 
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -88,6 +88,7 @@ fn an_image_that_nobody_has_cannot_be_locked() {
 fn clean_removes_what_dead_runs_have_left_and_nothing_of_live_ones() {
     // A process that has ended, and this one, which has not.
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let numbers = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
     let labels = |run: &str, pid: u32, started: &str| -> Vec<String> {
@@ -95,7 +96,7 @@ fn clean_removes_what_dead_runs_have_left_and_nothing_of_live_ones() {
             format!("pipe.run={run}"),
             format!("pipe.pid={pid}"),
             format!("pipe.started={started}"),
-            format!("pipe.host={}", host.trim()),
+            format!("pipe.host={} {}", host.trim(), numbers.display()),
         ];
         labels.into_iter().flat_map(|label| ["--label".to_owned(), label]).collect()
     };

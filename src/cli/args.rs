@@ -12,7 +12,7 @@ use crate::spec::Nearest;
 
 /// Run pipelines from one YAML file: steps joined by order and by byte streams.
 #[derive(Debug, Parser)]
-#[command(name = "pipe", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "pipe", version, long_version = env!("PIPE_VERSION"), propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 success · 1 a step failed · 2 the file or the command line is wrong · \
 3 the engine failed · 128+n ended by signal n"
@@ -53,6 +53,12 @@ pub(super) enum Command {
     Completions {
         /// The shell to complete for
         shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder; it is made if need be
+        dir: PathBuf,
     },
 }
 

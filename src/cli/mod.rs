@@ -43,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Explain { code } => commands::explain::run(code.as_deref()),
         Command::Schema => commands::schema::run(),
         Command::Completions { shell } => commands::completions::run(shell),
+        Command::Man { dir } => commands::man::run(&dir),
     };
     match result {
         Ok(code) => code,

@@ -15,6 +15,7 @@ pub mod processes;
 pub mod published;
 pub mod registry;
 pub mod relay;
+pub mod release;
 pub mod scenes;
 pub mod server;
 pub mod web;

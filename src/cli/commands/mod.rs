@@ -6,6 +6,7 @@ pub(super) mod explain;
 pub(super) mod graph;
 pub(super) mod lock;
 pub(super) mod logs;
+pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod run;
 pub(super) mod runs;

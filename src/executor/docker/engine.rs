@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::paths::Paths;
+use super::reach::unreachable;
 use crate::executor::EngineError;
 
 /// How long the engine may take to answer. What takes long by its nature, such as the end of a container, is not meant.
@@ -46,17 +47,12 @@ impl Engine {
     /// If there is none, or it does not answer.
     pub async fn connect() -> Result<Self, EngineError> {
         let endpoint = endpoint(|name| std::env::var(name).ok(), &config_dir())?;
-        let failed = |why: &dyn std::fmt::Display| {
-            EngineError::new(
-                format!("cannot reach Docker at {}", endpoint.host),
-                format!("{why}; is it running?"),
-            )
-        };
-        let docker = open(&endpoint).map_err(|error| failed(&error))?;
-        let docker = docker.negotiate_version().await.map_err(|error| failed(&error))?;
-        let info = docker.info().await.map_err(|error| failed(&error))?;
+        let failed = |error| unreachable(&endpoint.host, &error);
+        let docker = open(&endpoint).map_err(failed)?;
+        let docker = docker.negotiate_version().await.map_err(failed)?;
+        let info = docker.info().await.map_err(failed)?;
         let usual_registry = info.index_server_address.unwrap_or_default();
-        let version = docker.version().await.map_err(|error| failed(&error))?;
+        let version = docker.version().await.map_err(failed)?;
         let mut parts = version.components.iter().flatten();
         let is_podman = parts.any(|part| part.name.starts_with("Podman"));
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

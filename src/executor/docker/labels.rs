@@ -1,6 +1,6 @@
 //! The labels by which containers and networks are known, and how what is left behind is found.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 
@@ -15,6 +15,8 @@ pub(super) struct Labels {
     pid: u32,
     started: String,
     host: String,
+    /// The container that `pipe` itself runs in.
+    container: Option<String>,
 }
 
 pub(super) const RUN: &str = "pipe.run";
@@ -22,11 +24,14 @@ const STEP: &str = "pipe.step";
 const PID: &str = "pipe.pid";
 const STARTED: &str = "pipe.started";
 const HOST: &str = "pipe.host";
+const CONTAINER: &str = "pipe.container";
 
 impl Labels {
-    pub(super) fn of(run: &str) -> Self {
+    /// Of a run, which is made in this container of the engine if in any.
+    pub(super) fn of(run: &str, container: Option<&str>) -> Self {
         let pid = std::process::id();
-        Self { run: run.to_owned(), pid, started: started(pid).unwrap_or_default(), host: host() }
+        let (started, container) = (started(pid).unwrap_or_default(), container.map(str::to_owned));
+        Self { run: run.to_owned(), pid, started, host: host(), container }
     }
 
     pub(super) fn run(&self) -> &str {
@@ -48,14 +53,15 @@ impl Labels {
             (STARTED, self.started.clone()),
             (HOST, self.host.clone()),
         ];
-        labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let container = self.container.iter().map(|id| (CONTAINER, id.clone()));
+        labels.into_iter().chain(container).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Removes whatever has the run's label: a request that was called off may have been carried out all the same.
     pub(super) async fn sweep(&self, engine: &Engine) -> Result<(), String> {
         let own = self.own();
-        for found in containers(engine, &own).await? {
-            remove(engine, &found.name).await?;
+        for (name, _) in containers(engine, &own).await? {
+            remove(engine, &name).await?;
         }
         for (name, _) in network::list(engine, &own).await? {
             network::remove(engine, &name).await?;
@@ -116,10 +122,13 @@ impl Leftover {
         removed.map_err(|why| EngineError::new(what(), why))
     }
 
-    fn of(kind: LeftoverKind, name: String, labels: &HashMap<String, String>) -> Self {
-        let label = |name: &str| labels.get(name).map_or("", String::as_str);
-        let is_live = is_live(label(HOST), label(PID), label(STARTED));
-        Self { kind, name, run: label(RUN).to_owned(), is_live }
+    fn of(
+        kind: LeftoverKind,
+        (name, labels): (String, HashMap<String, String>),
+        running: &HashSet<String>,
+    ) -> Self {
+        let run = labels.get(RUN).cloned().unwrap_or_default();
+        Self { kind, name, run, is_live: is_live(&labels, running) }
     }
 }
 
@@ -129,12 +138,14 @@ impl Leftover {
 /// If the engine does not tell.
 pub async fn leftovers(engine: &Engine) -> Result<Vec<Leftover>, EngineError> {
     let failed = |why| EngineError::new("cannot list what runs have left", why);
-    let mut found = containers(engine, &[RUN.to_owned()]).await.map_err(failed)?;
-    let networks = network::list(engine, &[RUN.to_owned()]).await.map_err(failed)?;
-    found.extend(
-        networks.into_iter().map(|(name, labels)| Leftover::of(LeftoverKind::Network, name, &labels)),
-    );
-    Ok(found)
+    let made = [RUN.to_owned()];
+    let containers = containers(engine, &made).await.map_err(failed)?;
+    let networks = network::list(engine, &made).await.map_err(failed)?;
+    // After the others: whoever has made one of them was running before it was made.
+    let running = running(engine).await.map_err(failed)?;
+    let containers = containers.into_iter().map(|found| (LeftoverKind::Container, found));
+    let networks = networks.into_iter().map(|found| (LeftoverKind::Network, found));
+    Ok(containers.chain(networks).map(|(kind, found)| Leftover::of(kind, found, &running)).collect())
 }
 
 /// Removes all at once what has these labels, each `NAME=VALUE`, and does not stop at the first that cannot be removed; tells
@@ -145,7 +156,7 @@ pub async fn leftovers(engine: &Engine) -> Result<Vec<Leftover>, EngineError> {
 pub async fn remove_all(engine: &Engine, labels: &[String]) -> Result<usize, EngineError> {
     let failed = |why| EngineError::new("cannot remove what a run has left", why);
     let found = containers(engine, labels).await.map_err(failed)?;
-    let removals = found.iter().map(|left| remove(engine, &left.name));
+    let removals = found.iter().map(|(name, _)| remove(engine, name));
     let mut removed = futures::future::join_all(removals).await;
     let networks = network::list(engine, labels).await.map_err(failed)?;
     for (name, _) in networks {
@@ -156,17 +167,25 @@ pub async fn remove_all(engine: &Engine, labels: &[String]) -> Result<usize, Eng
     Ok(all)
 }
 
-async fn containers(engine: &Engine, labels: &[String]) -> Result<Vec<Leftover>, String> {
+/// The containers that have these labels, as their names and labels.
+async fn containers(
+    engine: &Engine,
+    labels: &[String],
+) -> Result<Vec<(String, HashMap<String, String>)>, String> {
     let filters = HashMap::from([("label", labels.to_vec())]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let found = engine.docker().list_containers(Some(options)).await.map_err(|error| words(&error))?;
-    let leftover = |summary: bollard::models::ContainerSummary| {
-        let found = summary.labels.unwrap_or_default();
+    let named = |summary: bollard::models::ContainerSummary| {
         let name = summary.names.unwrap_or_default().into_iter().next().or(summary.id)?;
-        let name = name.trim_start_matches('/').to_owned();
-        has_all(&found, labels).then(|| Leftover::of(LeftoverKind::Container, name, &found))
+        Some((name.trim_start_matches('/').to_owned(), summary.labels.unwrap_or_default()))
     };
-    Ok(found.into_iter().filter_map(leftover).collect())
+    Ok(found.into_iter().filter_map(named).filter(|(_, known)| has_all(known, labels)).collect())
+}
+
+/// The ids of all containers that run.
+async fn running(engine: &Engine) -> Result<HashSet<String>, String> {
+    let found = engine.docker().list_containers(None).await.map_err(|error| words(&error))?;
+    Ok(found.into_iter().filter_map(|summary| summary.id).collect())
 }
 
 /// Whether something has these labels, `NAME` or `NAME=VALUE`: not every engine heeds the filter of a list.
@@ -197,15 +216,24 @@ pub(super) fn is_gone(error: &bollard::errors::Error) -> bool {
     }
 }
 
-/// Whether the process that made a container still runs: one of its number that started at the same time. Another
-/// machine's cannot be looked at, and is taken to be alive.
-fn is_live(made_on: &str, pid: &str, made_by: &str) -> bool {
-    made_on != host() || pid.parse().ok().and_then(started).is_some_and(|now| now == made_by)
+/// Whether the process that made a container still runs: the container that it is in or, of those that are in none, one of
+/// its number that started at the same time. Another machine's cannot be looked at, and is taken to be alive.
+fn is_live(labels: &HashMap<String, String>, running: &HashSet<String>) -> bool {
+    let label = |name: &str| labels.get(name).map_or("", String::as_str);
+    match labels.get(CONTAINER) {
+        Some(container) => running.contains(container),
+        None => {
+            let now = || label(PID).parse().ok().and_then(started);
+            label(HOST) != host() || now().is_some_and(|now| now == label(STARTED))
+        }
+    }
 }
 
+/// Where the numbers of processes mean the same: a machine, or what a container shows of it.
 fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| String::new(), |name| name.trim().to_owned())
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let numbers = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", name.trim(), numbers.display())
 }
 
 /// When a process started, in the kernel's ticks; nothing if there is none.
@@ -221,10 +249,22 @@ mod tests {
 
     #[test]
     fn a_run_is_alive_as_long_as_its_process() {
-        let own = Labels::of("r").all("s");
-        assert!(is_live(&own[HOST], &own[PID], &own[STARTED]));
-        assert!(!is_live(&own[HOST], &own[PID], "1"), "another process of that number");
-        assert!(!is_live(&own[HOST], "4194999", &own[STARTED]));
-        assert!(is_live("elsewhere", "1", "1"));
+        let own = Labels::of("r", None).all("s");
+        let with = |name: &str, value: &str| {
+            let mut labels = own.clone();
+            labels.insert(name.to_owned(), value.to_owned());
+            is_live(&labels, &HashSet::new())
+        };
+        assert!(is_live(&own, &HashSet::new()));
+        assert!(!with(STARTED, "1"), "another process of that number");
+        assert!(!with(PID, "4194999"));
+        assert!(with(HOST, "elsewhere"));
+    }
+
+    #[test]
+    fn a_run_in_a_container_is_alive_as_long_as_that() {
+        let labels = Labels::of("r", Some("0123")).all("s");
+        assert!(is_live(&labels, &HashSet::from(["0123".to_owned()])));
+        assert!(!is_live(&labels, &HashSet::from(["4567".to_owned()])));
     }
 }

@@ -29,6 +29,7 @@ mod network;
 mod orphans;
 mod paths;
 mod pull;
+mod reach;
 mod sandbox;
 
 use std::collections::{HashMap, HashSet};
@@ -113,7 +114,7 @@ impl DockerExecutor {
     /// Runs the steps of a run in containers of an engine.
     pub fn new(engine: Engine, setup: Setup) -> Self {
         let Setup { run, pipes, lane, locked, notify, reaper } = setup;
-        let labels = Labels::of(&run);
+        let labels = Labels::of(&run, engine.paths().container());
         reaper.labels(&labels.own()).for_good();
         reaper.path(&pipes).for_good();
         let images = Images::new(engine.clone(), locked, Arc::clone(&notify));

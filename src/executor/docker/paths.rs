@@ -10,8 +10,13 @@ use bollard::Docker;
 pub(super) enum Paths {
     /// They are the same.
     Same,
-    /// In a container: its mounts, as the folder here and the folder there, deepest first.
-    Mounted(Vec<(PathBuf, PathBuf)>),
+    /// In a container of the engine.
+    Mounted {
+        /// The container's id.
+        container: String,
+        /// Its mounts, as the folder here and the folder there, deepest first.
+        mounts: Vec<(PathBuf, PathBuf)>,
+    },
 }
 
 impl Paths {
@@ -23,12 +28,20 @@ impl Paths {
         let pair = |mount: bollard::models::MountPoint| {
             Some((PathBuf::from(mount.destination?), PathBuf::from(mount.source?)))
         };
-        Self::mounted(mounts.filter_map(pair).collect())
+        Self::mounted(id, mounts.filter_map(pair).collect())
     }
 
-    fn mounted(mut mounts: Vec<(PathBuf, PathBuf)>) -> Self {
+    fn mounted(container: String, mut mounts: Vec<(PathBuf, PathBuf)>) -> Self {
         mounts.sort_by_key(|(here, _)| std::cmp::Reverse(here.components().count()));
-        Self::Mounted(mounts)
+        Self::Mounted { container, mounts }
+    }
+
+    /// The id of the container that this process runs in, if it is one of the engine's.
+    pub(super) fn container(&self) -> Option<&str> {
+        match self {
+            Self::Same => None,
+            Self::Mounted { container, .. } => Some(container),
+        }
     }
 
     /// A path of this process as the engine knows it.
@@ -36,7 +49,7 @@ impl Paths {
     /// # Errors
     /// If it lies on nothing that the engine can see; a sentence that names it.
     pub(super) fn translate(&self, path: &Path) -> Result<PathBuf, String> {
-        let Self::Mounted(mounts) = self else { return Ok(path.to_owned()) };
+        let Self::Mounted { mounts, .. } = self else { return Ok(path.to_owned()) };
         let found = mounts.iter().find_map(|(here, there)| Some((there, path.strip_prefix(here).ok()?)));
         match found {
             Some((there, rest)) if rest.as_os_str().is_empty() => Ok(there.clone()),
@@ -51,7 +64,7 @@ impl Paths {
 }
 
 /// The id of the container that this process runs in: the one whose files are mounted over `/etc/hostname`.
-fn own_container() -> Option<String> {
+pub(super) fn own_container() -> Option<String> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     container_in(&mounts)
 }
@@ -74,10 +87,9 @@ mod tests {
 
     #[test]
     fn paths_in_a_container_are_those_of_its_mounts() {
-        let paths = Paths::mounted(vec![
-            ("/work".into(), "/home/me/project".into()),
-            ("/work/cache".into(), "/var/cache/me".into()),
-        ]);
+        let mounts =
+            vec![("/work".into(), "/home/me/project".into()), ("/work/cache".into(), "/var/cache/me".into())];
+        let paths = Paths::mounted("0123".into(), mounts);
         let there = |path: &str| paths.translate(Path::new(path)).map(|path| path.display().to_string());
         assert_eq!(there("/work").as_deref(), Ok("/home/me/project"));
         assert_eq!(there("/work/src/a").as_deref(), Ok("/home/me/project/src/a"));

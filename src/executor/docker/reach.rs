@@ -1,0 +1,57 @@
+//! An engine that cannot be reached: why, and what to do.
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::paths;
+use crate::executor::EngineError;
+
+/// What there is to say about an engine that did not answer.
+pub(super) fn unreachable(host: &str, error: &bollard::errors::Error) -> EngineError {
+    let socket = Path::new(host.strip_prefix("unix://").unwrap_or(host));
+    let is_inside = paths::own_container().is_some();
+    let denied = || is_denied(error).then(|| denied(socket, is_inside)).flatten();
+    let missing = || {
+        let is_missing = matches!(error, bollard::errors::Error::SocketNotFoundError(_));
+        (is_missing && is_inside).then(|| {
+            format!(
+                "there is no such socket in this container; start it with \
+                 `--volume /var/run/docker.sock:{}`, which mounts the engine's into it",
+                socket.display()
+            )
+        })
+    };
+    let why = denied().or_else(missing).unwrap_or_else(|| format!("{error}; is it running?"));
+    EngineError::new(format!("cannot reach Docker at {host}"), why)
+}
+
+/// Whether the system let us not even knock.
+fn is_denied(error: &bollard::errors::Error) -> bool {
+    let mut chain = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    chain.any(|error| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    })
+}
+
+/// Who may use a socket, and how to become one of them; nothing if this user should be one of them already.
+fn denied(socket: &Path, is_inside: bool) -> Option<String> {
+    let about = fs::metadata(socket).ok()?;
+    let (user, owner, group) = (rustix::process::getuid().as_raw(), about.uid(), about.gid());
+    if about.mode() & 0o060 != 0o060 {
+        let way =
+            if is_inside { format!("; start this container with `--user {owner}`") } else { String::new() };
+        return Some(format!("its socket is for user {owner} alone, and this is user {user}{way}"));
+    }
+    let way = match is_inside {
+        true => format!("start this container with `--group-add {group}`"),
+        false => "join that group, and log in again".to_owned(),
+    };
+    let mut groups = rustix::process::getgroups().ok()?;
+    groups.push(rustix::process::getegid());
+    let is_member = groups.iter().any(|own| own.as_raw() == group);
+    (!is_member).then(|| format!("its socket is for group {group}, and user {user} is not in it; {way}"))
+}

@@ -1,0 +1,85 @@
+//! The static binary: that it needs nothing but a kernel.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use std::process::Command;
+
+use support::release::{binary, empty_image, in_container};
+use support::{Place, Ran};
+
+/// What it may weigh, in bytes.
+const MOST: u64 = 12_000_000;
+
+/// Program headers that name a loader, and what it is to load.
+const INTERPRETER: u32 = 3;
+
+#[test]
+fn it_is_small() {
+    let size = binary().metadata().unwrap().len();
+    assert!(size < MOST, "{size} bytes");
+}
+
+#[test]
+fn it_asks_for_no_loader() {
+    let file = std::fs::read(binary()).unwrap();
+    assert_eq!(&file[..5], b"\x7fELF\x02", "it is no program of 64 bits");
+    let number = |at: usize, bytes: usize| {
+        file[at..at + bytes].iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+    };
+    let (headers, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    let kinds: Vec<u32> = (0..count).map(|index| number(headers + index * size, 4) as u32).collect();
+    assert!(kinds.contains(&1), "nothing of it is loaded: {kinds:?}");
+    assert!(!kinds.contains(&INTERPRETER), "{kinds:?}");
+}
+
+#[test]
+fn it_starts_where_there_is_nothing_else() {
+    let mut docker = Command::new("docker");
+    let version = docker.args(["run", "--rm", empty_image(), "/pipe", "--version"]).output().unwrap();
+    let here = Command::new(binary()).arg("--version").output().unwrap();
+    assert_eq!(Ran::of(version).code(0).stdout, Ran::of(here).stdout);
+}
+
+#[test]
+fn it_runs_containers_where_there_is_nothing_else() {
+    let place = Place::with(
+        "
+params: {day: {default: '{{ now(\"%F\") }}'}}
+steps:
+  - {name: make, image: 'alpine:3.20', run: 'seq 1000; echo {{ day }} > day', output: numbers}
+  - {name: count, image: 'alpine:3.20', run: wc -l > count, input: numbers}
+",
+    );
+    // Without a name for its user, a home, a zone of time.
+    place.sh("chown -R 4711:4711 .");
+    let mut docker = in_container(place.path(), "/work");
+    let group = place.sh("stat -c %g /var/run/docker.sock");
+    docker.args(["--user", "4711:4711", "--group-add", group.trim(), empty_image(), "/pipe", "run"]);
+    Ran::of(docker.output().unwrap()).code(0);
+    assert_eq!(place.read("count").trim(), "1000");
+    assert_eq!(place.read("day").trim(), place.sh("TZ=UTC date +%F").trim());
+    place.no_container_is_left();
+}
+
+#[test]
+fn it_says_what_is_missing_for_a_step_that_needs_a_shell() {
+    let place = Place::with("steps: [{name: look, run: 'true'}]");
+    let mut docker = in_container(place.path(), "/work");
+    let ran = docker.args([empty_image(), "/pipe", "run"]).output().unwrap();
+    Ran::of(ran).code(1).says("there is no `sh` on this machine's PATH");
+}
+
+#[test]
+fn it_finds_engines_by_their_names_without_the_librarys_modules() {
+    let place = Place::with("steps: [{name: look, image: 'alpine:3.20', run: 'true'}]");
+    let attempt = |options: &[&str]| {
+        let mut docker = in_container(place.path(), "/work");
+        Ran::of(docker.args(options).args([empty_image(), "/pipe", "run"]).output().unwrap()).code(3)
+    };
+    let known = ["--add-host", "engine:127.0.0.1", "--env", "DOCKER_HOST=tcp://engine:1"];
+    attempt(&known).says("cannot reach Docker at tcp://engine:1").says("Connection refused");
+    let unknown = ["--env", "DOCKER_HOST=tcp://nowhere.invalid:1"];
+    attempt(&unknown).says("cannot reach Docker at tcp://nowhere.invalid:1").says("lookup");
+}
