@@ -52,7 +52,13 @@ fn a_dry_run_shows_the_commands_and_runs_nothing() {
 #[test]
 fn plan_and_graph_show_both_kinds_of_edges() {
     let place = Place::with(SMALL);
-    place.pipe(&["plan"]).code(0).says("make, sum (start together)").says("live to sum").says("after say");
+    place
+        .pipe(&["plan"])
+        .code(0)
+        .says(": 3 steps in 2 gangs\n")
+        .says("make, sum (start together)")
+        .says("live to sum")
+        .says("after say");
     place.pipe(&["graph"]).code(0).says("numbers");
     place.pipe(&["graph", "--format", "mermaid"]).code(0).says("flowchart");
     place.pipe(&["graph", "--format", "dot"]).code(0).says("digraph");
@@ -172,6 +178,23 @@ fn steps_run_where_they_are_asked_to() {
     place.write("inner/pipe.yml", "steps:\n  - {name: a, run: touch here}\n");
     place.pipe(&["run", "-C", "inner"]).code(0);
     assert!(place.has("inner/here") && place.has("inner/.pipe"));
+}
+
+#[test]
+fn all_paths_are_seen_from_the_folder_to_work_in() {
+    let place = Place::new();
+    let step = "{name: a, run: 'cat; echo {{ x }}', input: given, output: made}";
+    place.write("inner/file.yml", format!("params: {{x: a}}\nsteps: [{step}]\n"));
+    place.write("inner/params.yml", "x: told\n");
+    place.write("inner/in", "read\n");
+    let args = ["-C", "inner", "run", "file.yml", "--params-file", "params.yml"];
+    let files = ["--in", "given=in", "--out", "made=out", "--report", "junit=report.xml"];
+    place.pipe(&[&args[..], &files].concat()).code(0);
+    assert_eq!(place.read("inner/out"), "read\ntold\n");
+    assert!(place.has("inner/.pipe") && place.has("inner/report.xml") && !place.has("report.xml"));
+    place.pipe(&["show", "last", "-C", "inner"]).code(0);
+    place.pipe(&["plan", "inner/file.yml", "-C", "inner"]).code(2).says("inner/file.yml");
+    place.pipe(&["run", "-C", "inner/in"]).code(2).says("inner/in is no folder");
 }
 
 #[test]
