@@ -169,6 +169,32 @@ fn plain_output_has_no_control_characters() {
 }
 
 #[test]
+fn messages_have_no_control_characters_whatever_they_quote() {
+    let place = Place::with("steps:\n  - {name: a, run: 'true'}\n");
+    place.write("e\u{1b}]0;x\u{7}.yml", "steps: 1\n");
+    place.pipe(&["run"]).code(0);
+    for args in [
+        &["run", "-p", "\u{1b}[31mx"][..],
+        &["run", "-p", "a\r\u{9b}b=1"],
+        &["run", "n\u{1b}[31mx.yml"],
+        &["run", "e\u{1b}]0;x\u{7}.yml"],
+        &["run", "-C", "\u{1b}[31mx"],
+        &["show", "\u{1b}[31mx"],
+        &["logs", "last", "\u{1b}[31mx"],
+        &["explain", "\u{1b}[31mx"],
+    ] {
+        let ran = place.pipe(args).code(2);
+        assert!(ran.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{args:?}: {:?}", ran.stderr);
+        assert!(ran.stderr.contains("\\u{"), "{args:?}: {:?}", ran.stderr);
+    }
+    // What the parser of the command line says, where it would use colours.
+    for args in [&["run", "--report", "\u{7}x=y"][..], &["run", "-j", "\u{7}x"], &["\u{7}x"]] {
+        let ran = support::Ran::of(place.command(args).env("CLICOLOR_FORCE", "1").output().unwrap()).code(2);
+        assert!(ran.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{args:?}: {:?}", ran.stderr);
+    }
+}
+
+#[test]
 fn steps_run_where_they_are_asked_to() {
     let place = Place::with("steps:\n  - {name: a, run: pwd > here, working_dir: sub}\n");
     place.write("sub/x", "");

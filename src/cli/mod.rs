@@ -30,7 +30,10 @@ pub fn main() -> ExitCode {
     if reap::is_asked_for() {
         return reap::run();
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return error::refuse(&error),
+    };
     match enter(cli.directory.as_deref()).and_then(|()| command(cli.command)) {
         Ok(code) => code,
         Err(error) => ExitCode::from(error.report(colors())),
