@@ -79,7 +79,9 @@ fn cause(of: &Headline) -> Option<String> {
     Some(match of.end.as_ref()? {
         EndRecord::Succeeded | EndRecord::Failed { cause: None } => return None,
         EndRecord::Failed { cause: Some(step) } => match &of.cause_ended {
-            Some(OutcomeRecord::Failed { failure }) => format!("`{step}`: {}", Failure::from(failure)),
+            Some(OutcomeRecord::Failed { failure } | OutcomeRecord::Ignored { failure }) => {
+                format!("`{step}`: {}", Failure::from(failure))
+            }
             Some(OutcomeRecord::TimedOut) => format!("`{step}`: timed out"),
             _ => format!("`{step}`"),
         },
