@@ -48,7 +48,7 @@ fn repository() -> Place {
 #[test]
 fn a_job_on_github_has_groups_annotations_and_a_page() {
     let place = repository();
-    let run = ["run", "ci/fan-out.yml", "-C", "ci"];
+    let run = ["run", "fan-out.yml", "-C", "ci"];
     let ran = Ran::of(github(&place, &run).output().unwrap()).code(1);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[..2], ["::add-mask::line two", "::add-mask::hunter2"]);
@@ -203,6 +203,6 @@ fn a_report_that_cannot_be_is_refused_before_anything_runs() {
     assert!(!place.has("ran") && !place.has(".pipe"));
     // It lies where the run does.
     fs::create_dir(place.join("sub")).unwrap();
-    place.pipe(&["run", "pipeline.yml", "-C", "sub", "--report", "junit=x.xml"]).code(0);
+    place.pipe(&["run", "../pipeline.yml", "-C", "sub", "--report", "junit=x.xml"]).code(0);
     assert!(place.has("sub/x.xml"));
 }

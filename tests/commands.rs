@@ -52,7 +52,13 @@ fn a_dry_run_shows_the_commands_and_runs_nothing() {
 #[test]
 fn plan_and_graph_show_both_kinds_of_edges() {
     let place = Place::with(SMALL);
-    place.pipe(&["plan"]).code(0).says("make, sum (start together)").says("live to sum").says("after say");
+    place
+        .pipe(&["plan"])
+        .code(0)
+        .says(": 3 steps in 2 gangs\n")
+        .says("make, sum (start together)")
+        .says("live to sum")
+        .says("after say");
     place.pipe(&["graph"]).code(0).says("numbers");
     place.pipe(&["graph", "--format", "mermaid"]).code(0).says("flowchart");
     place.pipe(&["graph", "--format", "dot"]).code(0).says("digraph");
@@ -163,6 +169,32 @@ fn plain_output_has_no_control_characters() {
 }
 
 #[test]
+fn messages_have_no_control_characters_whatever_they_quote() {
+    let place = Place::with("steps:\n  - {name: a, run: 'true'}\n");
+    place.write("e\u{1b}]0;x\u{7}.yml", "steps: 1\n");
+    place.pipe(&["run"]).code(0);
+    for args in [
+        &["run", "-p", "\u{1b}[31mx"][..],
+        &["run", "-p", "a\r\u{9b}b=1"],
+        &["run", "n\u{1b}[31mx.yml"],
+        &["run", "e\u{1b}]0;x\u{7}.yml"],
+        &["run", "-C", "\u{1b}[31mx"],
+        &["show", "\u{1b}[31mx"],
+        &["logs", "last", "\u{1b}[31mx"],
+        &["explain", "\u{1b}[31mx"],
+    ] {
+        let ran = place.pipe(args).code(2);
+        assert!(ran.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{args:?}: {:?}", ran.stderr);
+        assert!(ran.stderr.contains("\\u{"), "{args:?}: {:?}", ran.stderr);
+    }
+    // What the parser of the command line says, where it would use colours.
+    for args in [&["run", "--report", "\u{7}x=y"][..], &["run", "-j", "\u{7}x"], &["\u{7}x"]] {
+        let ran = support::Ran::of(place.command(args).env("CLICOLOR_FORCE", "1").output().unwrap()).code(2);
+        assert!(ran.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{args:?}: {:?}", ran.stderr);
+    }
+}
+
+#[test]
 fn steps_run_where_they_are_asked_to() {
     let place = Place::with("steps:\n  - {name: a, run: pwd > here, working_dir: sub}\n");
     place.write("sub/x", "");
@@ -172,6 +204,23 @@ fn steps_run_where_they_are_asked_to() {
     place.write("inner/pipe.yml", "steps:\n  - {name: a, run: touch here}\n");
     place.pipe(&["run", "-C", "inner"]).code(0);
     assert!(place.has("inner/here") && place.has("inner/.pipe"));
+}
+
+#[test]
+fn all_paths_are_seen_from_the_folder_to_work_in() {
+    let place = Place::new();
+    let step = "{name: a, run: 'cat; echo {{ x }}', input: given, output: made}";
+    place.write("inner/file.yml", format!("params: {{x: a}}\nsteps: [{step}]\n"));
+    place.write("inner/params.yml", "x: told\n");
+    place.write("inner/in", "read\n");
+    let args = ["-C", "inner", "run", "file.yml", "--params-file", "params.yml"];
+    let files = ["--in", "given=in", "--out", "made=out", "--report", "junit=report.xml"];
+    place.pipe(&[&args[..], &files].concat()).code(0);
+    assert_eq!(place.read("inner/out"), "read\ntold\n");
+    assert!(place.has("inner/.pipe") && place.has("inner/report.xml") && !place.has("report.xml"));
+    place.pipe(&["show", "last", "-C", "inner"]).code(0);
+    place.pipe(&["plan", "inner/file.yml", "-C", "inner"]).code(2).says("inner/file.yml");
+    place.pipe(&["run", "-C", "inner/in"]).code(2).says("inner/in is no folder");
 }
 
 #[test]
@@ -249,16 +298,23 @@ fn a_value_that_cannot_be_rendered_is_shown_in_its_place() {
     place.pipe(&["run", "-p", "x=END"]).code(1).says("could not start");
 }
 
-/// Runs a step that waits for `go`, hangs up on `pipe` once it has started, and tells how that ended.
-fn hung_up(disposition: &str) -> Option<i32> {
-    use std::io::{BufRead, BufReader};
+/// Runs a step that waits for `go`, hangs up on `pipe` once it has started, and tells how that ended. The step may go on
+/// only where the signal is ignored: else it could end before `pipe` has heard of the signal.
+fn hung_up(is_ignored: bool) -> Option<i32> {
+    use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};
 
-    let place = Place::with("steps:\n  - {name: wait, run: 'echo ready; read line < go'}\n");
+    let place = Place::with("steps:\n  - {name: wait, run: 'echo ready; read line < go', timeout: 1m}\n");
     assert!(Command::new("mkfifo").arg(place.join("go")).status().unwrap().success());
     let mut command = Command::new("env");
     command
-        .args([disposition, env!("CARGO_BIN_EXE_pipe"), "run", "--format", "plain"])
+        .args([
+            if is_ignored { "--ignore-signal=HUP" } else { "--default-signal=HUP" },
+            env!("CARGO_BIN_EXE_pipe"),
+            "run",
+            "--format",
+            "plain",
+        ])
         .current_dir(place.path());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -268,21 +324,19 @@ fn hung_up(disposition: &str) -> Option<i32> {
         assert!(stdout.read_line(&mut line).unwrap() > 0, "the run ended by itself");
     }
     assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
-    let go = place.join("go");
-    // Opening it waits for a reader: the step, or this test once the step is gone.
-    std::thread::spawn({
-        let go = go.clone();
-        move || std::fs::write(go, "go\n")
-    });
+    // Open for both, so that nothing waits for the step if it is gone.
+    let mut go = std::fs::File::options().read(true).write(true).open(place.join("go")).unwrap();
+    if is_ignored {
+        go.write_all(b"go\n").unwrap();
+    }
     let rest = std::io::read_to_string(stdout).unwrap();
     let code = child.wait().unwrap().code();
-    let _ = std::fs::File::options().read(true).write(true).open(go);
     assert!(rest.contains(if code == Some(0) { "succeeded" } else { "SIGHUP" }), "{rest}");
     code
 }
 
 #[test]
 fn a_hang_up_ends_the_run_unless_it_is_ignored() {
-    assert_eq!(hung_up("--default-signal=HUP"), Some(129));
-    assert_eq!(hung_up("--ignore-signal=HUP"), Some(0));
+    assert_eq!(hung_up(false), Some(129));
+    assert_eq!(hung_up(true), Some(0));
 }

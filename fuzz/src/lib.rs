@@ -61,6 +61,7 @@ fn names() -> Names {
     let params = [("x", false), ("list", false), ("token", true)];
     Names {
         params: params.map(|(name, secret)| (name.to_owned(), secret)).into(),
+        secret_variables: [("TOKEN".to_owned(), "token".to_owned())].into(),
         steps: true,
         inputs: vec!["left".to_owned()],
     }

@@ -18,6 +18,9 @@ use crate::spec::Nearest;
 3 the engine failed · 128+n ended by signal n"
 )]
 pub(super) struct Cli {
+    /// Do everything in this folder, as if `pipe` had been started there
+    #[arg(short = 'C', long, value_name = "DIR", global = true)]
+    pub(super) directory: Option<PathBuf>,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -62,14 +65,11 @@ pub(super) enum Command {
     },
 }
 
-/// Which file, and where.
+/// Which file, and what its streams are joined to.
 #[derive(Debug, Args)]
 pub(super) struct Target {
     /// The pipeline file [default: pipeline.yml, pipeline.yaml or pipe.yml]
     pub(super) file: Option<PathBuf>,
-    /// Run in this folder, as if `pipe` had been started there
-    #[arg(short = 'C', long, value_name = "DIR")]
-    pub(super) directory: Option<PathBuf>,
     /// Feed a stream from a file, or from standard input with `-`
     #[arg(long = "in", value_name = "STREAM=FILE")]
     pub(super) inputs: Vec<String>,
@@ -166,18 +166,8 @@ pub(super) struct Plan {
     pub(super) containers: Containers,
 }
 
-/// The folder whose runs are meant.
-#[derive(Debug, Args)]
-pub(super) struct Place {
-    /// Look in this folder, as if `pipe` had been started there
-    #[arg(short = 'C', long, value_name = "DIR")]
-    pub(super) directory: Option<PathBuf>,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Runs {
-    #[command(flatten)]
-    pub(super) place: Place,
     /// How many to list [default: 20; with --json all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(super) max: Option<usize>,
@@ -190,8 +180,6 @@ pub(super) struct Runs {
 pub(super) struct Show {
     /// The run: `last`, its id, or the beginning or end of its id where no other has the same
     pub(super) run: String,
-    #[command(flatten)]
-    pub(super) place: Place,
     /// Print one JSON object with all that is known of the run
     #[arg(long)]
     pub(super) json: bool,
@@ -203,8 +191,6 @@ pub(super) struct Logs {
     pub(super) run: String,
     /// Only this step, byte for byte
     pub(super) step: Option<String>,
-    #[command(flatten)]
-    pub(super) place: Place,
     /// Go on as the run goes on, until it or the step has ended
     #[arg(short = 'f', long)]
     pub(super) follow: bool,
@@ -215,8 +201,6 @@ pub(super) struct Logs {
 
 #[derive(Debug, Args)]
 pub(super) struct Clean {
-    #[command(flatten)]
-    pub(super) place: Place,
     /// Remove the directories of runs too, but for the newest N
     #[arg(long, value_name = "N")]
     pub(super) keep: Option<usize>,

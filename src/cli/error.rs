@@ -1,5 +1,7 @@
 //! What ends a command early, and the exit code that it means.
 
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
@@ -7,7 +9,7 @@ use crate::event::RunEnd;
 use crate::executor::EngineError;
 use crate::history::HistoryError;
 use crate::pipeline::signal_name;
-use crate::spec::Problems;
+use crate::spec::{Problems, visible};
 
 /// Success.
 pub(super) const OK: u8 = 0;
@@ -71,38 +73,45 @@ impl CliError {
                 }
                 USAGE
             }
-            Self::Usage { message, hint } => {
-                eprintln!("error: {message}");
-                hint.iter().for_each(|hint| eprintln!("help: {hint}"));
-                USAGE
-            }
+            Self::Usage { hint, .. } => self.told(hint.as_deref(), USAGE),
             Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
             Self::Signalled(signal) => {
                 eprintln!("{self}, before anything ran");
                 signalled(*signal)
             }
             Self::History(HistoryError::Create { .. } | HistoryError::Write { .. }) => {
-                eprintln!("error: {self}");
-                eprintln!(
-                    "help: `pipe` keeps what a run needs, and its history, in the folder `.pipe` where it runs: make room \
-                     there or make it writable, or run elsewhere with `-C DIR`; nothing has run"
-                );
-                ENGINE
+                let help = "`pipe` keeps what a run needs, and its history, in the folder `.pipe` where it runs: make room \
+                     there or make it writable, or run elsewhere with `-C DIR`; nothing has run";
+                self.told(Some(help), ENGINE)
             }
             Self::Limit { needed, .. } => {
-                eprintln!("error: {self}");
-                eprintln!(
-                    "help: raise the limit with `ulimit -n {needed}` (as root also with -Hn), or run fewer steps at \
+                let help = format!(
+                    "raise the limit with `ulimit -n {needed}` (as root also with -Hn), or run fewer steps at \
                      once with -j; steps joined by a stream always run together"
                 );
-                ENGINE
+                self.told(Some(&help), ENGINE)
             }
-            Self::Engine(_) | Self::History(_) | Self::Print(_) => {
-                eprintln!("error: {self}");
-                ENGINE
-            }
+            Self::Engine(_) | Self::History(_) | Self::Print(_) => self.told(None, ENGINE),
         }
     }
+
+    /// Prints the message and what helps. What they quote may come from anywhere.
+    fn told(&self, help: Option<&str>, code: u8) -> u8 {
+        eprintln!("error: {}", visible(&self.to_string()));
+        help.iter().for_each(|help| eprintln!("help: {}", visible(help)));
+        code
+    }
+}
+
+/// Ends `pipe` because its parser refused the command line, or was asked for help.
+pub(super) fn refuse(error: &clap::Error) -> ExitCode {
+    let is_plain = |argument: OsString| matches!(visible(&argument.to_string_lossy()), Cow::Borrowed(_));
+    if std::env::args_os().all(is_plain) {
+        // As the parser prints it, with its colours.
+        error.exit();
+    }
+    eprint!("{}", visible(&error.render().to_string()));
+    ExitCode::from(USAGE)
 }
 
 /// The exit code of a run.

@@ -37,10 +37,10 @@ pub(super) fn load_with(
     containers: &Containers,
     missing_secrets: MissingSecrets,
 ) -> Result<Loaded, CliError> {
-    let working_dir = working_dir(target.directory.as_deref())?;
+    let working_dir = working_dir()?;
     let path = match &target.file {
         Some(file) => file.clone(),
-        None => default_file(&working_dir, target.directory.as_deref())?,
+        None => default_file()?,
     };
     let options = LoadOptions {
         feeds: feeds(&target.inputs)?,
@@ -144,24 +144,18 @@ fn environment() -> (BTreeMap<String, String>, BTreeSet<String>) {
     (text, not_text)
 }
 
-fn working_dir(directory: Option<&Path>) -> Result<PathBuf, CliError> {
-    let dir = directory.unwrap_or(Path::new("."));
-    let absolute = dir
-        .canonicalize()
-        .map_err(|error| CliError::usage(format!("cannot work in {}: {error}", dir.display()), None))?;
-    if !absolute.is_dir() {
-        return Err(CliError::usage(format!("{} is no folder", dir.display()), None));
-    }
-    Ok(absolute)
+fn working_dir() -> Result<PathBuf, CliError> {
+    let gone =
+        |error| CliError::usage(format!("the folder that `pipe` is in cannot be found: {error}"), None);
+    std::env::current_dir().map_err(gone)
 }
 
-fn default_file(working_dir: &Path, directory: Option<&Path>) -> Result<PathBuf, CliError> {
-    let found = DEFAULT_FILES.iter().find(|name| working_dir.join(name).exists());
+fn default_file() -> Result<PathBuf, CliError> {
+    let found = DEFAULT_FILES.iter().find(|name| Path::new(name).exists());
     let hint = "name the file: `pipe run FILE`";
     let missing =
         || CliError::usage(format!("there is no {} here", DEFAULT_FILES.join(" or ")), hint.to_owned());
-    let name = found.ok_or_else(missing)?;
-    Ok(directory.map_or_else(|| PathBuf::from(name), |dir| dir.join(name)))
+    found.map(PathBuf::from).ok_or_else(missing)
 }
 
 /// Splits `NAME=REST` of a flag.

@@ -16,12 +16,14 @@ mod secrets;
 mod signals;
 mod viewers;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use self::args::{Cli, Command};
+use self::error::CliError;
 use crate::render::Palette;
 
 /// Runs the command that this process was started with.
@@ -29,8 +31,33 @@ pub fn main() -> ExitCode {
     if reap::is_asked_for() {
         return reap::run();
     }
-    let cli = Cli::parse();
-    let result = match cli.command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return error::refuse(&error),
+    };
+    match enter(cli.directory.as_deref()).and_then(|()| command(cli.command)) {
+        Ok(code) => code,
+        Err(error) => ExitCode::from(error.report(colors())),
+    }
+}
+
+/// Goes to the folder of `-C`, before anything else, so that all paths are seen from there.
+fn enter(directory: Option<&Path>) -> Result<(), CliError> {
+    let Some(directory) = directory else {
+        return Ok(());
+    };
+    std::env::set_current_dir(directory).map_err(|error| {
+        let shown = directory.display();
+        let message = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => format!("{shown} is no folder"),
+            _ => format!("cannot work in {shown}: {error}"),
+        };
+        CliError::usage(message, "`-C` takes the folder that `pipe` is to work in".to_owned())
+    })
+}
+
+fn command(command: Command) -> Result<ExitCode, CliError> {
+    match command {
         Command::Run(args) => commands::run::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
@@ -44,15 +71,11 @@ pub fn main() -> ExitCode {
         Command::Schema => commands::schema::run(),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { dir } => commands::man::run(&dir),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) => ExitCode::from(error.report(colors())),
     }
 }
 
 /// Whether messages on stderr may be coloured.
 fn colors() -> bool {
-    let palette = Palette::choose(std::io::stderr().is_terminal(), |name| std::env::var_os(name));
+    let palette = Palette::choose(io::stderr().is_terminal(), |name| std::env::var_os(name));
     palette == Palette::COLOURED
 }

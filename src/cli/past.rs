@@ -10,18 +10,14 @@ use crate::event::wire::VERSION;
 use crate::history::{NoRun, Runs, Skipped, StoredRun};
 use crate::render::Palette;
 
-/// The runs that are here, or in the folder of `-C`.
-pub(super) fn runs(directory: Option<&Path>) -> Result<Runs, CliError> {
-    let base = directory.unwrap_or(Path::new("."));
-    if !base.is_dir() {
-        return Err(CliError::usage(format!("{} is no folder", base.display()), None));
-    }
-    Ok(Runs::of(base)?)
+/// The runs that are here.
+pub(super) fn runs() -> Result<Runs, CliError> {
+    Ok(Runs::of(Path::new("."))?)
 }
 
 /// The run that RUN means.
-pub(super) fn find(directory: Option<&Path>, name: &str) -> Result<StoredRun, CliError> {
-    let runs = runs(directory)?;
+pub(super) fn find(name: &str) -> Result<StoredRun, CliError> {
+    let runs = runs()?;
     runs.find(name).cloned().map_err(|error| {
         let hint = match &error {
             NoRun::None(_) => "run a pipeline here first, or say with `-C DIR` where it ran".to_owned(),

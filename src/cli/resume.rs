@@ -15,7 +15,7 @@ use crate::spec::Nearest;
 /// The run that `--resume` names; none without it. A run that still goes on is not to be gone on from.
 pub(super) fn past(args: &Run) -> Result<Option<Past>, CliError> {
     let Some(name) = &args.resume else { return Ok(None) };
-    let run = past::find(args.target.directory.as_deref(), name)?;
+    let run = past::find(name)?;
     if run.is_live() {
         let hint = "wait for it, or stop it".to_owned();
         return Err(CliError::usage(format!("run {} still goes on", run.id()), hint));

@@ -200,7 +200,8 @@ pub struct RunFinished {
 pub enum RunEnd {
     /// Every step succeeded, or its failure is ignored.
     Succeeded,
-    /// A step failed; `cause` is the first that failed by itself.
+    /// A step failed; `cause` is the first that failed by itself. If its failure is one to be ignored, it is the cause
+    /// where it broke the stream of others.
     Failed {
         /// The first failure.
         cause: Option<StepId>,

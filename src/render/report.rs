@@ -222,14 +222,16 @@ impl Report {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
     }
 
-    /// The step that is to blame for how `id` ended: the step itself where it failed, else the one at the other end of
+    /// The step that is to blame for how `of` ended: the step itself where it failed, else the one at the other end of
     /// the chain of streams and dependencies. None where the step ended well, or a signal ended it.
-    pub fn blame(&self, id: StepId) -> Option<StepId> {
-        let mut id = id;
+    pub fn blame(&self, of: StepId) -> Option<StepId> {
+        let mut id = of;
         // Every turn goes to another step; there are no more than this.
         for _ in 0..=self.steps.len() {
             id = match self.steps.get(id.index())?.outcome()? {
                 Outcome::Failed(_) | Outcome::TimedOut => return Some(id),
+                // To blame for what it broke, though not for the run if it broke nothing.
+                Outcome::Ignored(_) if id != of => return Some(id),
                 Outcome::Tainted { producer } => *producer,
                 Outcome::Skipped(SkipReason::Dependency(step)) => *step,
                 Outcome::Cancelled | Outcome::Skipped(SkipReason::Stopped) => match self.stopped? {

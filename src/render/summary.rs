@@ -82,8 +82,10 @@ pub(super) fn closing(report: &Report) -> (Tone, String) {
             (Tone::Good, format!("succeeded: {done} in {took}{ignored}{others}"))
         }
         RunEnd::Failed { .. } => {
-            let mut parts: Vec<String> = cause(report).map(|step| first(report, step)).into_iter().collect();
-            parts.extend(numbers(&[(tally.failed.saturating_sub(1), "more failed")]));
+            let cause = cause(report);
+            let mut parts: Vec<String> = cause.map(|step| first(report, step)).into_iter().collect();
+            let more = report.failures.iter().filter(|step| Some(**step) != cause).count();
+            parts.extend(numbers(&[(more, "more failed")]));
             parts.extend(numbers(&fallen(report)));
             (Tone::Bad, format!("failed: {}, in {took}", parts.join(", ")))
         }

@@ -211,21 +211,26 @@ impl Dispatcher {
             self.outputs.insert(step, Arc::clone(outputs));
         }
         self.shared.events.send(EventKind::StepFinished(finished));
-        if outcome.is_failure() {
-            self.cause.get_or_insert(step);
-        }
         self.failed |= !outcome.is_success();
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
             _ => self.ready.finish(step, outcome.is_success()),
         };
+        match outcome {
+            Outcome::Failed(_) | Outcome::TimedOut => drop(self.cause.get_or_insert(step)),
+            // Nobody ignores what this failure does to those who needed the stream.
+            Outcome::Ignored(_) if !never.is_empty() => drop(self.cause.get_or_insert(step)),
+            Outcome::Tainted { producer } => drop(self.cause.get_or_insert(producer)),
+            _ => {}
+        }
         for (skipped, because) in never {
             // Who waited for a step that was cancelled was stopped by the same cause.
             let cancelled = outcome == Outcome::Cancelled;
             self.skip(skipped, if cancelled { SkipReason::Stopped } else { SkipReason::Dependency(because) });
         }
         if self.stops_the_run(step, &outcome) {
-            self.stop(CancelReason::StepFailed(step), Halt::Gently);
+            let culprit = if let Outcome::Tainted { producer } = outcome { producer } else { step };
+            self.stop(CancelReason::StepFailed(culprit), Halt::Gently);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Problems as text: the message, the source line, a caret, what to write instead.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
@@ -21,15 +22,32 @@ pub fn render(problems: &Problems, color: bool) -> String {
         }
         text.push('\n');
     }
-    text.push_str(&problems.count());
+    text.push_str(&visible(&problems.count()));
     text.push('\n');
     text
 }
 
+/// A text with its control characters spelled out, so that no terminal acts on what a message quotes. Lines stay lines.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.into()
+}
+
 fn groups(problem: &Problem) -> Vec<Group<'_>> {
     let level = if problem.code.is_warning() { Level::WARNING } else { Level::ERROR };
-    let mut group = Group::with_title(level.primary_title(problem.message.as_str()).id(problem.code.name()));
-    let help = problem.help.as_deref();
+    let mut group = Group::with_title(level.primary_title(visible(&problem.message)).id(problem.code.name()));
+    let help = problem.help.as_deref().map(visible);
     let (Some(source), Some(span)) = (&problem.source, problem.span) else {
         // Without an excerpt there is no gutter to hang the help on.
         let help = help.map(|help| Group::with_title(Level::HELP.primary_title(help)));
@@ -90,11 +108,11 @@ impl<'a> Excerpt<'a> {
             let line = line_around(source, span.start);
             let range = span.start.min(line.end) - start..span.end.min(line.end) - start;
             let kind = if label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
-            kind.span(range).label(label)
+            kind.span(range).label(label.map(visible))
         });
         Snippet::source(text)
             .line_start(self.first_line)
-            .path(source.path.to_string_lossy().into_owned())
+            .path(visible(&source.path.to_string_lossy()).into_owned())
             .annotations(annotations)
     }
 }

@@ -23,7 +23,7 @@ use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
 
 pub use code::Code;
 pub use data::{Record, record};
-pub use diagnostic::render;
+pub use diagnostic::{render, visible};
 pub use lint::{leading_dashes, lint};
 pub use nearest::Nearest;
 pub use params::{Given, MissingSecrets, SecretFiles, resolve, unanswered};

@@ -11,7 +11,7 @@ use super::shell::{self, Splice};
 use super::structure;
 use super::token::{Kind, is_keyword};
 use super::{Mistake, Names, Place, Renderer, TemplateError, engine, references};
-use crate::pipeline::{Span, Template};
+use crate::pipeline::{OutputRef, Span, Template};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
 pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Template, Vec<TemplateError>> {
@@ -50,6 +50,16 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
             Err(errors)
         }
     }
+}
+
+/// The outputs of steps that a text reads, as far as they can be told, whatever else is wrong with it.
+pub fn outputs(source: &str, names: &Names) -> Vec<OutputRef> {
+    let Ok(segments) = scan(source) else { return Vec::new() };
+    let Ok(nodes) = structure::build(source, &segments) else { return Vec::new() };
+    let unreadable =
+        segments.iter().enumerate().filter(|(_, segment)| engine::check(source, segment).is_err());
+    let unreadable = unreadable.map(|(index, _)| index).collect();
+    names::check(source, &segments, &nodes, names, &unreadable).outputs
 }
 
 struct Compiler<'s> {

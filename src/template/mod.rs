@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use compile::compile;
+pub use compile::{compile, outputs as outputs_in};
 pub use render::{Around, Given, Renderer};
 
 use crate::pipeline::{Outputs, Values};
@@ -55,6 +55,8 @@ pub enum Place {
 pub struct Names {
     /// Declared params: name, and whether it is a secret.
     pub params: BTreeMap<String, bool>,
+    /// Variables of the environment that secret params come from: name, and the param.
+    pub secret_variables: BTreeMap<String, String>,
     /// Whether it may read outputs of steps.
     pub steps: bool,
     /// The names that its step gives to what it reads.

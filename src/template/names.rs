@@ -196,6 +196,9 @@ impl<'s> Checker<'s> {
             }
             ("params", [name, ..]) => self.unknown(path, name, "params."),
             (name, rest) if self.names.params.contains_key(name) => self.param(index, path, name, rest),
+            ("env", [name, ..]) if self.names.secret_variables.contains_key(*name) => {
+                self.secret_variable(path, name);
+            }
             ("inputs", names) => self.input(path, names),
             ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
                 Ok(output) => self.usage.outputs.push(output),
@@ -222,6 +225,14 @@ impl<'s> Checker<'s> {
             }
             (name, _) => self.unknown(path, name, ""),
         }
+    }
+
+    /// A variable that a secret comes from: what is read of it here would be a text like any other.
+    fn secret_variable(&mut self, path: &Path<'_>, name: &str) {
+        let Some(param) = self.names.secret_variables.get(name) else { return };
+        let message = format!("`{}` is the value of the secret `{param}`", self.text(path));
+        let help = format!("write `{{{{ {param} }}}}`: it is masked, and never part of a script");
+        self.error(Mistake::Secret, path.range.clone(), message, Some(help));
     }
 
     /// `inputs.NAME`: where the step finds something that it reads.

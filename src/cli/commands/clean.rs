@@ -58,7 +58,7 @@ async fn clean(engine: &Engine, left: &Leftover, dry: bool) -> Result<Option<Eng
 
 /// The directories of runs that are old. One that cannot be removed does not keep the others.
 fn directories(args: &Clean) -> Result<(), CliError> {
-    let runs = past::runs(args.place.directory.as_deref())?;
+    let runs = past::runs()?;
     let (mut gone, mut freed, mut failed) = (0, 0, None);
     for run in old(args, &runs) {
         let size_of_run = run.size();

@@ -21,7 +21,7 @@ use crate::spec::Nearest;
 const PAUSE: Duration = Duration::from_millis(150);
 
 pub(in crate::cli) fn run(args: &Logs) -> Result<ExitCode, CliError> {
-    let run = past::find(args.place.directory.as_deref(), &args.run)?;
+    let run = past::find(&args.run)?;
     let mut out = io::stdout().lock();
     if args.follow {
         follow(args, &run, &mut out)?;

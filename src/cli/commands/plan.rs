@@ -12,6 +12,7 @@ use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{EngineError, MountFrom, MountSpec};
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
+use crate::render::human;
 use crate::spec::MissingSecrets;
 use crate::template::Given;
 
@@ -76,8 +77,9 @@ impl<'a> Containers<'a> {
 
 fn text(loaded: &Loaded, containers: Option<&Containers<'_>>) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
-    let mut text =
-        format!("{}: {} steps in {} gangs\n", pipeline.name, pipeline.steps.len(), plan.gangs().len());
+    let steps = human::count(pipeline.steps.len(), "step");
+    let gangs = human::count(plan.gangs().len(), "gang");
+    let mut text = format!("{}: {steps} in {gangs}\n", pipeline.name);
     for (index, gang) in plan.gangs().iter().enumerate() {
         let names: Vec<&str> = gang.steps.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
         let _ = match names.as_slice() {

@@ -20,7 +20,7 @@ use crate::render::summary::table::{self, Row};
 const ROWS: usize = 20;
 
 pub(in crate::cli) fn run(args: &Runs) -> Result<ExitCode, CliError> {
-    let runs = past::runs(args.place.directory.as_deref())?;
+    let runs = past::runs()?;
     let all = runs.newest_first();
     let most = args.max.unwrap_or(if args.json { usize::MAX } else { ROWS });
     // One that was removed just now is none any more.
@@ -79,7 +79,9 @@ fn cause(of: &Headline) -> Option<String> {
     Some(match of.end.as_ref()? {
         EndRecord::Succeeded | EndRecord::Failed { cause: None } => return None,
         EndRecord::Failed { cause: Some(step) } => match &of.cause_ended {
-            Some(OutcomeRecord::Failed { failure }) => format!("`{step}`: {}", Failure::from(failure)),
+            Some(OutcomeRecord::Failed { failure } | OutcomeRecord::Ignored { failure }) => {
+                format!("`{step}`: {}", Failure::from(failure))
+            }
             Some(OutcomeRecord::TimedOut) => format!("`{step}`: timed out"),
             _ => format!("`{step}`"),
         },

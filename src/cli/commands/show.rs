@@ -13,7 +13,7 @@ use crate::render::human::count;
 use crate::render::{Report, summary};
 
 pub(in crate::cli) fn run(args: &Show) -> Result<ExitCode, CliError> {
-    let run = past::find(args.place.directory.as_deref(), &args.run)?;
+    let run = past::find(&args.run)?;
     let text = if args.json { past::line(&run.account()?)? } else { summary(&run)? };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)

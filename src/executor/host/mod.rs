@@ -102,7 +102,10 @@ impl Executor for HostExecutor {
 }
 
 /// The writing ends to hand over, by number, and what the child gets.
-fn inputs(spec: &StepSpec) -> Result<(Vec<(u32, OwnedFd)>, Vec<FdMapping>), StartError> {
+type InputEnds = (Vec<(u32, OwnedFd)>, Vec<FdMapping>);
+
+/// The pipes and files of a step's further inputs.
+fn inputs(spec: &StepSpec) -> Result<InputEnds, StartError> {
     let (mut writers, mut ends) = (Vec::new(), Vec::new());
     for input in &spec.inputs {
         let parent_fd = match &input.from {

@@ -164,6 +164,37 @@ fn the_first_failure_is_the_cause_of_its_own_only() {
 }
 
 #[test]
+fn an_ignored_failure_that_broke_a_stream() {
+    let ignored = |code| Outcome::Ignored(Failure::Exit(code));
+    insta::assert_snapshot!(summed_up(backup(), [
+        finished(TAR, ignored(2), 1, 900),
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 1, 900),
+        finished(CHECKSUM, Outcome::Failed(Failure::Exit(1)), 1, 900),
+        finished(COUNT, ignored(3), 1, 900),
+        finished(MANIFEST, Outcome::Skipped(SkipReason::Stopped), 0, 0),
+        finished(UPLOAD, skipped(MANIFEST), 0, 0),
+        run_finished(RunEnd::Failed { cause: Some(step(TAR)) }, 1_300),
+    ]), @r"
+    ✗ `create-archive` failed, ignored: exit code 2
+      at pipeline.yml:3
+      1 step was tainted because of it: compress
+      2 steps were skipped because of it: manifest, upload
+    ✗ `checksum` failed: exit code 1
+      at pipeline.yml:7
+
+      !  create-archive  900 ms  failed, ignored: exit code 2
+      ~  compress        900 ms  tainted by `create-archive`
+      ✗  checksum        900 ms  failed: exit code 1
+      !  count           900 ms  failed, ignored: exit code 3
+      -  manifest                skipped: the run was stopped
+      -  upload                  skipped: `manifest` did not succeed
+
+    failed: `create-archive` failed, ignored: exit code 2, 1 more failed, 1 tainted, 2 skipped, in 1.3 s
+    ");
+}
+
+#[test]
 fn an_interruption() {
     insta::assert_snapshot!(summed_up(backup(), [
         finished(TAR, Outcome::Cancelled, 1, 900),

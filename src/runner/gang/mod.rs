@@ -65,6 +65,14 @@ struct Gang {
     dispatcher: mpsc::UnboundedSender<Message>,
 }
 
+/// Where an attempt that runs is joined to streams.
+struct LiveEnds {
+    /// To what it reads live, by the positions of its inputs.
+    inputs: Vec<(usize, Inlet)>,
+    /// Where its stdout is a stream.
+    stdout: Option<OwnedFd>,
+}
+
 /// Runs the members of a gang to their ends. Everything is told to the dispatcher; nothing is left running.
 pub(super) async fn run(
     shared: Arc<Shared>,
@@ -122,11 +130,12 @@ impl Gang {
         let started = futures::future::join_all(starts).await;
         let mut ends = Ends::default();
         for (member, started) in waiting.into_iter().zip(started) {
-            if let Some((inputs, stdout)) = self.admit(member, started) {
+            if let Some(live) = self.admit(member, started) {
                 let step = self.shared.pipeline.step(self.members[member].step);
                 let stream = |position: usize| step.inputs[position].port.stream;
-                ends.inputs.extend(inputs.into_iter().map(|(position, fd)| ((member, stream(position)), fd)));
-                ends.stdout.extend(stdout.map(|fd| (member, fd)));
+                let inputs = live.inputs.into_iter();
+                ends.inputs.extend(inputs.map(|(position, fd)| ((member, stream(position)), fd)));
+                ends.stdout.extend(live.stdout.map(|fd| (member, fd)));
             }
         }
         if let Err(error) = self.wires.connect(&self.shared, ends, self.round, &self.signals) {
@@ -164,7 +173,7 @@ impl Gang {
         &mut self,
         index: usize,
         started: Result<attempt::Started, attempt::NotStarted>,
-    ) -> Option<(Vec<(usize, Inlet)>, Option<OwnedFd>)> {
+    ) -> Option<LiveEnds> {
         let timeout = self.shared.pipeline.step(self.members[index].step).policy.timeout;
         let member = &mut self.members[index];
         member.attempts += 1;
@@ -174,7 +183,7 @@ impl Gang {
             Ok(started) => {
                 started.attempt.stop(self.halt);
                 member.state = State::Running(started.attempt);
-                Some((started.inputs, started.stdout))
+                Some(LiveEnds { inputs: started.inputs, stdout: started.stdout })
             }
             Err(NotStarted::Early(how)) => {
                 member.state = State::Exited(how.into());
@@ -199,7 +208,7 @@ impl Gang {
             return;
         }
         let started = self.start_attempt(index).await;
-        if let Some((_, Some(stdout))) = self.admit(index, started) {
+        if let Some(LiveEnds { stdout: Some(stdout), .. }) = self.admit(index, started) {
             self.wires.feed_again(index, stdout);
         }
     }

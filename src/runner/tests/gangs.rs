@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Scene;
-use crate::event::{EventKind, RunEnd, StreamFinished};
-use crate::pipeline::{Failure, OnError, Outcome, Span, Template};
+use crate::event::{CancelReason, EventKind, RunEnd, StreamFinished};
+use crate::pipeline::{Failure, OnError, Outcome, Span, StepId, Template};
 use crate::runner::testing::Played;
 
 /// A producer with two readers that write what they read to files of their own, whole or not at all.
@@ -90,8 +90,23 @@ async fn an_ignored_producer_still_taints_its_readers() {
     let scene = Scene::of(FAN).scripts([("p", "seq 10; exit 1"), ("r1", &r1), ("r2", &r2)]);
     let played = scene.with("p", |step| step.policy.on_error = OnError::Ignore).play_in(dir.path()).await;
     assert_eq!(played.letters(), "IXX");
-    assert!(matches!(played.end, RunEnd::Failed { .. }));
     assert!(!dir.path().join("r1.whole").exists());
+    // What is told is the cause, not the reader that it stopped.
+    let producer = StepId::new(0);
+    assert_eq!(played.end, RunEnd::Failed { cause: Some(producer) });
+    let reasons = played.events.iter().filter_map(|event| match event.kind {
+        EventKind::Cancelling { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), [CancelReason::StepFailed(producer)]);
+}
+
+#[tokio::test]
+async fn an_ignored_producer_is_the_cause_if_a_later_reader_cannot_run() {
+    let scene = Scene::of("p > s\nq after p\nr < s after q");
+    let scene = scene.scripts([("p", "echo x; exit 1"), ("r", "cat"), ("q", "true")]);
+    let played = scene.with("p", |step| step.policy.on_error = OnError::Ignore).play().await;
+    assert_eq!(played.end, RunEnd::Failed { cause: Some(StepId::new(0)) });
 }
 
 #[tokio::test]

@@ -706,7 +706,8 @@ codes! {
     ///
     /// In a script a secret becomes a reference to a variable, so that its value is in no argument list, no script and no
     /// journal. That works where it stands by itself, `{{ token }}`, but not where a template changes or compares it. Put
-    /// the text that is needed into `env`, and use that variable.
+    /// the text that is needed into `env`, and use that variable. The variable that a secret comes from is no way around
+    /// it: in place of `{{ env.TOKEN }}`, write `{{ token }}`.
     /// ```yaml
     /// params: {token: {type: secret, env: TOKEN}}
     /// steps:

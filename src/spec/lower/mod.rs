@@ -82,7 +82,8 @@ impl Lowering<'_> {
                 };
                 self.report(problem);
             }
-            Template::literal(text, at)
+            // Steps that there are not are a mistake of their own.
+            Template { outputs: template::outputs_in(text, &self.names), ..Template::literal(text, at) }
         })
     }
 

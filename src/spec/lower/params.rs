@@ -25,9 +25,16 @@ pub(super) fn names(raw: &RawPipeline) -> Names {
         Some(RawParam::Full(keys)) => keys.kind.value() == Some(&RawType::Secret),
         _ => false,
     };
-    let name =
-        |(name, param): &(Field<String>, Field<RawParam>)| Some((name.value()?.clone(), secret(param)));
-    Names { params: entries.iter().filter_map(name).collect(), steps: false, inputs: Vec::new() }
+    let mut names = Names::default();
+    for (name, param) in entries {
+        let Some(name) = name.value() else { continue };
+        let is_secret = secret(param);
+        names.params.insert(name.clone(), is_secret);
+        if let (true, Some(RawParam::Full(keys))) = (is_secret, param.value()) {
+            names.secret_variables.extend(keys.env.value().map(|env| (env.clone(), name.clone())));
+        }
+    }
+    names
 }
 
 impl Lowering<'_> {

@@ -46,16 +46,52 @@ fn in_brackets(line: &str) -> Option<usize> {
 }
 
 /// The value around a template in `{key: value, …}`: from the last key or comma before it to the next comma or bracket
-/// after it.
+/// after it. Its other templates are part of it.
 fn between_brackets(before: &str, line: &str) -> String {
-    let close = line.find("}}").map_or(line.len(), |close| close + 2);
-    let (template, rest) = line.split_at_checked(close).unwrap_or((line, ""));
-    let tail = rest.split([',', ']', '}']).next().unwrap_or_default();
-    format!("{}{template}{tail}", begun(before)).trim().to_owned()
+    let whole = format!("{before}{line}");
+    let masked = masked(&whole);
+    let (before, after) = masked.split_at_checked(before.len()).unwrap_or((&masked, ""));
+    let end = before.len() + after.find([',', ']', '}']).unwrap_or(after.len());
+    let start = before.len() - begun(before).len();
+    whole.get(start..end).unwrap_or(&whole).trim().to_owned()
+}
+
+/// The line with its templates struck out, so that what they contain is no bracket and no comma.
+fn masked(line: &str) -> String {
+    let (mut masked, mut rest) = (String::new(), line);
+    while let Some((text, template)) = rest.find("{{").and_then(|open| rest.split_at_checked(open)) {
+        let close = template.find("}}").map_or(template.len(), |close| close + 2);
+        masked += text;
+        masked += &"x".repeat(close);
+        rest = template.get(close..).unwrap_or_default();
+    }
+    masked + rest
 }
 
 /// The beginning of a value between brackets: what stands after the last key, comma or bracket.
 fn begun(before: &str) -> &str {
     let starts = [": ", ", ", "[", "{"].iter().filter_map(|mark| Some(before.rfind(mark)? + mark.len()));
     before.get(starts.max().unwrap_or_default()..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::between_brackets;
+
+    #[test]
+    fn a_value_between_brackets_has_all_its_templates() {
+        let value = |line: &str, nth: usize| {
+            let (start, _) = line.match_indices("{{").nth(nth).expect("a template");
+            between_brackets(&line[..start], &line[start..])
+        };
+        for (line, whole) in [
+            ("env: {A: {{ x }}-{{ y }}, B: c}", "{{ x }}-{{ y }}"),
+            ("env: {A: a {{ x[1, 2] }} {{ y }}}", "a {{ x[1, 2] }} {{ y }}"),
+            ("args: [b, {{ x }}{{ y }}]", "{{ x }}{{ y }}"),
+        ] {
+            assert_eq!([value(line, 0), value(line, 1)], [whole, whole], "{line}");
+        }
+        assert_eq!(value("env: {A: {{ x }}, B: {{ y }}}", 1), "{{ y }}");
+        assert_eq!(value("env: {A: {{ x", 0), "{{ x");
+    }
 }

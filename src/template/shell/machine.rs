@@ -56,10 +56,13 @@ pub(super) enum Pending {
     Ampersand,
 }
 
-pub(super) const LOST: Refusal = Refusal {
-    place: "here: the shell text before it cannot be followed",
-    help: "put the value in a variable at the start of the script, `v={{ x }}`, and write \"$v\" here",
-};
+/// A variable is safe everywhere but where the shell computes, such as in `${a[…]}`: there it runs what it finds in the
+/// variable, unless that is a number.
+pub(super) const VARIABLE_FIRST: &str = "put the value in a variable at the start of the script, `v={{ x }}`, and write \"$v\" here; where the shell \
+     computes, as in `${a[…]}` or `${a:…}`, let it be `v=$(({{ x }}))`, which takes whole numbers only";
+
+pub(super) const LOST: Refusal =
+    Refusal { place: "here: the shell text before it cannot be followed", help: VARIABLE_FIRST };
 
 impl Machine {
     /// The start of a script.

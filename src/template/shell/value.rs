@@ -2,12 +2,9 @@
 
 use super::builtin::Builtin;
 use super::frame::{At, Commands, Frame, Kind};
-use super::machine::{Machine, Pending};
+use super::machine::{Machine, Pending, VARIABLE_FIRST};
 use super::place::{Context, Edge, Here, Place, Refusal, Word};
 use super::votes::Votes;
-
-const VARIABLE_FIRST: &str =
-    "put the value in a variable at the start of the script, `v={{ x }}`, and write \"$v\" here";
 
 impl Machine {
     /// Takes an expression at this point. `index` names it in the votes.
@@ -220,7 +217,8 @@ const DELIMITER: Refusal =
 
 const SUBSCRIPT: Refusal = Refusal {
     place: "in the brackets of an array: the shell computes there, and would run what a value contains",
-    help: "use `case`, or several variables",
+    help: "put the value in a variable before it, `v=$(({{ x }}))`, which takes whole numbers only, and write \"$v\" \
+           here; for names, use `case`",
 };
 
 fn word(commands: &mut Commands, index: usize, glue: Pending, votes: &mut Votes) -> Result<Word, Refusal> {

@@ -166,6 +166,37 @@ fn where_the_shell_computes_only_whole_numbers_go_in() {
 }
 
 #[test]
+fn what_the_help_advises_for_brackets_runs_no_value() {
+    let advised = "v=$(({{ x }}))";
+    for (refused, instead, expected) in [
+        ("echo ${a[{{ x }}]}", r#"printf '%s\0' "${a[$v]}""#, "two"),
+        ("echo ${b:{{ x }}}", r#"printf '%s\0' "${b:$v}""#, "yz"),
+        ("echo \"${b:0:{{ x }}}\"", r#"printf '%s\0' "${b:0:"$v"}""#, "x"),
+        ("a[{{ x }}]=b", r#"a["$v"]=b; printf '%s\0' "${a[1]}""#, "b"),
+        ("cat <<EOF\n$(({{ x }} + 1))\nEOF", "cat <<EOF\n$(($v + 1))\nEOF", "2\n"),
+        ("echo ${a:-$(({{ x }} + 1))}", r#"printf '%s\0' "${c:-$(($v + 1))}""#, "2"),
+    ] {
+        let errors = compile(refused, Span::default(), Place::PosixShell, &names()).expect_err(refused);
+        assert!(
+            errors.iter().all(|error| error.help.iter().any(|help| help.contains(advised))),
+            "{refused}: {errors:?}"
+        );
+        let source = format!("{advised} a=(one two) b=xyz\n{instead}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = script(&source, "1").expect("a script");
+        assert_eq!(run(Shell::Bash, &text, folder.path()), [expected], "{text}");
+        for value in ["a[$(touch X)]", "x", "", "0$(touch X)"] {
+            let error = script(&source, value).expect_err(&source);
+            assert_eq!(error.message, "only a whole number can stand here", "{source}");
+        }
+        // What would happen without it: the shell runs what it computes with.
+        let text = script(&source.replace(advised, "v={{ x }}"), "a[$(touch X)]").expect("a script");
+        run(Shell::Bash, &text, folder.path());
+        assert_eq!(made(folder.path()), ["X"], "{text}");
+    }
+}
+
+#[test]
 fn words_that_need_no_quotes_have_none() {
     for (source, value, expected) in [
         ("tar czf - {{.x}} | gzip -9", "/data", "tar czf - /data | gzip -9"),

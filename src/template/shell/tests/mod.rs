@@ -22,8 +22,7 @@ fn names() -> Names {
         params: BTreeMap::from(
             [("x", false), ("list", false), ("token", true)].map(|(n, s)| (n.to_owned(), s)),
         ),
-        steps: false,
-        inputs: Vec::new(),
+        ..Names::default()
     }
 }
 
