@@ -42,7 +42,8 @@ fn as_somebody(place: &Place, at: &str) -> Command {
 
 /// A run of `WAITS` that has come to where it waits; the name of the container that it is in.
 fn waiting(place: &Place, network: &str) -> (Server, String) {
-    let name = format!("pipe-test-{}", place.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
+    let name =
+        format!("pipe-test-{}", place.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
     let mut docker = as_somebody(place, "/work");
     docker.args(["--name", &name, "--network", network, image(), "run", "--format", "plain"]);
     (Server::start(&mut docker, &["here | ready", "there | ready"]), name)
@@ -56,7 +57,8 @@ fn run(docker: &mut Command) -> Ran {
 fn it_is_small_and_says_what_it_is() {
     let size: u64 = inspected("{{.Size}}").parse().unwrap();
     assert!(size < MOST, "{size} bytes");
-    let label = |name: &str| inspected(&format!("{{{{index .Config.Labels \"org.opencontainers.image.{name}\"}}}}"));
+    let label =
+        |name: &str| inspected(&format!("{{{{index .Config.Labels \"org.opencontainers.image.{name}\"}}}}"));
     assert_eq!(label("version"), "1.2.3");
     assert_eq!(label("revision"), "0123456789abcdef");
     assert_eq!(label("source"), "https://example.org/pipe");
@@ -76,7 +78,9 @@ fn containers_run_beside_it_and_their_files_are_the_callers() {
         place.sh(&format!("cp -R '{0}/src' '{0}/examples' .", env!("CARGO_MANIFEST_DIR")));
         let mut docker = as_somebody(place, at);
         run(docker.args([image(), "run", "examples/containers.yml"])).code(0).says("fifo lane");
-        place.sh("mkdir unpacked; tar xzf out/src.tar.gz -C unpacked; diff -r src unpacked/src; rm -r unpacked");
+        place.sh(
+            "mkdir unpacked; tar xzf out/src.tar.gz -C unpacked; diff -r src unpacked/src; rm -r unpacked",
+        );
         place.sh("cd out; gunzip -c src.tar.gz | sha256sum -c src.tar.sha256");
         assert_eq!(place.read("out/src.count").trim(), place.sh("tar tzf out/src.tar.gz | wc -l").trim());
         assert_eq!(place.sh("find . ! -uid 1000 -o ! -gid 1000"), "", "files of somebody else");

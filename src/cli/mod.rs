@@ -6,6 +6,8 @@ mod containers;
 mod error;
 mod load;
 mod lock_file;
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+mod names;
 mod screen;
 mod signals;
 
@@ -19,6 +21,8 @@ use crate::render::Palette;
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    names::keep_to_what_is_built_in();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),

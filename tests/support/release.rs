@@ -50,7 +50,9 @@ pub fn empty_image() -> &'static str {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("Dockerfile"), "FROM scratch\nCOPY pipe /pipe\n").unwrap();
         std::fs::copy(binary(), dir.path().join("pipe")).unwrap();
-        output(Command::new("docker").args(["build", "--quiet", "--tag", "pipe-test/empty:1"]).arg(dir.path()))
+        output(
+            Command::new("docker").args(["build", "--quiet", "--tag", "pipe-test/empty:1"]).arg(dir.path()),
+        )
     })
 }
 

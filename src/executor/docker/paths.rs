@@ -87,10 +87,8 @@ mod tests {
 
     #[test]
     fn paths_in_a_container_are_those_of_its_mounts() {
-        let mounts = vec![
-            ("/work".into(), "/home/me/project".into()),
-            ("/work/cache".into(), "/var/cache/me".into()),
-        ];
+        let mounts =
+            vec![("/work".into(), "/home/me/project".into()), ("/work/cache".into(), "/var/cache/me".into())];
         let paths = Paths::mounted("0123".into(), mounts);
         let there = |path: &str| paths.translate(Path::new(path)).map(|path| path.display().to_string());
         assert_eq!(there("/work").as_deref(), Ok("/home/me/project"));

@@ -24,14 +24,19 @@ pub(super) fn unreachable(host: &str, error: &bollard::errors::Error) -> EngineE
             )
         })
     };
-    let why = denied().or_else(missing).unwrap_or_else(|| format!("{error}; is it running?"));
+    let cause = || chain(error).last().map_or_else(String::new, |error| format!("{error}; is it running?"));
+    let why = denied().or_else(missing).unwrap_or_else(cause);
     EngineError::new(format!("cannot reach Docker at {host}"), why)
+}
+
+/// An error, what brought it about, and so on.
+fn chain(error: &bollard::errors::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source())
 }
 
 /// Whether the system let us not even knock.
 fn is_denied(error: &bollard::errors::Error) -> bool {
-    let mut chain = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-    chain.any(|error| {
+    chain(error).any(|error| {
         let error = error.downcast_ref::<io::Error>();
         error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     })
@@ -42,7 +47,8 @@ fn denied(socket: &Path, is_inside: bool) -> Option<String> {
     let about = fs::metadata(socket).ok()?;
     let (user, owner, group) = (rustix::process::getuid().as_raw(), about.uid(), about.gid());
     if about.mode() & 0o060 != 0o060 {
-        let way = if is_inside { format!("; start this container with `--user {owner}`") } else { String::new() };
+        let way =
+            if is_inside { format!("; start this container with `--user {owner}`") } else { String::new() };
         return Some(format!("its socket is for user {owner} alone, and this is user {user}{way}"));
     }
     let way = match is_inside {
