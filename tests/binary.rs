@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Command;
 
 use support::release::{binary, empty_image, in_container};
@@ -72,14 +73,23 @@ fn it_says_what_is_missing_for_a_step_that_needs_a_shell() {
 }
 
 #[test]
-fn it_finds_engines_by_their_names_without_the_librarys_modules() {
+fn it_looks_up_names_without_modules_of_the_library() {
     let place = Place::with("steps: [{name: look, image: 'alpine:3.20', run: 'true'}]");
-    let attempt = |options: &[&str]| {
+    // As on a machine that has such modules; which they are does not matter.
+    place.write("nsswitch.conf", "passwd: files compat\nhosts: files compat dns\n");
+    let library = format!("/lib/{}-linux-gnu", std::env::consts::ARCH);
+    assert!(Path::new(&library).join("libnss_compat.so.2").exists(), "{library} has no such module");
+    let attempt = |host: &str| {
         let mut docker = in_container(place.path(), "/work");
-        Ran::of(docker.args(options).args([empty_image(), "/pipe", "run"]).output().unwrap()).code(3)
+        docker.args(["--volume", &format!("{}:/pipe:ro", binary().display())]);
+        docker.args(["--volume", &format!("{library}:{library}:ro")]);
+        docker
+            .args(["--volume", &format!("{}:/etc/nsswitch.conf:ro", place.join("nsswitch.conf").display())]);
+        docker.args(["--add-host", "engine:127.0.0.1", "--env", &format!("DOCKER_HOST={host}")]);
+        // Without `HOME` the user's entry would be asked for one.
+        docker.args(["--entrypoint", "/usr/bin/env", "alpine:3.20", "-u", "HOME", "/pipe", "run"]);
+        Ran::of(docker.output().unwrap()).code(3).says(&format!("cannot reach Docker at {host}"))
     };
-    let known = ["--add-host", "engine:127.0.0.1", "--env", "DOCKER_HOST=tcp://engine:1"];
-    attempt(&known).says("cannot reach Docker at tcp://engine:1").says("Connection refused");
-    let unknown = ["--env", "DOCKER_HOST=tcp://nowhere.invalid:1"];
-    attempt(&unknown).says("cannot reach Docker at tcp://nowhere.invalid:1").says("lookup");
+    attempt("tcp://engine:1").says("Connection refused");
+    attempt("tcp://nowhere.invalid:1").says("failed to lookup address");
 }

@@ -36,12 +36,37 @@ fn an_engine_that_is_not_there_ends_the_run_before_it_begins() {
         (command(&place, "unix:///nonexistent"), "cannot reach Docker at unix:///nonexistent"),
         (command(&place, "/nonexistent"), "cannot reach Docker at /nonexistent"),
         (command(&place, "smoke://signals"), "cannot reach Docker at smoke://signals"),
-        (command(&place, &format!("tcp://{closed}")), "cannot reach Docker at tcp://127.0.0.1:"),
+        (command(&place, &format!("tcp://{closed}")), "Connection refused"),
         (context("elsewhere"), "cannot read the Docker context `elsewhere`"),
     ] {
         Ran::of(command.output().unwrap()).code(3).says(says);
         assert!(!place.has(".pipe"), "{says}: nothing is made");
     }
+}
+
+#[test]
+fn an_engine_that_lets_only_others_in_says_whom() {
+    let place = Place::with(WAITS);
+    let socket = std::os::unix::net::UnixListener::bind(place.join("engine.sock")).unwrap();
+    place.sh("chown -R 1000:1000 . && chmod 755 . && chown 0:4711 engine.sock");
+    let attempt = |mode: &str| {
+        place.sh(&format!("chmod {mode} engine.sock"));
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid",
+            "1000",
+            "--regid",
+            "1000",
+            "--clear-groups",
+            env!("CARGO_BIN_EXE_pipe"),
+            "run",
+        ]);
+        command.env("DOCKER_HOST", format!("unix://{}", place.join("engine.sock").display()));
+        Ran::of(command.current_dir(place.path()).output().unwrap()).code(3)
+    };
+    attempt("660").says("its socket is for group 4711, and user 1000 is not in it; join that group");
+    attempt("600").says("its socket is for user 0 alone, and this is user 1000");
+    drop(socket);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod drawing;
 mod error;
 mod load;
 mod lock_file;
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+mod names;
 mod past;
 mod prompt;
 mod reap;
@@ -28,6 +30,8 @@ use crate::render::Palette;
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    names::keep_to_what_is_built_in();
     if reap::is_asked_for() {
         return reap::run();
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use clap_mangen::Man;
 
 use crate::cli::args::Cli;
 use crate::cli::error::CliError;
@@ -17,7 +18,14 @@ pub(in crate::cli) fn run(dir: &Path) -> Result<ExitCode, CliError> {
 
 fn write(dir: &Path) -> std::io::Result<()> {
     fs::create_dir_all(dir)?;
-    clap_mangen::generate_to(Cli::command(), dir)
+    let mut command = Cli::command().disable_help_subcommand(true);
+    // Only then does each command know its own full name.
+    command.build();
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in std::iter::once(&command).chain(shown) {
+        Man::new(command.clone()).source(concat!("pipe ", env!("CARGO_PKG_VERSION"))).generate_to(dir)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -44,14 +52,10 @@ mod tests {
         found.sort();
         assert_eq!(found, expected);
         for page in found {
-            let output = Command::new("groff")
-                .args(["-man", "-ww", "-T", "utf8"])
-                .arg(pages.join(&page))
-                .output()
-                .unwrap();
+            let mut groff = Command::new("groff");
+            let output = groff.args(["-man", "-k", "-ww", "-z"]).arg(pages.join(&page)).output().unwrap();
             assert!(output.status.success(), "{page}");
             assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{page}");
-            assert!(String::from_utf8_lossy(&output.stdout).contains("NAME"), "{page}");
         }
     }
 }

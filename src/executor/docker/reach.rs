@@ -24,14 +24,19 @@ pub(super) fn unreachable(host: &str, error: &bollard::errors::Error) -> EngineE
             )
         })
     };
-    let why = denied().or_else(missing).unwrap_or_else(|| format!("{error}; is it running?"));
+    let cause = || chain(error).last().map_or_else(String::new, |error| format!("{error}; is it running?"));
+    let why = denied().or_else(missing).unwrap_or_else(cause);
     EngineError::new(format!("cannot reach Docker at {host}"), why)
+}
+
+/// An error, what brought it about, and so on.
+fn chain(error: &bollard::errors::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source())
 }
 
 /// Whether the system let us not even knock.
 fn is_denied(error: &bollard::errors::Error) -> bool {
-    let mut chain = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-    chain.any(|error| {
+    chain(error).any(|error| {
         let error = error.downcast_ref::<io::Error>();
         error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     })
