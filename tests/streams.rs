@@ -146,3 +146,15 @@ fn a_folder_that_vanishes_under_an_out_file_is_said() {
     let place = Place::with("steps:\n  - {name: make, run: echo x, output: dst}\n");
     place.pipe(&["run", "--out", "dst=no/such/folder/file"]).code(3).says("no/such/folder");
 }
+
+#[test]
+fn a_named_pipe_feeds_a_stream() {
+    let place = Place::with("steps:\n  - {name: z, run: tr a b, input: src, output: dst}\n");
+    place.write("x", "abc\n".repeat(1_000_000));
+    place.sh("mkfifo in");
+    let mut outside = std::process::Command::new("sh");
+    let mut outside = outside.args(["-c", "cat x > in"]).current_dir(place.path()).spawn().unwrap();
+    place.pipe(&["run", "--in", "src=in", "--out", "dst=out"]).code(0);
+    assert!(outside.wait().unwrap().success());
+    assert_eq!(place.sh("sha256sum < out"), place.sh("tr a b < x | sha256sum"));
+}
