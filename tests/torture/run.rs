@@ -121,7 +121,7 @@ fn follow(case: &Case, mut child: Child) -> (Vec<Value>, Option<i32>, Option<How
                     } else {
                         "INT"
                     },
-                    &pid,
+                    pid,
                 );
             }
         }
