@@ -16,9 +16,9 @@ pub(super) struct Step {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::{kill, started};
+pub(super) use elsewhere::{group, kill, started};
 #[cfg(target_os = "linux")]
-pub(super) use linux::{kill, started};
+pub(super) use linux::{group, kill, started};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -61,6 +61,16 @@ mod linux {
     /// When a process was started, in the kernel's ticks; nothing if there is none.
     pub(in crate::reaper) fn started(pid: i32) -> Option<String> {
         Process::of(pid).map(|process| process.started)
+    }
+
+    /// The group that a process is in; nothing if that is outside of what this machine, perhaps a container, can see. As
+    /// such it has the number 0, which is not expected of getpgid(2) by those who wrap it.
+    pub(in crate::reaper) fn group(pid: Pid) -> Option<Pid> {
+        group_of(&Process::of(pid.as_raw_nonzero().get())?)
+    }
+
+    fn group_of(process: &Process) -> Option<Pid> {
+        Pid::from_raw(process.group)
     }
 
     /// Those that belong to these steps, and are not dead yet.
@@ -109,7 +119,10 @@ mod linux {
 
         /// Without its environment.
         fn of(pid: i32) -> Option<Self> {
-            let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+            Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+        }
+
+        fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
             // The name in brackets may have anything in it.
             let after = stat.iter().rposition(|&byte| byte == b')')?;
             let text = std::str::from_utf8(stat.get(after + 1..)?).ok()?;
@@ -167,6 +180,17 @@ mod linux {
         }
 
         #[test]
+        fn a_group_outside_of_what_can_be_seen_is_none() {
+            let stat =
+                |group: i32| format!("1 (init) S 0 {group} 0 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 77 0 0");
+            let group = |number| {
+                group_of(&Process::parse(1, stat(number).as_bytes()).unwrap())
+                    .map(|pid| pid.as_raw_nonzero().get())
+            };
+            assert_eq!((group(0), group(5)), (None, Some(5)));
+        }
+
+        #[test]
         fn they_are_known_by_group_by_mark_and_by_descent() {
             let all = [
                 process(1, 0, 1, ""),
@@ -213,6 +237,11 @@ mod elsewhere {
                 let _ = kill_process_group(pid, Signal::KILL);
             }
         }
+    }
+
+    /// The group that a process is in.
+    pub(in crate::reaper) fn group(pid: Pid) -> Option<Pid> {
+        rustix::process::getpgid(Some(pid)).ok()
     }
 
     /// When a process was started: nobody knows.

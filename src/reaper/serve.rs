@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::process::{getpgid, getppid, setpgid, setsid};
+use rustix::process::{getppid, setpgid, setsid};
 
 use super::message::{Message, Thing};
 use super::processes::{self, Step};
@@ -46,7 +46,7 @@ pub fn serve(sweep: impl FnOnce(Vec<Vec<String>>)) -> io::Result<()> {
 /// Gets a session of its own. Whoever leads a group cannot, and a group is what keeps the terminal's signals away until
 /// here: it goes back to the group of `pipe` for an instant.
 fn leave_session() {
-    let group = getppid().and_then(|parent| getpgid(Some(parent)).ok());
+    let group = getppid().and_then(processes::group);
     if group.is_some_and(|group| setpgid(None, Some(group)).is_ok()) {
         let _ = setsid();
     }

@@ -66,6 +66,8 @@ pub(super) async fn run(job: Job, mut signals: mpsc::UnboundedReceiver<i32>) -> 
             }
         }
     }
+    // Gangs that have told everything still hold files that did not become whole.
+    dispatcher.gangs.shutdown().await;
     if let Err(error) = dispatcher.shared.executor.close().await {
         dispatcher.engine.get_or_insert(error);
     }

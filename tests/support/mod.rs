@@ -66,6 +66,11 @@ impl Place {
         self.dir.path()
     }
 
+    /// Leaves the folder where it is, for people to look at.
+    pub fn keep(self) -> PathBuf {
+        self.dir.keep()
+    }
+
     pub fn join(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }

@@ -12,10 +12,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until something is so; fails, with what is said then, if it does not come to that.
 #[track_caller]
-pub fn eventually(mut is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+pub fn eventually(is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    assert!(comes_to_be(is_so), "{}", otherwise());
+}
+
+/// Waits until something is so; tells whether it came to that.
+pub fn comes_to_be(mut is_so: impl FnMut() -> bool) -> bool {
     let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < PATIENCE, "{}", otherwise());
+    loop {
+        if is_so() {
+            return true;
+        }
+        if since.elapsed() >= PATIENCE {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(10));
     }
 }

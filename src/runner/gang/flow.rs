@@ -8,7 +8,7 @@ use super::keep::{self, Keeping, Whole};
 use crate::event::Kept;
 use crate::executor::EngineError;
 use crate::reaper::Charge;
-use crate::stream::{Fanout, Snapshot, Spool};
+use crate::stream::{self, Fanout, Keeper, Snapshot, Spool};
 
 /// A stream on its way.
 pub(super) struct Flow {
@@ -19,8 +19,8 @@ pub(super) struct Flow {
     pub(super) sinks: Vec<usize>,
     /// Keeps the readers' pipes open if this process is killed, and as long as these are here.
     held: Vec<Charge>,
-    /// By sink past the readers': the file. One whose pipe was closed early is taken out to be asked why.
-    keeping: Vec<Option<Keeping>>,
+    /// By sink past the readers': the file. The keeper of one whose pipe was closed early is taken out to be asked why.
+    keeping: Vec<Keeping>,
     /// Files that were asked why, and had a good reason.
     pub(super) excused: usize,
     pub(super) since: Instant,
@@ -54,7 +54,7 @@ impl Flow {
             fanout,
             sinks,
             held,
-            keeping: keeping.into_iter().map(Some).collect(),
+            keeping,
             excused: 0,
             since: now,
             told: (now, 0),
@@ -116,19 +116,22 @@ impl Flow {
         self.fanout.cut();
     }
 
-    /// Lets the readers see the end. Hands out the files, which are still to be completed; nothing if it was closed
-    /// before.
-    pub(super) fn close(&mut self) -> Option<Vec<Keeping>> {
+    /// Lets the readers see the end. Hands out what completes the files; nothing if it was closed before.
+    pub(super) fn close(&mut self) -> Option<Vec<Keeper>> {
         if self.closed.is_some() {
             return None;
         }
         self.closed = Some(Instant::now());
         self.held.clear();
         self.fanout.close();
-        Some(std::mem::take(&mut self.keeping).into_iter().flatten().collect())
+        self.keeping.retain(|keeping| keeping.keeper.is_some());
+        Some(self.keeping.iter_mut().filter_map(|keeping| keeping.keeper.take()).collect())
     }
 
-    pub(super) fn note_finished(&mut self, files: Vec<Whole>) {
+    /// Its files are whole: what each took, in the order of [`close`](Self::close).
+    pub(super) fn note_finished(&mut self, kept: Vec<stream::Kept>) {
+        let files = std::mem::take(&mut self.keeping).into_iter().zip(kept);
+        let files: Vec<Whole> = files.map(|(keeping, kept)| keeping.whole(kept)).collect();
         self.sha256 = keep::checksum(&files);
         self.finished = Some(files);
     }
@@ -141,10 +144,10 @@ impl Flow {
         Ok(())
     }
 
-    /// Takes out the file behind a sink that was closed early; nothing if a reader is behind it.
-    pub(super) fn take_left_file(&mut self, sink: usize) -> Option<Keeping> {
+    /// Takes out what knows why the file behind a sink was closed early; nothing if a reader is behind it.
+    pub(super) fn take_left_file(&mut self, sink: usize) -> Option<Keeper> {
         let file = sink.checked_sub(self.sinks.len())?;
-        self.keeping.get_mut(file)?.take()
+        self.keeping.get_mut(file)?.keeper.take()
     }
 
     /// Whether a file was closed early and it is not known yet why.

@@ -12,9 +12,11 @@ use crate::reaper::{Charge, Reaper};
 use crate::runner::Shared;
 use crate::stream::{self, Keeper, Target, keep, pipe};
 
-/// A stream on its way into a file. Dropped before it is [`complete`] and [`commit`]ted, it removes the file.
+/// A stream on its way into a file. Dropped before it is [`whole`](Self::whole) and [`commit`]ted, it removes the file: it
+/// stays with the gang, since nobody waits for other tasks when the run ends.
 pub(super) struct Keeping {
-    keeper: Keeper,
+    /// Taken out by whoever waits for it.
+    pub(super) keeper: Option<Keeper>,
     file: Option<Partial>,
     /// Whether users are told about the file.
     shown: bool,
@@ -89,7 +91,7 @@ pub(super) fn start(
     for (target, file, shown) in wanted {
         let (source, sink) = pipe().map_err(|error| failed(&declared.name, error))?;
         let keeper = keep(source, target).map_err(|error| failed(&declared.name, error))?;
-        keeping.push(Keeping { keeper, file, shown });
+        keeping.push(Keeping { keeper: Some(keeper), file, shown });
         sinks.push(sink);
     }
     Ok((keeping, sinks))
@@ -114,14 +116,20 @@ pub(super) struct Whole {
     shown: bool,
 }
 
-/// Waits until the files of a finished stream have all of it.
-pub(super) async fn complete(keeping: Vec<Keeping>) -> Result<Vec<Whole>, EngineError> {
-    let mut files = Vec::new();
-    for Keeping { mut keeper, file, shown } in keeping {
-        let kept = keeper.done().await.map_err(|error| failed("a stream", error))?;
-        files.push(Whole { kept, file, shown });
+impl Keeping {
+    /// The file, once it has all of the stream.
+    pub(super) fn whole(self, kept: stream::Kept) -> Whole {
+        Whole { kept, file: self.file, shown: self.shown }
     }
-    Ok(files)
+}
+
+/// Waits until the files of a finished stream have all of it.
+pub(super) async fn complete(keepers: Vec<Keeper>) -> Result<Vec<stream::Kept>, EngineError> {
+    let mut all = Vec::new();
+    for mut keeper in keepers {
+        all.push(keeper.done().await.map_err(|error| failed("a stream", error))?);
+    }
+    Ok(all)
 }
 
 /// The checksum of a stream of which these files have all, if one does: a reader of standard output may have left.

@@ -96,6 +96,11 @@ impl Member {
         self.outcome().is_some_and(Outcome::is_success)
     }
 
+    /// Whether it has failed in a way that counts, by itself or for another.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.outcome(), Some(Outcome::Failed(_) | Outcome::TimedOut | Outcome::Tainted { .. }))
+    }
+
     /// What its exited process says; nothing while it runs or once it is settled.
     pub(super) fn verdict(&self) -> Option<Verdict> {
         let State::Exited(ended) = &self.state else { return None };

@@ -230,7 +230,7 @@ impl Gang {
             Signal::Stream { event: FanoutEvent::AllLeft, .. } => {}
             Signal::FileClosed { stream, result: Ok(()) } => self.wires.excuse(stream),
             Signal::FileClosed { result: Err(error), .. } => self.engine_failed(error),
-            Signal::Finished { stream, result: Ok(files) } => self.wires.note_finished(stream, files),
+            Signal::Finished { stream, result: Ok(kept) } => self.wires.note_finished(stream, kept),
             Signal::Finished { result: Err(error), .. } => self.engine_failed(error),
             Signal::StreamSilent { stream } => {
                 if self.wires.is_moving(stream) {
@@ -245,10 +245,10 @@ impl Gang {
 
     /// A file that is closed early is a full disk, unless it is a pipe whose reader has enough.
     fn ask_why(&mut self, stream: usize, sink: usize) {
-        if let Some(file) = self.wires.take_left_file(stream, sink) {
+        if let Some(keeper) = self.wires.take_left_file(stream, sink) {
             let (signals, round) = (self.signals.clone(), self.round);
             tokio::spawn(async move {
-                let result = keep::complete(vec![file]).await.map(|_| ());
+                let result = keep::complete(vec![keeper]).await.map(|_| ());
                 let _ = signals.send((round, Signal::FileClosed { stream, result }));
             });
         }
@@ -279,7 +279,7 @@ impl Gang {
         });
     }
 
-    /// Tells the dispatcher about members whose end nothing can change any more. A failure is told at once; a success
+    /// Tells the dispatcher about members whose end nothing can change any more. A failure is told at once; any other end
     /// only when no restart of the gang can undo it.
     fn report(&mut self) {
         let policy = |member: &Member| &self.shared.pipeline.step(member.step).policy;
@@ -290,7 +290,8 @@ impl Gang {
         for index in 0..self.members.len() {
             let member = &self.members[index];
             let State::Settled(outcome, duration) = &member.state else { continue };
-            if member.reported || (undoable && outcome.is_success()) {
+            // One that was cancelled for want of readers comes back with those of them that do.
+            if member.reported || (undoable && !member.has_failed()) {
                 continue;
             }
             let (mut outcome, duration) = (outcome.clone(), *duration);

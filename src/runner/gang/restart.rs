@@ -26,13 +26,15 @@ impl Gang {
         let policy = &self.shared.pipeline.step(self.members[index].step).policy;
         let Some(delay) = self.members[index].next_retry(policy, failure) else { return false };
         let alone = self.can_restart_alone(index);
-        if !alone && !self.can_restart_whole(index) {
+        let lost = self.lost();
+        if !alone && (lost[index].is_some() || !self.can_restart_whole(index)) {
             return false;
         }
         let restarting: Vec<StepId> = if alone {
             vec![self.members[index].step]
         } else {
-            self.members.iter().filter(|member| !member.reported).map(|member| member.step).collect()
+            let again = self.members.iter().zip(lost).filter(|(_, lost)| lost.is_none());
+            again.map(|(member, _)| member.step).collect()
         };
         let member = &mut self.members[index];
         member.retries += 1;
@@ -74,6 +76,23 @@ impl Gang {
         true
     }
 
+    /// Who cannot start again, and which step is to blame: a failure that counts stays one, and whoever reads what such a member
+    /// made, directly or through others, would wait for ever for a producer that does not come back.
+    fn lost(&self) -> Vec<Option<StepId>> {
+        let mut lost: Vec<Option<StepId>> = Vec::new();
+        // Producers stand before their readers.
+        for (index, member) in self.members.iter().enumerate() {
+            let from =
+                self.wires.producers_for(index).find_map(|producer| lost.get(producer).copied().flatten());
+            lost.push(match member.outcome() {
+                Some(Outcome::Tainted { producer }) => Some(*producer),
+                Some(Outcome::Failed(_) | Outcome::TimedOut) => Some(member.step),
+                _ => from,
+            });
+        }
+        lost
+    }
+
     /// Goes on with a restart of the whole gang once nobody runs any more.
     pub(super) fn continue_restart(&mut self) {
         let Restart::Stopping(delay) = self.restart else { return };
@@ -86,9 +105,13 @@ impl Gang {
             self.cancel_unreported();
             return;
         }
-        let again = self.members.iter_mut().filter(|member| !member.reported);
-        for member in again.filter(|member| !matches!(member.state, State::Waiting)) {
-            member.reset(false);
+        let lost = self.lost();
+        for (member, lost) in self.members.iter_mut().zip(lost) {
+            match lost {
+                Some(producer) if !member.has_failed() => member.settle(Outcome::Tainted { producer }),
+                None if !matches!(member.state, State::Waiting) => member.reset(false),
+                _ => {}
+            }
         }
         self.restart = Restart::Delayed;
         self.later(delay, Signal::RetryGang);

@@ -1,10 +1,9 @@
 //! What happens to a gang, and what it tells.
 
-use super::keep::Whole;
 use crate::event::StepFinished;
 use crate::executor::EngineError;
 use crate::runner::attempt::Ended;
-use crate::stream::FanoutEvent;
+use crate::stream::{FanoutEvent, Kept};
 
 /// What can happen to a gang. Members and streams are named by their positions in it. A signal of an earlier round is
 /// stale and dropped.
@@ -19,7 +18,7 @@ pub(super) enum Signal {
     /// A stream's file was closed before its end: with a good reason, or not.
     FileClosed { stream: usize, result: Result<(), EngineError> },
     /// A finished stream has been delivered, to files as well.
-    Finished { stream: usize, result: Result<Vec<Whole>, EngineError> },
+    Finished { stream: usize, result: Result<Vec<Kept>, EngineError> },
     /// A producer has been gone for a while, and its stream has not ended.
     LeakGraceOver { stream: usize },
     /// The wait before a member's own retry is over.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
 
 use super::flow::Flow;
-use super::keep::{self, Keeping, Whole};
+use super::keep;
 use super::lag::{self, Reading};
 use super::member::Member;
 use super::signal::Signal;
@@ -14,7 +14,7 @@ use crate::executor::{EngineError, Inlet, StdinSpec};
 use crate::pipeline::{EarlyExit, Input, StepId, StreamId};
 use crate::plan::EdgeKind;
 use crate::runner::Shared;
-use crate::stream::Fanout;
+use crate::stream::{Fanout, Keeper, Kept};
 
 /// All streams that a gang's members write. Streams and members are named by their positions in the gang. A stream that
 /// has no flow, before its first round, is in no state that could hold anybody up.
@@ -148,8 +148,8 @@ impl Wires {
         }
     }
 
-    /// Takes out the file behind a sink that was closed early; nothing if a reader is behind it.
-    pub(super) fn take_left_file(&mut self, stream: usize, sink: usize) -> Option<Keeping> {
+    /// Takes out what knows why the file behind a sink was closed early; nothing if a reader is behind it.
+    pub(super) fn take_left_file(&mut self, stream: usize, sink: usize) -> Option<Keeper> {
         self.flow_mut(stream)?.take_left_file(sink)
     }
 
@@ -167,17 +167,17 @@ impl Wires {
         round: u32,
         signals: &mpsc::UnboundedSender<(u32, Signal)>,
     ) {
-        let Some(keeping) = self.flow_mut(stream).and_then(Flow::close) else { return };
+        let Some(keepers) = self.flow_mut(stream).and_then(Flow::close) else { return };
         let signals = signals.clone();
         tokio::spawn(async move {
-            let result = keep::complete(keeping).await;
+            let result = keep::complete(keepers).await;
             let _ = signals.send((round, Signal::Finished { stream, result }));
         });
     }
 
-    pub(super) fn note_finished(&mut self, stream: usize, files: Vec<Whole>) {
+    pub(super) fn note_finished(&mut self, stream: usize, kept: Vec<Kept>) {
         if let Some(flow) = self.flow_mut(stream) {
-            flow.note_finished(files);
+            flow.note_finished(kept);
         }
     }
 
@@ -216,6 +216,11 @@ impl Wires {
 
     pub(super) fn has_live_input(&self, member: usize) -> bool {
         self.inputs.contains_key(&member)
+    }
+
+    /// The members whose streams a member reads live.
+    pub(super) fn producers_for(&self, member: usize) -> impl Iterator<Item = usize> {
+        self.inputs.get(&member).into_iter().flatten().map(|&stream| self.wires[stream].producer)
     }
 
     pub(super) fn readers_of(&self, stream: usize) -> Vec<usize> {

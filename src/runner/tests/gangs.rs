@@ -351,3 +351,16 @@ async fn a_gang_that_would_stand_still_is_helped_on() {
     let played = without.play().await;
     assert_eq!(played.outcome("d"), Outcome::TimedOut, "without help it waits for ever");
 }
+
+/// `f` fails for good, and then `x` has the gang start again: what reads `f` has nothing to wait for.
+#[tokio::test]
+async fn who_reads_a_step_that_has_failed_for_good_does_not_start_again_without_it() {
+    let f = "echo $$ > pid; echo one; until [ -e left ]; do :; done; exit 1";
+    let q = "head -c 1 > /dev/null; exec <&-; touch left";
+    let x = "[ $PIPE_ATTEMPT = 1 ] || exec cat; until [ -s pid ]; do :; done; while kill -0 $(cat pid) 2>/dev/null; do :; done; exit 1";
+    let scene = Scene::of("p > s\nf < s > u\nq < u\nx < s");
+    let scene = scene.scripts([("p", "seq 10"), ("f", f), ("q", q), ("x", x)]).retries("x", 1);
+    let played = scene.with("f", |step| step.policy.on_error = OnError::Continue).play().await;
+    assert_eq!(played.letters(), "SFXS");
+    assert_eq!((played.attempts("p"), played.attempts("f"), played.attempts("q")), (2, 1, 1));
+}

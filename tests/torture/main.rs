@@ -1,0 +1,60 @@
+//! Random pipelines with random faults, each checked against a model of what may come of it.
+//!
+//! A case grows from its seed alone: a pipeline as plain data ([`case`], drawn by [`draw`], written down by [`yaml`]), and
+//! how its run is disturbed. [`run`] runs it and looks at what is left, [`check`] compares that with what [`model`] says.
+//! The usual run is short and always the same. `PIPE_TORTURE_CASES=5000` draws more; the seed of a miss is printed, and
+//! `PIPE_TORTURE_SEED=N PIPE_TORTURE_CASES=1` repeats it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod case;
+mod check;
+mod draw;
+mod left;
+mod model;
+mod outcomes;
+mod run;
+#[path = "../support/mod.rs"]
+mod support;
+mod yaml;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Cases that run at the same time.
+const AT_ONCE: usize = 4;
+
+#[test]
+fn no_case_is_missed() {
+    let number = |name, usual| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
+    let (first, cases): (u64, u64) = (number("PIPE_TORTURE_SEED", 1), number("PIPE_TORTURE_CASES", 40));
+    let (next, misses) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(seed) =
+                    Some(next.fetch_add(1, Ordering::SeqCst)).filter(|seed| *seed < first + cases)
+                {
+                    if let Err(miss) = one(seed) {
+                        // At once: the others may take an hour.
+                        eprintln!("{miss}");
+                        misses.lock().unwrap().push(seed);
+                    }
+                }
+            });
+        }
+    });
+    let misses = misses.into_inner().unwrap();
+    assert!(misses.is_empty(), "{cases} cases, missed: PIPE_TORTURE_SEED={misses:?}");
+}
+
+/// Runs the case of this seed; what was wrong with it.
+fn one(seed: u64) -> Result<(), String> {
+    let case = draw::case(seed);
+    let seen = run::run(&case);
+    let verdict = check::check(&case, &seen);
+    verdict.map_err(|why| {
+        let folder = seen.keep();
+        format!("PIPE_TORTURE_SEED={seed}: {why}\nin {}\n{case:#?}", folder.display())
+    })
+}
