@@ -23,8 +23,9 @@ impl Screen {
     /// Starts to show events until their last sender is gone.
     pub(super) fn start(events: Receiver, dir: &RunDir, viewers: Vec<Viewer>) -> Result<Self, CliError> {
         let failed = |error| EngineError::new("cannot start to show the run", error);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
         let journal = Journal::new(dir)?;
+        // Last, for where this is called it could not be dropped again.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
         let thread = std::thread::Builder::new()
             .name("screen".into())
             .spawn(move || runtime.block_on(show(events, journal, viewers)))

@@ -123,8 +123,8 @@ pub(super) async fn start(
             let running = tokio::select! {
                 biased;
                 running = shared.executor.start(spec) => running?,
-                Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(NotStarted::Early(End::Stopped)),
-                () = until(request.deadline) => return Err(NotStarted::Early(End::TimedOut)),
+                Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(files.called_off(End::Stopped)),
+                () = until(request.deadline) => return Err(files.called_off(End::TimedOut)),
             };
             (running, Some(files))
         }

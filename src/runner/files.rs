@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::attempt::Request;
+use super::attempt::{End, NotStarted, Request};
 use super::outputs::OutputFile;
 use super::produce::Promise;
 use super::resume;
@@ -58,6 +58,14 @@ impl Files {
             resume::add_image(shared, image, &mut fingerprint).await;
         }
         fingerprint
+    }
+
+    /// The attempt was called off in its start. A container may have come so far as to write something.
+    pub(super) fn called_off(&self, how: End) -> NotStarted {
+        if let Some(promise) = &self.promise {
+            promise.undo();
+        }
+        NotStarted::Early(how)
     }
 
     /// What the attempt has given and left behind. To read it may take a while.
