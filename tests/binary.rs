@@ -87,7 +87,7 @@ fn it_looks_up_names_without_modules_of_the_library() {
             .args(["--volume", &format!("{}:/etc/nsswitch.conf:ro", place.join("nsswitch.conf").display())]);
         docker.args(["--add-host", "engine:127.0.0.1", "--env", &format!("DOCKER_HOST={host}")]);
         // Without `HOME` the user's entry would be asked for one.
-        docker.args(["--entrypoint", "/usr/bin/env", "alpine:3.20", "-u", "HOME", "/pipe", "run"]);
+        docker.args(["--entrypoint", "env", "alpine:3.20", "-u", "HOME", "/pipe", "run"]);
         Ran::of(docker.output().unwrap()).code(3).says(&format!("cannot reach Docker at {host}"))
     };
     attempt("tcp://engine:1").says("Connection refused");
