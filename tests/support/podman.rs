@@ -1,6 +1,7 @@
 //! Podman as an engine: its Docker-compatible socket.
 
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use super::daemon::{self, containers};
 use super::server::{Server, end_all, output, unmount};
@@ -21,6 +22,8 @@ events_logger = "file"
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 "#;
 
+static STARTS: Mutex<()> = Mutex::new(());
+
 impl Podman {
     #[track_caller]
     pub fn start() -> Self {
@@ -29,7 +32,10 @@ impl Podman {
         let socket = format!("unix://{}", dir.path().join("podman.sock").display());
         let mut service = podman(&dir);
         let service = service.args(["--log-level=info", "system", "service", "--time=0", &socket]);
+        // The first of them makes a lock in memory for all, which two at once cannot.
+        let alone = STARTS.lock().unwrap_or_else(PoisonError::into_inner);
         let server = Server::start(service, &["API service listening on"]);
+        drop(alone);
         let podman = Self { dir, server: Some(server) };
         podman.load("alpine:3.20");
         podman
