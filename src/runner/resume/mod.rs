@@ -80,15 +80,20 @@ pub(super) async fn decide(
     if past.is_none() && chosen.is_none() {
         return Verdicts::default();
     }
+    let past_outputs = |past: &Past| -> StepOutputs {
+        past.steps.iter().map(|(name, step)| (name.clone(), step.outputs.clone().into())).collect()
+    };
+    let given = past.map(past_outputs).unwrap_or_default();
     let mut own = Vec::new();
     for (id, step) in shared.pipeline.steps() {
         own.push(match (chosen, past) {
             (Some(chosen), _) if chosen.contains(&id) => Some("it was asked for".to_owned()),
             (_, None) => Some("it did not run before".to_owned()),
-            (_, Some(past)) => changed(shared, past, step).await,
+            (_, Some(past)) => changed(shared, past, &given, step).await,
         });
     }
-    let mut decision = Decision { shared, past, chosen, own, verdicts: Verdicts::default() };
+    let mut decision =
+        Decision { shared, past, chosen, own, pulled: BTreeSet::new(), verdicts: Verdicts::default() };
     // A stream that has to be made again makes its whole gang run, and whoever depends on that.
     loop {
         decision.verdicts.by_step = decision.by_gang();
@@ -104,6 +109,8 @@ struct Decision<'a> {
     chosen: Option<&'a BTreeSet<StepId>>,
     /// By step: why it has to run by itself.
     own: Vec<Option<String>>,
+    /// Steps whose stream somebody needs who runs.
+    pulled: BTreeSet<StepId>,
     verdicts: Verdicts,
 }
 
@@ -130,7 +137,7 @@ impl Decision<'_> {
             let Some(first) = reasons.iter().position(Option::is_some) else { continue };
             // With some chosen, those that are not run only where a chosen one needs them.
             let wanted = self.chosen.is_none_or(|chosen| {
-                gang.steps.iter().any(|step| chosen.contains(step) || self.is_pulled(*step))
+                gang.steps.iter().any(|step| chosen.contains(step) || self.pulled.contains(step))
             });
             for (&step, reason) in gang.steps.iter().zip(reasons) {
                 let with = format!("`{}`, with which it starts, runs", pipeline.step(gang.steps[first]).name);
@@ -139,11 +146,6 @@ impl Decision<'_> {
             }
         }
         verdicts
-    }
-
-    /// Whether a step has to run only because somebody needs its stream.
-    fn is_pulled(&self, step: StepId) -> bool {
-        self.own[step.index()].as_deref().is_some_and(|why| why.starts_with(NEEDED))
     }
 
     /// Looks for the streams that are read from disk by steps that run, and made by steps that do not. Tells whether one
@@ -164,9 +166,12 @@ impl Decision<'_> {
                 Some(kept) => self.verdicts.streams.push((id, kept.path.clone())),
                 None => {
                     let reader = &self.shared.pipeline.step(reader).name;
-                    let why =
-                        format!("{NEEDED} its stream `{}` has to be made again for `{reader}`", stream.name);
+                    let why = format!(
+                        "it is needed: its stream `{}` has to be made again for `{reader}`",
+                        stream.name
+                    );
                     self.own[stream.producer.index()] = Some(why);
+                    self.pulled.insert(stream.producer);
                     return true;
                 }
             }
@@ -175,9 +180,6 @@ impl Decision<'_> {
     }
 }
 
-/// How the reason begins that makes a step run for the sake of another.
-const NEEDED: &str = "it is needed:";
-
 /// The steps that a step depends on, by order or by what it reads.
 fn needs(shared: &Shared, step: StepId) -> Vec<StepId> {
     let step = shared.pipeline.step(step);
@@ -185,8 +187,9 @@ fn needs(shared: &Shared, step: StepId) -> Vec<StepId> {
     step.depends_on.iter().map(|dependency| dependency.step).chain(producers).collect()
 }
 
-/// Why a step cannot be taken as done, whatever becomes of others; nothing if it can.
-async fn changed(shared: &Shared, past: &Past, step: &Step) -> Option<String> {
+/// Why a step cannot be taken as done, whatever becomes of others; nothing if it can. `given` are the values of the earlier
+/// run.
+async fn changed(shared: &Shared, past: &Past, given: &StepOutputs, step: &Step) -> Option<String> {
     let Some(before) = past.steps.get(&step.name) else {
         return Some(format!("it has not succeeded in run {}", past.run));
     };
@@ -198,9 +201,7 @@ async fn changed(shared: &Shared, past: &Past, step: &Step) -> Option<String> {
     {
         return Some("its stream is sent out".into());
     }
-    let given: StepOutputs =
-        past.steps.iter().map(|(name, step)| (name.clone(), step.outputs.clone().into())).collect();
-    let rendered = match spec::render(shared, step, &given) {
+    let rendered = match spec::render(shared, step, given) {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };
