@@ -102,6 +102,27 @@ steps:
     }
 }
 
+#[test]
+fn a_reader_sees_no_end_when_its_removal_fails_before_its_watcher_knows() {
+    let mut daemon = Daemon::start();
+    let place = Place::with(
+        "
+steps:
+  - {name: make, image: 'alpine:3.20', run: yes, output: words}
+  - {name: read, image: 'alpine:3.20', run: echo ready >&2; cat > /dev/null; touch saw-the-end, input: words}
+",
+    );
+    // As if the engine's death were never heard of by whoever waits for the reader.
+    let relay = Relay::holding(Hold::Answer, "-read-1-f/wait", &daemon.socket());
+    let run = Server::start(command(&place, &relay.host()).args(["--stream-lane", "fifo"]), &["read | ready"]);
+    relay.wait();
+    daemon.kill();
+    run.end().code(3).says("lost the Docker engine");
+    // The engine takes note of those that have ended meanwhile, and ends the others: what they had to write, they have written.
+    daemon.restart();
+    assert!(!place.has("saw-the-end"), "a broken stream was taken for a finished one");
+}
+
 /// Interrupts a run; it has to end soon, and to leave nothing.
 #[track_caller]
 fn interrupt(run: Server, daemon: &Daemon, meanwhile: impl FnOnce(&Server)) {

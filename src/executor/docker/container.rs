@@ -176,11 +176,16 @@ impl Drop for Container {
         if name.is_empty() {
             return;
         }
+        let id = std::mem::take(&mut self.id);
         let presence = std::mem::replace(&mut self.presence, watch::channel(()).0);
         let lease = self.lease.take();
         self.shared.later(async move {
             let _until_it_has_gone = (presence, lease);
             if labels::remove(&shared.engine, &name).await.is_err() {
+                // Its watcher may learn of the engine's death later than this.
+                if shared.engine.is_on_this_kernel() {
+                    orphans::kill(&id);
+                }
                 shared.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
             }
         });

@@ -1,6 +1,7 @@
 //! Containers whose engine has died. Their processes run on, with nobody to ask for their end; where they are processes of
 //! this kernel they are found by their control group, which has the container's id in its name.
 
+use std::collections::HashSet;
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,15 +10,31 @@ use rustix::process::{Pid, Signal, kill_process};
 const LOOKS: usize = 10;
 
 /// Kills the processes of a container that can be seen from here and are the caller's own. They run not one step further,
-/// so that none of them sees the end of a stream that is let go after this.
+/// so that none of them sees the end of a stream that is let go after this. An empty `id` is nobody's.
 pub(super) fn kill(id: &str) {
+    if id.is_empty() {
+        return;
+    }
+    // All stand still before the first one dies, or its parent would see it go and do what comes next.
+    let mut still = HashSet::new();
+    for _ in 0..LOOKS {
+        let before = still.len();
+        for process in processes(id) {
+            if still.insert(process) {
+                // It has ended meanwhile, or is somebody else's.
+                let _ = kill_process(process, Signal::STOP);
+            }
+        }
+        if still.len() == before {
+            break;
+        }
+    }
     for _ in 0..LOOKS {
         let processes = processes(id);
         if processes.is_empty() {
             return;
         }
         for process in processes {
-            // It has ended meanwhile, or is somebody else's.
             let _ = kill_process(process, Signal::KILL);
         }
     }
