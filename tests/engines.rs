@@ -114,7 +114,8 @@ steps:
     );
     // As if the engine's death were never heard of by whoever waits for the reader.
     let relay = Relay::holding(Hold::Answer, "-read-1-f/wait", &daemon.socket());
-    let run = Server::start(command(&place, &relay.host()).args(["--stream-lane", "fifo"]), &["read | ready"]);
+    let run =
+        Server::start(command(&place, &relay.host()).args(["--stream-lane", "fifo"]), &["read | ready"]);
     relay.wait();
     daemon.kill();
     run.end().code(3).says("lost the Docker engine");

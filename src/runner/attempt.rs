@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt;
 
 use super::files::{Files, Produced};
@@ -156,8 +156,22 @@ struct Supervised {
 }
 
 impl Supervised {
+    /// Sees to it that it has ended when this returns, also when nothing more can be known of it: what it reads is let go
+    /// then, and must not look like an end.
     async fn run(
         mut self,
+        logs: Vec<(OutputChannel, OwnedFd)>,
+        deadline: Option<Instant>,
+    ) -> Result<Ended, EngineError> {
+        let result = self.see_through(logs, deadline).await;
+        if result.is_err() && self.handle.stop(Stop::Kill).await.is_ok() {
+            let _ = timeout(self.shared.settings.grace, self.handle.wait()).await;
+        }
+        result
+    }
+
+    async fn see_through(
+        &mut self,
         logs: Vec<(OutputChannel, OwnedFd)>,
         deadline: Option<Instant>,
     ) -> Result<Ended, EngineError> {

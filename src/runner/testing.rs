@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -38,6 +39,7 @@ enum ActEnd {
     Exit(Exit),
     NotStarted,
     EngineFails,
+    Lost,
     Panics,
 }
 
@@ -56,6 +58,11 @@ impl Act {
 
     pub(super) fn engine_fails() -> Self {
         Self::ending(ActEnd::EngineFails)
+    }
+
+    /// Nothing can be known of it any more, though it runs on until it is killed.
+    pub(super) fn lost() -> Self {
+        Self::ending(ActEnd::Lost)
     }
 
     pub(super) fn panics() -> Self {
@@ -83,7 +90,7 @@ pub(super) struct Fake {
 pub(super) struct Log {
     /// Names of attempts, in the order in which they were started.
     pub(super) started: Vec<String>,
-    /// `NAME TERM` and `NAME KILL`, in order, for processes that still ran.
+    /// `NAME TERM` and `NAME KILL`, in order, for processes that still ran; with `at its end` for one whose stdin had ended.
     pub(super) stopped: Vec<String>,
     running: usize,
     /// The most that ever ran at once.
@@ -99,17 +106,20 @@ impl Executor for Fake {
                 ActEnd::NotStarted => Err(StartError::Step("it is not there".into())),
                 ActEnd::EngineFails => Err(EngineError::new("cannot start anything", "no luck").into()),
                 ActEnd::Panics => panic!("a bug in an executor"),
-                ActEnd::Exit(exit) => Ok(self.running(spec, act, exit)),
+                ActEnd::Lost => Ok(self.running(spec, act, None)),
+                ActEnd::Exit(exit) => Ok(self.running(spec, act, Some(exit))),
             }
         })
     }
 }
 
 impl Fake {
-    fn running(&self, spec: StepSpec, act: Act, exit: Exit) -> RunningStep {
+    fn running(&self, spec: StepSpec, act: Act, exit: Option<Exit>) -> RunningStep {
         let ((stdout, _), (stderr, _)) = (pipe().unwrap(), pipe().unwrap());
         let stdin = (spec.stdin == StdinSpec::Pipe).then(|| pipe().unwrap());
-        let (stdin_end, stdin) = stdin.map_or((None, None), |(reader, writer)| (Some(reader), Some(writer)));
+        let (stdin_end, stdin) = stdin.map_or((None, None), |(reader, writer)| {
+            (Some(Receiver::from_owned_fd(reader).unwrap()), Some(writer))
+        });
         let (stops, mut asked) = mpsc::unbounded_channel();
         let (ended, end) = watch::channel(None);
         let (log, name) = (Arc::clone(&self.log), spec.name);
@@ -121,14 +131,21 @@ impl Fake {
         }
         tokio::spawn(async move {
             let mut until = Instant::now() + act.takes;
-            let mut exit = exit;
+            let (mut exit, mut ended) = (exit, Some(ended));
             loop {
                 tokio::select! {
-                    () = sleep_until(until) => break,
+                    () = sleep_until(until), if ended.is_some() => match exit {
+                        Some(_) => break,
+                        None => ended = None,
+                    },
                     Some(how) = asked.recv() => {
                         let word = if how == Stop::Kill { "KILL" } else { "TERM" };
-                        log.lock().unwrap().stopped.push(format!("{name} {word}"));
-                        exit = Exit::Signal(if how == Stop::Kill { 9 } else { 15 });
+                        let at_end = if stdin_end.as_ref().is_some_and(has_ended) { " at its end" } else { "" };
+                        log.lock().unwrap().stopped.push(format!("{name} {word}{at_end}"));
+                        if ended.is_none() {
+                            break;
+                        }
+                        exit = Some(Exit::Signal(if how == Stop::Kill { 9 } else { 15 }));
                         let patience = if how == Stop::Kill { Duration::ZERO } else { act.obeys_after };
                         until = Instant::now() + patience;
                     }
@@ -136,11 +153,24 @@ impl Fake {
             }
             drop(stdin_end);
             log.lock().unwrap().running -= 1;
-            ended.send_replace(Some(exit));
+            if let Some(ended) = ended {
+                ended.send_replace(exit);
+            }
         });
         let stdin = stdin.map(|end| Inlet { end, held: Charge::default() });
         let handle = Box::new(FakeHandle { stops, end });
         RunningStep { stdin, inputs: Vec::new(), stdout, stderr, lane: None, handle }
+    }
+}
+
+/// Whether nobody can write to this pipe any more. Reads what there is.
+fn has_ended(end: &Receiver) -> bool {
+    loop {
+        match end.try_read(&mut [0; 4096]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
     }
 }
 

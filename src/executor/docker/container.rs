@@ -12,10 +12,10 @@ use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::Shared;
 use super::engine::{UNSEEN, is_connection, words};
 use super::labels::{self, is_gone};
 use super::sandbox::Lease;
-use super::{Shared, orphans};
 use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
 
 /// A container that there may be; it is removed when this is dropped.
@@ -143,8 +143,8 @@ impl Container {
                 Some(code) = told => Ok(Exit::Code(code)),
                 exit = end(&shared, &name) => exit,
             };
-            if exit.is_err() && shared.engine.is_on_this_kernel() {
-                orphans::kill(&id);
+            if exit.is_err() {
+                shared.kill_orphans(&id);
             }
             drop(traffic.input);
             let lost = |error| EngineError::new("the outputs of a container were lost", error);
@@ -157,12 +157,15 @@ impl Container {
         receiver
     }
 
-    /// Sends a signal; it is no error if the container is not running any more.
+    /// Sends a signal; if the engine has died, whatever it is, the processes are killed. It is no error if the container is not running any more.
     pub(super) async fn kill(&self, signal: &str) -> Result<(), EngineError> {
         let options = KillContainerOptionsBuilder::default().signal(signal).build();
         match self.shared.engine.docker().kill_container(&self.name, Some(options)).await {
             Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
-            Err(error) if is_connection(&error) => Err(self.shared.engine.lost(&error)),
+            Err(error) if is_connection(&error) => {
+                self.shared.kill_orphans(&self.id);
+                Err(self.shared.engine.lost(&error))
+            }
             // Some engines have other words for one that has ended.
             Err(error) if is_over(&words(&error)) => Ok(()),
             Err(error) => Err(EngineError::new(format!("cannot stop step `{}`", self.step), words(&error))),
@@ -183,9 +186,7 @@ impl Drop for Container {
             let _until_it_has_gone = (presence, lease);
             if labels::remove(&shared.engine, &name).await.is_err() {
                 // Its watcher may learn of the engine's death later than this.
-                if shared.engine.is_on_this_kernel() {
-                    orphans::kill(&id);
-                }
+                shared.kill_orphans(&id);
                 shared.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
             }
         });

@@ -201,6 +201,13 @@ impl Shared {
         }
     }
 
+    /// Kills the processes of a container whose engine cannot be asked to, if they are processes of this kernel.
+    fn kill_orphans(&self, id: &str) {
+        if self.engine.is_on_this_kernel() {
+            orphans::kill(id);
+        }
+    }
+
     /// A path of this machine as the engine knows it.
     fn translate(&self, path: &std::path::Path) -> Result<PathBuf, StartError> {
         self.engine.paths().translate(path).map_err(StartError::Step)

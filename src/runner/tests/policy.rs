@@ -78,6 +78,14 @@ async fn a_failing_engine_is_nobodys_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_is_lost_is_killed_before_it_could_see_an_end() {
+    let scene = Scene::of("p > s\nr < s").act("p", [Act::exit(0).takes(10.0)]).act("r", [Act::lost()]);
+    let played = scene.play().await;
+    assert_eq!(played.end, RunEnd::Engine("cannot wait: the process is lost".into()));
+    assert_eq!(played.log.stopped, ["r KILL", "p TERM"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_failure_is_the_cause() {
     let scene = Scene::of("a\nb\nc after b").act("a", [Act::exit(1).takes(2.0)]).act("b", [Act::exit(1)]);
     let go_on = |step: &mut crate::pipeline::Step| step.policy.on_error = OnError::Continue;
