@@ -102,6 +102,20 @@ steps:
 }
 
 #[test]
+fn a_step_dies_with_pipe_even_if_the_reaper_is_killed_too() {
+    let place = Place::with("steps: [{name: wait, run: echo $$ > pid; echo ready; exec sleep 1000}]");
+    let mut running = place.follow(&["run"]);
+    running.wait_for("| ready");
+    let (reaper, step) = (running.reaper(), place.read("pid").trim().parse().unwrap());
+    assert!(lives(step));
+    signal("KILL", &reaper.to_string());
+    eventually(|| !lives(reaper), || "it is not dead".into());
+    running.signal("KILL");
+    running.end();
+    eventually(|| !lives(step), || "the step lives on".into());
+}
+
+#[test]
 fn an_interrupted_terminal_lets_pipe_end_properly() {
     let place = Place::with(
         "

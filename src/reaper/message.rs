@@ -22,8 +22,9 @@ pub(super) enum Message {
 /// What the reaper may care for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Thing {
-    /// Processes with this entry, `NAME=VALUE`, in their environment.
-    Processes(OsString),
+    /// Processes with this entry, `NAME=VALUE`, in their environment, or with one of these pipes open, which are named by their
+    /// inodes.
+    Processes { mark: OsString, pipes: Vec<u64> },
     /// The writing end of a pipe, which comes along with the message.
     Pipe,
     /// A file or a folder.
@@ -58,7 +59,12 @@ impl Message {
                 let (pid, started) = text()?.split_once(' ')?;
                 Some(Self::Lead { key: key()?, pid: pid.parse().ok()?, started: started.to_owned() })
             }
-            b"processes" => care(Thing::Processes(OsString::from_vec(rest.to_vec()))),
+            b"processes" => {
+                let (pipes, mark) = split(rest);
+                let pipes = std::str::from_utf8(pipes).ok()?.split_terminator(',');
+                let pipes = pipes.map(|pipe| pipe.parse().ok()).collect::<Option<_>>()?;
+                care(Thing::Processes { mark: OsString::from_vec(mark.to_vec()), pipes })
+            }
             b"pipe" => care(Thing::Pipe),
             b"path" => care(Thing::Path(OsStr::from_bytes(rest).into())),
             b"labels" => care(Thing::Labels(text()?.split('\n').map(str::to_owned).collect())),
@@ -71,12 +77,16 @@ impl Thing {
     fn encode(&self, key: u64) -> Vec<u8> {
         let joined;
         let (word, rest): (&str, &[u8]) = match self {
-            Self::Processes(mark) => ("processes", mark.as_bytes()),
+            Self::Processes { mark, pipes } => {
+                let pipes: String = pipes.iter().map(|pipe| format!("{pipe},")).collect();
+                joined = [pipes.as_bytes(), b" ", mark.as_bytes()].concat();
+                ("processes", &joined)
+            }
             Self::Pipe => ("pipe", b""),
             Self::Path(path) => ("path", path.as_os_str().as_bytes()),
             Self::Labels(labels) => {
-                joined = labels.join("\n");
-                ("labels", joined.as_bytes())
+                joined = labels.join("\n").into_bytes();
+                ("labels", &joined)
             }
         };
         [format!("{word} {key} ").as_bytes(), rest].concat()
@@ -97,7 +107,8 @@ mod tests {
     fn what_is_told_is_understood() {
         let care = |thing| Message::Care { key: 7, thing };
         let messages = [
-            care(Thing::Processes("PIPE_OUTPUT=/a b/\u{e4}".into())),
+            care(Thing::Processes { mark: "PIPE_OUTPUT=/a b/\u{e4}".into(), pipes: vec![4711, u64::MAX] }),
+            care(Thing::Processes { mark: "A=".into(), pipes: Vec::new() }),
             care(Thing::Pipe),
             care(Thing::Path(OsStr::from_bytes(b"/odd \xff\nname ").into())),
             care(Thing::Labels(vec!["pipe.run=r 1".into(), "pipe.pid=5".into()])),
@@ -116,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_none() {
-        for text in ["", "gone", "gone x", "lead 1", "lead 1 x y", "pipe", "sing 1"] {
+        for text in ["", "gone", "gone x", "lead 1", "lead 1 x y", "pipe", "processes 1 7,x, A=", "sing 1"] {
             assert_eq!(Message::decode(text.as_bytes()), None, "{text}");
         }
     }

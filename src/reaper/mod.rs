@@ -93,9 +93,11 @@ impl Reaper {
         Ok(Self { line: Some(Arc::new(Line { socket, child, next, lost })) })
     }
 
-    /// Processes that are about to be started: all that have this entry in their environment, and what they start.
-    pub fn processes(&self, mark: &OsStr) -> Charge {
-        self.take_care(Thing::Processes(mark.to_owned()), None)
+    /// Processes that are about to be started: all that have this entry in their environment or one of these pipes open, and
+    /// what they start.
+    pub fn processes<'f>(&self, mark: &OsStr, pipes: impl IntoIterator<Item = &'f OwnedFd>) -> Charge {
+        let pipes = pipes.into_iter().filter_map(|pipe| Some(rustix::fs::fstat(pipe).ok()?.st_ino)).collect();
+        self.take_care(Thing::Processes { mark: mark.to_owned(), pipes }, None)
     }
 
     /// A pipe that must not end if this process is killed, at its writing end.

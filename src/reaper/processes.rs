@@ -1,8 +1,9 @@
 //! The processes of steps, found and killed.
 //!
-//! Those of a step are known by three signs: the group that they are in, an entry in their environment, and whose
-//! children they are. The first reaches those that have changed their environment, the second those that have left their
-//! group and their parents, and those that were started so shortly before that nobody was told of their group.
+//! Those of a step are known by four signs: the group that they are in, an entry in their environment, whose children they
+//! are, and that they have one of its outputs open. The first reaches those that have changed their environment, the second
+//! those that have left their group and their parents, and those that were started so shortly before that nobody was told of
+//! their group; the last those that have done all of that, and whose parents are dead.
 
 use std::ffi::OsString;
 
@@ -11,6 +12,8 @@ use std::ffi::OsString;
 pub(super) struct Step {
     /// The entry, `NAME=VALUE`, that the environment of its processes has.
     pub(super) mark: OsString,
+    /// The inodes of the pipes that its processes write to.
+    pub(super) pipes: Vec<u64>,
     /// The leader of its group, and when that was started, if it was.
     pub(super) leader: Option<(i32, String)>,
 }
@@ -22,9 +25,10 @@ pub(super) use linux::{group, kill, started};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, HashSet};
     use std::fs;
     use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
@@ -82,7 +86,12 @@ mod linux {
             |pid: i32, started: &str| all.iter().any(|it| it.pid == pid && it.started != started);
         let groups: BTreeSet<i32> =
             leaders.filter(|(pid, started)| !is_strange(*pid, started)).map(|(pid, _)| *pid).collect();
-        let is_own = |it: &&Process| groups.contains(&it.group) || steps.iter().any(|step| it.has(step));
+        let pipes: HashSet<u64> = steps.iter().flat_map(|step| step.pipes.iter().copied()).collect();
+        let is_own = |it: &&Process| {
+            groups.contains(&it.group)
+                || steps.iter().any(|step| it.has(step))
+                || it.pipes.iter().any(|pipe| pipes.contains(pipe))
+        };
         let mut own: BTreeSet<i32> = all.iter().filter(is_own).map(|it| it.pid).collect();
         loop {
             let child = |it: &&Process| own.contains(&it.parent) && !own.contains(&it.pid) && !it.is_reaper();
@@ -103,6 +112,8 @@ mod linux {
         started: String,
         lives: bool,
         environment: Vec<u8>,
+        /// The inodes of the pipes that it has open.
+        pipes: Vec<u64>,
     }
 
     impl Process {
@@ -112,12 +123,12 @@ mod linux {
             let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
             let read = |pid| {
                 let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                Some(Self { environment, ..Self::of(pid)? })
+                Some(Self { environment, pipes: pipes(pid), ..Self::of(pid)? })
             };
             pids.filter(|&pid| pid != own).filter_map(read).collect()
         }
 
-        /// Without its environment.
+        /// Without its environment and its pipes.
         fn of(pid: i32) -> Option<Self> {
             Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
         }
@@ -134,7 +145,7 @@ mod linux {
                 group: number(2)?,
                 started: (*words.get(19)?).to_owned(),
                 lives: !matches!(*words.first()?, "Z" | "X"),
-                environment: Vec::new(),
+                ..Self::default()
             })
         }
 
@@ -162,17 +173,38 @@ mod linux {
         }
     }
 
+    /// The inodes of the pipes that a process has open, as far as they may be seen.
+    fn pipes(pid: i32) -> Vec<u64> {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let targets = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        let inode =
+            |target: PathBuf| target.to_str()?.strip_prefix("pipe:[")?.strip_suffix(']')?.parse().ok();
+        targets.filter_map(inode).collect()
+    }
+
     #[cfg(test)]
     mod tests {
         use super::*;
 
         fn process(pid: i32, parent: i32, group: i32, mark: &str) -> Process {
             let environment = format!("A=b\0{mark}\0C=d\0").into_bytes();
-            Process { pid, parent, group, started: format!("at {pid}"), lives: true, environment }
+            Process {
+                pid,
+                parent,
+                group,
+                started: format!("at {pid}"),
+                lives: true,
+                environment,
+                pipes: Vec::new(),
+            }
         }
 
         fn step(leader: Option<(i32, &str)>) -> Step {
-            Step { mark: "M=1".into(), leader: leader.map(|(pid, started)| (pid, started.to_owned())) }
+            Step {
+                mark: "M=1".into(),
+                pipes: vec![7],
+                leader: leader.map(|(pid, started)| (pid, started.to_owned())),
+            }
         }
 
         fn pids(steps: &[Step], all: &[Process]) -> Vec<i32> {
@@ -206,6 +238,14 @@ mod linux {
             assert_eq!(pids(&[step(Some((10, "at 10")))], &all), [10, 11, 12, 13, 14, 15]);
             assert_eq!(pids(&[step(None)], &all), [10, 11, 13, 14, 15]);
             assert_eq!(pids(&[], &all), [0; 0]);
+        }
+
+        #[test]
+        fn they_are_known_by_what_they_write_to() {
+            let writes_to =
+                |pid, pipes: &[u64]| Process { pipes: pipes.to_vec(), ..process(pid, 1, pid, "") };
+            let all = [writes_to(10, &[5, 7]), writes_to(11, &[77]), process(12, 10, 12, "")];
+            assert_eq!(pids(&[step(None)], &all), [10, 12]);
         }
 
         #[test]

@@ -72,7 +72,9 @@ impl Care {
 
     fn take(&mut self, key: u64, thing: Thing, inbox: &mut Inbox<impl AsFd>) {
         match thing {
-            Thing::Processes(mark) => drop(self.steps.insert(key, Step { mark, leader: None })),
+            Thing::Processes { mark, pipes } => {
+                self.steps.insert(key, Step { mark, pipes, leader: None });
+            }
             Thing::Pipe => self.pipes.extend(inbox.take_end().map(|end| (key, end))),
             Thing::Path(path) => drop(self.paths.insert(key, path)),
             Thing::Labels(labels) => drop(self.labels.insert(key, labels)),

@@ -95,7 +95,7 @@ impl Place {
     }
 
     /// What of a run must not outlive it: named pipes, files for values, and files that are not whole. An empty folder is
-    /// nothing.
+    /// nothing, nor is the one of a run that was not yet there: empty but for its lock, it goes with the old runs.
     pub fn litter(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         litter(self.path(), &mut found);
@@ -109,11 +109,25 @@ fn litter(folder: &Path, found: &mut Vec<PathBuf>) {
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let is_own = [".pipe", ".gitignore"].contains(&name.as_str());
         if name.starts_with('.') && !is_own {
-            found.push(path);
+            if !(is_dir && folder.ends_with(".pipe/runs") && is_unborn(&path)) {
+                found.push(path);
+            }
         } else if is_dir && ["pipes", "outputs"].contains(&name.as_str()) {
             found.extend(fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()));
         } else if is_dir {
             litter(&path, found);
         }
     }
+}
+
+/// Whether there is nothing in a run's folder but other folders and its lock.
+fn is_unborn(folder: &Path) -> bool {
+    let is_nothing = |entry: fs::DirEntry| {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            is_unborn(&entry.path())
+        } else {
+            entry.file_name() == "lock"
+        }
+    };
+    fs::read_dir(folder).into_iter().flatten().flatten().all(is_nothing)
 }

@@ -16,7 +16,7 @@ use crate::cli::{commands::dry_run, resume, signals, viewers};
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
-use crate::executor::host::{Descriptors, HostExecutor};
+use crate::executor::host::{Descriptors, HostExecutor, MOST_TIED};
 use crate::executor::{EngineError, Places};
 use crate::history::RunDir;
 use crate::reaper::Reaper;
@@ -86,7 +86,9 @@ async fn run_to_end(
     let docker = engine
         .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))
         .transpose()?;
-    let executor = Places::new(HostExecutor::new(reaper.clone()).with_limit(raised), docker);
+    let host = HostExecutor::new(reaper.clone()).with_limit(raised);
+    let host = host.tied(loaded.pipeline.steps().len() <= MOST_TIED);
+    let executor = Places::new(host, docker);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
         plan: Arc::clone(&loaded.plan),

@@ -2,6 +2,7 @@
 
 mod limits;
 mod process;
+mod tied;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,6 +17,7 @@ use futures::future::BoxFuture;
 
 pub use self::limits::Descriptors;
 use self::process::Process;
+pub use self::tied::AT_MOST as MOST_TIED;
 use super::{
     EngineError, Executor, Inlet, OUTPUT_VARIABLE, Program, RunningStep, SECRETS_VARIABLE, StartError,
     StdinSpec, StepSpec, shell,
@@ -28,6 +30,7 @@ pub struct HostExecutor {
     has_bash: bool,
     reaper: Reaper,
     descriptors: Descriptors,
+    is_tied: bool,
 }
 
 impl HostExecutor {
@@ -35,12 +38,18 @@ impl HostExecutor {
     pub fn new(reaper: Reaper) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let has_bash = std::env::split_paths(&path).any(|dir| dir.join("bash").is_file());
-        Self { has_bash, reaper, descriptors: Descriptors::default() }
+        Self { has_bash, reaper, descriptors: Descriptors::default(), is_tied: false }
     }
 
     /// What it starts may have as many descriptors open as this process before it raised its limit.
     pub fn with_limit(self, descriptors: Descriptors) -> Self {
         Self { descriptors, ..self }
+    }
+
+    /// Whether the kernel kills the first process of each step when this process dies, even if the reaper dies with it. To be
+    /// used from threads that live as long as this process.
+    pub fn tied(self, is_tied: bool) -> Self {
+        Self { is_tied, ..self }
     }
 
     fn spawn(&self, spec: &StepSpec) -> Result<RunningStep, StartError> {
@@ -79,7 +88,10 @@ impl HostExecutor {
             };
             command.fd_mappings(input_ends).map_err(failed)?;
         }
-        let charge = self.reaper.processes(&mark(spec));
+        if self.is_tied {
+            tied::tie(&mut command);
+        }
+        let charge = self.reaper.processes(&mark(spec), [&stdout, &stderr]);
         let child = command.spawn().map_err(|error| not_spawned(spec, program, &error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they hold open.
         drop(command);
