@@ -14,7 +14,8 @@ use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::host::HostExecutor;
 use crate::executor::{
-    EngineError, Executor, Exit, Inlet, RunningStep, StartError, StdinSpec, StepHandle, StepSpec, Stop,
+    EngineError, Executor, Exit, Inlet, Presence, RunningStep, StartError, StdinSpec, StepHandle, StepSpec,
+    Stop,
 };
 use crate::pipeline::{
     Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, StepId, Template, Values,
@@ -39,6 +40,7 @@ enum ActEnd {
     NotStarted,
     EngineFails,
     Panics,
+    Lingers(&'static str),
 }
 
 impl Act {
@@ -60,6 +62,11 @@ impl Act {
 
     pub(super) fn panics() -> Self {
         Self::ending(ActEnd::Panics)
+    }
+
+    /// It never starts, and has made this file at its end, whoever waits for it.
+    pub(super) fn lingers(file: &'static str) -> Self {
+        Self::ending(ActEnd::Lingers(file))
     }
 
     pub(super) fn takes(self, seconds: f64) -> Self {
@@ -91,7 +98,7 @@ pub(super) struct Log {
 }
 
 impl Executor for Fake {
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
         let act = self.acts.lock().unwrap().get_mut(&spec.name).and_then(VecDeque::pop_front);
         let act = act.unwrap_or_else(|| Act::exit(0));
         Box::pin(async move {
@@ -99,6 +106,14 @@ impl Executor for Fake {
                 ActEnd::NotStarted => Err(StartError::Step("it is not there".into())),
                 ActEnd::EngineFails => Err(EngineError::new("cannot start anything", "no luck").into()),
                 ActEnd::Panics => panic!("a bug in an executor"),
+                ActEnd::Lingers(file) => {
+                    tokio::spawn(async move {
+                        sleep(act.takes).await;
+                        std::fs::write(spec.working_dir.join(file), "half").unwrap();
+                        drop(presence);
+                    });
+                    std::future::pending().await
+                }
                 ActEnd::Exit(exit) => Ok(self.running(spec, act, exit)),
             }
         })

@@ -20,8 +20,8 @@ use super::container::{Container, Handle, Traffic, no_program};
 use super::create::{self, Command};
 use super::{Shared, container_name, script_words};
 use crate::executor::{
-    ContainerSpec, EngineError, Exit, Inlet, MountFrom, MountSpec, RunningStep, StartError, StdinSpec,
-    StepSpec,
+    ContainerSpec, EngineError, Exit, Inlet, MountFrom, MountSpec, Presence, RunningStep, StartError,
+    StdinSpec, StepSpec,
 };
 use crate::pipeline::Lane;
 use crate::reaper::Reaper;
@@ -63,6 +63,7 @@ pub(super) async fn start(
     spec: &StepSpec,
     container: &ContainerSpec,
     image: &str,
+    presence: &Presence,
 ) -> Result<RunningStep, Failure> {
     let Some(words) = script_words(&spec.program) else {
         return Err(Failure::Lane("the step has no shell".into()));
@@ -86,7 +87,7 @@ pub(super) async fn start(
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "-f");
     let platform = container.image.platform.as_deref();
-    let mut created = Container::create(shared, name, &spec.name, platform, body).await?;
+    let mut created = Container::create(shared, name, &spec.name, platform, body, Some(presence)).await?;
     created.occupy(lease);
     let to_inputs = created.keep(Some(std::mem::take(&mut ends.inputs)));
     created.start(image).await?;

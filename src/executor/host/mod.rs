@@ -17,8 +17,8 @@ use futures::future::BoxFuture;
 pub use self::limits::Descriptors;
 use self::process::Process;
 use super::{
-    EngineError, Executor, Inlet, OUTPUT_VARIABLE, Program, RunningStep, SECRETS_VARIABLE, StartError,
-    StdinSpec, StepSpec, shell,
+    EngineError, Executor, Inlet, OUTPUT_VARIABLE, Presence, Program, RunningStep, SECRETS_VARIABLE,
+    StartError, StdinSpec, StepSpec, shell,
 };
 use crate::reaper::Reaper;
 
@@ -96,7 +96,7 @@ impl HostExecutor {
 }
 
 impl Executor for HostExecutor {
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+    fn start(&self, spec: StepSpec, _: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
         Box::pin(async move { self.spawn(&spec) })
     }
 }
