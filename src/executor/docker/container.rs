@@ -106,6 +106,13 @@ impl Container {
         Kept { end, gone: self.presence.subscribe() }
     }
 
+    /// Waits until it has gone.
+    pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut gone = self.presence.subscribe();
+        // It never changes; it goes.
+        async move { drop(gone.changed().await) }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
