@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt;
 
 use super::files::{Files, Produced};
@@ -166,6 +166,20 @@ struct Supervised {
 impl Supervised {
     async fn run(
         mut self,
+        logs: Vec<(OutputChannel, OwnedFd)>,
+        deadline: Option<Instant>,
+    ) -> Result<Ended, EngineError> {
+        let ended = self.follow(logs, deadline).await;
+        if let (Err(_), Some(files)) = (&ended, &self.files) {
+            // The engine is lost to this side, and what it held may still be on its way out.
+            let _ = timeout(self.shared.settings.leak_grace, self.handle.wait()).await;
+            files.undo();
+        }
+        ended
+    }
+
+    async fn follow(
+        &mut self,
         logs: Vec<(OutputChannel, OwnedFd)>,
         deadline: Option<Instant>,
     ) -> Result<Ended, EngineError> {

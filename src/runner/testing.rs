@@ -41,6 +41,7 @@ enum ActEnd {
     EngineFails,
     Panics,
     Lingers(&'static str),
+    IsLost(&'static str),
 }
 
 impl Act {
@@ -67,6 +68,11 @@ impl Act {
     /// It never starts, and has made this file at its end, whoever waits for it.
     pub(super) fn lingers(file: &'static str) -> Self {
         Self::ending(ActEnd::Lingers(file))
+    }
+
+    /// It makes this file, and then the engine loses it.
+    pub(super) fn is_lost(file: &'static str) -> Self {
+        Self::ending(ActEnd::IsLost(file))
     }
 
     pub(super) fn takes(self, seconds: f64) -> Self {
@@ -113,6 +119,11 @@ impl Executor for Fake {
                         drop(presence);
                     });
                     std::future::pending().await
+                }
+                ActEnd::IsLost(file) => {
+                    std::fs::write(spec.working_dir.join(file), "half").unwrap();
+                    let running = self.running(spec, act, Exit::Code(0));
+                    Ok(RunningStep { handle: Box::new(LostHandle), ..running })
                 }
                 ActEnd::Exit(exit) => Ok(self.running(spec, act, exit)),
             }
@@ -176,6 +187,19 @@ impl StepHandle for FakeHandle {
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
         let _ = self.stops.send(how);
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// Nobody knows what has become of it.
+struct LostHandle;
+
+impl StepHandle for LostHandle {
+    fn wait(&self) -> BoxFuture<'_, Result<Exit, EngineError>> {
+        Box::pin(async { Err(EngineError::new("cannot wait", "the engine is gone")) })
+    }
+
+    fn stop(&self, _: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async { Err(EngineError::new("cannot stop", "the engine is gone")) })
     }
 }
 

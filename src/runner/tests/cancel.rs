@@ -67,3 +67,16 @@ async fn what_a_start_that_is_called_off_still_makes_is_taken_back() {
         assert!(!dir.path().join("made").exists());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_attempt_has_made_that_the_engine_loses_is_taken_back() {
+    let promise = |step: &mut crate::pipeline::Step| {
+        step.produces = vec![Template::literal("made", Span::default())];
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::of("a").act("a", [Act::is_lost("made")]).with("a", promise);
+    let played = scene.play_in(dir.path()).await;
+    assert!(matches!(played.end, RunEnd::Engine(_)), "{:?}", played.end);
+    assert_eq!(played.outcome("a"), Outcome::Cancelled);
+    assert!(!dir.path().join("made").exists());
+}
