@@ -379,3 +379,16 @@ async fn a_run_is_over_only_when_no_file_that_is_not_whole_is_left() {
     let left = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
     assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
 }
+
+/// Whether the step ends of the broken pipe before the run is stopped, or the other way round, is chance.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_whose_stream_has_found_no_room_has_not_succeeded() {
+    for _ in 0..100 {
+        let mut scene = Scene::of("p > s").scripts([("p", "exec yes")]);
+        scene.pipeline.streams[0].out = Some(Destination::File("/dev/full".into()));
+        let played = scene.play().await;
+        assert!(matches!(played.end, RunEnd::Engine(_)), "{:?}", played.end);
+        assert_eq!(played.letters(), "C");
+    }
+}
