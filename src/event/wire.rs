@@ -49,7 +49,8 @@
 //! began (left out for 0), and `log_lost` is true where the log lacks something, because it could not be written.
 //!
 //! A journal is only ever appended to, each record in one write, so that after a crash at most its last line is cut; where
-//! the disk was full for a while, records are missing, and none is torn. A run without `run-finished` still goes on as long as its process holds the lock on the file `lock` beside the journal.
+//! the disk was full for a while, records are missing, and none is torn. A run without `run-finished` still goes on as long
+//! as its process holds the lock on the file `lock` beside the journal.
 
 mod decode;
 mod encode;
