@@ -25,6 +25,7 @@ macro_rules! on_each_lane {
 on_each_lane! {
     no_tail_is_lost_on_a_reader_that_is_slow_to_start_and_slow_to_read
     random_bytes_pass_two_containers_in_a_row
+    a_reader_that_comes_when_all_is_over_gets_everything
     a_reader_that_never_reads_is_no_failure
     a_reader_of_one_line_is_no_failure
     a_producer_that_takes_no_notice_of_a_broken_pipe_does_not_run_for_ever
@@ -117,6 +118,41 @@ steps:
 {IN_CONTAINER}
 "
     ))
+}
+
+/// A container opens what it reads when the stream has ended long since: another step says when.
+fn a_reader_that_comes_when_all_is_over_gets_everything(lane: Lane) {
+    let place = Place::with(&format!(
+        "max_parallel: 4
+steps:
+  - name: write
+    run: seq 1000
+    output: numbers
+  - name: write-nothing
+    run: true
+    output: nothing
+  - name: read
+    run: |
+      read go < gate
+      sha256sum < /dev/stdin > sum
+      cat /dev/stdin > rest
+    input: numbers
+{IN_CONTAINER}
+  - name: read-nothing
+    run: |
+      read go < other-gate
+      cat /dev/stdin > nothing
+    input: nothing
+{IN_CONTAINER}
+  - name: tell
+    depends_on: [write, write-nothing]
+    run: echo go > gate; echo go > other-gate
+"
+    ));
+    place.sh("mkfifo gate other-gate");
+    place.run_on(lane).code(0);
+    assert_eq!(place.read("sum"), place.sh("seq 1000 | sha256sum"));
+    assert_eq!((place.read("rest"), place.read("nothing")), (String::new(), String::new()));
 }
 
 fn a_reader_that_never_reads_is_no_failure(lane: Lane) {

@@ -48,8 +48,9 @@
 //! `stream-progress` (of passing interest). Only there, `log_at` is how many bytes the step's log had when the attempt
 //! began (left out for 0), and `log_lost` is true where the log lacks something, because it could not be written.
 //!
-//! A journal is only ever appended to, each record in one write, so that after a crash at most its last line is cut. A
-//! run without `run-finished` still goes on as long as its process holds the lock on the file `lock` beside the journal.
+//! A journal is only ever appended to, each record in one write, so that after a crash at most its last line is cut; where
+//! the disk was full for a while, records are missing, and none is torn. A run without `run-finished` still goes on as long
+//! as its process holds the lock on the file `lock` beside the journal.
 
 mod decode;
 mod encode;

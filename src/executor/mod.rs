@@ -4,7 +4,8 @@
 //!
 //! - [`Executor::start`] either returns a running step, or an error and *nothing left behind*: no process, no pipe, no
 //!   container. There is no state in between, so whoever calls it has nothing to clean up. Its future may be dropped at
-//!   any time, with the same effect as an error.
+//!   any time, with the same effect as an error. What was begun may then take a while to go: until it has, somebody holds
+//!   the attempt's [`Presence`].
 //! - Dropping a [`RunningStep`] whose handle was never waited for kills what runs, at once, and reaps it.
 //! - [`StepHandle::wait`] resolves once the step's own process has ended, whatever its descendants do; its pipes may
 //!   still be held open by them. It may be called more than once and gives the same answer.
@@ -16,6 +17,7 @@
 pub mod docker;
 pub mod host;
 mod places;
+mod presence;
 mod shell;
 mod spec;
 
@@ -27,6 +29,7 @@ use crate::pipeline::{Failure, Lane};
 use crate::reaper::Charge;
 
 pub use places::Places;
+pub use presence::{Absence, Presence};
 pub use spec::{
     ContainerSpec, ImageSource, ImageSpec, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program,
     SECRETS_VARIABLE, StdinSpec, StepSpec,
@@ -34,8 +37,8 @@ pub use spec::{
 
 /// One kind of place where steps run.
 pub trait Executor: Send + Sync {
-    /// Starts one attempt of a step.
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>>;
+    /// Starts one attempt of a step. Whatever there may be of it before it runs holds its `presence`.
+    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>>;
 
     /// Is told the image of each step that a run will start in a container, so that they can be fetched while other steps
     /// run. What goes wrong shows when a step needs one. Containers are not created ahead: until its turn comes, an earlier step may still make its image

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use super::docker::DockerExecutor;
 use super::host::HostExecutor;
-use super::{EngineError, Executor, ImageSpec, RunningStep, StartError, StepSpec};
+use super::{EngineError, Executor, ImageSpec, Presence, RunningStep, StartError, StepSpec};
 
 /// This machine, and containers if a step needs one.
 pub struct Places {
@@ -20,10 +20,10 @@ impl Places {
 }
 
 impl Executor for Places {
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
         match (&spec.container, &self.docker) {
-            (None, _) => self.host.start(spec),
-            (Some(_), Some(docker)) => docker.start(spec),
+            (None, _) => self.host.start(spec, presence),
+            (Some(_), Some(docker)) => docker.start(spec, presence),
             (Some(_), None) => {
                 let error = EngineError::new("cannot start a container", "no engine was asked for");
                 Box::pin(std::future::ready(Err(error.into())))

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use super::lines::Lines;
 use super::reserve::Reserve;
 use super::run_dir::append_private;
 use super::{HistoryError, RunDir};
@@ -25,12 +26,11 @@ pub struct Journal {
     run: RunDir,
     encoder: Encoder,
     path: PathBuf,
-    file: File,
+    /// Once the disk is full, the room that is left is theirs: from then on no log takes any.
+    lines: Lines<File>,
     line: Vec<u8>,
-    /// The last record could not be written, or not whole.
-    is_torn: bool,
-    /// Room for records once the disk is full; from then on no log takes any.
-    reserve: Option<Reserve>,
+    /// The last record could not be written.
+    has_gap: bool,
     pipeline: Option<std::sync::Arc<Pipeline>>,
     logs: HashMap<StepId, File>,
     /// How long each log is, of those that have been written to.
@@ -59,10 +59,9 @@ impl Journal {
             run: run.clone(),
             encoder: Encoder::new(),
             path,
-            file,
+            lines: Lines::new(file, Reserve::take(run.path())?),
             line: Vec::new(),
-            is_torn: false,
-            reserve: Some(Reserve::take(run.path())?),
+            has_gap: false,
             pipeline: None,
             logs: HashMap::new(),
             lengths: HashMap::new(),
@@ -90,25 +89,13 @@ impl Journal {
         self.add_what_logs_say(&event.kind, &mut record.body);
         self.line.clear();
         record.write_line(&mut self.line).map_err(|reason| self.gap(reason))?;
-        let was_torn = self.is_torn;
-        let mut written = self.write_line();
-        if written.is_err() && self.reserve.take().is_some() {
-            written = self.write_line();
-        }
+        let had_gap = self.has_gap;
+        let written = self.lines.append(&self.line);
+        self.has_gap = written.is_err();
         match written {
-            Err(reason) if !was_torn => Err(self.gap(reason)),
+            Err(reason) if !had_gap => Err(self.gap(reason)),
             _ => Ok(()),
         }
-    }
-
-    /// Writes the line; after one that may be torn, on a line of its own.
-    fn write_line(&mut self) -> io::Result<()> {
-        if self.is_torn && self.line.first() != Some(&b'\n') {
-            self.line.insert(0, b'\n');
-        }
-        let written = self.file.write_all(&self.line);
-        self.is_torn = written.is_err();
-        written
     }
 
     fn gap(&self, reason: io::Error) -> Gap {
@@ -145,7 +132,7 @@ impl Journal {
             return Ok(());
         };
         let path = self.run.log_path(&known.name);
-        if self.reserve.is_none() {
+        if self.lines.is_short_of_room() {
             return Err(HistoryError::write(path)(io::ErrorKind::StorageFull.into()));
         }
         if !self.logs.contains_key(&step) {
@@ -279,25 +266,23 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_written_tears_no_other() {
+    #[cfg(target_os = "linux")]
+    fn a_record_that_cannot_be_written_is_told_once_and_leaves_the_room_to_others() {
         let mut run = Run::of(backup());
-        let good = run.journal.file.try_clone().unwrap();
-        run.journal.file = File::open(run.dir.journal_path()).unwrap();
-        assert!(run.dir.path().join("reserve").exists());
+        let reserve = || Reserve::take(run.dir.path()).unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let good = std::mem::replace(&mut run.journal.lines, Lines::new(full, reserve()));
         let error = run.journal.record(&at(10, started(TAR, 1))).unwrap_err().to_string();
         assert!(error.starts_with("the journal has a gap here: cannot write to `"), "{error}");
-        assert!(!run.dir.path().join("reserve").exists(), "it was given up before the record was");
         run.record(started(COMPRESS, 1));
-        // Half a line, as a full disk leaves it.
-        (&good).write_all(b"{\"v\":1,").unwrap();
-        run.journal.file = good;
-        run.record(started(COUNT, 1));
-        run.record(started(UPLOAD, 1));
-        let mut reader = Records::of(&run.dir.journal_path());
-        assert_eq!(reader.read_new().unwrap().len(), 3);
-        assert_eq!(reader.skipped().broken, 1);
         let error = run.journal.record(&at(10, output(TAR, "x"))).unwrap_err().to_string();
-        assert!(error.starts_with("the logs of steps are not whole"), "the room is for records: {error}");
+        assert!(error.starts_with("the logs of steps are not whole"), "{error}");
+        let full = std::mem::replace(&mut run.journal.lines, good);
+        run.record(started(COUNT, 1));
+        assert_eq!(run.records().len(), 2);
+        run.journal.lines = full;
+        let error = run.journal.record(&at(10, started(UPLOAD, 1))).unwrap_err().to_string();
+        assert!(error.starts_with("the journal has a gap here"), "it is another one: {error}");
     }
 
     #[test]

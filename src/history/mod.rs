@@ -18,6 +18,7 @@ mod account;
 mod follow;
 mod headline;
 mod journal;
+mod lines;
 mod lock;
 mod records;
 mod replay;

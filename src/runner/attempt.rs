@@ -12,7 +12,9 @@ use tokio_stream::StreamExt;
 use super::files::{Files, Produced};
 use super::{Halt, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
-use crate::executor::{EngineError, Exit, Inlet, RunningStep, StartError, StdinSpec, StepHandle, Stop};
+use crate::executor::{
+    EngineError, Exit, Inlet, Presence, RunningStep, StartError, StdinSpec, StepHandle, Stop,
+};
 use crate::pipeline::{Action, Failure, Outputs, StepId};
 use crate::stream::Tap;
 use crate::template::StepOutputs;
@@ -119,14 +121,20 @@ pub(super) async fn start(
             let rendered = spec::render(shared, step, &request.given).map_err(StartError::Step)?;
             files.prepare(shared, step, &rendered).map_err(StartError::Step)?;
             let spec = rendered.attempt(shared, step, &request, &files);
+            let (presence, absence) = Presence::new();
             // A start may take its time: an image comes from far away.
-            let running = tokio::select! {
+            let started = tokio::select! {
                 biased;
-                running = shared.executor.start(spec) => running?,
-                Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => return Err(files.called_off(End::Stopped)),
-                () = until(request.deadline) => return Err(files.called_off(End::TimedOut)),
+                started = shared.executor.start(spec, presence) => started.map_err(NotStarted::Failed),
+                Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => Err(NotStarted::Early(End::Stopped)),
+                () = until(request.deadline) => Err(NotStarted::Early(End::TimedOut)),
             };
-            (running, Some(files))
+            if started.is_err() {
+                // A container may have come so far as to write something, and may do so as long as it is there.
+                absence.comes().await;
+                files.undo();
+            }
+            (started?, Some(files))
         }
     };
     let RunningStep { stdin, inputs, stdout, stderr, lane, handle } = running;
@@ -163,14 +171,17 @@ impl Supervised {
         logs: Vec<(OutputChannel, OwnedFd)>,
         deadline: Option<Instant>,
     ) -> Result<Ended, EngineError> {
-        let result = self.see_through(logs, deadline).await;
-        if result.is_err() && self.handle.stop(Stop::Kill).await.is_ok() {
-            let _ = timeout(self.shared.settings.grace, self.handle.wait()).await;
+        let ended = self.follow(logs, deadline).await;
+        if ended.is_err() {
+            if self.handle.stop(Stop::Kill).await.is_ok() {
+                let _ = timeout(self.shared.settings.grace, self.handle.wait()).await;
+            }
+            self.files.iter().for_each(Files::undo);
         }
-        result
+        ended
     }
 
-    async fn see_through(
+    async fn follow(
         &mut self,
         logs: Vec<(OutputChannel, OwnedFd)>,
         deadline: Option<Instant>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::attempt::{End, NotStarted, Request};
+use super::attempt::Request;
 use super::outputs::OutputFile;
 use super::produce::Promise;
 use super::resume;
@@ -60,12 +60,11 @@ impl Files {
         fingerprint
     }
 
-    /// The attempt was called off in its start. A container may have come so far as to write something.
-    pub(super) fn called_off(&self, how: End) -> NotStarted {
+    /// Takes back what an attempt has made that did not come about.
+    pub(super) fn undo(&self) {
         if let Some(promise) = &self.promise {
             promise.undo();
         }
-        NotStarted::Early(how)
     }
 
     /// What the attempt has given and left behind. To read it may take a while.

@@ -15,7 +15,8 @@ use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::host::HostExecutor;
 use crate::executor::{
-    EngineError, Executor, Exit, Inlet, RunningStep, StartError, StdinSpec, StepHandle, StepSpec, Stop,
+    EngineError, Executor, Exit, Inlet, Presence, RunningStep, StartError, StdinSpec, StepHandle, StepSpec,
+    Stop,
 };
 use crate::pipeline::{
     Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, StepId, Template, Values,
@@ -39,8 +40,9 @@ enum ActEnd {
     Exit(Exit),
     NotStarted,
     EngineFails,
-    Lost,
+    Lost(Option<&'static str>),
     Panics,
+    Lingers(&'static str),
 }
 
 impl Act {
@@ -60,13 +62,18 @@ impl Act {
         Self::ending(ActEnd::EngineFails)
     }
 
-    /// Nothing can be known of it any more, though it runs on until it is killed.
-    pub(super) fn lost() -> Self {
-        Self::ending(ActEnd::Lost)
+    /// Nothing can be known of it any more, though it runs on until it is killed. It may have made a file.
+    pub(super) fn lost(made: Option<&'static str>) -> Self {
+        Self::ending(ActEnd::Lost(made))
     }
 
     pub(super) fn panics() -> Self {
         Self::ending(ActEnd::Panics)
+    }
+
+    /// It never starts, and has made this file at its end, whoever waits for it.
+    pub(super) fn lingers(file: &'static str) -> Self {
+        Self::ending(ActEnd::Lingers(file))
     }
 
     pub(super) fn takes(self, seconds: f64) -> Self {
@@ -98,7 +105,7 @@ pub(super) struct Log {
 }
 
 impl Executor for Fake {
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
         let act = self.acts.lock().unwrap().get_mut(&spec.name).and_then(VecDeque::pop_front);
         let act = act.unwrap_or_else(|| Act::exit(0));
         Box::pin(async move {
@@ -106,7 +113,18 @@ impl Executor for Fake {
                 ActEnd::NotStarted => Err(StartError::Step("it is not there".into())),
                 ActEnd::EngineFails => Err(EngineError::new("cannot start anything", "no luck").into()),
                 ActEnd::Panics => panic!("a bug in an executor"),
-                ActEnd::Lost => Ok(self.running(spec, act, None)),
+                ActEnd::Lingers(file) => {
+                    tokio::spawn(async move {
+                        sleep(act.takes).await;
+                        std::fs::write(spec.working_dir.join(file), "half").unwrap();
+                        drop(presence);
+                    });
+                    std::future::pending().await
+                }
+                ActEnd::Lost(made) => {
+                    made.iter().for_each(|made| std::fs::write(spec.working_dir.join(made), "half").unwrap());
+                    Ok(self.running(spec, act, None))
+                }
                 ActEnd::Exit(exit) => Ok(self.running(spec, act, Some(exit))),
             }
         })

@@ -1,5 +1,7 @@
 //! A case: a pipeline as plain data, and how its run is disturbed.
 
+use std::fmt::Display;
+
 use crate::support::containers::Lane;
 
 /// A pipeline and a run of it.
@@ -24,6 +26,21 @@ pub enum Ending {
         after: usize,
         how: How,
     },
+    /// The engine ends at such a moment, and begins again: at once, or after the run.
+    Engine {
+        after: usize,
+        how: Demise,
+        at_once: bool,
+    },
+}
+
+/// How an engine ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demise {
+    /// As its machine's administrator ends it: containers first.
+    Stopped,
+    /// With all that it started, at once.
+    Killed,
 }
 
 /// Which signal `pipe` gets.
@@ -33,6 +50,16 @@ pub enum How {
     IntTwice,
     Term,
     Kill,
+}
+
+impl How {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int | Self::IntTwice => "INT",
+            Self::Term => "TERM",
+            Self::Kill => "KILL",
+        }
+    }
 }
 
 /// A step. It reads its inputs one after the other, passes what it reads on if it has an output, and then writes lines of its
@@ -56,6 +83,14 @@ pub struct Step {
     pub ignores_term: bool,
     /// It leaves a process behind that holds its ends of streams open for a while.
     pub leaves_process: bool,
+    /// It is no step: its stream is a file (`--in`).
+    pub is_fed: bool,
+    /// It writes a value that says which attempt it was.
+    pub gives: bool,
+    /// Steps that it depends on whose values it reads.
+    pub takes: Vec<usize>,
+    /// It says the secret in its log.
+    pub tells_secret: bool,
 }
 
 /// What a step reads.
@@ -138,6 +173,16 @@ impl Case {
     pub fn keeps(&self, producer: usize) -> bool {
         let output = self.steps[producer].output.as_ref();
         output.is_some_and(|output| output.store || (!output.out && self.readers(producer).next().is_none()))
+    }
+
+    /// The step of a name in events.
+    pub fn number(name: &str) -> Option<usize> {
+        name.strip_prefix('s').or_else(|| name.strip_prefix("in:o"))?.parse().ok()
+    }
+
+    /// The value that a step gives in this attempt: nothing that a shell would leave as it is.
+    pub fn value(step: usize, attempt: impl Display) -> String {
+        format!("s{step}'s \"value\" ; * of {attempt}")
     }
 
     pub fn has_containers(&self) -> bool {

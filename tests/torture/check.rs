@@ -4,11 +4,12 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::case::{Case, How};
+use crate::case::{Case, Demise, How, Step};
 use crate::left;
 use crate::model::{sha256, streams};
 use crate::outcomes;
-use crate::run::Seen;
+use crate::run::{SECRET, Seen};
+use crate::support::containers::Lane;
 
 /// What is wrong; the first of it.
 pub fn check(case: &Case, seen: &Seen) -> Result<(), String> {
@@ -18,6 +19,8 @@ pub fn check(case: &Case, seen: &Seen) -> Result<(), String> {
     no_end_is_false(case, seen, &streams)?;
     files_are_whole(case, seen, &streams)?;
     the_journal_is_readable(case, seen)?;
+    the_secret_is_nowhere(seen)?;
+    values_arrive(case, seen)?;
     if seen.code.is_none() {
         return is(seen.sent == Some(How::Kill), || "a signal ended it".into());
     }
@@ -32,11 +35,10 @@ pub fn is(so: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
 
 /// Whoever has seen an end has seen all before it, and the maker was not bound to fail.
 fn no_end_is_false(case: &Case, seen: &Seen, streams: &[Vec<u8>]) -> Result<(), String> {
-    let is_exempt = seen.code.is_none() && case.has_containers() && case.lane.name() == "attach";
-    if is_exempt {
-        return Ok(());
-    }
-    for (step, it) in case.steps.iter().enumerate() {
+    // What goes through the engine ends with whoever holds its connection, and who reads it there cannot tell.
+    let cut_off = seen.code.is_none() || seen.struck == Some(Demise::Killed);
+    let is_exempt = |it: &Step| cut_off && it.in_container && case.lane == Lane::Attach;
+    for (step, it) in case.steps.iter().enumerate().filter(|(_, it)| !is_exempt(it)) {
         for (position, read) in it.reads.iter().enumerate().filter(|(_, read)| read.take.is_none()) {
             let expected = sha256(&streams[read.from]);
             for (attempt, sum) in ends(seen, step, position) {
@@ -71,10 +73,16 @@ pub fn attempts(seen: &Seen, step: usize) -> u64 {
     started.filter_map(|record| record["attempt"].as_u64()).max().unwrap_or(1)
 }
 
+/// The step of a name in a record.
+pub fn number(name: &Value) -> Option<usize> {
+    Case::number(name.as_str()?)
+}
+
 /// The records of one kind about a step.
 pub fn of_step<'a>(seen: &'a Seen, step: usize, event: &'a str) -> impl Iterator<Item = &'a Value> {
-    let name = format!("s{step}");
-    seen.records.iter().filter(move |record| record["event"] == event && record["step"] == name.as_str())
+    seen.records
+        .iter()
+        .filter(move |record| record["event"] == event && number(&record["step"]) == Some(step))
 }
 
 /// Files that streams go to are whole or not there.
@@ -88,12 +96,19 @@ fn files_are_whole(case: &Case, seen: &Seen, streams: &[Vec<u8>]) -> Result<(), 
         for kept in fs::read_dir(run.join("streams")).into_iter().flatten().flatten() {
             let name = kept.file_name().to_string_lossy().into_owned();
             let step: Option<usize> = name.strip_prefix('o').and_then(|number| number.parse().ok());
-            let step = step.filter(|&step| case.keeps(step));
+            let step = step.filter(|&step| case.keeps(step) || was_never_read(case, seen, step));
             let step = step.ok_or_else(|| format!("streams/{name} is left"))?;
             is(fs::read(kept.path()).unwrap() == streams[step], || format!("streams/{name} is not whole"))?;
         }
     }
     Ok(())
+}
+
+/// Whether a stream was kept because none of its readers has begun, and that was told.
+fn was_never_read(case: &Case, seen: &Seen, step: usize) -> bool {
+    let unread = case.readers(step).all(|(reader, _)| of_step(seen, reader, "step-started").next().is_none());
+    let is_told = |record: &Value| record["stream"] == format!("o{step}") && record["kept"].is_object();
+    unread && (seen.code.is_none() || seen.records.iter().any(is_told))
 }
 
 fn the_journal_is_readable(case: &Case, seen: &Seen) -> Result<(), String> {
@@ -147,11 +162,38 @@ fn the_exit_code_fits(case: &Case, seen: &Seen) -> Result<(), String> {
     let (code, possible) = match end["end"].as_str().unwrap_or_default() {
         "succeeded" => (0, true),
         "failed" => (1, true),
-        "engine" => (3, case.disk.is_some()),
+        "engine" => (3, case.disk.is_some() || seen.struck.is_some()),
         "signalled" => (128 + signal, seen.sent.is_some()),
         _ => (-1, false),
     };
     is(possible && seen.code == Some(code), || format!("exit code {:?} for {end}", seen.code))
+}
+
+fn the_secret_is_nowhere(seen: &Seen) -> Result<(), String> {
+    let files = left::files(seen.place.path());
+    let told = seen.records.iter().map(Value::to_string).chain([seen.show.stdout.clone()]);
+    let texts =
+        files.iter().map(|file| String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned());
+    is(!told.chain(texts).any(|text| text.contains(SECRET)), || "the secret shows".into())
+}
+
+/// Who reads a value gets that of the attempt that counts.
+fn values_arrive(case: &Case, seen: &Seen) -> Result<(), String> {
+    for (step, it) in case.steps.iter().enumerate() {
+        let succeeded = of_step(seen, step, "step-finished").find(|end| end["outcome"] == "succeeded");
+        if let Some(end) = succeeded.filter(|_| it.gives) {
+            let due = Case::value(step, &end["attempts"]);
+            is(end["outputs"]["value"] == due, || format!("s{step} has not given `{due}`"))?;
+        }
+        for &giver in &it.takes {
+            let got = fs::read_to_string(seen.place.join(&format!("got.{step}.{giver}"))).unwrap_or_default();
+            let due = Case::value(giver, attempts(seen, giver)) + "\n";
+            is(got == due || (got.is_empty() && succeeded.is_none()), || {
+                format!("s{step} has got {got:?} from s{giver}, which gave {due:?}")
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Promised files are there if their step succeeded, as the journal says, and only then.

@@ -1,6 +1,8 @@
 //! Draws cases. The same seed gives the same case.
 
-use crate::case::{Case, Ending, Fault, How, Kind, LINE, MOST_LINES, Moment, OnError, Output, Read, Step};
+use crate::case::{
+    Case, Demise, Ending, Fault, How, Kind, LINE, MOST_LINES, Moment, OnError, Output, Read, Step,
+};
 use crate::support::containers::Lane;
 
 /// Bytes of one stream, at most.
@@ -38,7 +40,39 @@ pub fn case(seed: u64) -> Case {
         let step = dice.below(steps as u64) as usize;
         spoil(&mut dice, &mut case.steps[step]);
     }
+    // Chance of its own: what a seed has drawn so far stays what it was.
+    add(&mut Dice(!seed), &mut case);
     case
+}
+
+/// Adds what else a pipeline may have.
+fn add(dice: &mut Dice, case: &mut Case) {
+    for step in 0..case.steps.len() {
+        let waited_for = case.steps.iter().any(|it| it.depends_on.contains(&step));
+        let is_read = case.readers(step).next().is_some();
+        if dice.one_in(5) && is_read && !waited_for && case.steps[step].reads.is_empty() {
+            feed(&mut case.steps[step]);
+            continue;
+        }
+        case.steps[step].gives = dice.one_in(3);
+        case.steps[step].tells_secret = dice.one_in(10);
+        // Whether one that is ignored has given anything is another question.
+        let is_sure =
+            |&other: &usize| case.steps[other].gives && case.steps[other].on_error != OnError::Ignore;
+        case.steps[step].takes = case.steps[step].depends_on.iter().copied().filter(is_sure).collect();
+    }
+    if case.has_containers() && dice.one_in(3) {
+        let after = 1 + dice.below(2 + 3 * case.steps.len() as u64) as usize;
+        let how = *dice.of(&[Demise::Killed, Demise::Stopped]);
+        case.ending = Ending::Engine { after, how, at_once: dice.one_in(2) };
+    }
+}
+
+/// Lets a stream come from outside.
+fn feed(step: &mut Step) {
+    let lines = step.output.as_ref().map_or(0, |output| output.lines);
+    let output = Output { lines, store: false, checksum: false, out: false };
+    *step = Step { is_fed: true, output: Some(output), ..Step::default() };
 }
 
 fn ending(dice: &mut Dice, steps: usize) -> Ending {

@@ -62,7 +62,12 @@ impl Case {
     pub fn is_frail(&self, step: usize) -> bool {
         let it = &self.steps[step];
         let limited = [it.timeout, it.attempt_timeout].into_iter().flatten().any(|limit| limit < 60_000);
-        it.fault.is_some() || limited || self.leaves_elsewhere(step)
+        it.fault.is_some() || limited || self.leaves_elsewhere(step) || self.may_lack_room(step)
+    }
+
+    /// Whether a step writes to a disk that may be full.
+    pub fn may_lack_room(&self, step: usize) -> bool {
+        self.disk.is_some() && self.steps[step].gives
     }
 
     /// The steps that have to do with this one, over streams and order.

@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::case::{Case, Ending, How};
+use crate::case::{Case, Demise, Ending, How};
+use crate::engine::Engine;
+use crate::support::daemon::Daemon;
 use crate::support::processes::{comes_to_be, signal};
 use crate::support::{Place, Ran};
 use crate::{left, yaml};
 
 /// How long a run may take, with the 10 s that steps have to end.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What nobody may see.
+pub const SECRET: &str = "canary-8c1f-torture";
 
 /// What was to be seen of a run, and what it has left.
 pub struct Seen {
@@ -28,6 +32,8 @@ pub struct Seen {
     pub code: Option<i32>,
     /// The signal that it got before it ended.
     pub sent: Option<How>,
+    /// How its engine ended before it did.
+    pub struck: Option<Demise>,
     pub hung: bool,
     /// What `pipe show last` says afterwards.
     pub show: Ran,
@@ -53,80 +59,128 @@ impl Drop for Seen {
 }
 
 /// Runs a case.
-pub fn run(case: &Case) -> Seen {
+pub fn run(case: &Case, engine: &Engine) -> Seen {
+    match case.ending {
+        Ending::Engine { .. } => engine.lend(|daemon| run_on(case, Some(daemon))),
+        _ => run_on(case, None),
+    }
+}
+
+/// Runs a case on an engine of the test's own, or the machine's.
+fn run_on(case: &Case, daemon: Option<&mut Daemon>) -> Seen {
     let place = Place::with(&yaml::file(case));
     if let Some(kib) = case.disk {
         let size = format!("size={kib}k");
         place.sh(&format!("mkdir .pipe; mount -t tmpfs -o {size} torture .pipe"));
     }
-    let (records, code, sent, hung) = follow(case, start(case, &place));
+    let host = daemon.as_ref().map(|daemon| daemon.host());
+    let mut run = Run::start(case, &place, host.as_deref());
+    run.follow(case, daemon);
     let mut left = Vec::new();
-    // A reaper may still be at work.
-    comes_to_be(|| {
-        left = left::after(case, &place);
-        left.is_empty()
-    });
-    let show = place.pipe(&["show", "last"]);
-    let mounted = case.disk.is_some();
-    Seen { place, mounted, records, code, sent, hung, show, left }
-}
-
-fn start(case: &Case, place: &Place) -> Child {
-    let outs = (0..case.steps.len())
-        .filter(|&step| case.steps[step].output.as_ref().is_some_and(|output| output.out));
-    let mut args =
-        vec!["run".to_owned(), "--format=json".into(), format!("--stream-lane={}", case.lane.name())];
-    args.extend(outs.map(|step| format!("--out=o{step}=out.{step}")));
-    if case.keep_partial {
-        args.push("--keep-partial".into());
+    if let (Some(_), Some(host)) = (run.struck, &host) {
+        // What the engine could not be asked to remove.
+        comes_to_be(|| left::processes(&place).is_empty());
+        let cleaned = Ran::of(place.command(&["clean"]).env("DOCKER_HOST", host).output().unwrap());
+        if cleaned.code != Some(0) {
+            left.push(format!("what `pipe clean` should have removed: {}", cleaned.stderr));
+        }
     }
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let stderr = File::create(place.join("stderr")).unwrap();
-    place.command(&args).env(left::MARK, place.path()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
+    // A reaper may still be at work.
+    let mut others = Vec::new();
+    comes_to_be(|| {
+        others = left::after(case, &place, host.as_deref());
+        others.is_empty()
+    });
+    left.extend(others);
+    let show = place.pipe(&["show", "last"]);
+    let Run { records, code, sent, struck, hung, .. } = run;
+    Seen { place, mounted: case.disk.is_some(), records, code, sent, struck, hung, show, left }
 }
 
-/// Reads what a run tells, and gives it its signal when it has told so much.
-fn follow(case: &Case, mut child: Child) -> (Vec<Value>, Option<i32>, Option<How>, bool) {
-    let pid = child.id().to_string();
-    let (mut records, mut sent) = (Vec::new(), None);
-    let mut again = false;
-    let (over, is_over) = mpsc::channel::<()>();
-    let hung = std::thread::scope(|scope| {
-        let (pid, is_over) = (&pid, is_over);
-        let watch = scope.spawn(move || {
+/// A `pipe` that runs, and what is known of it.
+struct Run {
+    child: Child,
+    records: Vec<Value>,
+    code: Option<i32>,
+    sent: Option<How>,
+    struck: Option<Demise>,
+    hung: bool,
+}
+
+impl Run {
+    fn start(case: &Case, place: &Place, host: Option<&str>) -> Self {
+        let mut command = place.command(&["run", "--format=json", "--stream-lane", case.lane.name()]);
+        for (step, it) in case.steps.iter().enumerate() {
+            if it.is_fed {
+                let first = Case::first_line(step);
+                let last = first + it.output.as_ref().map_or(0, |output| output.lines) - 1;
+                place.sh(&format!("seq {first} {last} > fed.{step}"));
+                command.arg(format!("--in=o{step}=fed.{step}"));
+            } else if it.output.as_ref().is_some_and(|output| output.out) {
+                command.arg(format!("--out=o{step}=out.{step}"));
+            }
+        }
+        if case.keep_partial {
+            command.arg("--keep-partial");
+        }
+        command.envs(host.map(|host| ("DOCKER_HOST", host)));
+        command.env(left::MARK, place.path()).env(yaml::CANARY, SECRET);
+        let stderr = File::create(place.join("stderr")).unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        Self { child, records: Vec::new(), code: None, sent: None, struck: None, hung: false }
+    }
+
+    /// Reads what a run tells, and disturbs it when it has told so much.
+    fn follow(&mut self, case: &Case, mut daemon: Option<&mut Daemon>) {
+        let pid = self.child.id().to_string();
+        let stdout = BufReader::new(self.child.stdout.take().unwrap());
+        let (over, is_over) = mpsc::channel::<()>();
+        let watched = pid.clone();
+        let watch = std::thread::spawn(move || {
             let hangs = is_over.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
             if hangs {
-                signal("KILL", pid);
+                signal("KILL", &watched);
             }
             hangs
         });
-        for line in BufReader::new(child.stdout.take().unwrap()).split(b'\n') {
-            let line = line.unwrap();
-            let record: Value = serde_json::from_slice(&line).unwrap_or(Value::Null);
+        let mut again = false;
+        for line in stdout.split(b'\n') {
+            let record: Value = serde_json::from_slice(&line.unwrap()).unwrap_or(Value::Null);
             if again && record["event"] == "cancelling" {
-                signal("INT", pid);
+                signal("INT", &pid);
                 again = false;
             }
-            records.push(record);
-            if let Ending::Signal { after, how } = case.ending
-                && after == records.len()
-            {
-                sent = Some(how);
-                again = how == How::IntTwice;
-                signal(
-                    if how == How::Kill {
-                        "KILL"
-                    } else if how == How::Term {
-                        "TERM"
-                    } else {
-                        "INT"
-                    },
-                    pid,
-                );
+            self.records.push(record);
+            match case.ending {
+                Ending::Signal { after, how } if after == self.records.len() => {
+                    self.sent = Some(how);
+                    again = how == How::IntTwice;
+                    signal(how.name(), &pid);
+                }
+                Ending::Engine { after, how, at_once } if after == self.records.len() => {
+                    self.struck = Some(how);
+                    daemon.iter_mut().for_each(|daemon| strike(daemon, how, at_once));
+                }
+                _ => {}
             }
         }
         let _ = over.send(());
-        watch.join().unwrap()
-    });
-    (records, child.wait().unwrap().code(), sent, hung)
+        self.hung = watch.join().unwrap();
+        self.code = self.child.wait().unwrap().code();
+        if let (Some(_), Ending::Engine { at_once: false, .. }, Some(daemon)) =
+            (self.struck, case.ending, daemon)
+        {
+            daemon.restart();
+        }
+    }
+}
+
+fn strike(daemon: &mut Daemon, how: Demise, at_once: bool) {
+    match how {
+        Demise::Stopped => daemon.stop(),
+        Demise::Killed => daemon.kill(),
+    }
+    if at_once {
+        daemon.restart();
+    }
 }

@@ -3,12 +3,19 @@
 use std::fmt::Write;
 
 use crate::case::{Case, Fault, Kind, Moment, OnError, Read, Step};
+use crate::left::MARK;
 use crate::support::containers::IN_CONTAINER;
+
+/// The variable with the secret.
+pub const CANARY: &str = "TORTURE_CANARY";
 
 /// The pipeline file of a case.
 pub fn file(case: &Case) -> String {
-    let mut text = format!("max_parallel: {}\nsteps:\n", case.max_parallel);
-    for (index, step) in case.steps.iter().enumerate() {
+    let secret = format!("params:\n  canary: {{type: secret, env: {CANARY}}}\n");
+    // So that processes in containers have it, too.
+    let mark = format!("env: {{{MARK}: '{{{{ env.{MARK} }}}}'}}\n");
+    let mut text = format!("max_parallel: {}\n{secret}{mark}steps:\n", case.max_parallel);
+    for (index, step) in case.steps.iter().enumerate().filter(|(_, step)| !step.is_fed) {
         self::step(index, step, &mut text).unwrap();
     }
     text
@@ -75,6 +82,16 @@ fn script(index: usize, step: &Step) -> String {
     let mut lines = Vec::new();
     if step.ignores_term {
         lines.push("trap '' TERM".to_owned());
+    }
+    if step.gives {
+        let value = Case::value(index, "$PIPE_ATTEMPT").replace('"', "\\\"");
+        lines.push(format!("echo \"value={value}\" >> \"$PIPE_OUTPUT\""));
+    }
+    if step.tells_secret {
+        lines.push("echo \"this is {{ canary }}\" >&2".to_owned());
+    }
+    for giver in &step.takes {
+        lines.push(format!("echo {{{{ steps.s{giver}.outputs.value }}}} > got.{index}.{giver}"));
     }
     if step.produces {
         lines.push(format!("echo $PIPE_ATTEMPT > made.{index}"));

@@ -18,7 +18,9 @@ use super::create::{self, Command};
 use super::engine::{Engine, is_connection};
 use super::init::Opening;
 use super::{Shared, container_name};
-use crate::executor::{ContainerSpec, EngineError, Inlet, RunningStep, StartError, StdinSpec, StepSpec};
+use crate::executor::{
+    ContainerSpec, EngineError, Inlet, Presence, RunningStep, StartError, StdinSpec, StepSpec,
+};
 use crate::pipeline::Lane;
 use crate::reaper::Charge;
 
@@ -40,6 +42,7 @@ pub(super) async fn start(
     spec: &StepSpec,
     container: &ContainerSpec,
     image: &str,
+    presence: &Presence,
 ) -> Result<RunningStep, StartError> {
     let failed =
         |error: io::Error| EngineError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
@@ -52,8 +55,8 @@ pub(super) async fn start(
     let lease = network.lease.take();
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "");
-    let mut created =
-        Container::create(shared, name, &spec.name, container.image.platform.as_deref(), body).await?;
+    let platform = container.image.platform.as_deref();
+    let mut created = Container::create(shared, name, &spec.name, platform, body, Some(presence)).await?;
     let options = AttachContainerOptionsBuilder::default()
         .stream(true)
         .stdin(source.is_some())

@@ -16,7 +16,7 @@ use super::Shared;
 use super::engine::{UNSEEN, is_connection, words};
 use super::labels::{self, is_gone};
 use super::sandbox::Lease;
-use crate::executor::{EngineError, Exit, StartError, StepHandle, Stop};
+use crate::executor::{EngineError, Exit, Presence, StartError, StepHandle, Stop};
 
 /// A container that there may be; it is removed when this is dropped.
 pub(super) struct Container {
@@ -29,6 +29,8 @@ pub(super) struct Container {
     presence: watch::Sender<()>,
     /// Its right to its network, until it has gone.
     lease: Option<Lease>,
+    /// That of its attempt, until it has gone.
+    attempt: Option<Presence>,
 }
 
 /// This side's end of what a container reads. Dropped before the container is known to run well, it stays until the
@@ -46,20 +48,28 @@ impl Container {
         step: &str,
         platform: Option<&str>,
         body: ContainerCreateBody,
+        attempt: Option<&Presence>,
     ) -> Result<Self, StartError> {
         let image = body.image.clone().unwrap_or_default();
         let mut options = CreateContainerOptionsBuilder::default().name(&name);
         if let Some(platform) = platform {
             options = options.platform(platform);
         }
-        let (options, step) = (options.build(), step.to_owned());
+        let (options, step, attempt) = (options.build(), step.to_owned(), attempt.cloned());
         let (sender, created) = oneshot::channel();
         let owned = Arc::clone(shared);
         shared.later(async move {
             let answer = owned.engine.docker().create_container(Some(options), body).await;
             let presence = watch::channel(()).0;
-            let mut container =
-                Self { shared: Arc::clone(&owned), name, id: String::new(), step, presence, lease: None };
+            let mut container = Self {
+                shared: Arc::clone(&owned),
+                name,
+                id: String::new(),
+                step,
+                presence,
+                lease: None,
+                attempt,
+            };
             let created = match answer {
                 Ok(answer) => {
                     container.id = answer.id;
@@ -94,6 +104,13 @@ impl Container {
     /// Keeps an end of its stdin as long as it may read.
     pub(super) fn keep<T: Send + 'static>(&self, end: Option<T>) -> Kept<T> {
         Kept { end, gone: self.presence.subscribe() }
+    }
+
+    /// Waits until it has gone.
+    pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut gone = self.presence.subscribe();
+        // It never changes; it goes.
+        async move { drop(gone.changed().await) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -181,9 +198,9 @@ impl Drop for Container {
         }
         let id = std::mem::take(&mut self.id);
         let presence = std::mem::replace(&mut self.presence, watch::channel(()).0);
-        let lease = self.lease.take();
+        let (lease, attempt) = (self.lease.take(), self.attempt.take());
         self.shared.later(async move {
-            let _until_it_has_gone = (presence, lease);
+            let _until_it_has_gone = (presence, lease, attempt);
             if labels::remove(&shared.engine, &name).await.is_err() {
                 // Its watcher may learn of the engine's death later than this.
                 shared.kill_orphans(&id);

@@ -3,25 +3,26 @@
 //! Before its script the shell opens all of them and writes a single byte to its stderr. Until that byte has come nothing of
 //! the step has run, so that whoever waits for it may give up at any time and start the step in another way.
 
-use std::fs::Permissions;
+use std::fs::{OpenOptions, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use super::container::{Container, Handle, Traffic, no_program};
 use super::create::{self, Command};
 use super::{Shared, container_name, script_words};
 use crate::executor::{
-    ContainerSpec, EngineError, Exit, Inlet, MountFrom, MountSpec, RunningStep, StartError, StdinSpec,
-    StepSpec,
+    ContainerSpec, EngineError, Exit, Inlet, MountFrom, MountSpec, Presence, RunningStep, StartError,
+    StdinSpec, StepSpec,
 };
 use crate::pipeline::Lane;
 use crate::reaper::Reaper;
@@ -30,6 +31,8 @@ use crate::reaper::Reaper;
 const THERE: &str = "/run/pipe";
 /// How long a started container may take to open them.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long somebody waits at most who opens a pipe that has nobody at its other end.
+const ROUND: Duration = Duration::from_millis(20);
 
 /// Why a step was not started this way.
 pub(super) enum Failure {
@@ -63,6 +66,7 @@ pub(super) async fn start(
     spec: &StepSpec,
     container: &ContainerSpec,
     image: &str,
+    presence: &Presence,
 ) -> Result<RunningStep, Failure> {
     let Some(words) = script_words(&spec.program) else {
         return Err(Failure::Lane("the step has no shell".into()));
@@ -86,7 +90,7 @@ pub(super) async fn start(
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "-f");
     let platform = container.image.platform.as_deref();
-    let mut created = Container::create(shared, name, &spec.name, platform, body).await?;
+    let mut created = Container::create(shared, name, &spec.name, platform, body, Some(presence)).await?;
     created.occupy(lease);
     let to_inputs = created.keep(Some(std::mem::take(&mut ends.inputs)));
     created.start(image).await?;
@@ -95,7 +99,8 @@ pub(super) async fn start(
     let (end, is_heeded) = (ends.end.take(), !shared.engine.is_podman());
     let exit = created.watch(Traffic::default(), async move { told(end).await.filter(|_| is_heeded) });
     handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
-    let Ends { stdout, stderr, .. } = ends;
+    let Ends { stdout, stderr, pipes, .. } = ends;
+    shared.later(pipes.let_in(created.gone()));
     let stderr = stderr.into_blocking_fd().map_err(unusable)?;
     let (stdin, inputs) = apart(to_inputs.release().unwrap_or_default());
     let handle = Box::new(Handle { container: created, exit, stopping });
@@ -174,13 +179,16 @@ fn unusable(error: io::Error) -> Failure {
 /// A folder with named pipes; it goes when this does.
 struct Pipes {
     dir: PathBuf,
+    /// The names of those that the container reads.
+    inputs: Vec<String>,
 }
 
 impl Pipes {
     fn make(parent: &Path, spec: &StepSpec) -> io::Result<Self> {
         let dir = parent.join(format!("{}-{}", spec.name, spec.attempt));
         std::fs::create_dir(&dir)?;
-        let pipes = Self { dir };
+        let inputs = read_by(spec).filter(|(_, _, from)| **from == StdinSpec::Pipe);
+        let pipes = Self { dir, inputs: inputs.map(|(_, name, _)| name).collect() };
         // Whoever the container's program runs as may open them; on this machine the folder above keeps others out.
         std::fs::set_permissions(&pipes.dir, Permissions::from_mode(0o711))?;
         for name in ["out", "err", "end"] {
@@ -219,7 +227,7 @@ impl Pipes {
             let path = self.dir.join(name);
             // As long as somebody reads, opening to write does not fail; the container's shell is not there yet.
             let reader: OwnedFd = open_without_waiting(&path)?;
-            let writer = std::fs::OpenOptions::new().write(true).open(&path)?;
+            let writer = OpenOptions::new().write(true).open(&path)?;
             let end = OwnedFd::from(writer);
             let held = reaper.pipe(&end);
             inputs.push((number, Inlet { end, held }));
@@ -235,7 +243,30 @@ impl Pipes {
         };
         let ((stderr, held), (end, held_end)) = (both("err")?, both("end")?);
         let held = Some(([held, held_end], readers));
-        Ok(Ends { inputs, stdout, stderr, end: Some(end), held, _pipes: self })
+        Ok(Ends { inputs, stdout, stderr, end: Some(end), held, pipes: self })
+    }
+
+    /// Lets late ones in, as long as there is the container. To open `/dev/stdin` or `/dev/fd/3` there is to open the named pipe
+    /// again, and that waits for somebody at its other end, who may have left for good: a stream has its end, or nobody
+    /// reads it any more. Nothing tells that somebody waits; so this opens the other ends every now and then, for a moment,
+    /// of which those who have the pipe open notice nothing.
+    async fn let_in(self, gone: impl Future<Output = ()>) {
+        let mut gone = pin!(gone);
+        let mut rounds = interval(ROUND);
+        loop {
+            tokio::select! {
+                () = &mut gone => break,
+                _ = rounds.tick() => self.open_for_a_moment(),
+            }
+        }
+    }
+
+    fn open_for_a_moment(&self) {
+        for name in &self.inputs {
+            // It fails where nobody reads, and then nobody waits either.
+            drop(without_waiting(OpenOptions::new().write(true), &self.dir.join(name)));
+        }
+        drop(open_without_waiting(&self.dir.join("out")));
     }
 }
 
@@ -256,7 +287,7 @@ struct Ends {
     end: Option<pipe::Receiver>,
     /// The ends of the other side, until that has opened them itself.
     held: Option<([pipe::Sender; 2], Vec<OwnedFd>)>,
-    _pipes: Pipes,
+    pipes: Pipes,
 }
 
 impl Ends {
@@ -278,9 +309,13 @@ impl Ends {
 }
 
 fn open_without_waiting(path: &Path) -> io::Result<OwnedFd> {
+    without_waiting(OpenOptions::new().read(true), path)
+}
+
+fn without_waiting(options: &mut OpenOptions, path: &Path) -> io::Result<OwnedFd> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits();
     let flags = i32::try_from(flags).map_err(io::Error::other)?;
-    Ok(std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?.into())
+    Ok(options.custom_flags(flags).open(path)?.into())
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -296,4 +331,40 @@ fn make_fifo(path: &Path) -> io::Result<()> {
 #[cfg(target_vendor = "apple")]
 fn make_fifo(_: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, not(target_vendor = "apple")))]
+mod tests {
+    use std::fs::File;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Opens something in a thread, which may take for ever; tells that it is open.
+    fn opened(options: &OpenOptions, path: PathBuf) -> oneshot::Receiver<io::Result<File>> {
+        let (tell, told) = oneshot::channel();
+        let options = options.clone();
+        std::thread::spawn(move || tell.send(options.open(path)));
+        told
+    }
+
+    #[tokio::test]
+    async fn who_opens_a_pipe_that_has_nobody_at_its_other_end_is_let_in() {
+        let dir = tempfile::tempdir().unwrap().keep();
+        let path = |name: &str| dir.join(name);
+        ["in", "in3", "out"].into_iter().for_each(|name| make_fifo(&path(name)).unwrap());
+        let pipes = Pipes { dir: dir.clone(), inputs: vec!["in".into(), "in3".into()] };
+        let reading = OpenOptions::new().read(true).clone();
+        let late = [
+            opened(&reading, path("in")),
+            opened(&reading, path("in3")),
+            opened(OpenOptions::new().write(true), path("out")),
+        ];
+        let all = async {
+            futures::future::join_all(late).await.into_iter().for_each(|it| drop(it.unwrap().unwrap()))
+        };
+        timeout(PATIENCE, pipes.let_in(all)).await.expect("somebody still waits");
+        assert!(!dir.exists());
+    }
 }

@@ -49,7 +49,8 @@ pub use self::labels::{Leftover, LeftoverKind, leftovers, remove_all};
 use self::network::Networks;
 use self::sandbox::Sandboxes;
 use super::{
-    EngineError, Executor, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec, shell,
+    EngineError, Executor, ImageSource, ImageSpec, Presence, Program, RunningStep, StartError, StepSpec,
+    shell,
 };
 use crate::pipeline::Lane;
 use crate::reaper::Reaper;
@@ -135,14 +136,18 @@ impl DockerExecutor {
         Self { shared: Arc::new(shared) }
     }
 
-    async fn begin(shared: Arc<Shared>, spec: StepSpec) -> Result<RunningStep, StartError> {
+    async fn begin(
+        shared: Arc<Shared>,
+        spec: StepSpec,
+        presence: Presence,
+    ) -> Result<RunningStep, StartError> {
         let Some(container) = &spec.container else {
             return Err(EngineError::new("cannot start a container", "the step has none").into());
         };
         let image = shared.images.ensure(&container.image).await?;
         let needs_fifo = !spec.inputs.is_empty();
         if needs_fifo || shared.lane.wants_fifo(&shared, &spec.program) {
-            match fifo::start(&shared, &spec, container, &image).await {
+            match fifo::start(&shared, &spec, container, &image, &presence).await {
                 Ok(running) => return Ok(running),
                 Err(fifo::Failure::Start(error)) => return Err(error),
                 Err(fifo::Failure::Lane(why)) if needs_fifo => {
@@ -160,7 +165,7 @@ impl DockerExecutor {
                 }
             }
         }
-        attach::start(&shared, &spec, container, &image).await
+        attach::start(&shared, &spec, container, &image, &presence).await
     }
 }
 
@@ -215,8 +220,8 @@ impl Shared {
 }
 
 impl Executor for DockerExecutor {
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
-        Box::pin(Self::begin(Arc::clone(&self.shared), spec))
+    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+        Box::pin(Self::begin(Arc::clone(&self.shared), spec, presence))
     }
 
     fn prepare(&self, images: Vec<ImageSpec>) {

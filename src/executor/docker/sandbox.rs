@@ -144,7 +144,7 @@ async fn keep(shared: &Arc<Shared>, image: &str, number: usize) -> Result<Contai
         ..ContainerCreateBody::default()
     };
     let name = format!("pipe-{}.network-{number}", shared.labels.run());
-    let container = Container::create(shared, name, "network", None, body).await?;
+    let container = Container::create(shared, name, "network", None, body, None).await?;
     container.start(image).await?;
     Ok(container)
 }

@@ -19,8 +19,8 @@ pub use self::limits::Descriptors;
 use self::process::Process;
 pub use self::tied::AT_MOST as MOST_TIED;
 use super::{
-    EngineError, Executor, Inlet, OUTPUT_VARIABLE, Program, RunningStep, SECRETS_VARIABLE, StartError,
-    StdinSpec, StepSpec, shell,
+    EngineError, Executor, Inlet, OUTPUT_VARIABLE, Presence, Program, RunningStep, SECRETS_VARIABLE,
+    StartError, StdinSpec, StepSpec, shell,
 };
 use crate::reaper::Reaper;
 
@@ -108,7 +108,7 @@ impl HostExecutor {
 }
 
 impl Executor for HostExecutor {
-    fn start(&self, spec: StepSpec) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+    fn start(&self, spec: StepSpec, _: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
         Box::pin(async move { self.spawn(&spec) })
     }
 }

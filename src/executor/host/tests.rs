@@ -24,7 +24,7 @@ fn spec(script: &str) -> StepSpec {
 }
 
 async fn start(spec: StepSpec) -> RunningStep {
-    HostExecutor::new(Reaper::default()).start(spec).await.unwrap()
+    HostExecutor::new(Reaper::default()).start(spec, Presence::new().0).await.unwrap()
 }
 
 /// Reads a pipe to its end, away from the runtime.
@@ -104,7 +104,7 @@ async fn environment_and_folder_are_as_asked() {
 #[tokio::test]
 async fn what_cannot_start_says_why() {
     let why = |spec| async move {
-        match HostExecutor::new(Reaper::default()).start(spec).await {
+        match HostExecutor::new(Reaper::default()).start(spec, Presence::new().0).await {
             Err(StartError::Step(why)) => why,
             Err(StartError::Engine(error)) => panic!("blames the engine: {error}"),
             Ok(_) => panic!("started"),

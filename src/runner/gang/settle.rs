@@ -91,8 +91,12 @@ impl Gang {
             let failure = self.members[index].exit_failure();
             return self.settle_failure(index, failure);
         };
-        if self.halt == Halt::Never && self.wires.has_doubts(stream) {
-            return false;
+        if self.wires.has_doubts(stream) {
+            // Once the run ends, nobody clears them up any more: the file may have found no room.
+            if self.halt != Halt::Never {
+                self.members[index].settle(Outcome::Cancelled);
+            }
+            return self.halt != Halt::Never;
         }
         let readers = self.wires.readers_of(stream);
         let outcomes: Option<Vec<&Outcome>> =

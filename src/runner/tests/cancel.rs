@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Act, Scene, retry};
 use crate::event::RunEnd;
-use crate::pipeline::{Outcome, Retry};
+use crate::pipeline::{Outcome, Retry, Span, Template};
 
 #[tokio::test(start_paused = true)]
 async fn a_step_that_takes_too_long_is_asked_and_then_killed() {
@@ -51,4 +51,32 @@ async fn a_signal_ends_the_wait_for_a_retry() {
     let played = scene.signal(10.0, 2).play().await;
     assert_eq!((played.end.clone(), played.took.as_secs()), (RunEnd::Signalled(2), 10));
     assert_eq!(played.letters(), "C");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_start_that_is_called_off_still_makes_is_taken_back() {
+    let promise = |step: &mut crate::pipeline::Step| {
+        step.produces = vec![Template::literal("made", Span::default())];
+        step.policy.timeout = Some(Duration::from_secs(5));
+    };
+    let scene = || Scene::of("a\nb").act("a", [Act::lingers("made").takes(7.0)]).with("a", promise);
+    for (scene, outcome) in [(scene(), Outcome::TimedOut), (scene().signal(3.0, 2), Outcome::Cancelled)] {
+        let dir = tempfile::tempdir().unwrap();
+        let played = scene.play_in(dir.path()).await;
+        assert_eq!((played.outcome("a"), played.took.as_secs()), (outcome, 7));
+        assert!(!dir.path().join("made").exists());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_attempt_has_made_that_the_engine_loses_is_taken_back() {
+    let promise = |step: &mut crate::pipeline::Step| {
+        step.produces = vec![Template::literal("made", Span::default())];
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::of("a").act("a", [Act::lost(Some("made"))]).with("a", promise);
+    let played = scene.play_in(dir.path()).await;
+    assert!(matches!(played.end, RunEnd::Engine(_)), "{:?}", played.end);
+    assert_eq!(played.outcome("a"), Outcome::Cancelled);
+    assert!(!dir.path().join("made").exists());
 }

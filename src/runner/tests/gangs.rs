@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Scene;
+use super::{Act, Scene};
 use crate::event::{CancelReason, EventKind, RunEnd, StreamFinished};
-use crate::pipeline::{Failure, OnError, Outcome, Span, StepId, Template};
+use crate::pipeline::{Destination, Failure, OnError, Outcome, Span, StepId, Template};
 use crate::runner::testing::Played;
 
 /// A producer with two readers that write what they read to files of their own, whole or not at all.
@@ -363,4 +363,32 @@ async fn who_reads_a_step_that_has_failed_for_good_does_not_start_again_without_
     let played = scene.with("f", |step| step.policy.on_error = OnError::Continue).play().await;
     assert_eq!(played.letters(), "SFXS");
     assert_eq!((played.attempts("p"), played.attempts("f"), played.attempts("q")), (2, 1, 1));
+}
+
+/// The gang's last word ends the run, and only then does the gang let go of its files: of many, so that it takes a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_over_only_when_no_file_that_is_not_whole_is_left() {
+    let readers: String = (1..100).map(|step| format!("\nr{step} < s{} > s{step}", step - 1)).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let mut scene = Scene::of(&format!("p > s0{readers}")).act("p", [Act::exit(1).takes(0.01)]);
+    for stream in &mut scene.pipeline.streams {
+        stream.out = Some(Destination::File(format!("{}.out", stream.name).into()));
+    }
+    let played = scene.play_in(dir.path()).await;
+    assert_eq!(played.letters(), format!("F{}", "X".repeat(99)));
+    let left = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+}
+
+/// Whether the step ends of the broken pipe before the run is stopped, or the other way round, is chance.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_whose_stream_has_found_no_room_has_not_succeeded() {
+    for _ in 0..100 {
+        let mut scene = Scene::of("p > s").scripts([("p", "exec yes")]);
+        scene.pipeline.streams[0].out = Some(Destination::File("/dev/full".into()));
+        let played = scene.play().await;
+        assert!(matches!(played.end, RunEnd::Engine(_)), "{:?}", played.end);
+        assert_eq!(played.letters(), "C");
+    }
 }

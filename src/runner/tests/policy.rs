@@ -79,7 +79,7 @@ async fn a_failing_engine_is_nobodys_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_is_lost_is_killed_before_it_could_see_an_end() {
-    let scene = Scene::of("p > s\nr < s").act("p", [Act::exit(0).takes(10.0)]).act("r", [Act::lost()]);
+    let scene = Scene::of("p > s\nr < s").act("p", [Act::exit(0).takes(10.0)]).act("r", [Act::lost(None)]);
     let played = scene.play().await;
     assert_eq!(played.end, RunEnd::Engine("cannot wait: the process is lost".into()));
     assert_eq!(played.log.stopped, ["r KILL", "p TERM"]);
