@@ -30,7 +30,7 @@ pub use product::Product;
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, EnvVar, Feed, Port, Script, Shell, Step, StepId};
 pub use stream::{Destination, EarlyExit, Input, Stream, StreamId};
-pub use template::Template;
+pub use template::{Template, Text};
 
 /// A pipeline that is known to be well formed: names are unique, every id points at something, every stream has
 /// exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.

@@ -1,12 +1,17 @@
 //! Text with expressions in it, as data; compiling and rendering are `template`'s.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use super::{OutputRef, Span};
 
-/// A piece of the file's text, ready to be rendered: every expression already carries the escaping of its place.
+/// A piece of the file's text, ready to be rendered. Steps share what holds for all of them: cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub struct Template(Arc<Text>);
+
+/// What a [`Template`] consists of: every expression already carries the escaping of its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
     /// Where the text stands in the file.
     pub at: Span,
     /// The text as the user wrote it, after YAML's own unquoting.
@@ -28,7 +33,7 @@ pub struct Template {
     pub leading: Vec<Range<usize>>,
 }
 
-impl Template {
+impl Text {
     /// Text without any expression.
     pub fn literal(source: impl Into<String>, at: Span) -> Self {
         Self {
@@ -41,5 +46,26 @@ impl Template {
             raw: Vec::new(),
             leading: Vec::new(),
         }
+    }
+}
+
+impl Template {
+    /// Text without any expression.
+    pub fn literal(source: impl Into<String>, at: Span) -> Self {
+        Text::literal(source, at).into()
+    }
+}
+
+impl From<Text> for Template {
+    fn from(text: Text) -> Self {
+        Self(Arc::new(text))
+    }
+}
+
+impl Deref for Template {
+    type Target = Text;
+
+    fn deref(&self) -> &Text {
+        &self.0
     }
 }

@@ -74,6 +74,8 @@ pub fn draft(source: &Source, options: &LoadOptions) -> Draft {
         return draft;
     };
     let raw = yaml::read(&root, source, raw::EXAMPLES, &mut draft.problems);
+    // What is made next is as large.
+    drop(root);
     draft.pipeline = lower::lower(&raw, source, options, &mut draft.problems);
     let params = raw.value().and_then(|raw: &raw::RawPipeline| raw.params.at()).unwrap_or_default();
     let within = |problem: &Problem| {

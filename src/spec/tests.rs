@@ -417,3 +417,27 @@ fn color_is_only_for_those_who_ask() {
     assert!(render(&problems, true).contains('\u{1b}'));
     assert!(!render(&problems, false).contains('\u{1b}'));
 }
+
+#[test]
+fn a_key_that_comes_twice_is_found_however_many_there_are() {
+    for many in [1, 31, 32, 33, 100] {
+        let keys: String = (0..many).map(|key| format!("K{key}: v, ")).collect();
+        for twice in [0, many / 2, many - 1] {
+            let env = format!("env: {{{keys}K{twice}: w}}\nsteps: [{{name: a, run: make}}]\n");
+            assert_eq!(codes(&env), ["duplicate-key"], "K{twice} of {many}");
+            assert!(said(&env).contains(&format!("the key `K{twice}` is here twice")));
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_named_again_counts_once() {
+    let step =
+        |on: &str| format!("steps: [{{name: a, run: make}}, {{name: b, run: make, depends_on: [{on}]}}]\n");
+    assert_eq!(good(&step("a, a")).steps[1].depends_on.len(), 1);
+    assert_eq!(codes(&step("b, a, b")), ["self-dependency"]);
+    assert_eq!(codes(&step("x, a, x, y")), ["unknown-step", "unknown-step"]);
+    let both =
+        "steps: [{name: a, run: m}, {name: b, run: m, depends_on: a}, {name: c, run: m, depends_on: [b, a]}]";
+    assert_eq!(good(both).steps[2].depends_on.len(), 2);
+}

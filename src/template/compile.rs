@@ -11,7 +11,7 @@ use super::shell::{self, Splice};
 use super::structure;
 use super::token::{Kind, is_keyword};
 use super::{Mistake, Names, Place, Renderer, TemplateError, engine, references};
-use crate::pipeline::{OutputRef, Span, Template};
+use crate::pipeline::{OutputRef, Span, Template, Text};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
 pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Template, Vec<TemplateError>> {
@@ -33,7 +33,7 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
     let mut compiler =
         Compiler { source, place, names, segments: &segments, leading: Vec::new(), errors: Vec::new() };
     match compiler.compile() {
-        Some((compiled, usage)) if compiler.errors.is_empty() => Ok(Template {
+        Some((compiled, usage)) if compiler.errors.is_empty() => Ok(Template::from(Text {
             at,
             source: source.to_owned(),
             compiled: Some(compiled),
@@ -42,7 +42,7 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
             outputs: usage.outputs,
             raw: compiler.raw(),
             leading: compiler.leading,
-        }),
+        })),
         _ => {
             let mut errors = compiler.errors;
             errors.sort_by_key(|error| (error.range.start, error.range.end));
@@ -113,7 +113,9 @@ impl<'s> Compiler<'s> {
         let reveals = (self.place == Place::Plain).then_some(&usage);
         let inert = |tag: &Tag| self.place == Place::Interpreter && !self.is_raw(tag);
         let compiled = emit(self.source, self.segments, reveals, &filters, inert);
-        if let Err(message) = engine::check_whole(&compiled) {
+        if !self.segments.iter().all(|segment| self.is_plain(segment))
+            && let Err(message) = engine::check_whole(&compiled)
+        {
             self.errors.push(TemplateError {
                 mistake: Mistake::Syntax,
                 range: 0..self.source.len(),
@@ -127,12 +129,24 @@ impl<'s> Compiler<'s> {
     fn check_syntax(&mut self) -> BTreeSet<usize> {
         let mut unreadable = BTreeSet::new();
         for (index, segment) in self.segments.iter().enumerate() {
-            if let Err(error) = engine::check(self.source, segment) {
+            if !self.is_plain(segment)
+                && let Err(error) = engine::check(self.source, segment)
+            {
                 self.errors.push(error);
                 unreadable.insert(index);
             }
         }
         unreadable
+    }
+
+    /// Whether a segment is text, or a name such as `x` or `params.x`: what the engine can read without being asked. Most
+    /// are, and to ask is the dearest part of a template.
+    fn is_plain(&self, segment: &Segment) -> bool {
+        match segment {
+            Segment::Text(_) => true,
+            Segment::Statement(_) => false,
+            Segment::Expression(tag) => references::is_name(self.source, &tag.tokens),
+        }
     }
 
     fn is_raw(&self, tag: &Tag) -> bool {

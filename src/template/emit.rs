@@ -32,13 +32,11 @@ pub(super) fn emit(
             Segment::Expression(tag) => {
                 out.push_str(engine::EXPRESSION);
                 match emissions.get(&index) {
-                    Some(Emission::Text(text)) => out.push_str(&format!("{})", literal(text))),
-                    Some(Emission::Filter(filter)) => {
-                        out.push_str(&format!("{})|{filter}", tag.text(source)));
-                    }
+                    Some(Emission::Text(text)) => out.extend([&literal(text), ")"]),
+                    Some(Emission::Filter(filter)) => out.extend([&tag.text(source), ")|", filter]),
                     None => {
                         let filter = if inert(tag) { hidden::JSON } else { hidden::PLAIN };
-                        out.push_str(&format!("{})|{filter}", tag.text(source)));
+                        out.extend([&tag.text(source), ")|", filter]);
                     }
                 }
                 out.push_str(engine::EXPRESSION_END);
@@ -82,7 +80,11 @@ fn reveal(usage: &Usage, out: &mut String) {
 /// The filter that escapes a value for its place.
 pub(super) fn shell_filter(place: &shell::Place) -> String {
     let filter = match &place.context {
-        Context::Word(word) => format!("{}({}, {}, {})", hidden::WORD, word.alone, word.needed, word.plain),
+        Context::Word(word) => {
+            let [alone, needed, plain] =
+                [word.alone, word.needed, word.plain].map(|flag| if flag { "true" } else { "false" });
+            [hidden::WORD, "(", alone, ", ", needed, ", ", plain, ")"].concat()
+        }
         Context::Single => hidden::SINGLE.to_owned(),
         Context::Double { guard } => format!("{}({guard})", hidden::DOUBLE),
         Context::Arithmetic => return hidden::WHOLE.to_owned(),

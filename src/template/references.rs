@@ -94,6 +94,15 @@ pub(super) fn path<'s>(source: &'s str, tokens: &[Token], start: usize) -> Path<
     }
 }
 
+/// Whether the tokens are a name, or names with dots between them, and nothing else. Longer ones than
+/// `steps.NAME.outputs.KEY` do not count.
+pub(super) fn is_name(source: &str, tokens: &[Token]) -> bool {
+    let part = |token: &Token| token.kind == Kind::Name && !is_keyword(token.text(source));
+    let fits =
+        |(at, token): (usize, &Token)| if at % 2 == 0 { part(token) } else { token.is_symbol(source, ".") };
+    matches!(tokens.len(), 1 | 3 | 5 | 7) && tokens.iter().enumerate().all(fits)
+}
+
 /// Filters and tests may have dots in their names.
 fn dotted_name<'s>(source: &'s str, tokens: &[Token], start: usize) -> (&'s str, Range<usize>, usize) {
     let mut path = path(source, tokens, start);
@@ -115,4 +124,53 @@ fn is_argument_name(source: &str, tokens: &[Token], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     before.is_some_and(|before| before.is_symbol(source, "(") || before.is_symbol(source, ","))
         && tokens.get(at + 1).is_some_and(|after| after.is_symbol(source, "="))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::is_name;
+    use crate::pipeline::Span;
+    use crate::template::scan::{Segment, scan};
+    use crate::template::{Names, Place, compile, engine};
+
+    /// The one expression of a text, if it is taken for a name.
+    fn name(source: &str) -> Option<Segment> {
+        let segments = scan(source).ok()?;
+        let [segment @ Segment::Expression(tag)] = segments.as_slice() else { return None };
+        is_name(source, &tag.tokens).then(|| segment.clone())
+    }
+
+    #[test]
+    fn names_are_told_from_other_expressions() {
+        for text in ["x", ".x", "params.x", "env . HOME", "steps.a-b.outputs.c", "true"] {
+            assert!(name(&format!("{{{{ {text} }}}}")).is_some(), "{text}");
+        }
+        for text in
+            ["", "not", "x y", "x | upper", "x()", "x[0]", "x.", "x..y", "x.1", "1", "'x'", "a.b.c.d.e"]
+        {
+            assert!(name(&format!("{{{{ {text} }}}}")).is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Such an expression is not shown to the engine before it is rendered.
+        #[test]
+        fn the_engine_can_read_what_passes_for_a_name(words in prop::collection::vec(prop::sample::select(vec![
+            ".", ".", ".", "x", "params", "steps", "outputs", "a-b", "1st", "_", "not", "in", "is", "if", "else", "and", "or",
+            "elif", "for", "set", "with", "recursive", "true", "none", "loop", "self", "endif", "raw", " ", "\n", "-",
+        ]), 1..8)) {
+            let source = format!("{{{{ {} }}}}", words.concat());
+            if let Some(segment) = name(&source) {
+                prop_assert!(engine::check(&source, &segment).is_ok());
+                let names = Names { params: [("x".to_owned(), false)].into(), steps: true, ..Names::default() };
+                for place in [Place::Plain, Place::PosixShell, Place::Interpreter] {
+                    if let Ok(text) = compile(&source, Span::default(), place, &names) {
+                        prop_assert!(engine::check_whole(text.compiled.as_deref().unwrap_or_default()).is_ok());
+                    }
+                }
+            }
+        }
+    }
 }

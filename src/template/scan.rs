@@ -68,7 +68,8 @@ pub(super) const BRACES_HELP: &str = "braces that belong to the command itself g
 
 /// Whether a source has anything for [`scan`] to find.
 pub(super) fn is_literal(source: &str) -> bool {
-    !source.as_bytes().windows(2).any(|pair| matches!(pair, b"{{" | b"{%" | b"{#"))
+    let bytes = source.as_bytes();
+    !memchr::memchr_iter(b'{', bytes).any(|at| matches!(bytes.get(at + 1), Some(b'{' | b'%' | b'#')))
 }
 
 /// Cuts a source into segments. The error is a delimiter or string that is never closed.
@@ -99,11 +100,13 @@ impl<'s> Scanner<'s> {
 
     fn find_opening(&self) -> Option<usize> {
         let bytes = self.source.as_bytes();
-        (self.at..bytes.len().saturating_sub(1)).find(|&at| match bytes.get(at..at + 2) {
-            Some(b"{{" | b"{%") => true,
-            Some(b"{#") => at == 0 || bytes.get(at - 1) != Some(&b'$'),
+        let braces = memchr::memchr_iter(b'{', bytes.get(self.at..)?).map(|at| self.at + at);
+        let mut openings = braces.filter(|at| match bytes.get(at + 1) {
+            Some(b'{' | b'%') => true,
+            Some(b'#') => *at == 0 || bytes.get(at - 1) != Some(&b'$'),
             _ => false,
-        })
+        });
+        openings.next()
     }
 
     /// Makes a segment of the text up to `end`.

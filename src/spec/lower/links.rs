@@ -11,14 +11,20 @@ use super::steps::Steps;
 
 impl Lowering<'_> {
     pub(super) fn depend(&mut self, steps: &mut Steps<'_>) {
+        // By step: which one has named it last.
+        let mut named_by = vec![None; steps.list.len()];
         for (index, raw) in steps.raw.iter().enumerate() {
-            let mut named = HashSet::new();
-            let mut dependencies = Vec::new();
-            for (name, at) in raw.depends_on.entries() {
-                if !named.insert(name) {
-                    continue;
-                }
-                match steps.by_name.get(name.as_str()) {
+            let names = raw.depends_on.entries();
+            let mut dependencies = Vec::with_capacity(names.len());
+            let mut unknown = HashSet::new();
+            for (name, at) in names {
+                let step = steps.by_name.get(name.as_str());
+                let is_repeated = match step.and_then(|step| named_by.get_mut(step.index())) {
+                    Some(by) => by.replace(index) == Some(index),
+                    None => !unknown.insert(name),
+                };
+                match step {
+                    _ if is_repeated => {}
                     Some(step) if *step == StepId::new(index) => {
                         let problem =
                             self.at(Code::SelfDependency, at, format!("the step `{name}` depends on itself"));

@@ -19,7 +19,7 @@ use super::nearest::Nearest;
 use super::raw::RawPipeline;
 use super::yaml::{Field, locate};
 use super::{Code, LoadOptions, Problem};
-use crate::pipeline::{Pipeline, Source, Span, Template};
+use crate::pipeline::{Pipeline, Source, Span, Template, Text};
 use crate::template::{self, Mistake, Names, Place};
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well formed if
@@ -83,7 +83,7 @@ impl Lowering<'_> {
                 self.report(problem);
             }
             // Steps that there are not are a mistake of their own.
-            Template { outputs: template::outputs_in(text, &self.names), ..Template::literal(text, at) }
+            Text { outputs: template::outputs_in(text, &self.names), ..Text::literal(text, at) }.into()
         })
     }
 

@@ -75,6 +75,7 @@ impl Lowering<'_> {
         for (index, reads) in reads.into_iter().enumerate() {
             let reader = StepId::new(index);
             let Some(step) = steps.list.get_mut(index) else { continue };
+            step.inputs.reserve_exact(reads.len());
             for Read { name: as_name, from: name, at, buffer, early_exit } in reads {
                 match streams.find(name) {
                     Some((_, stream)) if stream.producer == reader => {
@@ -135,6 +136,9 @@ impl Lowering<'_> {
         feeds: &[(String, Feed)],
         reads: &[Vec<Read<'_>>],
     ) {
+        if feeds.is_empty() {
+            return;
+        }
         let mut first_reader: BTreeMap<&str, Span> = BTreeMap::new();
         for read in reads.iter().flatten() {
             first_reader.entry(read.from).or_insert(read.at);

@@ -1,5 +1,7 @@
 //! The parts of a node, handed to serde one by one.
 
+use std::collections::HashMap;
+
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -81,7 +83,7 @@ pub(super) struct Keys<'c, 'de, 's> {
     entries: std::slice::Iter<'de, Entry<'de>>,
     /// The struct's name and keys; a map has keys of the user's own.
     known: Option<(&'static str, &'static [&'static str])>,
-    seen: std::collections::HashMap<&'de str, Span>,
+    seen: Seen<'de>,
     value: Option<(&'de str, &'de Node<'de>)>,
     pub(super) place: Place<'c, 'de, 's>,
 }
@@ -92,7 +94,7 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         known: Option<(&'static str, &'static [&'static str])>,
         place: Place<'c, 'de, 's>,
     ) -> Self {
-        Self { entries: entries.iter(), known, seen: Default::default(), value: None, place }
+        Self { entries: entries.iter(), known, seen: Seen::default(), value: None, place }
     }
 
     /// The name to hand a key out under; `None` if it is to be left out. What is wrong with it is reported. A key that
@@ -118,20 +120,46 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         let problem = Problem::at(Code::UnknownKey, source, entry.at, message).help(help);
         self.place.context.record(problem);
         near.filter(|near| {
-            !self.seen.contains_key(near) && !self.entries.as_slice().iter().any(|next| next.name == *near)
+            self.seen.first(near).is_none() && !self.entries.as_slice().iter().any(|next| next.name == *near)
         })
     }
 
     /// The name, unless it has been here already.
     fn once(&mut self, name: &'de str, at: Span) -> Option<&'de str> {
-        let first = *self.seen.entry(name).or_insert(at);
-        if first == at {
+        let Some(first) = self.seen.first(name) else {
+            self.seen.add(name, at);
             return Some(name);
-        }
+        };
         let message = format!("the key `{name}` is here twice");
         let problem = Problem::at(Code::DuplicateKey, self.place.context.source, at, message);
         self.place.context.record(problem.also(first, "it is here already").help("keep one of them"));
         None
+    }
+}
+
+/// The keys of a map so far, with their places. A step has a handful, and a file has many steps: only a large map is
+/// worth a table.
+#[derive(Default)]
+struct Seen<'de> {
+    few: Vec<(&'de str, Span)>,
+    rest: HashMap<&'de str, Span>,
+}
+
+impl<'de> Seen<'de> {
+    const FEW: usize = 32;
+
+    /// Where a key stands.
+    fn first(&self, name: &str) -> Option<Span> {
+        let few = self.few.iter().find(|(known, _)| *known == name).map(|(_, at)| *at);
+        few.or_else(|| self.rest.get(name).copied())
+    }
+
+    fn add(&mut self, name: &'de str, at: Span) {
+        if self.few.len() < Self::FEW {
+            self.few.push((name, at));
+        } else {
+            self.rest.insert(name, at);
+        }
     }
 }
 

@@ -18,43 +18,48 @@ pub(super) const LITERAL: &str = "$literal";
 /// Name of an enum whose variant is chosen by the value's form: `text`, `number`, `list` or `map`.
 pub(super) const SHAPE: &str = "$shape";
 
-/// The value of a key, or an entry of a list.
+/// The value of a key, or an entry of a list. Most keys of a step are missing, and take no more room than a pointer.
 #[derive(Debug, Clone)]
-pub struct Field<T> {
-    at: Option<Span>,
+pub struct Field<T>(Option<Box<Present<T>>>);
+
+/// A value that is in the file, if not in order.
+#[derive(Debug, Clone)]
+struct Present<T> {
+    at: Span,
     value: Option<T>,
 }
 
 impl<T> Default for Field<T> {
     fn default() -> Self {
-        Self { at: None, value: None }
+        Self(None)
     }
 }
 
 impl<T> Field<T> {
     /// Whether it is not in the file at all.
     pub fn is_missing(&self) -> bool {
-        self.at.is_none()
+        self.0.is_none()
     }
 
     /// Its place, whether or not the value is in order; `None` if it is missing.
     pub fn at(&self) -> Option<Span> {
-        self.at
+        self.0.as_ref().map(|present| present.at)
     }
 
     /// The value with its place; `None` if it is missing, or was wrong and has been reported.
     pub fn get(&self) -> Option<(&T, Span)> {
-        Some((self.value.as_ref()?, self.at?))
+        let present = self.0.as_ref()?;
+        Some((present.value.as_ref()?, present.at))
     }
 
     /// The value, by itself.
     pub fn value(&self) -> Option<&T> {
-        self.value.as_ref()
+        self.0.as_ref()?.value.as_ref()
     }
 
     /// The value, by itself and owned.
     pub fn into_value(self) -> Option<T> {
-        self.value
+        self.0?.value
     }
 }
 
@@ -74,7 +79,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
                 let end = parts.next_element()?.unwrap_or_default();
                 // The deserializer has recorded what is wrong with the value; the rest of the file goes on.
                 let value = parts.next_element().ok().flatten();
-                Ok(Field { at: Some(Span::new(start, end)), value })
+                Ok(Field(Some(Box::new(Present { at: Span::new(start, end), value }))))
             }
         }
 

@@ -32,10 +32,10 @@ pub fn parse<'a>(source: &'a Source, problems: &mut Vec<Problem>) -> Option<Node
     builder.root
 }
 
-/// A collection that is still open.
+/// A collection that is still open. `first` is where what it has so far begins among the builder's items or entries.
 enum Open<'a> {
-    Seq { start: usize, anchor: usize, flow: bool, items: Vec<Node<'a>> },
-    Map { start: usize, anchor: usize, flow: bool, entries: Vec<Entry<'a>>, key: PendingKey<'a> },
+    Seq { start: usize, anchor: usize, flow: bool, first: usize },
+    Map { start: usize, anchor: usize, flow: bool, first: usize, key: PendingKey<'a> },
 }
 
 /// Where a map stands between a key and its value.
@@ -50,6 +50,10 @@ pub(super) struct Builder<'a, 'p> {
     pub(super) source: &'a Source,
     pub(super) problems: &'p mut Vec<Problem>,
     open: Vec<Open<'a>>,
+    /// What the open lists have so far, one after the other: a list that is complete takes just the room that it needs.
+    items: Vec<Node<'a>>,
+    /// The same of the open maps.
+    entries: Vec<Entry<'a>>,
     root: Option<Node<'a>>,
     /// Finished nodes by anchor, with their number of nodes.
     pub(super) anchors: Vec<Option<(Node<'a>, usize)>>,
@@ -64,6 +68,8 @@ impl<'a, 'p> Builder<'a, 'p> {
             source,
             problems,
             open: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
             root: None,
             anchors: Vec::new(),
             nodes: 0,
@@ -83,13 +89,13 @@ impl<'a, 'p> Builder<'a, 'p> {
             Event::SequenceStart(_, anchor, tag) => {
                 self.forces_text(tag.as_deref(), span);
                 let flow = span.end > span.start;
-                self.open.push(Open::Seq { start: span.start, anchor, flow, items: Vec::new() });
+                self.open.push(Open::Seq { start: span.start, anchor, flow, first: self.items.len() });
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.forces_text(tag.as_deref(), span);
                 let flow = span.end > span.start;
-                let (entries, key) = (Vec::new(), PendingKey::None);
-                self.open.push(Open::Map { start: span.start, anchor, flow, entries, key });
+                let (first, key) = (self.entries.len(), PendingKey::None);
+                self.open.push(Open::Map { start: span.start, anchor, flow, first, key });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
             Event::Alias(anchor) => self.alias(anchor, span),
@@ -117,9 +123,11 @@ impl<'a, 'p> Builder<'a, 'p> {
     /// Ends the innermost collection. A flow collection ends with its bracket, a block with its last value.
     fn close(&mut self, end: usize) {
         let (start, anchor, flow, value) = match self.open.pop() {
-            Some(Open::Seq { start, anchor, flow, items }) => (start, anchor, flow, Value::Seq(items)),
-            Some(Open::Map { start, anchor, flow, entries, .. }) => {
-                let span = Span::new(start, end);
+            Some(Open::Seq { start, anchor, flow, first }) => {
+                (start, anchor, flow, Value::Seq(self.items.drain(first..).collect()))
+            }
+            Some(Open::Map { start, anchor, flow, first, .. }) => {
+                let (entries, span) = (self.entries.drain(first..).collect(), Span::new(start, end));
                 (start, anchor, flow, self.map(entries, span, flow))
             }
             None => return,
@@ -159,9 +167,9 @@ impl<'a, 'p> Builder<'a, 'p> {
         }
         match self.open.last_mut() {
             None => self.root = Some(node),
-            Some(Open::Seq { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match std::mem::replace(key, PendingKey::None) {
-                PendingKey::Some(name, at) => entries.push(Entry { name, at, value: node }),
+            Some(Open::Seq { .. }) => self.items.push(node),
+            Some(Open::Map { key, .. }) => match std::mem::replace(key, PendingKey::None) {
+                PendingKey::Some(name, at) => self.entries.push(Entry { name, at, value: node }),
                 PendingKey::Refused => {}
                 PendingKey::None => match node.value {
                     Value::Scalar(scalar) => *key = PendingKey::Some(scalar.text, node.span),
