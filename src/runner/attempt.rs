@@ -129,7 +129,7 @@ pub(super) async fn start(
                 Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => Err(NotStarted::Early(End::Stopped)),
                 () = until(request.deadline) => Err(NotStarted::Early(End::TimedOut)),
             };
-            if started.is_err() {
+            if started.is_err() && files.promise.is_some() {
                 // A container may have come so far as to write something, and may do so as long as it is there.
                 absence.comes().await;
                 files.undo();
@@ -170,7 +170,7 @@ impl Supervised {
         deadline: Option<Instant>,
     ) -> Result<Ended, EngineError> {
         let ended = self.follow(logs, deadline).await;
-        if let (Err(_), Some(files)) = (&ended, &self.files) {
+        if let (Err(_), Some(files)) = (&ended, self.files.as_ref().filter(|files| files.promise.is_some())) {
             // The engine is lost to this side, and what it held may still be on its way out.
             let _ = timeout(self.shared.settings.leak_grace, self.handle.wait()).await;
             files.undo();
