@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt;
 
 use super::files::{Files, Produced};
-use super::{Halt, Shared, feed, spec};
+use super::{Halt, Settings, Shared, feed, spec};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{
     EngineError, Exit, Inlet, Presence, RunningStep, StartError, StdinSpec, StepHandle, Stop,
@@ -129,7 +129,7 @@ pub(super) async fn start(
                 Ok(_) = stop.wait_for(|halt| *halt != Halt::Never) => Err(NotStarted::Early(End::Stopped)),
                 () = until(request.deadline) => Err(NotStarted::Early(End::TimedOut)),
             };
-            if started.is_err() {
+            if started.is_err() && files.promise.is_some() {
                 // A container may have come so far as to write something, and may do so as long as it is there.
                 absence.comes().await;
                 files.undo();
@@ -173,9 +173,10 @@ impl Supervised {
     ) -> Result<Ended, EngineError> {
         let ended = self.follow(logs, deadline).await;
         if ended.is_err() {
-            if self.handle.stop(Stop::Kill).await.is_ok() {
-                let _ = timeout(self.shared.settings.grace, self.handle.wait()).await;
-            }
+            let Settings { grace, leak_grace, .. } = self.shared.settings;
+            // What is lost to this side may still be on its way out.
+            let patience = if self.handle.stop(Stop::Kill).await.is_ok() { grace } else { leak_grace };
+            let _ = timeout(patience, self.handle.wait()).await;
             self.files.iter().for_each(Files::undo);
         }
         ended
