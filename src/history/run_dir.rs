@@ -35,14 +35,13 @@ impl RunDir {
         let home = base.join(".pipe");
         let runs = runs_in(base);
         fs::create_dir_all(&runs).map_err(HistoryError::create(&runs))?;
-        ignore_itself(&home)?;
         let time = now.strftime("%Y%m%d-%H%M%S").to_string();
         let mut tries = 0;
         loop {
             let id = format!("{time}-{:04x}", random());
             let path = runs.join(&id);
             tries += 1;
-            match claim(&runs, &id, &path) {
+            match claim(&home, &id, &path) {
                 Ok(lock) => return Ok(Self { id, path, _lock: Arc::new(lock) }),
                 Err(error) if is_taken(&error) && tries < TRIES => {}
                 Err(error) => return Err(HistoryError::create(path)(error)),
@@ -80,7 +79,7 @@ impl RunDir {
         }
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| HistoryError::create(&path)(io::Error::other(error)))?;
-        let written = home.join(format!(".key.{}.{:04x}", std::process::id(), random()));
+        let written = self.path.join("key");
         let mut file = append_private(&written).map_err(HistoryError::create(&written))?;
         file.write_all(&key).map_err(HistoryError::write(&written))?;
         // Of several runs that make one at a time, the first one's counts.
@@ -119,13 +118,14 @@ pub(super) fn log_in(run: &Path, step: &str) -> PathBuf {
 }
 
 /// Makes a run's directory. It is made under a hidden name and complete when it gets its own, so that nobody ever finds a
-/// run without its lock.
-fn claim(runs: &Path, id: &str, path: &Path) -> io::Result<RunLock> {
-    let hidden = runs.join(format!(".{id}"));
+/// run without its lock. Whatever is half made lies in it, and goes with it should this process be killed.
+fn claim(home: &Path, id: &str, path: &Path) -> io::Result<RunLock> {
+    let hidden = path.with_file_name(format!(".{id}"));
     make_private(&hidden)?;
     let made = ["logs", "outputs", "streams"]
         .iter()
         .try_for_each(|folder| make_private(&hidden.join(folder)))
+        .and_then(|()| ignore_itself(home, &hidden))
         .and_then(|()| RunLock::take(&hidden))
         .and_then(|lock| fs::rename(&hidden, path).map(|()| lock));
     if made.is_err() {
@@ -152,15 +152,16 @@ fn file_name(name: &str) -> String {
     format!("{}@{digits}", safe.get(..LONGEST_NAME).unwrap_or_default())
 }
 
-/// Writes `.gitignore` once; a user's own is left alone. It is there whole or not at all, whoever else does the same.
-fn ignore_itself(home: &Path) -> Result<(), HistoryError> {
+/// Writes `.gitignore` once, at first in a folder of its own; a user's own is left alone. It is there whole or not at all,
+/// whoever else does the same.
+fn ignore_itself(home: &Path, folder: &Path) -> io::Result<()> {
     let path = home.join(".gitignore");
     if fs::symlink_metadata(&path).is_ok() {
         return Ok(());
     }
-    let written = home.join(format!(".gitignore.{}.{:04x}", std::process::id(), random()));
-    fs::write(&written, b"*\n").map_err(HistoryError::write(&written))?;
-    fs::rename(&written, &path).map_err(HistoryError::create(path))
+    let written = folder.join("gitignore");
+    fs::write(&written, b"*\n")?;
+    fs::rename(&written, &path)
 }
 
 fn make_private(path: &Path) -> io::Result<()> {
@@ -231,7 +232,7 @@ mod tests {
     fn a_name_that_is_taken_stays_its_owners() {
         let base = tempfile::tempdir().unwrap();
         let run = RunDir::create(base.path(), &now()).unwrap();
-        let error = claim(&runs_in(base.path()), run.id(), run.path()).unwrap_err();
+        let error = claim(&base.path().join(".pipe"), run.id(), run.path()).unwrap_err();
         assert!(is_taken(&error), "{error}");
         assert!(run.outputs_dir().is_dir());
     }

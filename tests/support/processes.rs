@@ -95,7 +95,7 @@ impl Place {
     }
 
     /// What of a run must not outlive it: named pipes, files for values, and files that are not whole. An empty folder is
-    /// nothing, nor is the one of a run that was not yet there: empty but for its lock, it goes with the old runs.
+    /// nothing, nor is the one of a run that was not yet there: it goes with the old runs.
     pub fn litter(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         litter(self.path(), &mut found);
@@ -120,13 +120,13 @@ fn litter(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether there is nothing in a run's folder but other folders and its lock.
+/// Whether there is nothing in a run's folder but other folders, its lock, and the `.gitignore` that it is about to put in place.
 fn is_unborn(folder: &Path) -> bool {
     let is_nothing = |entry: fs::DirEntry| {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             is_unborn(&entry.path())
         } else {
-            entry.file_name() == "lock"
+            ["lock", "gitignore"].contains(&entry.file_name().to_string_lossy().as_ref())
         }
     };
     fs::read_dir(folder).into_iter().flatten().flatten().all(is_nothing)
