@@ -58,10 +58,13 @@ fn parent(pid: u32) -> Option<u32> {
 }
 
 /// The reaper that a running `pipe` has started.
+#[track_caller]
 pub fn reaper_of(pipe: u32) -> Option<u32> {
-    let is_reaper =
-        |pid: &u32| parent(*pid) == Some(pipe) && words(*pid).get(1).is_some_and(|word| word == "__reaper");
-    pids().into_iter().find(is_reaper)
+    let children = || pids().into_iter().filter(|pid| parent(*pid) == Some(pipe));
+    // For a moment after it has become another program, a process has no words, and whoever started it goes on already.
+    let is_nameless = |pid: u32| lives(pid) && words(pid).is_empty();
+    eventually(|| !children().any(is_nameless), || "a child does not say what it is".into());
+    children().find(|pid| words(*pid).get(1).is_some_and(|word| word == "__reaper"))
 }
 
 impl Running {
