@@ -62,7 +62,7 @@ fn parent(pid: u32) -> Option<u32> {
 pub fn reaper_of(pipe: u32) -> Option<u32> {
     let children = || pids().into_iter().filter(|pid| parent(*pid) == Some(pipe));
     // For a moment after it has become another program, a process has no words, and whoever started it goes on already.
-    let is_nameless = |pid: u32| lives(pid) && words(pid).is_empty();
+    let is_nameless = |pid: u32| lives(pid) && words(pid).concat().is_empty();
     eventually(|| !children().any(is_nameless), || "a child does not say what it is".into());
     children().find(|pid| words(*pid).get(1).is_some_and(|word| word == "__reaper"))
 }
