@@ -1,21 +1,21 @@
 //! What steps write, made safe to show: no control characters, one line at a time; with colours where they are wanted.
 
+mod quick;
+
+use self::quick::prefix_clean_lines;
+
 /// Appends each line of `chunk` to `out` with `prefix` before and a newline after it.
 ///
 /// A tab stays; escape sequences and other control characters go. Of a line that was redrawn with carriage returns the
 /// last drawing stays. A piece of a line, which lacks the newline, is taken for a line. All else comes through byte
 /// for byte, be it UTF-8 or not.
 pub fn prefix_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>) {
-    // One pass over the whole chunk, without a way out, is what compilers turn into vector instructions.
-    let clean = !chunk.iter().fold(false, |found, byte| found | needs_care(*byte));
+    if prefix_clean_lines(prefix, chunk, out) {
+        return;
+    }
     for line in chunk.split_inclusive(|byte| *byte == b'\n') {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
         out.extend_from_slice(prefix);
-        if clean {
-            out.extend_from_slice(line);
-        } else {
-            clean_line(line, out);
-        }
+        clean_line(line.strip_suffix(b"\n").unwrap_or(line), out);
         out.push(b'\n');
     }
 }

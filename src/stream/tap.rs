@@ -15,6 +15,9 @@ use super::{bytes_in, is_held};
 /// A piece is at most this long, whatever its lines are.
 const PIECE: usize = 64 * 1024;
 
+/// What a step gets to begin with. Most write little or nothing, and many run at once.
+const FIRST: usize = 4 * 1024;
+
 /// The output of a step, read from its pipe as it comes: a stream of pieces.
 ///
 /// A piece holds whole lines, at most 64 KiB of them. A line ends with `\n`, or with the `\r` of a progress bar. A line
@@ -22,7 +25,8 @@ const PIECE: usize = 64 * 1024;
 /// together are exactly the bytes of the pipe.
 pub struct Tap {
     pipe: Receiver,
-    buffer: Box<[u8]>,
+    /// As long as was needed so far, and at most a piece.
+    buffer: Vec<u8>,
     /// How much of the buffer is waiting for the end of its line.
     filled: usize,
     /// How many bytes are still to be read, once it was cut.
@@ -34,7 +38,7 @@ impl Tap {
     /// Taps the reading end of a pipe that no child shares. Fails if it is no pipe; to be called within a runtime.
     pub fn new(pipe: OwnedFd) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe)?;
-        Ok(Self { pipe, buffer: vec![0; PIECE].into_boxed_slice(), filled: 0, left: None, ended: false })
+        Ok(Self { pipe, buffer: vec![0; FIRST], filled: 0, left: None, ended: false })
     }
 
     /// The step has ended, but something else still holds its output: what is in the pipe now is handed out, and then
@@ -57,6 +61,9 @@ impl Tap {
         ready!(Pin::new(&mut self.pipe).poll_read(context, &mut room))?;
         let read = room.filled().len();
         self.filled += read;
+        if self.filled == self.buffer.len() {
+            self.buffer.resize(PIECE, 0);
+        }
         self.left = self.left.map(|left| left.saturating_sub(read as u64));
         Poll::Ready(Ok(read))
     }
@@ -164,6 +171,21 @@ mod tests {
         }
         writer.join().unwrap();
         assert_eq!(lengths, [PIECE, PIECE, PIECE, 5]);
+    }
+
+    /// Each piece costs its way to the journal and to everybody who shows it.
+    #[tokio::test]
+    async fn who_writes_much_is_read_in_large_pieces() {
+        let (mut tap, mut writer) = tapped();
+        let lines = "a line\n".repeat(8000);
+        writer.write_all(lines.as_bytes()).unwrap();
+        drop(writer);
+        let mut pieces = Vec::new();
+        while let Some(piece) = next(&mut tap).await {
+            pieces.push(piece);
+        }
+        assert_eq!(pieces.concat(), lines);
+        assert!(pieces.len() <= 3, "{} pieces", pieces.len());
     }
 
     #[tokio::test]

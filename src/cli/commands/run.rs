@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+
 use crate::cli::args::{Report, Run};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
@@ -110,7 +112,12 @@ async fn run_to_end(
         settings: settings(args, loaded),
         reaper: reaper.clone(),
     };
-    Ok((runner::run(job, signals).await, screen, reaper))
+    // Among the tasks that it starts: here it would be on a thread of its own, which each of them would have to wake.
+    match tokio::spawn(runner::run(job, signals)).await.map_err(JoinError::try_into_panic) {
+        Ok(end) => Ok((end, screen, reaper)),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(error)) => Err(EngineError::new("the run broke off", error).into()),
+    }
 }
 
 /// A run that would need more descriptors than there may be does not begin.
