@@ -62,6 +62,8 @@ pub(super) fn load_with(
     match (Problems::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
             let (pipeline, plan) = (Arc::new(pipeline), Arc::new(plan));
+            // It is there as long as the process; to take a large one apart before the end would only take time.
+            std::mem::forget(Arc::clone(&pipeline));
             Ok(Loaded { pipeline, plan, working_dir, given: told })
         }
         (Some(problems), ..) => Err(problems.into()),

@@ -28,7 +28,7 @@ pub struct Step {
     /// What it does.
     pub action: Action,
     /// The container that it runs in; `None` is a process of this machine.
-    pub container: Option<Container>,
+    pub container: Option<Box<Container>>,
     /// Environment beside what the process inherits; later entries win. The pipeline's `env` comes first.
     pub env: Vec<EnvVar>,
     /// The secret params that it gets as files, each once.
@@ -86,7 +86,7 @@ impl Step {
             Action::Feed(_) => (None, None),
         };
         let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
-        let container = self.container.iter().flat_map(Container::templates);
+        let container = self.container.iter().flat_map(|container| container.templates());
         let env = self.env.iter().map(|variable| &variable.value);
         script
             .into_iter()

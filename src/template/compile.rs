@@ -163,7 +163,8 @@ impl<'s> Compiler<'s> {
     /// interpreters the same holds for `tojson`.
     fn check_filters(&mut self, unreadable: &BTreeSet<usize>) {
         for (index, segment) in self.segments.iter().enumerate() {
-            let Some(tag) = segment.tag().filter(|_| !unreadable.contains(&index)) else {
+            let has_filters = !self.is_plain(segment) && !unreadable.contains(&index);
+            let Some(tag) = segment.tag().filter(|_| has_filters) else {
                 continue;
             };
             let is_expression = matches!(segment, Segment::Expression(_));

@@ -49,9 +49,10 @@ impl Lowering<'_> {
 
     /// All that a step reads: stdin, then the others.
     pub(super) fn reads_of<'r>(&mut self, raw: &'r RawStep) -> Vec<Read<'r>> {
-        let mut reads: Vec<Read<'r>> = Vec::new();
-        reads.extend(raw.input.get().and_then(|(input, at)| self.read(None, input, at)));
         let entries = raw.inputs.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        let most = usize::from(!raw.input.is_missing()) + entries.len();
+        let mut reads: Vec<Read<'r>> = Vec::with_capacity(most);
+        reads.extend(raw.input.get().and_then(|(input, at)| self.read(None, input, at)));
         for (name, input) in entries {
             let (Some((name, at)), Some((input, input_at))) = (name.get(), input.get()) else { continue };
             self.input_name(name, at, &reads);

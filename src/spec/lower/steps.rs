@@ -120,7 +120,7 @@ impl Lowering<'_> {
             name: name.to_owned(),
             at,
             action: self.action(name, raw, at, defaults),
-            container: self.container(name, raw, at, &defaults.container),
+            container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
