@@ -1,9 +1,13 @@
-//! How many instructions the static binary takes: a count that does not depend on how busy the machine is, so that a change
-//! that makes `pipe` slower is seen in the run of the tests that it lands with.
+//! What the static binary costs: memory, and how many instructions it takes. They do not depend on how busy the machine is,
+//! so that a change that makes `pipe` slower is seen in the run of the tests that it lands with.
 //!
 //! The figures are committed, in `tests/fixtures/instructions.txt`. `PIPE_INSTRUCTIONS=update` writes them anew.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(
+    clippy::explicit_write,
+    reason = "the test harness shows what `eprintln!` prints only if a test fails"
+)]
 
 mod support;
 
@@ -13,8 +17,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 
-use support::Place;
 use support::release::binary;
+use support::{Place, Ran};
 
 /// By how much of the committed figure a count may differ, in percent.
 const ALLOWED: u64 = 10;
@@ -27,16 +31,7 @@ static FIGURES: Mutex<()> = Mutex::new(());
 
 #[test]
 fn validating_1000_steps() {
-    let mut text = String::from("params: {level: 9}\nenv: {LC_ALL: C}\nsteps:\n");
-    for step in 0..1_000_u32 {
-        writeln!(text, "  - name: step-{step}\n    run: tool --level {{{{.level}}}} --step {step}").unwrap();
-        writeln!(text, "    output: stream-{step}").unwrap();
-        if let Some(first) = step.checked_sub(3) {
-            let (a, b) = (step / 2, step / 3);
-            writeln!(text, "    depends_on: [step-{a}, step-{b}]\n    input: stream-{first}").unwrap();
-        }
-    }
-    let place = Place::with(&text);
+    let place = Place::with(&steps(1_000));
     hold("validate-1000-steps", counted(&place, &["validate"]));
 }
 
@@ -46,6 +41,28 @@ fn running_100_steps_that_do_nothing() {
     (0..100).for_each(|step| writeln!(text, "  - {{name: step-{step}, run: ':'}}").unwrap());
     let place = Place::with(&text);
     hold("run-100-steps", counted(&place, &["run", "--format", "plain", "-j", "1"]));
+}
+
+/// A file with so many steps, each with three edges: two orders and a stream.
+fn steps(count: usize) -> String {
+    let mut text = String::from("params: {level: 9}\nenv: {LC_ALL: C}\nsteps:\n");
+    for step in 0..count {
+        writeln!(text, "  - name: step-{step}\n    run: tool --level {{{{.level}}}} --step {step}").unwrap();
+        writeln!(text, "    output: stream-{step}").unwrap();
+        if let Some(first) = step.checked_sub(3) {
+            let (a, b) = (step / 2, step / 3);
+            writeln!(text, "    depends_on: [step-{a}, step-{b}]\n    input: stream-{first}").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn planning_100_000_steps_takes_less_than_300_mib() {
+    let place = Place::with(&steps(100_000));
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -v 307200; exec \"$0\" validate"]).arg(binary()).current_dir(place.path());
+    Ran::of(limited.output().unwrap()).code(0).says("100000 steps");
 }
 
 /// The instructions of `pipe` itself, without the processes that it starts.
@@ -73,7 +90,6 @@ fn hold(work: &str, counted: u64) {
     }
     match judged(figure(&figures, &key), counted) {
         Ok(None) => {}
-        // Past the test harness, which shows what is printed only if a test fails.
         Ok(Some(note)) => writeln!(std::io::stderr(), "{key}: {note}").unwrap(),
         Err(reason) => panic!("{key}: {reason}"),
     }
