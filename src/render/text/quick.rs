@@ -4,6 +4,8 @@
 //! size, where compilers leave a loop over bytes as it is, and to call for the copy of a few bytes takes longer than to copy
 //! some more: so bytes are looked at and moved in words, and what is too much is overwritten by what follows.
 
+use super::needs_care;
+
 /// One in each byte of a word.
 const EACH: u64 = 0x0101_0101_0101_0101;
 /// All bits of each byte but the highest. Sums of these do not carry over into the next byte.
@@ -44,7 +46,7 @@ pub(super) fn prefix_clean_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>)
         to.put(word.to_le_bytes(), left);
     }
     for &byte in rest {
-        doubts |= care(u64::from(byte) | u64::from(b' ') * (EACH << 8));
+        doubts |= u64::from(needs_care(byte));
         to.put([byte], 1);
         if byte == b'\n' {
             begins_line(&mut to);
@@ -85,7 +87,7 @@ impl Writer<'_> {
     }
 }
 
-/// Which bytes of a word [need care](super::needs_care).
+/// Which bytes of a word [need care](needs_care).
 fn care(word: u64) -> u64 {
     let control = !(((word & LOW) + 0x60 * EACH) | word) & HIGH;
     (control & !equal(word, b'\t') & !equal(word, b'\n')) | equal(word, 0x7f) | equal(word, 0xc2)
@@ -102,7 +104,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::render::text::needs_care;
 
     /// What a byte at a time makes of it.
     fn slowly(prefix: &[u8], chunk: &[u8]) -> Option<Vec<u8>> {
