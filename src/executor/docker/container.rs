@@ -174,7 +174,8 @@ impl Container {
         receiver
     }
 
-    /// Sends a signal; if the engine has died, whatever it is, the processes are killed. It is no error if the container is not running any more.
+    /// Sends a signal; if the engine has died, whatever the signal is, the container's processes are killed. It is no error if the
+    /// container is not running any more.
     pub(super) async fn kill(&self, signal: &str) -> Result<(), EngineError> {
         let options = KillContainerOptionsBuilder::default().signal(signal).build();
         match self.shared.engine.docker().kill_container(&self.name, Some(options)).await {
