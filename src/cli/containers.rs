@@ -116,7 +116,7 @@ pub(super) fn executor(
     events: &channel::Sender,
     reaper: &Reaper,
 ) -> Result<DockerExecutor, CliError> {
-    let pipes = dir.path().join("pipes");
+    let pipes = dir.pipes_dir();
     let failed = |error| EngineError::new(format!("cannot make {}", pipes.display()), error);
     std::fs::create_dir(&pipes).map_err(failed)?;
     let events = events.clone();

@@ -66,7 +66,12 @@ impl RunDir {
 
     /// Where steps write the values that they give, each attempt to a file of its own while it runs.
     pub fn outputs_dir(&self) -> PathBuf {
-        self.path.join("outputs")
+        outputs_in(&self.path)
+    }
+
+    /// Where named pipes to containers are, if there are any. It is not there to begin with.
+    pub fn pipes_dir(&self) -> PathBuf {
+        pipes_in(&self.path)
     }
 
     /// The key by which the fingerprints of steps are made, the same for all runs that lie together; made where there is none.
@@ -110,6 +115,16 @@ pub(super) fn runs_in(base: &Path) -> PathBuf {
 /// The journal in a run's directory.
 pub(super) fn journal_in(run: &Path) -> PathBuf {
     run.join("events.jsonl")
+}
+
+/// The files for values in a run's directory.
+pub(super) fn outputs_in(run: &Path) -> PathBuf {
+    run.join("outputs")
+}
+
+/// The named pipes in a run's directory.
+pub(super) fn pipes_in(run: &Path) -> PathBuf {
+    run.join("pipes")
 }
 
 /// A step's log in a run's directory.
@@ -235,6 +250,21 @@ mod tests {
         let error = claim(&base.path().join(".pipe"), run.id(), run.path()).unwrap_err();
         assert!(is_taken(&error), "{error}");
         assert!(run.outputs_dir().is_dir());
+    }
+
+    #[test]
+    fn what_a_killed_run_has_left_goes_and_what_it_has_to_say_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let run = RunDir::create(base.path(), &now()).unwrap();
+        fs::create_dir_all(run.pipes_dir().join("wait-1")).unwrap();
+        fs::write(run.pipes_dir().join("wait-1/out"), "").unwrap();
+        fs::write(run.outputs_dir().join("0-1"), "half=").unwrap();
+        fs::write(run.log_path("wait"), "said").unwrap();
+        let found = crate::history::Runs::of(base.path()).unwrap();
+        found.newest_first()[0].clear().unwrap();
+        let is_empty = |dir: PathBuf| fs::read_dir(dir).unwrap().next().is_none();
+        assert!(is_empty(run.pipes_dir()) && is_empty(run.outputs_dir()));
+        assert_eq!(fs::read_to_string(run.log_path("wait")).unwrap(), "said");
     }
 
     #[test]

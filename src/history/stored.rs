@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::lock::RunLock;
 use super::records::{Records, Skipped};
-use super::run_dir::{journal_in, log_in};
+use super::run_dir::{journal_in, log_in, outputs_in, pipes_in};
 use super::{Account, Headline, HistoryError, Replay};
 use crate::event::wire::{Body, Record};
 
@@ -112,6 +112,23 @@ impl StoredRun {
     /// How much room its directory takes, in bytes.
     pub fn size(&self) -> u64 {
         size(&self.path)
+    }
+
+    /// Removes what is of use only while it lives, and is left where it was killed together with its reaper: named pipes, and
+    /// the files that its steps wrote values to. Whether it lives is the caller's to ask.
+    pub fn clear(&self) -> Result<(), HistoryError> {
+        for folder in [pipes_in(&self.path), outputs_in(&self.path)] {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+                match if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
+                    Err(reason) if reason.kind() != io::ErrorKind::NotFound => {
+                        return Err(HistoryError::Remove { path, reason });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes its directory. Whether it lives is the caller's to ask.

@@ -16,6 +16,9 @@ use crate::history::{HistoryError, Runs, StoredRun};
 use crate::render::human::{count, size};
 
 pub(in crate::cli) fn run(args: &Clean) -> Result<ExitCode, CliError> {
+    if !args.dry_run {
+        killed_runs()?;
+    }
     let of_runs = args.keep.is_some() || args.older_than.is_some();
     if !of_runs {
         return runtime()?.block_on(engine(args)).map(|()| ExitCode::SUCCESS);
@@ -28,6 +31,13 @@ pub(in crate::cli) fn run(args: &Clean) -> Result<ExitCode, CliError> {
         other => other?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What runs of this folder have left in their directories that were killed. Nobody knows it by name, so nobody is told.
+fn killed_runs() -> Result<(), CliError> {
+    let runs = past::runs()?;
+    let dead = runs.newest_first().iter().filter(|run| !run.is_live());
+    Ok(dead.filter_map(|run| run.clear().err()).last().map_or(Ok(()), Err)?)
 }
 
 /// The containers and networks of runs that are dead.
