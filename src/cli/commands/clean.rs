@@ -33,11 +33,14 @@ pub(in crate::cli) fn run(args: &Clean) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What runs of this folder have left in their directories that were killed. Nobody knows it by name, so nobody is told.
+/// What runs of this folder have left in their directories that were killed. Nobody knows it by name, so nobody is told. One
+/// that cannot be cleared does not keep the others.
 fn killed_runs() -> Result<(), CliError> {
-    let runs = past::runs()?;
-    let dead = runs.newest_first().iter().filter(|run| !run.is_live());
-    Ok(dead.filter_map(|run| run.clear().err()).last().map_or(Ok(()), Err)?)
+    let mut failed = None;
+    for run in past::runs()?.newest_first().iter().filter(|run| !run.is_live()) {
+        failed = run.clear().err().or(failed);
+    }
+    Ok(failed.map_or(Ok(()), Err)?)
 }
 
 /// The containers and networks of runs that are dead.
