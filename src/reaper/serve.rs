@@ -92,20 +92,30 @@ impl Care {
     fn reap(self, sweep: impl FnOnce(Vec<Vec<String>>)) {
         let Self { steps, pipes, paths, labels } = self;
         let steps: Vec<Step> = steps.into_values().collect();
+        let paths: Vec<PathBuf> = paths.into_values().collect();
         std::thread::scope(|scope| {
-            scope.spawn(|| processes::kill(&steps));
+            scope.spawn(|| {
+                processes::kill(&steps);
+                // Containers take their time, and what is on disk need not wait for them.
+                remove(&paths);
+            });
             if !labels.is_empty() {
                 sweep(labels.into_values().collect());
             }
         });
-        for path in paths.into_values() {
-            // It may have come to nothing, or have gone.
-            let _ = match path.symlink_metadata() {
-                Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
-                _ => fs::remove_file(&path),
-            };
-        }
+        // They may have made something of it again.
+        remove(&paths);
         drop(pipes);
+    }
+}
+
+/// Removes files and folders, each of which may have come to nothing, or have gone.
+fn remove(paths: &[PathBuf]) {
+    for path in paths {
+        let _ = match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+            _ => fs::remove_file(path),
+        };
     }
 }
 
@@ -166,7 +176,16 @@ mod tests {
         ]);
         assert!(!farewell);
         let mut swept = Vec::new();
-        care.reap(|sets| swept = sets);
+        care.reap(|sets| {
+            swept = sets;
+            // Files do not wait for containers, which may write them again as long as they are there.
+            let begun = std::time::Instant::now();
+            while path("half").exists() {
+                assert!(begun.elapsed().as_secs() < 30, "it waits for the containers");
+                std::thread::yield_now();
+            }
+            fs::write(path("half"), "x").unwrap();
+        });
         assert_eq!(swept, [labels()]);
         let left: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
