@@ -108,6 +108,12 @@ impl Receiver {
         self.release(event)
     }
 
+    /// The next event, if there is one.
+    pub fn ready(&mut self) -> Option<Event> {
+        let event = self.events.try_recv().ok();
+        self.release(event)
+    }
+
     /// The previous output has been dealt with once the next event is asked for; here it is counted on arrival, which
     /// allows one piece more than the budget.
     fn release(&self, event: Option<Event>) -> Option<Event> {

@@ -1,7 +1,7 @@
 //! The reaper: a small process that outlives `pipe` by a moment, if `pipe` is killed.
 //!
 //! ```text
-//!   pipe ── a socket: what there is, what has gone ──▶ reaper
+//!   pipe ── a socket: what there is, what has gone ──▶ reaper     (and a bell: read what somebody waits for)
 //!     ╳ SIGKILL                                           │ end-of-file, and no farewell before it
 //!                                                         ▼
 //!                        kill processes · remove containers and networks · remove files · let go of streams
@@ -14,7 +14,7 @@
 //! It also holds a second writing end of each reader's pipe, and so no reader sees an end of its stream when `pipe` is
 //! killed: the stream's pipes close only when the reaper ends, and by then the readers are dead. When a stream ends as
 //! it should, the reaper is told to let go in the same moment; nobody waits for its answer, since the readers see the
-//! end only when both have let go.
+//! end only when both have let go. For the same end, messages of other things lie unread until there are many (`wire`).
 //!
 //! It has a session of its own, no terminal, none of `pipe`'s standard streams, and stands in `/`. Signals that ask for
 //! an end mean `pipe`, not it. If it cannot be started, or dies, the run goes on without it.
@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use self::message::{Message, Thing};
 pub use self::serve::serve;
+use self::wire::Outbox;
 
 /// The first argument of a `pipe` that is a reaper.
 pub const WORD: &str = "__reaper";
@@ -53,7 +54,7 @@ pub struct Reaper {
 
 #[derive(Debug)]
 struct Line {
-    socket: Mutex<UnixStream>,
+    outbox: Mutex<Outbox>,
     child: Mutex<Child>,
     next: AtomicU64,
     lost: AtomicBool,
@@ -64,6 +65,8 @@ struct Line {
 pub struct Charge {
     line: Option<Arc<Line>>,
     key: u64,
+    /// Whether somebody waits for the reaper to let go of it.
+    is_awaited: bool,
 }
 
 impl Reaper {
@@ -74,6 +77,7 @@ impl Reaper {
     /// If there is no process or descriptor to be had.
     pub fn start() -> io::Result<Self> {
         let (socket, its_end) = UnixStream::pair()?;
+        let (its_bell, bell) = io::pipe()?;
         socket.set_write_timeout(Some(PATIENCE))?;
         let mut command = Command::new(own_program()?);
         // Its own environment must not look like that of a step: of a run that this process is a step of.
@@ -84,13 +88,14 @@ impl Reaper {
             .arg0("pipe")
             .arg(WORD)
             .stdin(OwnedFd::from(its_end))
-            .stdout(Stdio::null())
+            .stdout(its_bell)
             .stderr(Stdio::null())
             .current_dir("/")
             .process_group(0);
+        let outbox = Mutex::new(Outbox::new(socket, bell)?);
         let child = Mutex::new(command.spawn()?);
-        let (socket, next, lost) = (Mutex::new(socket), AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self { line: Some(Arc::new(Line { socket, child, next, lost })) })
+        let (next, lost) = (AtomicU64::new(0), AtomicBool::new(false));
+        Ok(Self { line: Some(Arc::new(Line { outbox, child, next, lost })) })
     }
 
     /// Processes that are about to be started: all that have this entry in their environment or one of these pipes open, and
@@ -119,7 +124,7 @@ impl Reaper {
     /// the reaper's care.
     pub fn farewell(&self) {
         if let Some(line) = &self.line {
-            line.send(&Message::Farewell, None);
+            line.send(&Message::Farewell, None, false);
         }
     }
 
@@ -132,8 +137,9 @@ impl Reaper {
     fn take_care(&self, thing: Thing, end: Option<BorrowedFd<'_>>) -> Charge {
         let Some(line) = &self.line else { return Charge::default() };
         let key = line.next.fetch_add(1, Ordering::Relaxed);
-        line.send(&Message::Care { key, thing }, end);
-        Charge { line: Some(Arc::clone(line)), key }
+        let is_awaited = matches!(thing, Thing::Pipe);
+        line.send(&Message::Care { key, thing }, end, false);
+        Charge { line: Some(Arc::clone(line)), key, is_awaited }
     }
 }
 
@@ -143,7 +149,7 @@ impl Charge {
     pub fn lead_by(&self, pid: i32) {
         if let Some(line) = &self.line {
             let started = processes::started(pid).unwrap_or_default();
-            line.send(&Message::Lead { key: self.key, pid, started }, None);
+            line.send(&Message::Lead { key: self.key, pid, started }, None, false);
         }
     }
 
@@ -156,18 +162,18 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         if let Some(line) = &self.line {
-            line.send(&Message::Gone { key: self.key }, None);
+            line.send(&Message::Gone { key: self.key }, None, self.is_awaited);
         }
     }
 }
 
 impl Line {
-    fn send(&self, message: &Message, end: Option<BorrowedFd<'_>>) {
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+    fn send(&self, message: &Message, end: Option<BorrowedFd<'_>>, at_once: bool) {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         if self.lost.load(Ordering::Relaxed) {
             return;
         }
-        if let Err(error) = wire::send(&*socket, &message.encode(), end) {
+        if let Err(error) = outbox.send(message, end, at_once) {
             self.lost.store(true, Ordering::Relaxed);
             if error.kind() != io::ErrorKind::BrokenPipe {
                 // What it knows is not true any more, and it must not act on it.

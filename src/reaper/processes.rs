@@ -27,6 +27,7 @@ pub(super) use linux::{group, kill, started};
 mod linux {
     use std::collections::{BTreeSet, HashSet};
     use std::fs;
+    use std::io::Read as _;
     use std::os::unix::ffi::OsStrExt;
     use std::path::PathBuf;
     use std::thread::sleep;
@@ -37,6 +38,8 @@ mod linux {
     use super::Step;
     use crate::reaper::WORD;
 
+    /// 52 numbers of at most 20 digits, and a name, fill half of it.
+    const LONGEST_STAT: usize = 2048;
     /// Between two looks.
     const PAUSE: Duration = Duration::from_millis(5);
     /// How long a process may take from its birth to its own environment.
@@ -130,7 +133,10 @@ mod linux {
 
         /// Without its environment and its pipes.
         fn of(pid: i32) -> Option<Self> {
-            Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+            let mut stat = [0; LONGEST_STAT];
+            // The kernel hands it out in one piece. Each step is looked at in this way, and a read of unknown size asks more.
+            let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
+            Self::parse(pid, stat.get(..length)?)
         }
 
         fn parse(pid: i32, stat: &[u8]) -> Option<Self> {

@@ -21,7 +21,7 @@ struct Care {
     labels: BTreeMap<u64, Vec<String>>,
 }
 
-/// Listens on standard input until `pipe` has ended, and then does what is left to do. `sweep` removes the containers and
+/// Listens on standard input until `pipe` has ended, called by a bell on standard output, and then does what is left to do. `sweep` removes the containers and
 /// networks that have all the labels of one of these sets; it may take its time.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn serve(sweep: impl FnOnce(Vec<Vec<String>>)) -> io::Result<()> {
     let _ = fs::write("/proc/self/comm", "reaper");
     leave_session();
     let mut care = Care::default();
-    if care.listen(Inbox::new(stdin.as_fd())) {
+    if care.listen(Inbox::new(stdin.as_fd(), io::stdout().as_fd())) {
         // What is still here belongs to a run that broke down.
         care = Care { steps: care.steps, ..Care::default() };
     }
@@ -54,7 +54,7 @@ fn leave_session() {
 
 impl Care {
     /// Takes in and lets go as it is told; whether there was a farewell.
-    fn listen(&mut self, mut inbox: Inbox<impl AsFd>) -> bool {
+    fn listen(&mut self, mut inbox: Inbox<impl AsFd, impl AsFd>) -> bool {
         while let Some(message) = inbox.next() {
             match message {
                 Message::Care { key, thing } => self.take(key, thing, &mut inbox),
@@ -70,7 +70,7 @@ impl Care {
         false
     }
 
-    fn take(&mut self, key: u64, thing: Thing, inbox: &mut Inbox<impl AsFd>) {
+    fn take(&mut self, key: u64, thing: Thing, inbox: &mut Inbox<impl AsFd, impl AsFd>) {
         match thing {
             Thing::Processes { mark, pipes } => {
                 self.steps.insert(key, Step { mark, pipes, leader: None });
@@ -124,18 +124,20 @@ mod tests {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
 
-    use super::super::wire::send;
+    use super::super::wire::Outbox;
     use super::*;
 
     /// What is in care after these messages, with the ends that some of them bring; and whether there was a farewell.
     fn told(messages: Vec<(Message, Option<OwnedFd>)>) -> (Care, bool) {
         let (here, there) = UnixStream::pair().unwrap();
+        let (its_bell, bell) = io::pipe().unwrap();
+        let mut outbox = Outbox::new(here, bell).unwrap();
         for (message, end) in messages {
-            send(&here, &message.encode(), end.as_ref().map(AsFd::as_fd)).unwrap();
+            outbox.send(&message, end.as_ref().map(AsFd::as_fd), false).unwrap();
         }
-        drop(here);
+        drop(outbox);
         let mut care = Care::default();
-        let farewell = care.listen(Inbox::new(there));
+        let farewell = care.listen(Inbox::new(there, its_bell));
         (care, farewell)
     }
 

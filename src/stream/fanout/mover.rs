@@ -139,14 +139,8 @@ impl Mover {
         self.book();
         self.dismiss();
         match pass {
-            Pass::Moved => Ok(()),
-            Pass::NeedsSource => {
-                let taken = self.source.as_ref().map_or(0, |source| source.taken);
-                if self.trickle.advises_nap(taken) {
-                    self.nap()?;
-                }
-                self.wait(true)
-            }
+            Pass::Moved => self.let_gather(),
+            Pass::NeedsSource => self.wait(true),
             Pass::NeedsRoom => self.wait(false),
             Pass::Ended => {
                 self.end_source();
@@ -197,7 +191,11 @@ impl Mover {
     }
 
     /// Lets small pieces gather. Nothing but a command interrupts it.
-    fn nap(&self) -> io::Result<()> {
+    fn let_gather(&mut self) -> io::Result<()> {
+        let taken = self.source.as_ref().map_or(0, |source| source.taken);
+        if !self.trickle.advises_nap(taken) {
+            return Ok(());
+        }
         let length = Timespec { tv_sec: 0, tv_nsec: Trickle::NAP.subsec_nanos().into() };
         match poll(&mut [PollFd::new(&*self.wake, PollFlags::IN)], Some(&length)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 /// Less than this at once is a trickle, in bytes.
-const LITTLE: u64 = 16 * 1024;
+const LITTLE: u64 = 64 * 1024;
 
-/// Tells when it is better to let pieces gather than to wake up for each: a wake-up costs more than a little moves.
+/// Tells when it is better to let pieces gather than to move each: a call to the kernel costs more than the little that it
+/// moves, and holds up the producer, whose pipe it locks.
 #[derive(Default)]
 pub(super) struct Trickle {
-    /// How much had been taken when the source was last found empty.
+    /// How much had been taken after the last move.
     taken: u64,
-    /// Whether the last piece was waited for, but not for long.
+    /// Whether the source was last waited for, but not for long.
     brief: bool,
 }
 
@@ -23,7 +24,7 @@ impl Trickle {
         self.brief = length < Self::NAP;
     }
 
-    /// The source is empty again, `taken` bytes from its start: whether to nap before waiting for more.
+    /// Something was moved, and now `taken` bytes are, from the source's start: whether to nap before moving more.
     pub(super) fn advises_nap(&mut self, taken: u64) -> bool {
         let little = taken.abs_diff(self.taken) < LITTLE;
         self.taken = taken;
@@ -42,7 +43,7 @@ mod tests {
         assert!(!trickle.advises_nap(0), "the first piece is not delayed");
         trickle.waited(quick);
         assert!(trickle.advises_nap(100));
-        trickle.waited(quick);
+        assert!(trickle.advises_nap(300), "as long as there is something, nobody waits");
         assert!(!trickle.advises_nap(100_000), "much came at once");
         trickle.waited(slow);
         assert!(!trickle.advises_nap(100_100), "a line now and then is passed on at once");
