@@ -73,9 +73,18 @@ fn the_reaper_stays_whatever_it_is_asked_to_do() {
 fn the_reaper_holds_nothing_of_pipes_own() {
     let (place, running) = stubborn();
     let reaper = running.reaper();
-    let link = |name: &str| place.sh(&format!("readlink /proc/{reaper}/{name}")).trim().to_owned();
+    let link_of = |pid: u32, name: &str| place.sh(&format!("readlink /proc/{pid}/{name}")).trim().to_owned();
+    let link = |name: &str| link_of(reaper, name);
     assert!(link("fd/0").starts_with("socket:"));
-    assert_eq!([link("fd/1"), link("fd/2"), link("cwd")], ["/dev/null", "/dev/null", "/"].map(str::to_owned));
+    // The bell.
+    assert!(link("fd/1").starts_with("pipe:"));
+    assert!(
+        ["fd/0", "fd/1", "fd/2"]
+            .map(|name| link_of(running.id(), name))
+            .iter()
+            .all(|own| *own != link("fd/1"))
+    );
+    assert_eq!([link("fd/2"), link("cwd")], ["/dev/null", "/"].map(str::to_owned));
     let session = |pid: u32| place.sh(&format!("ps -o sid= -p {pid}")).trim().to_owned();
     assert_eq!(session(reaper), reaper.to_string());
     kill(running);

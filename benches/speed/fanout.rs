@@ -35,7 +35,7 @@ const PRODUCERS: [Producer; 4] = [
     Producer::new("`cat FILE`", file),
     Producer::new("writes of 64 KiB", |_, bytes| Ok(writes(bytes, 65_536))),
     Producer {
-        part: 0.02,
+        part: 0.1,
         small_writes: true,
         ..Producer::new("writes of 100 bytes", |_, bytes| Ok(writes(bytes, 100)))
     },

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Bench;
-use super::forms::{Stream, same_bytes};
+use super::forms::{DRAIN, Stream, same_bytes};
 use super::measure::Candidate;
 use super::problem::{Problem, Result};
 use super::row::{Measured, Row};
@@ -16,11 +16,13 @@ const JOBS: &str = "16";
 pub fn rows(bench: &Bench) -> Vec<Row> {
     let steps = Row::new("10,000 no-op steps, a binary tree", "the faster of `ninja`, `make`", "× time");
     let waits = Row::new("10 steps of 1 s at the same time", "1 s", "× time");
-    let reader = Row::new("a stream with one reader", "a plain shell pipe", "× speed");
+    let reader =
+        |reader| Row::new(format!("a stream with one reader, {reader}"), "a plain shell pipe", "× speed");
     vec![
         steps.at_most(1.0).measured(no_ops(bench)),
         waits.at_most(1.01).measured(sleeps(bench)),
-        reader.at_least(0.95).measured(one_reader(bench)),
+        reader("`cat`").at_least(0.95).measured(one_reader(bench, DRAIN, 2.0)),
+        reader("`sha256sum`").measured(one_reader(bench, "sha256sum >/dev/null", 0.5)),
     ]
 }
 
@@ -85,18 +87,26 @@ fn sleeps(bench: &Bench) -> Result<Measured> {
     let seconds = bench.part.clamp(0.1, 1.0);
     let step = |step| format!("  - {{name: s{step}, run: sleep {seconds}}}\n");
     fs::write(dir.path().join("sleep.yml"), format!("steps:\n{}", (0..10).map(step).collect::<String>()))?;
-    let candidates = [Candidate::pipe("pipe", &["run", "sleep.yml", "--format", "plain"])];
+    // What ten shells take by themselves.
+    let shells = format!("for n in $(seq 10); do bash -eo pipefail -c 'sleep {seconds}' & done; wait");
+    let candidates = [
+        Candidate::pipe("pipe", &["run", "sleep.yml", "--format", "plain"]),
+        Candidate::bash("ten shells with `&`", &shells),
+    ];
     let runs = bench.compare("steps that wait", dir.path(), &candidates)?;
-    Ok(Measured { figures: runs[0].seconds.map(|took| took / seconds), note: String::new() })
+    let took = runs.iter().map(|runs| format!("{} {:.3} s", runs.name, runs.seconds.median()));
+    let note = took.collect::<Vec<_>>().join(", ");
+    Ok(Measured { figures: runs[0].seconds.map(|took| took / seconds), note })
 }
 
-fn one_reader(bench: &Bench) -> Result<Measured> {
+/// So many times the usual bytes to somebody.
+fn one_reader(bench: &Bench, reader: &str, times: f64) -> Result<Measured> {
     let dir = tempfile::tempdir()?;
     let dir = dir.path();
     let producer = |bytes: u64| format!("head -c {bytes} /dev/zero");
     let small = Stream::summed(&producer(1_000_000), 1);
     same_bytes(dir, &small, &[small.pipe(dir, "small.yml")?])?;
-    let stream = Stream::drained(&producer(bench.bytes(2.0)), 1);
+    let stream = Stream { producer: producer(bench.bytes(times)), readers: vec![reader.to_owned()] };
     let candidates = vec![stream.pipe(dir, "one.yml")?, stream.tee()];
     Ok(bench.contest("one reader", dir, candidates)?.speed())
 }
