@@ -42,7 +42,7 @@ fn rows_are_measured(subjects: &[&str], count: usize) {
 
 #[test]
 fn everything_on_the_host_is_measured() {
-    rows_are_measured(&["plan", "host", "fanout", "backup", "memory", "logs", "startup", "build"], 32);
+    rows_are_measured(&["plan", "host", "fanout", "backup", "memory", "logs", "startup", "build"], 33);
 }
 
 #[test]
