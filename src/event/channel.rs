@@ -130,3 +130,26 @@ impl Drop for Receiver {
         self.budget.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{output, started};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_ready_makes_room_as_what_was_waited_for_does() {
+        let (sender, mut receiver) = channel(Masker::default());
+        assert!(receiver.ready().is_none());
+        sender.send(started(0, 1));
+        let EventKind::StepOutput { step, channel, bytes } = output(0, "x") else { unreachable!() };
+        let mut output = sender.output(step, channel);
+        for _ in 0..OUTPUT_BUDGET {
+            output.send(Arc::clone(&bytes)).await;
+        }
+        assert!(matches!(receiver.ready().map(|event| event.kind), Some(EventKind::StepStarted { .. })));
+        for _ in 0..3 * OUTPUT_BUDGET {
+            assert!(matches!(receiver.ready().map(|event| event.kind), Some(EventKind::StepOutput { .. })));
+            output.send(Arc::clone(&bytes)).await;
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! The reaper: a small process that outlives `pipe` by a moment, if `pipe` is killed.
 //!
 //! ```text
-//!   pipe ── a socket: what there is, what has gone ──▶ reaper     (and a bell: read what somebody waits for)
+//!   pipe ── a socket: what there is, what has gone ──▶ reaper
+//!     │  └─ a bell: read it now ───────────────────────▶  │
 //!     ╳ SIGKILL                                           │ end-of-file, and no farewell before it
 //!                                                         ▼
 //!                        kill processes · remove containers and networks · remove files · let go of streams
@@ -14,7 +15,7 @@
 //! It also holds a second writing end of each reader's pipe, and so no reader sees an end of its stream when `pipe` is
 //! killed: the stream's pipes close only when the reaper ends, and by then the readers are dead. When a stream ends as
 //! it should, the reaper is told to let go in the same moment; nobody waits for its answer, since the readers see the
-//! end only when both have let go. For the same end, messages of other things lie unread until there are many (`wire`).
+//! end only when both have let go. What nobody waits for lies unread until there is more of it (`wire`).
 //!
 //! It has a session of its own, no terminal, none of `pipe`'s standard streams, and stands in `/`. Signals that ask for
 //! an end mean `pipe`, not it. If it cannot be started, or dies, the run goes on without it.

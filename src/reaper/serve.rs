@@ -21,8 +21,8 @@ struct Care {
     labels: BTreeMap<u64, Vec<String>>,
 }
 
-/// Listens on standard input until `pipe` has ended, called by a bell on standard output, and then does what is left to do. `sweep` removes the containers and
-/// networks that have all the labels of one of these sets; it may take its time.
+/// Listens on standard input until `pipe` has ended, called by a bell on standard output, and then does what is left to do.
+/// `sweep` removes the containers and networks that have all the labels of one of these sets; it may take its time.
 ///
 /// # Errors
 /// If standard input is no socket.
