@@ -1,5 +1,5 @@
-//! Tells the program which commit it is made of: `PIPE_VERSION` is `0.2.0 (abc1234 2026-11-24)`. Two builds of a commit get
-//! the same, and where no commit is known it is the version alone.
+//! Tells the program which commit it is made of: `PIPE_VERSION` is `0.2.0 (abc1234 2026-11-24)`. Two builds
+//! of a commit get the same, and where no commit is known it is the version alone.
 
 use std::path::Path;
 use std::process::Command;
@@ -40,8 +40,8 @@ fn of_the_repository() -> Option<String> {
     Some(format!("{}{} {date}", short(hash)?, mark(!changed.is_empty())))
 }
 
-/// Has this run again when another commit is checked out: then HEAD changes or, where it is on a branch, the branch does;
-/// a packed branch has no file of its own, and only the log tells.
+/// Has this run again when another commit is checked out: then HEAD changes or, where it is on a branch, the
+/// branch does; a packed branch has no file of its own, and only the log tells.
 fn watch_head() {
     let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
     for name in ["HEAD", "logs/HEAD"].into_iter().chain(branch.as_deref()) {
@@ -50,7 +50,8 @@ fn watch_head() {
     }
 }
 
-/// The answer of git, if it has one. It takes no locks, so that a build is in nobody's way.
+/// The answer of git, if it has one. It takes no locks, so that a build does not disturb a git command at
+/// work.
 fn git(args: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     // Hooks set these, for a repository that need not be this one.

@@ -65,6 +65,11 @@ with a Rust toolchain: cargo install --locked pipe-runner" ;;
 }
 
 download() {
+    # What stands before an `@` there is a user name, and the machine comes after it: `http://127.0.0.1:80@elsewhere/`.
+    machine=${1#*://}
+    case ${machine%%/*} in
+        *@*) die "\`$1\` is not fetched: the address of the releases has no user name in it" ;;
+    esac
     case $1 in
         https://* | file://* | http://127.0.0.1[:/]* | http://localhost[:/]*) ;;
         *) die "\`$1\` is not fetched: releases come by https" ;;

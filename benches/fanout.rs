@@ -1,8 +1,8 @@
 //! One producer to N draining readers: this crate's fan-out against the shell's `tee >(…)`, and a plain pipe.
 //!
-//! Every round runs every candidate once, so that a noisy machine disturbs all alike; the table shows medians, and ratios
-//! to `tee` in the same run. Processes are real ones: `dd if=/dev/zero`, writing pieces of 64 KiB unless told otherwise,
-//! to `cat >/dev/null`.
+//! Every round runs every candidate once, so that a noisy machine disturbs all alike; the table shows
+//! medians, and ratios to `tee` in the same run. Processes are real ones: `dd if=/dev/zero`, writing pieces
+//! of 64 KiB by default, to `cat >/dev/null`.
 //!
 //! ```text
 //! cargo bench --bench fanout -- [--rounds 7] [--size 1GiB] [--writes 64KiB]
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use futures::executor::block_on;
-use pipe_runner::stream::{Engine, Fanout, FanoutEvent, PipeBudget, pipe};
+use pipe_runner::stream::{BackendChoice, Fanout, FanoutEvent, PipeBudget, pipe};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -25,7 +25,7 @@ const READERS: [usize; 4] = [1, 2, 3, 8];
 #[derive(Debug, Clone, Copy)]
 struct Run {
     wall: Duration,
-    /// Processor time of whoever moves the bytes; zero where nobody does.
+    /// Processor time of the process that moves the bytes; zero where none does.
     mover: Duration,
 }
 
@@ -104,8 +104,8 @@ fn median(runs: &[Run], what: impl Fn(&Run) -> Duration) -> f64 {
 fn run(candidate: Candidate, readers: usize, load: Load) -> Result<Run> {
     let producer = load.producer();
     match candidate {
-        Candidate::Splice => fan_out(Engine::Splice, readers, load),
-        Candidate::Copy => fan_out(Engine::Copy, readers, load),
+        Candidate::Splice => fan_out(BackendChoice::Splice, readers, load),
+        Candidate::Copy => fan_out(BackendChoice::Copy, readers, load),
         Candidate::Tee => {
             let others = " >(cat >/dev/null)".repeat(readers - 1);
             shell(&format!("{producer} | {{ TIMEFORMAT='%3U %3S'; time tee{others}; }} | cat >/dev/null"))
@@ -123,13 +123,13 @@ fn shell(script: &str) -> Result<Run> {
     Ok(Run { wall, mover: Duration::from_secs_f64(seconds) })
 }
 
-fn fan_out(engine: Engine, readers: usize, load: Load) -> Result<Run> {
+fn fan_out(backend: BackendChoice, readers: usize, load: Load) -> Result<Run> {
     let start = Instant::now();
     let processor = processor_time();
     let budget = PipeBudget::new();
     let (children, sinks): (Vec<Child>, Vec<OwnedFd>) =
         (0..readers).map(|_| reader()).collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    let (fanout, mut events) = Fanout::start("bench", sinks, engine, &budget)?;
+    let (fanout, mut events) = Fanout::start("bench", sinks, backend, &budget)?;
     let (source, writer) = pipe()?;
     fanout.feed(source);
     let mut producer =

@@ -1,7 +1,7 @@
 //! Many steps, many readers, much output: what `pipe` itself needs for it.
 //!
-//! Each case is a pipeline of its own, run by the program as users have it. The table shows the time, the most memory
-//! that `pipe` had, and the most descriptors that it had open, as looked at every 20 ms.
+//! Each case is a pipeline of its own, run by the program as users have it. The table shows the time, the
+//! most memory that `pipe` had, and the most descriptors that it had open, as looked at every 20 ms.
 //!
 //! ```text
 //! cargo bench --bench load -- [--part 1.0] [CASE…]      0.01 of everything is a quick look

@@ -43,7 +43,8 @@ fn contest(bench: &Bench, dir: &Path, readers: &[(&'static str, &str)]) -> Resul
     bench.contest(&format!("tar to {}", programs.join(", ")), dir, candidates)
 }
 
-/// The same files each time: lines of words and numbers, so that there is something to compress, of 1 to 73 kB.
+/// The same files each time: lines of words and numbers, so that there is something to compress, of 1 to 73
+/// kB.
 fn files(count: usize) -> Result<tempfile::TempDir> {
     eprintln!("writing {count} files");
     let place = tempfile::tempdir()?;

@@ -1,8 +1,10 @@
-//! Steps in containers against the shell's `docker run`: streams, and what a container costs that does nothing.
+//! Steps in containers against the shell's `docker run`: streams, and what a container costs that does
+//! nothing.
 //!
-//! The image is one of `docker/test/images`. The shell's containers keep no log, which is `docker run` at its quickest.
-//! "In flow" is without the time in which containers start and go: `pipe` tells the rate of a stream itself, from the
-//! moment when everybody has started; from what the shell takes, the time is subtracted that it takes to move nothing.
+//! The image is one of `docker/test/images`. The shell's containers keep no log, which is `docker run` at its
+//! quickest. "In flow" is without the time in which containers start and go: `pipe` tells the rate of a
+//! stream itself, from the moment when all containers have started; from what the shell takes, the time is
+//! subtracted that it takes to move nothing.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +14,7 @@ use super::forms::{DRAIN, Stream, same_bytes};
 use super::measure::{Candidate, Left, is_here};
 use super::problem::{Problem, Result};
 use super::row::{Measured, Row};
-use super::series::Series;
-use super::table::shown;
+use super::series::{Series, shown};
 
 const IMAGE: &str = "debian:bookworm-slim";
 /// A container of the shell's.
@@ -93,7 +94,9 @@ fn fan_out(bench: &Bench) -> Result<FanOut> {
         in_shell(&stream(0)),
     ];
     let runs = bench.compare("a container to three", dir, &candidates)?;
-    let [fifo, host, full, empty] = &runs[..] else { return Err(Problem::failed("somebody has not run")) };
+    let [fifo, host, full, empty] = &runs[..] else {
+        return Err(Problem::failed("a contestant has not run"));
+    };
     // In a trial the one may be as short as the other.
     let docker = full.seconds.with(&empty.seconds, |full, empty| bytes as f64 / (full - empty).max(0.001));
     Ok(FanOut { fifo: fifo.told.clone(), host: host.told.clone(), docker })
@@ -153,7 +156,7 @@ fn contained(file: &str, arguments: &[&str]) -> Candidate {
     Candidate::pipe("pipe", &[&run, arguments].concat())
 }
 
-/// Everybody in a container of the shell's. What a reader writes to a file goes there outside, where the folder is.
+/// The shell's form, each program in a container. A reader's file is in a mounted folder.
 fn in_shell(stream: &Stream) -> Candidate {
     let reader = |reader: &String| match reader.split_once(" >") {
         Some((command, file)) if reader != DRAIN => format!("{DOCKER_RUN} -i {IMAGE} {command} >{file}"),

@@ -6,14 +6,13 @@ use super::Bench;
 use super::measure::{Candidate, Runs};
 use super::problem::{Problem, Result};
 use super::row::Measured;
-use super::series::Series;
-use super::table::shown;
+use super::series::{Series, shown};
 
 pub struct Contest {
     pub pipe: Runs,
     /// The fastest one of them.
     pub peer: Runs,
-    /// What everybody took, and who is missing.
+    /// The results of all contestants, and those that are missing.
     note: String,
 }
 
@@ -22,7 +21,7 @@ impl Bench {
     pub fn contest(&self, title: &str, dir: &Path, candidates: Vec<Candidate>) -> Result<Contest> {
         let (here, missing) = present(candidates)?;
         let mut runs = self.compare(title, dir, &here)?.into_iter();
-        let pipe = runs.next().ok_or_else(|| Problem::failed("nobody has run"))?;
+        let pipe = runs.next().ok_or_else(|| Problem::failed("no contestant has run"))?;
         let peers: Vec<Runs> = runs.collect();
         let all = [&pipe].into_iter().chain(&peers);
         let took = all.map(|runs| format!("{} {} s", runs.name, shown(runs.seconds.median())));
@@ -49,7 +48,7 @@ impl Contest {
     }
 }
 
-/// Who can take part, and the programs that the others lack. There have to be two.
+/// Returns the contestants that can take part, and the programs that the others lack. There have to be two.
 pub fn present(candidates: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<String>)> {
     let (here, away): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|candidate| candidate.lacks().is_none());

@@ -11,7 +11,7 @@ use super::forms::{DRAIN, Stream, same_bytes};
 use super::measure::{Candidate, Left, Runs};
 use super::problem::Result;
 use super::row::{Measured, Row};
-use super::table::shown;
+use super::series::shown;
 
 const TEE_OR_PEE: &str = "the faster of `tee >(…)`, `pee`";
 
@@ -93,7 +93,7 @@ fn fan_out(bench: &Bench, producer: &Producer, readers: usize) -> Result<Measure
     Ok(bench.contest(&title, dir, stream.forms(dir, "fan-out.yml")?)?.speed())
 }
 
-/// What moving the bytes costs whoever moves them: `pipe` itself, and `tee` itself.
+/// What moving the bytes costs the process that moves them: `pipe` or `tee`.
 fn processor(bench: &Bench) -> [Row; 3] {
     let giga = bench.bytes(2.0) as f64 / 1e9;
     let [large, tar] = [65_536, 10_240].map(|size| processor_runs(bench, size));

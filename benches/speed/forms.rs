@@ -39,7 +39,8 @@ impl Stream {
         }
     }
 
-    /// The same, with `tee` in the place of the shell, so that its processor time can be told from that of all others.
+    /// The same, with `tee` in the place of the shell, so that its processor time can be separated from that
+    /// of all others.
     pub fn tee_itself(&self) -> Candidate {
         let Self { producer, readers } = self;
         let (last, others) = readers.split_at(1);
@@ -82,8 +83,8 @@ fn sum(reader: usize) -> String {
     format!("sum-{reader}")
 }
 
-/// Whether every candidate that can run here brings every reader of a summed stream exactly what its producer makes.
-/// Nothing is timed that does not.
+/// Whether every candidate that can run here brings every reader of a summed stream exactly what its producer
+/// makes. Nothing is timed that does not.
 pub fn same_bytes(dir: &Path, summed: &Stream, candidates: &[Candidate]) -> Result<()> {
     let (producer, readers) = (&summed.producer, summed.readers.len());
     let path = |reader| dir.join(sum(reader));

@@ -10,7 +10,8 @@ use super::measure::Candidate;
 use super::problem::{Problem, Result};
 use super::row::{Measured, Row};
 
-/// How many may run at the same time, for `pipe`, `ninja` and `make` alike: what `pipe` takes on small machines.
+/// How many may run at the same time, for `pipe`, `ninja` and `make` alike: what `pipe` takes on small
+/// machines.
 const JOBS: &str = "16";
 
 pub fn rows(bench: &Bench) -> Vec<Row> {
@@ -35,7 +36,7 @@ fn no_ops(bench: &Bench) -> Result<Measured> {
     Ok(bench.contest("no-op steps", dir.path(), candidates)?.time())
 }
 
-/// Whether everybody runs every step of the tree, once.
+/// Checks that every contestant runs every step of the tree once.
 fn runs_all(dir: &Path, steps: usize) -> Result<()> {
     let mut expected: Vec<String> = (0..steps).map(|step| step.to_string()).collect();
     expected.sort();
@@ -99,7 +100,7 @@ fn sleeps(bench: &Bench) -> Result<Measured> {
     Ok(Measured { figures: runs[0].seconds.map(|took| took / seconds), note })
 }
 
-/// So many times the usual bytes to somebody.
+/// A contest over so many times the usual bytes.
 fn one_reader(bench: &Bench, reader: &str, times: f64) -> Result<Measured> {
     let dir = tempfile::tempdir()?;
     let dir = dir.path();

@@ -1,15 +1,18 @@
 //! The speed table: every figure that the project has set itself, measured on this machine in one go.
 //!
-//! What can be is a ratio against a strong peer (`tee`, `pee`, `ninja`, `make`, `docker run`), taken within interleaved
-//! rounds; the table shows medians, the spread, and whether the aim is met. A peer that is not here is said to be missing.
-//! Before anything is timed, every way to move bytes has to give each of its readers the same ones.
+//! What can be is a ratio against a strong peer (`tee`, `pee`, `ninja`, `make`, `docker run`), taken within
+//! interleaved rounds; the table shows medians, the spread, and whether the aim is met. A peer that is not
+//! here is said to be missing. Before anything is timed, every way to move bytes has to give each of its
+//! readers the same ones.
 //!
 //! ```text
-//! cargo bench --bench speed -- [--rounds 7] [--only NAME…] [--size 2GiB] [--part 1.0] [--build] [--markdown FILE] [--json FILE]
+//! cargo bench --bench speed -- [--rounds 7] [--only NAME…] [--size 2GiB] [--part 1.0] [--build]
+//!     [--markdown FILE] [--json FILE]
 //! ```
 //!
-//! `--size` is that of a stream; `--part 0.001` of all sizes and counts is a trial. `--build` also times the release build.
-//! Without a file, both forms go to standard output. All of it takes most of an hour and 6 GB of disk.
+//! `--size` is that of a stream; `--part 0.001` of all sizes and counts is a trial. `--build` also times the
+//! release build. Without a file, both forms go to standard output. All of it takes most of an hour and 6 GB
+//! of disk.
 //!
 //! The static program is measured where `.ci/static target/static/amd64` (or `arm64`) has made it.
 
@@ -111,7 +114,8 @@ impl Bench {
         ((full as f64 * self.part) as usize).max(1)
     }
 
-    /// Bytes of a stream that is so many times the usual size; a multiple of all that producers write at once.
+    /// Bytes of a stream that is so many times the usual size; a multiple of all that producers write at
+    /// once.
     fn bytes(&self, times: f64) -> u64 {
         const STEP: u64 = 25 * 64 * 1024;
         ((self.size as f64 * self.part * times) as u64 / STEP).max(1) * STEP

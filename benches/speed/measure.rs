@@ -1,11 +1,11 @@
-//! Runs candidates in interleaved rounds, and tells what each run took.
+//! Runs candidates in interleaved rounds, and returns what each run took.
 //!
-//! Every round runs every candidate once, so that a noisy machine disturbs all alike, and each round begins with another
-//! one. A first round is not counted: it brings files and programs into memory.
+//! Every round runs every candidate once, so that a noisy machine disturbs all alike, and each round begins
+//! with another one. A first round is not counted: it brings files and programs into memory.
 //!
-//! A run has ended when its process has, and when nobody holds its standard error any more. `tee >(a) >(b) | c` ends as
-//! soon as `c` does, while `a` and `b` may still be at work; bash does not wait for them. They all have inherited standard
-//! error, so its end is the moment when the last one is done.
+//! A run has ended when its process has, and when no process has its standard error open any more.
+//! `tee >(a) >(b) | c` ends as soon as `c` does, while `a` and `b` may still be at work; bash does not wait
+//! for them. They all have inherited standard error, so its end is the moment when the last one is done.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -23,7 +23,7 @@ use super::series::Series;
 
 /// What programs remember of earlier runs. It goes before each run, so that all of them are alike.
 const MEMORIES: [&str; 3] = [".pipe", ".ninja_log", ".ninja_deps"];
-/// What is written to standard output, where somebody reads it.
+/// The standard output, where it is read.
 const STDOUT: &str = "stdout";
 /// Processor time in `/proc` is in hundredths of a second, on every kind of machine.
 const TICKS: f64 = 100.0;
@@ -155,7 +155,7 @@ impl Candidate {
     fn command(&self, dir: &Path) -> Command {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).current_dir(dir).stdin(Stdio::null()).stderr(Stdio::piped());
-        // Neither what `wc` takes for a word nor how `pipe` shows its run hangs on who measures.
+        // Neither what `wc` takes for a word nor how `pipe` shows its run depends on the environment.
         command.env("LC_ALL", "C");
         for variable in ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "MAKEFLAGS"] {
             command.env_remove(variable);
@@ -163,8 +163,8 @@ impl Candidate {
         command
     }
 
-    /// Waits for the end, but leaves the process to be asked about. What it said on standard error, and the most memory
-    /// that it had.
+    /// Waits for the end, but leaves the process to be asked about. What it said on standard error, and the
+    /// most memory that it had.
     fn follow(&self, child: &mut Child) -> Result<(String, f64)> {
         let (id, ended) = (child.id(), AtomicBool::new(false));
         let stderr = child.stderr.take().ok_or_else(|| Problem::failed("there is no standard error"))?;
@@ -236,7 +236,8 @@ fn wait(id: u32, mut stderr: impl Read) -> Result<String> {
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
-/// What a process has used that has ended and is not yet waited for: it has no memory any more, but its times are there.
+/// What a process has used that has ended and is not yet waited for: it has no memory any more, but its times
+/// are there.
 fn processor_seconds(id: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
     // The name of the program may hold anything, but its bracket is the last one.

@@ -62,7 +62,8 @@ fn validate(dir: &Path, steps: usize) -> Result<Candidate> {
     Ok(Candidate::pipe("pipe", &["validate", &name]))
 }
 
-/// A file in which every step from the fourth on has three edges: two orders and a stream, read from an earlier step.
+/// A file in which every step from the fourth on has three edges: two orders and a stream, read from an
+/// earlier step.
 fn file(steps: usize) -> String {
     let mut text = String::from("name: bench\nparams: {level: 9}\nenv: {LC_ALL: C}\nsteps:\n");
     for step in 0..steps {

@@ -8,7 +8,7 @@ pub type Result<T> = std::result::Result<T, Problem>;
 /// One for all rows that come of the same runs.
 #[derive(Debug, Clone)]
 pub enum Problem {
-    /// This machine lacks something: nobody's fault.
+    /// This machine lacks something, which is not a failure.
     Missing(String),
     /// What should have run did not.
     Failed(String),

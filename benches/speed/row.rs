@@ -1,10 +1,9 @@
-//! One figure: what was measured, against whom, and whether that is what was aimed at.
+//! One figure: what was measured, against which programs, and whether it reaches the aim.
 
 use serde::Serialize;
 
 use super::problem::{Problem, Result};
-use super::series::Series;
-use super::table::{short, shown};
+use super::series::{Series, short, shown};
 
 /// What was measured for a row.
 pub struct Measured {

@@ -7,8 +7,7 @@ use super::Bench;
 use super::measure::Candidate;
 use super::problem::Result;
 use super::row::{Measured, Row};
-use super::series::Series;
-use super::table::shown;
+use super::series::{Series, shown};
 
 pub fn rows(bench: &Bench) -> Vec<Row> {
     vec![

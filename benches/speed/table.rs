@@ -37,22 +37,3 @@ impl Report {
         text
     }
 }
-
-/// Three digits that count.
-pub fn shown(figure: f64) -> String {
-    match figure.abs() {
-        100.0.. => format!("{figure:.0}"),
-        10.0.. => format!("{figure:.1}"),
-        1.0.. => format!("{figure:.2}"),
-        _ => format!("{figure:.3}"),
-    }
-}
-
-/// The same without zeros that say nothing.
-pub fn short(figure: f64) -> String {
-    let text = shown(figure);
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
-}

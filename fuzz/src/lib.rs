@@ -1,28 +1,32 @@
-//! What is fuzzed: each target takes any bytes, and must neither panic nor hang nor take much memory. `tests/corpora.rs`
-//! runs the same functions over the inputs that earlier fuzzing found interesting.
+//! What is fuzzed: each target takes any bytes, and must neither panic nor hang nor take much memory.
+//! `tests/it/files/fuzz_inputs.rs` runs the same functions over the inputs that earlier fuzzing found
+//! interesting.
 
 use std::collections::BTreeMap;
 
+use pipe_runner::file::{self, Diagnostics, LoadOptions, ParamSources};
 use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
-use pipe_runner::spec::{self, Given, LoadOptions, Problems};
-use pipe_runner::template::{Around, Facts, Given as Outputs, Names, Place, Renderer, compile};
+use pipe_runner::template::{
+    ExprType, Names, RunContext, Scope, Shells, StepOutputsMode as Outputs, TemplateRenderer, TextContext,
+    compile,
+};
 
 /// Where templates are rendered: before any step has run.
-const AROUND: Around<'_> = Around { step: None, outputs: Outputs::Later };
+const AROUND: Scope<'_> = Scope { step: None, outputs: Outputs::Later, waiter: None };
 
-/// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one is given its
-/// params.
+/// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one
+/// is given its params.
 pub fn yaml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let source = Source::new("fuzz.yml", text);
-    match spec::load(source, &LoadOptions::default()) {
-        Err(problems) => drop(spec::render(&problems, false)),
+    match file::load(source, &LoadOptions::default()) {
+        Err(problems) => drop(file::render(&problems, false)),
         Ok(pipeline) => {
-            if let Some(warnings) = Problems::of(spec::lint(&pipeline)) {
-                drop(spec::render(&warnings, false));
+            if let Some(warnings) = Diagnostics::of(file::lint(&pipeline)) {
+                drop(file::render(&warnings, false));
             }
-            if let Err(problems) = spec::resolve(&pipeline, &Given::default()) {
-                drop(spec::render(&problems, false));
+            if let Err(problems) = file::resolve(&pipeline, &ParamSources::default()) {
+                drop(file::render(&problems, false));
             }
         }
     }
@@ -31,7 +35,13 @@ pub fn yaml(data: &[u8]) {
 /// Compiles the text as a template for every place, and renders what compiles.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    for place in [Place::Plain, Place::PosixShell, Place::Interpreter] {
+    for place in [
+        TextContext::Plain,
+        TextContext::Commands,
+        TextContext::PosixShell(Shells::SH),
+        TextContext::PosixShell(Shells::ZSH),
+        TextContext::Interpreter,
+    ] {
         if let Ok(template) = compile(text, Span::default(), place, &names()) {
             // Loops that only burn the fuzzer's time are left out.
             if !text.contains("range") {
@@ -41,43 +51,43 @@ pub fn template(data: &[u8]) {
     }
 }
 
-/// Reads the bytes up to a NUL as shell text in which `@` stands for an expression and `^` for a list; what follows the
-/// NUL is the value that goes in there.
+/// Reads the bytes up to a NUL as shell text in which `@` stands for an expression and `^` for a list; what
+/// follows the NUL is the value that goes in there.
 pub fn shell(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (script, value) = text.split_once('\0').unwrap_or((text, "'$(touch X)\"\nEOF"));
     let script = script.replace('@', "{{ x }}").replace('^', "{{ list }}");
-    if let Ok(template) = compile(&script, Span::default(), Place::PosixShell, &names()) {
+    if let Ok(template) = compile(&script, Span::default(), TextContext::PosixShell(Shells::ALL), &names()) {
         let facts = facts(&value.replace('\0', ""));
-        drop(Renderer::new(facts).render(&template, AROUND));
+        drop(TemplateRenderer::new(facts).render(&template, AROUND));
     }
 }
 
 fn render(template: &Template) {
-    drop(Renderer::new(facts("it's; $(touch X)")).render(template, AROUND));
+    drop(TemplateRenderer::new(facts("it's; $(touch X)")).render(template, AROUND));
 }
 
 fn names() -> Names {
-    let params = [("x", false), ("list", false), ("token", true)];
+    let params = [("x", ExprType::Text), ("list", ExprType::texts()), ("token", ExprType::Secret)];
     Names {
-        params: params.map(|(name, secret)| (name.to_owned(), secret)).into(),
+        params: params.map(|(name, kind)| (name.to_owned(), kind)).into(),
         secret_variables: [("TOKEN".to_owned(), "token".to_owned())].into(),
         steps: true,
         inputs: vec!["left".to_owned()],
     }
 }
 
-fn facts(x: &str) -> Facts {
+fn facts(x: &str) -> RunContext {
     let values = [
         ("x", ParamValue::Text(x.to_owned())),
         ("list", ParamValue::List(vec![x.to_owned(), "b".to_owned()])),
         ("token", ParamValue::Secret(Secret::new("never shown"))),
     ];
-    Facts {
+    RunContext {
         pipeline: "fuzz".to_owned(),
         run_id: "RUN".to_owned(),
         env: BTreeMap::from([("HOME".to_owned(), "/root".to_owned())]),
         values: values.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
-        ..Facts::default()
+        ..RunContext::default()
     }
 }

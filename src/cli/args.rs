@@ -8,17 +8,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::executor::docker::LaneChoice;
-use crate::spec::Nearest;
+use crate::file::Nearest;
 
 /// Run pipelines from one YAML file: steps joined by order and by byte streams.
 #[derive(Debug, Parser)]
 #[command(name = "pipe", version, long_version = env!("PIPE_VERSION"), propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 success · 1 a step failed · 2 the file or the command line is wrong · \
-3 the engine failed · 128+n ended by signal n"
+3 aborted: no engine, no room on the disk · 128+n ended by signal n"
 )]
 pub(super) struct Cli {
-    /// Do everything in this folder, as if `pipe` had been started there
+    /// Run as if `pipe` had been started in this folder
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub(super) directory: Option<PathBuf>,
     #[command(subcommand)]
@@ -28,26 +28,27 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run a pipeline
-    Run(Run),
+    Run(RunArgs),
     /// Check a pipeline file, and the params given with it, without running anything
-    Validate(Validate),
+    Validate(ValidateArgs),
     /// Show what would run when: gangs, live and stored streams, and why
-    Plan(Plan),
+    Plan(PlanArgs),
     /// Draw the pipeline
-    Graph(Graph),
+    Graph(GraphArgs),
     /// List the runs of this folder, the newest first
-    Runs(Runs),
+    Runs(RunsArgs),
     /// Show the summary of a run again
-    Show(Show),
+    Show(ShowArgs),
     /// Print what the steps of a run wrote
-    Logs(Logs),
-    /// Remove the containers and networks that runs have left behind, and old runs; those of a run that still goes on stay
-    Clean(Clean),
-    /// Write down which image each name means today, so that `pipe run --locked` uses the same ones
-    Lock(Lock),
-    /// Say more about a class of mistake, or list all classes
+    Logs(LogsArgs),
+    /// Remove containers and networks that runs have left behind, and old runs; runs that are still going are
+    /// not touched
+    Clean(CleanArgs),
+    /// Record the digest of each image, so that `pipe run --locked` uses the same images
+    Lock(LockArgs),
+    /// Explain an error code, or list all codes
     Explain {
-        /// The code that stands in brackets after `error`, such as unknown-key
+        /// The code in brackets after `error`, such as unknown-key
         code: Option<String>,
     },
     /// Print the JSON schema of the file, for editors
@@ -60,14 +61,14 @@ pub(super) enum Command {
     /// Write the manual pages into a folder
     #[command(hide = true)]
     Man {
-        /// The folder; it is made if need be
+        /// The folder; it is created if it is missing
         dir: PathBuf,
     },
 }
 
 /// Which file, and what its streams are joined to.
 #[derive(Debug, Args)]
-pub(super) struct Target {
+pub(super) struct TargetArgs {
     /// The pipeline file [default: pipeline.yml, pipeline.yaml or pipe.yml]
     pub(super) file: Option<PathBuf>,
     /// Feed a stream from a file, or from standard input with `-`
@@ -80,18 +81,18 @@ pub(super) struct Target {
 
 /// Values for the params.
 #[derive(Debug, Args)]
-pub(super) struct Params {
-    /// Set a param; may be given many times. A secret comes from a file with `NAME=@FILE`
+pub(super) struct ParamArgs {
+    /// Set a param; may be repeated. `NAME=@FILE` reads a secret from a file
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
     pub(super) params: Vec<String>,
-    /// Read params from a YAML or JSON file; `-p` wins over it
+    /// Read params from a YAML or JSON file; `-p` takes precedence
     #[arg(long, value_name = "FILE")]
     pub(super) params_file: Option<PathBuf>,
 }
 
 /// What runs in containers, and how.
 #[derive(Debug, Default, Args)]
-pub(super) struct Containers {
+pub(super) struct ContainerArgs {
     /// Run every step in a container: its own image, else that of `defaults`, else --image
     #[arg(long)]
     pub(super) docker: bool,
@@ -99,99 +100,99 @@ pub(super) struct Containers {
     #[arg(long, requires = "docker")]
     pub(super) image: Option<String>,
     /// How bytes reach containers: named pipes where that works, or through the engine
-    #[arg(long, value_enum, default_value_t = Lane::Auto)]
-    pub(super) stream_lane: Lane,
+    #[arg(long, value_enum, default_value_t = LaneArg::Auto)]
+    pub(super) stream_lane: LaneArg,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: TargetArgs,
     #[command(flatten)]
-    pub(super) params: Params,
+    pub(super) params: ParamArgs,
     /// How many steps may run at once [default: the file's max_parallel, else max(16, 2 × CPUs)]
     #[arg(short = 'j', long, value_name = "N", value_parser = at_least_one)]
     pub(super) max_parallel: Option<NonZeroUsize>,
-    /// Show the commands in the order in which they would run, and run nothing
+    /// Show the commands in the order in which they would run, without running them
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
-    pub(super) containers: Containers,
-    /// Use the images that `pipe lock` has written down, and no others
+    pub(super) containers: ContainerArgs,
+    /// Use only the images that `pipe lock` has recorded
     #[arg(long)]
     pub(super) locked: bool,
-    /// Go on from an earlier run: what succeeded in it and has not changed is not done again. RUN is `last`, or an id as in
-    /// `pipe runs`
+    /// Resume an earlier run: steps that succeeded in it and have not changed are not run again. RUN is
+    /// `last`, or an id as in `pipe runs`
     #[arg(long, value_name = "RUN")]
     pub(super) resume: Option<String>,
-    /// Run this step and all that come after it, and no others; may be given many times
+    /// Run only this step and all that come after it; may be repeated
     #[arg(long, value_name = "STEP")]
     pub(super) from: Vec<String>,
-    /// Run these steps and no others
+    /// Run only these steps
     #[arg(long, value_name = "STEP", num_args = 1..)]
     pub(super) only: Vec<String>,
-    /// Keep files that a step has promised with `produces` and not finished, as NAME.partial
+    /// Keep unfinished files of `produces` as NAME.partial
     #[arg(long)]
     pub(super) keep_partial: bool,
     /// How to show the run
-    #[arg(long, value_enum, default_value_t = Format::Auto)]
-    pub(super) format: Format,
-    /// Write a report when the run has ended, however it has; may be given many times. The only KIND is `junit`, the XML
-    /// that CI services read
+    #[arg(long, value_enum, default_value_t = RunFormat::Auto)]
+    pub(super) format: RunFormat,
+    /// Write a report when the run has ended, whatever its outcome; may be repeated. The only KIND is
+    /// `junit`, the XML that CI services read
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report)]
-    pub(super) reports: Vec<Report>,
+    pub(super) reports: Vec<ReportArg>,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Validate {
+pub(super) struct ValidateArgs {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: TargetArgs,
     #[command(flatten)]
-    pub(super) params: Params,
-    /// Look for more: what is right and still worth a second look is a failure too (exit code 2)
+    pub(super) params: ParamArgs,
+    /// Look for more problems; warnings become failures (exit code 2)
     #[arg(long)]
     pub(super) strict: bool,
-    /// How to print what is found
-    #[arg(long, value_enum, default_value_t = Findings::Text)]
-    pub(super) format: Findings,
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = ValidateFormat::Text)]
+    pub(super) format: ValidateFormat,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Plan {
+pub(super) struct PlanArgs {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: TargetArgs,
     #[command(flatten)]
-    pub(super) params: Params,
+    pub(super) params: ParamArgs,
     #[command(flatten)]
-    pub(super) containers: Containers,
+    pub(super) containers: ContainerArgs,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Runs {
+pub(super) struct RunsArgs {
     /// How many to list [default: 20; with --json all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(super) max: Option<usize>,
-    /// Print one JSON object a line, one for each run
+    /// Print one JSON object a line for each run
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(super) struct ShowArgs {
     /// The run: `last`, its id, or the beginning or end of its id where no other has the same
     pub(super) run: String,
-    /// Print one JSON object with all that is known of the run
+    /// Print one JSON object with all details of the run
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Logs {
+pub(super) struct LogsArgs {
     /// The run: `last`, its id, or the beginning or end of its id where no other has the same
     pub(super) run: String,
     /// Only this step, byte for byte
     pub(super) step: Option<String>,
-    /// Go on as the run goes on, until it or the step has ended
+    /// Follow the log until the run or the step has ended
     #[arg(short = 'f', long)]
     pub(super) follow: bool,
     /// Print one JSON object for each line
@@ -200,41 +201,44 @@ pub(super) struct Logs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Clean {
-    /// Remove the directories of runs too, but for the newest N
+pub(super) struct CleanArgs {
+    /// Also remove the directories of runs, except the newest N
     #[arg(long, value_name = "N")]
     pub(super) keep: Option<usize>,
-    /// Remove the directories of runs too that began longer ago than this, such as 30d; with --keep a run goes only if both
-    /// say so
-    #[arg(long, value_name = "AGE", value_parser = crate::spec::duration)]
+    /// Also remove the directories of runs that began longer ago than this, such as 30d; with --keep, only
+    /// runs that match both
+    #[arg(long, value_name = "AGE", value_parser = crate::file::duration)]
     pub(super) older_than: Option<Duration>,
-    /// Show what would be removed, and remove nothing
+    /// Also remove images that `build` has made, of all folders, except those that containers use
+    #[arg(long)]
+    pub(super) images: bool,
+    /// Show what would be removed, without removing it
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Lock {
+pub(super) struct LockArgs {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: TargetArgs,
     #[command(flatten)]
-    pub(super) params: Params,
+    pub(super) params: ParamArgs,
     #[command(flatten)]
-    pub(super) containers: Containers,
+    pub(super) containers: ContainerArgs,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Graph {
+pub(super) struct GraphArgs {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: TargetArgs,
     /// What to draw
-    #[arg(long, value_enum, default_value_t = Drawing::Text)]
-    pub(super) format: Drawing,
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(super) format: GraphFormat,
 }
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum RunFormat {
     /// `github` and `gitlab` in their jobs, `tty` on a terminal, else `plain`
     Auto,
     /// One live line for each step and stream
@@ -251,7 +255,7 @@ pub(super) enum Format {
 
 /// A report that is written when the run has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Report {
+pub(super) struct ReportArg {
     pub(super) kind: ReportKind,
     pub(super) file: PathBuf,
 }
@@ -265,7 +269,7 @@ pub(super) enum ReportKind {
 
 /// How bytes reach containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum Lane {
+pub(super) enum LaneArg {
     /// Named pipes where that works, else through the engine
     #[default]
     Auto,
@@ -275,7 +279,7 @@ pub(super) enum Lane {
     Attach,
 }
 
-impl Lane {
+impl LaneArg {
     pub(super) fn choice(self) -> LaneChoice {
         match self {
             Self::Auto => LaneChoice::Auto,
@@ -287,7 +291,7 @@ impl Lane {
 
 /// How `validate` prints what it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Findings {
+pub(super) enum ValidateFormat {
     /// For people: each problem with its line and what to write instead
     Text,
     /// One JSON object, for editors and CI
@@ -296,7 +300,7 @@ pub(super) enum Findings {
 
 /// The kinds of drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Drawing {
+pub(super) enum GraphFormat {
     /// For a terminal
     Text,
     /// For Markdown
@@ -308,16 +312,16 @@ pub(super) enum Drawing {
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "it takes a whole number from 1 up")
+    text.parse().map_err(|_| "expected a whole number of at least 1")
 }
 
-fn report(text: &str) -> Result<Report, String> {
+fn report(text: &str) -> Result<ReportArg, String> {
     let (kind, file) = match text.split_once('=') {
         Some((kind, file)) if !file.is_empty() => (kind, file),
-        _ => return Err("it takes a kind and a file, such as junit=report.xml".to_owned()),
+        _ => return Err("expected KIND=FILE, such as junit=report.xml".to_owned()),
     };
     match kind {
-        "junit" => Ok(Report { kind: ReportKind::Junit, file: file.into() }),
+        "junit" => Ok(ReportArg { kind: ReportKind::Junit, file: file.into() }),
         _ => {
             let help = Nearest::default().help(kind, ["junit"]).unwrap_or_default();
             Err(format!("there is no kind of report `{kind}`; {help}"))

@@ -1,35 +1,34 @@
-//! What commands share about containers: what each step's is, and the engine that runs them.
+//! What commands share about containers: the container of each step, and the engine that runs them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
-use super::args::Run;
+use super::args::RunArgs;
 use super::error::CliError;
 use super::load::Loaded;
 use super::lock_file::LockFile;
 use crate::event::{EventKind, channel};
 use crate::executor::docker::{DockerExecutor, Engine, Setup};
-use crate::executor::{ContainerSpec, EngineError, ImageSource};
+use crate::executor::{ContainerSpec, ImageSource, SystemError};
 use crate::history::RunDir;
-use crate::pipeline::{StepId, Values};
+use crate::pipeline::StepId;
 use crate::reaper::Reaper;
-use crate::runner::Placing;
-use crate::template::{Facts, Given, Renderer};
+use crate::runner::ContainerRenderer;
+use crate::template::{StepOutputsMode, TemplateRenderer};
 
-/// What runs the requests to an engine.
+/// Starts the runtime for requests to an engine.
 pub(super) fn runtime() -> Result<Runtime, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(|error| EngineError::new("cannot start the runtime", error))?)
+    Ok(runtime.map_err(|error| SystemError::new("cannot start the runtime", error))?)
 }
 
-/// A pipeline with the values of its params, so that its containers can be told before it runs.
-pub(super) struct Placed<'a> {
+/// A pipeline with the values of its params, so that its containers are known before it runs.
+pub(super) struct ResolvedPipeline<'a> {
     loaded: &'a Loaded,
-    values: Values,
-    templates: Renderer,
-    outputs: Given<'static>,
+    templates: TemplateRenderer,
+    outputs: StepOutputsMode<'static>,
 }
 
 /// An image that a step names.
@@ -39,16 +38,14 @@ pub(super) struct NamedImage {
     pub(super) place: String,
 }
 
-impl<'a> Placed<'a> {
+impl<'a> ResolvedPipeline<'a> {
     /// `outputs` says what stands for outputs of steps, none of which has run.
-    pub(super) fn of(loaded: &'a Loaded, outputs: Given<'static>) -> Result<Self, CliError> {
-        let facts = loaded.facts("RUN-ID", &jiff::Zoned::now());
-        let values = loaded.values(facts.clone())?;
-        let templates = Renderer::new(Facts { values: values.clone(), ..facts });
-        Ok(Self { loaded, templates, values, outputs })
+    pub(super) fn of(loaded: &'a Loaded, outputs: StepOutputsMode<'static>) -> Result<Self, CliError> {
+        let context = loaded.context("RUN-ID", &jiff::Zoned::now());
+        Ok(Self { loaded, templates: loaded.renderer(context)?, outputs })
     }
 
-    /// The container of a step; nothing if it runs on this machine.
+    /// Returns the container of a step; nothing if it runs on this machine.
     pub(super) fn container(&self, step: StepId) -> Result<Option<ContainerSpec>, CliError> {
         let step = self.loaded.pipeline.step(step);
         let container = step.container.as_ref().map(|container| self.placing().container(step, container));
@@ -57,7 +54,7 @@ impl<'a> Placed<'a> {
             .map_err(|why| CliError::usage(format!("{}: {why}", self.place(step.at, &step.name)), None))
     }
 
-    /// The images that steps name, each once.
+    /// Returns the images that steps name, each once.
     pub(super) fn named_images(&self) -> Result<Vec<NamedImage>, CliError> {
         let mut images: Vec<NamedImage> = Vec::new();
         for step in &self.loaded.pipeline.steps {
@@ -79,24 +76,25 @@ impl<'a> Placed<'a> {
         format!("{}:{}: step `{step}`", source.path.display(), source.line(at))
     }
 
-    fn placing(&self) -> Placing<'_> {
-        Placing {
+    fn placing(&self) -> ContainerRenderer<'_> {
+        ContainerRenderer {
             pipeline: &self.loaded.pipeline,
-            values: &self.values,
             templates: &self.templates,
             working_dir: &self.loaded.working_dir,
             outputs: self.outputs,
+            waiter: None,
         }
     }
 }
 
-/// The images that `--locked` lets a run use; none without the flag. Every image that a step names must be among them.
-pub(super) fn locked(args: &Run, loaded: &Loaded) -> Result<HashMap<String, String>, CliError> {
+/// Returns the images that `--locked` lets a run use; none without the flag. Every image that a step names
+/// must be among them.
+pub(super) fn locked(args: &RunArgs, loaded: &Loaded) -> Result<HashMap<String, String>, CliError> {
     if !args.locked {
         return Ok(HashMap::new());
     }
     let lock = LockFile::beside(&loaded.pipeline.source.path)?;
-    for image in Placed::of(loaded, Given::Nothing)?.named_images()? {
+    for image in ResolvedPipeline::of(loaded, StepOutputsMode::Nothing)?.named_images()? {
         if !lock.images.contains_key(&image.name) {
             let what =
                 format!("{}: the image `{}` is not in {}", image.place, image.name, lock.path().display());
@@ -106,10 +104,10 @@ pub(super) fn locked(args: &Run, loaded: &Loaded) -> Result<HashMap<String, Stri
     Ok(lock.images.into_iter().collect())
 }
 
-/// Where the containers of a run are made, with a folder for their pipes. Nothing has been made if the engine does not
-/// see this machine's files.
+/// Returns where the containers of a run are made, with a folder for their pipes. Nothing has been made if
+/// the engine does not see this machine's files.
 pub(super) fn executor(
-    args: &Run,
+    args: &RunArgs,
     engine: Engine,
     locked: HashMap<String, String>,
     dir: &RunDir,
@@ -117,7 +115,7 @@ pub(super) fn executor(
     reaper: &Reaper,
 ) -> Result<DockerExecutor, CliError> {
     let pipes = dir.pipes_dir();
-    let failed = |error| EngineError::new(format!("cannot make {}", pipes.display()), error);
+    let failed = |error| SystemError::new(format!("cannot make {}", pipes.display()), error);
     std::fs::create_dir(&pipes).map_err(failed)?;
     let events = events.clone();
     let notify = move |note| events.send(EventKind::Note(note));

@@ -1,15 +1,17 @@
-//! What ends a command early, and the exit code that it means.
+//! What ends a command early, and its exit code.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use super::stdio::{self, PATIENCE, StdioError, say};
 use crate::event::RunEnd;
-use crate::executor::EngineError;
+use crate::executor::SystemError;
+use crate::file::{Diagnostics, visible};
 use crate::history::HistoryError;
 use crate::pipeline::signal_name;
-use crate::spec::{Problems, visible};
+use crate::render::Palette;
 
 /// Success.
 pub(super) const OK: u8 = 0;
@@ -17,8 +19,8 @@ pub(super) const OK: u8 = 0;
 pub(super) const STEP_FAILED: u8 = 1;
 /// The file or the command line is wrong.
 pub(super) const USAGE: u8 = 2;
-/// The engine failed.
-pub(super) const ENGINE: u8 = 3;
+/// An error outside the pipeline: no room on the disk, no container engine.
+pub(super) const ABORTED: u8 = 3;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +30,10 @@ pub(super) enum CliError {
     Usage { message: String, hint: Option<String> },
     /// The file or its params are wrong.
     #[error("the pipeline file is wrong")]
-    Problems(Problems),
-    /// The engine failed before the run began.
+    Diagnostics(Diagnostics),
+    /// An error outside the pipeline, before the run began.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    System(#[from] SystemError),
     /// The run would need more than the system allows.
     #[error("too many files would be open at once: this run may need {needed}, and the limit is {most}")]
     Limit { needed: u64, most: u64 },
@@ -41,14 +43,20 @@ pub(super) enum CliError {
     /// A signal came before the run began.
     #[error("ended by {}", signal_name(*.0).unwrap_or("a signal"))]
     Signalled(i32),
-    /// Nobody reads what is printed.
-    #[error("cannot print: {0}")]
-    Print(#[from] io::Error),
+    /// What was asked for cannot be printed.
+    #[error(transparent)]
+    Print(#[from] StdioError),
 }
 
-impl From<Problems> for CliError {
-    fn from(problems: Problems) -> Self {
-        Self::Problems(problems)
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Print(error.into())
+    }
+}
+
+impl From<Diagnostics> for CliError {
+    fn from(problems: Diagnostics) -> Self {
+        Self::Diagnostics(problems)
     }
 }
 
@@ -60,12 +68,12 @@ impl CliError {
     /// Prints it for a person; returns the exit code.
     pub(super) fn report(&self, color: bool) -> u8 {
         match self {
-            Self::Problems(problems) => {
-                eprintln!("{}", crate::spec::render(problems, color).trim_end());
+            Self::Diagnostics(problems) => {
+                say!("{}", crate::file::render(problems, color).trim_end());
                 if let Some(first) = problems.iter().next() {
-                    eprintln!("more: `pipe explain {}`", first.code);
+                    say!("more: `pipe explain {}`", first.code);
                     if first.code.is_warning() {
-                        eprintln!(
+                        say!(
                             "to keep it as it is: `# pipe: allow {}` in the step, or above the first key",
                             first.code
                         );
@@ -73,59 +81,82 @@ impl CliError {
                 }
                 USAGE
             }
-            Self::Usage { hint, .. } => self.told(hint.as_deref(), USAGE),
-            Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+            Self::Usage { hint, .. } => self.print(hint.as_deref(), USAGE),
+            Self::Print(StdioError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+            Self::Print(StdioError::Write(_)) => self.print(None, ABORTED),
+            Self::Print(closed) => self.print(closed.help(), USAGE),
             Self::Signalled(signal) => {
-                eprintln!("{self}, before anything ran");
+                say!("{self}, before anything ran");
                 signalled(*signal)
             }
             Self::History(HistoryError::Create { .. } | HistoryError::Write { .. }) => {
                 let help = "`pipe` keeps what a run needs, and its history, in the folder `.pipe` where it runs: make room \
                      there or make it writable, or run elsewhere with `-C DIR`; nothing has run";
-                self.told(Some(help), ENGINE)
+                self.print(Some(help), ABORTED)
             }
             Self::Limit { needed, .. } => {
                 let help = format!(
                     "raise the limit with `ulimit -n {needed}` (as root also with -Hn), or run fewer steps at \
                      once with -j; steps joined by a stream always run together"
                 );
-                self.told(Some(&help), ENGINE)
+                self.print(Some(&help), ABORTED)
             }
-            Self::Engine(_) | Self::History(_) | Self::Print(_) => self.told(None, ENGINE),
+            Self::System(_) | Self::History(_) => self.print(None, ABORTED),
         }
     }
 
-    /// Prints the message and what helps. What they quote may come from anywhere.
-    fn told(&self, help: Option<&str>, code: u8) -> u8 {
-        eprintln!("error: {}", visible(&self.to_string()));
-        help.iter().for_each(|help| eprintln!("help: {}", visible(help)));
+    /// Prints the message and the hint, without control characters: what they quote may come from anywhere.
+    fn print(&self, help: Option<&str>, code: u8) -> u8 {
+        say!("error: {}", visible(&self.to_string()));
+        help.iter().for_each(|help| say!("help: {}", visible(help)));
         code
     }
 }
 
-/// Ends `pipe` because its parser refused the command line, or was asked for help.
+/// Ends `pipe` because clap has refused the command line, or was asked for help.
 pub(super) fn refuse(error: &clap::Error) -> ExitCode {
     let is_plain = |argument: OsString| matches!(visible(&argument.to_string_lossy()), Cow::Borrowed(_));
-    if std::env::args_os().all(is_plain) {
-        // As the parser prints it, with its colours.
-        error.exit();
+    let text = error.render();
+    let is_plain = std::env::args_os().all(is_plain);
+    let text = |color: bool| match is_plain {
+        // As clap prints it.
+        true if color => text.ansi().to_string(),
+        true => text.to_string(),
+        false => visible(&text.to_string()).into_owned(),
+    };
+    if error.use_stderr() {
+        say!("{}", text(colors(io::stderr().is_terminal())).trim_end());
+        return ExitCode::from(USAGE);
     }
-    eprint!("{}", visible(&error.render().to_string()));
-    ExitCode::from(USAGE)
+    match stdio::print(text(colors(io::stdout().is_terminal()))) {
+        Ok(()) => ExitCode::from(OK),
+        Err(error) => ExitCode::from(CliError::from(error).report(false)),
+    }
 }
 
-/// The exit code of a run.
-pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
+/// Returns whether a terminal, or something else, may be written to in colours.
+pub(super) fn colors(is_terminal: bool) -> bool {
+    Palette::choose(is_terminal, |name| std::env::var_os(name)) == Palette::COLOURED
+}
+
+/// Returns the exit code of a run, and of what was shown of it. A run that succeeded but could not be shown
+/// to the end is not a success: its output is incomplete.
+pub(super) fn exit_code(end: &RunEnd, was_cut: bool) -> ExitCode {
     let code = match end {
         RunEnd::Succeeded => OK,
         RunEnd::Failed { .. } | RunEnd::NoOutput(_) => STEP_FAILED,
-        RunEnd::Engine(_) => ENGINE,
+        RunEnd::Aborted(_) => ABORTED,
         RunEnd::Signalled(signal) => signalled(*signal),
+    };
+    let code = match (was_cut, PATIENCE.signal()) {
+        (true, Some(signal)) => signalled(signal),
+        (true, None) if code == OK => ABORTED,
+        _ => code,
     };
     ExitCode::from(code)
 }
 
-/// The exit code of a process that a signal has ended, as shells have it.
+/// Returns the exit code of a process that a signal has ended, as shells have it.
 fn signalled(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{Containers, Params, Target};
+use super::args::{ContainerArgs, ParamArgs, TargetArgs};
 use super::error::CliError;
+use crate::cli::stdio::say;
+use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
 use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Values};
 use crate::plan::{Cycle, Plan};
-use crate::spec::{Code, Draft, Given, LoadOptions, MissingSecrets, Problem, Problems};
-use crate::template::Facts;
+use crate::stream::ResolvedPath;
+use crate::template::{RunContext, TemplateRenderer};
 
 /// The names that FILE defaults to.
 const DEFAULT_FILES: [&str; 3] = ["pipeline.yml", "pipeline.yaml", "pipe.yml"];
@@ -20,21 +22,22 @@ pub(super) struct Loaded {
     pub(super) plan: Arc<Plan>,
     /// The folder that steps run in, absolute.
     pub(super) working_dir: PathBuf,
-    /// What its params are told.
-    given: Given,
+    /// Where the values of its params come from.
+    given: ParamSources,
 }
 
-/// Reads, checks and orders the pipeline that the command line means; checks the values given for its params too. All
-/// that is wrong is reported in one go.
-pub(super) fn load(target: &Target, params: Option<&Params>) -> Result<Loaded, CliError> {
-    load_with(target, params, &Containers::default(), MissingSecrets::Hide)
+/// Reads, checks and orders the pipeline that the command line means; checks the values given for its params
+/// too. All that is wrong is reported in one go.
+pub(super) fn load(target: &TargetArgs, params: Option<&ParamArgs>) -> Result<Loaded, CliError> {
+    load_with(target, params, &ContainerArgs::default(), MissingSecrets::Hide)
 }
 
-/// The same, with what the command line says about containers, and what becomes of secrets that nothing gives.
+/// As [`load`], with what the command line says about containers, and with what to do about secrets that no
+/// source gives.
 pub(super) fn load_with(
-    target: &Target,
-    params: Option<&Params>,
-    containers: &Containers,
+    target: &TargetArgs,
+    params: Option<&ParamArgs>,
+    containers: &ContainerArgs,
     missing_secrets: MissingSecrets,
 ) -> Result<Loaded, CliError> {
     let working_dir = working_dir()?;
@@ -48,23 +51,21 @@ pub(super) fn load_with(
         containers: containers.docker,
         image: containers.image.clone(),
     };
-    let source = crate::spec::read(&path)?;
-    let Draft { pipeline, mut problems, params_are_sound } = crate::spec::draft(&source, &options);
+    let source = crate::file::read(&path)?;
+    let Parsed { pipeline, mut problems, params_are_sound } = crate::file::parse(&source, &options);
     let plan = pipeline.as_ref().map(Plan::new);
     if let (Some(pipeline), Some(Err(cycles))) = (&pipeline, &plan) {
         problems.extend(cycles.0.iter().map(|cycle| cycle_problem(pipeline, cycle)));
     }
-    let mut told = Given { missing_secrets, ..Given::default() };
+    let mut given = ParamSources { missing_secrets, ..ParamSources::default() };
     if let (Some(pipeline), Some(params), true) = (&pipeline, params, params_are_sound) {
-        told = Given { missing_secrets, ..given(pipeline, params, &working_dir)? };
-        problems.extend(crate::spec::resolve(pipeline, &told).err().into_iter().flatten());
+        given = ParamSources { missing_secrets, ..params_given(pipeline, params, &working_dir)? };
+        problems.extend(crate::file::resolve(pipeline, &given).err().into_iter().flatten());
     }
-    match (Problems::of(problems), pipeline, plan) {
+    match (Diagnostics::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
             let (pipeline, plan) = (Arc::new(pipeline), Arc::new(plan));
-            // It is there as long as the process; to take a large one apart before the end would only take time.
-            std::mem::forget(Arc::clone(&pipeline));
-            Ok(Loaded { pipeline, plan, working_dir, given: told })
+            Ok(Loaded { pipeline, plan, working_dir, given })
         }
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
@@ -72,38 +73,44 @@ pub(super) fn load_with(
 }
 
 impl Loaded {
-    /// What templates of a run can see, but for the params' values.
-    pub(super) fn facts(&self, run_id: &str, started_at: &jiff::Zoned) -> Facts {
-        facts(&self.pipeline, run_id, started_at)
+    /// Returns what templates of a run can see, but for the params' values.
+    pub(super) fn context(&self, run_id: &str, started_at: &jiff::Zoned) -> RunContext {
+        run_context(&self.pipeline, run_id, started_at)
     }
 
-    /// The same with what the command line says about params, where that was not wanted at first.
-    pub(super) fn told(self, params: &Params) -> Result<Self, CliError> {
+    /// Adds what the command line says about params, for a pipeline that was loaded without.
+    pub(super) fn with_params(self, params: &ParamArgs) -> Result<Self, CliError> {
         let missing_secrets = self.given.missing_secrets;
-        let given = given(&self.pipeline, params, &self.working_dir)?;
-        Ok(Self { given: Given { missing_secrets, ..given }, ..self })
+        let given = params_given(&self.pipeline, params, &self.working_dir)?;
+        Ok(Self { given: ParamSources { missing_secrets, ..given }, ..self })
     }
 
-    /// The params' values, from all the places that they may come from.
-    pub(super) fn values(&self, facts: Facts) -> Result<Values, CliError> {
-        Ok(crate::spec::resolve(&self.pipeline, &Given { facts, ..self.given.clone() })?)
+    /// Returns the params' values, from all the places that they may come from.
+    fn values(&self, context: RunContext) -> Result<Values, CliError> {
+        Ok(crate::file::resolve(&self.pipeline, &ParamSources { facts: context, ..self.given.clone() })?)
     }
 
-    /// The secrets that somebody would have to be asked for.
-    pub(super) fn unanswered(&self) -> Vec<&Param> {
-        crate::spec::unanswered(&self.pipeline, &self.given)
+    /// Returns a renderer of the pipeline's templates, which has the params' values.
+    pub(super) fn renderer(&self, context: RunContext) -> Result<TemplateRenderer, CliError> {
+        let values = self.values(context.clone())?;
+        Ok(TemplateRenderer::new(RunContext { values, ..context }))
+    }
+
+    /// Returns the secrets that no source gives, which a prompt has to ask for.
+    pub(super) fn missing_secrets(&self) -> Vec<&Param> {
+        crate::file::missing_secrets(&self.pipeline, &self.given)
     }
 
     /// Takes the answers, after which no secret may be missing any more.
-    pub(super) fn answer(&mut self, asked: BTreeMap<String, Secret>) {
+    pub(super) fn add_answers(&mut self, asked: BTreeMap<String, Secret>) {
         self.given.asked = asked;
         self.given.missing_secrets = MissingSecrets::Refuse;
     }
 }
 
-fn facts(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> Facts {
+fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> RunContext {
     let (env, not_text) = environment();
-    Facts {
+    RunContext {
         pipeline: pipeline.name.clone(),
         run_id: run_id.to_owned(),
         started_at: Some(started_at.clone()),
@@ -113,27 +120,32 @@ fn facts(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> Facts {
     }
 }
 
-/// What the command line says about params. Whoever gives away a secret there is told so.
-fn given(pipeline: &Pipeline, params: &Params, working_dir: &Path) -> Result<Given, CliError> {
-    let file = params.params_file.as_deref().map(crate::spec::read).transpose()?;
+/// Reads what the command line says about params. Warns about a secret in it, which other users can see.
+fn params_given(
+    pipeline: &Pipeline,
+    params: &ParamArgs,
+    working_dir: &Path,
+) -> Result<ParamSources, CliError> {
+    let file = params.params_file.as_deref().map(crate::file::read).transpose()?;
     let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
     let cli: Vec<(String, String)> = cli.collect::<Result<_, _>>()?;
     for param in pipeline.params.iter().filter(|param| param.kind == ParamKind::Secret) {
         let is_open = |text: &String| !text.is_empty() && (!text.starts_with('@') || text.starts_with("@@"));
         if cli.iter().any(|(name, text)| *name == param.name && is_open(text)) {
-            eprintln!(
-                "warning: the secret `{name}` stands in the command line, which every user of this machine can see; use \
+            say!(
+                "warning: the secret `{name}` is on the command line, which every user of this machine can see; use \
                  {env}`-p {name}=@FILE`, or let `pipe run` ask for it",
                 name = param.name,
                 env = param.env.as_ref().map_or_else(String::new, |env| format!("the variable {env}, ")),
             );
         }
     }
-    let (facts, working_dir) = (facts(pipeline, "RUN-ID", &jiff::Zoned::now()), working_dir.to_owned());
-    Ok(Given { cli, file, facts, working_dir, ..Given::default() })
+    let (context, working_dir) =
+        (run_context(pipeline, "RUN-ID", &jiff::Zoned::now()), working_dir.to_owned());
+    Ok(ParamSources { cli, file, facts: context, working_dir, ..ParamSources::default() })
 }
 
-/// The environment as far as it is text, and the names of what is not.
+/// Returns the environment as far as it is text, and the names of what is not.
 fn environment() -> (BTreeMap<String, String>, BTreeSet<String>) {
     let (mut text, mut not_text) = (BTreeMap::new(), BTreeSet::new());
     for (name, value) in std::env::vars_os() {
@@ -147,8 +159,7 @@ fn environment() -> (BTreeMap<String, String>, BTreeSet<String>) {
 }
 
 fn working_dir() -> Result<PathBuf, CliError> {
-    let gone =
-        |error| CliError::usage(format!("the folder that `pipe` is in cannot be found: {error}"), None);
+    let gone = |error| CliError::usage(format!("cannot find the current directory: {error}"), None);
     std::env::current_dir().map_err(gone)
 }
 
@@ -164,15 +175,19 @@ fn default_file() -> Result<PathBuf, CliError> {
 fn pair(given: &str, flag: &str, form: &str) -> Result<(String, String), CliError> {
     match given.split_once('=') {
         Some((name, rest)) if !name.is_empty() => Ok((name.to_owned(), rest.to_owned())),
-        _ => {
-            Err(CliError::usage(format!("`{flag} {given}` names no value"), format!("write `{flag} {form}`")))
-        }
+        _ => Err(CliError::usage(format!("`{flag} {given}` has no value"), format!("write `{flag} {form}`"))),
     }
+}
+
+/// Refuses a path that the shell was meant to make another of: it does not behind a `=`.
+fn path(flag: &str, given: &str) -> Result<(), CliError> {
+    crate::file::path(given).map_err(|(message, help)| CliError::usage(format!("`{flag}`: {message}"), help))
 }
 
 fn feeds(given: &[String]) -> Result<Vec<(String, Feed)>, CliError> {
     let feed = |given: &String| {
         let (name, from) = pair(given, "--in", "STREAM=FILE")?;
+        path("--in", &from)?;
         Ok((name, if from == "-" { Feed::Stdin } else { Feed::File(from.into()) }))
     };
     given.iter().map(feed).collect()
@@ -181,19 +196,22 @@ fn feeds(given: &[String]) -> Result<Vec<(String, Feed)>, CliError> {
 fn outs(given: &[String]) -> Result<Vec<(String, Destination)>, CliError> {
     let out = |given: &String| {
         let (name, to) = pair(given, "--out", "STREAM=FILE")?;
-        Ok((name, if to == "-" { Destination::Stdout } else { Destination::File(to.into()) }))
+        path("--out", &to)?;
+        let is_stdout =
+            to == "-" || matches!(ResolvedPath::of(Path::new(&to)), Ok(ResolvedPath::Descriptor(1)));
+        Ok((name, if is_stdout { Destination::Stdout } else { Destination::File(to.into()) }))
     };
     given.iter().map(out).collect()
 }
 
-/// A cycle, as a problem of the file: the path through the steps, with the line of each link.
-fn cycle_problem(pipeline: &Pipeline, cycle: &Cycle) -> Problem {
+/// Returns a cycle, as a problem of the file: the path through the steps, with the line of each link.
+fn cycle_problem(pipeline: &Pipeline, cycle: &Cycle) -> Diagnostic {
     let name = |index: usize| &pipeline.step(cycle.steps[index % cycle.steps.len()]).name;
     let path: Vec<String> = (0..=cycle.steps.len()).map(|index| format!("`{}`", name(index))).collect();
     let message = format!("these steps wait for each other: {}", path.join(" → "));
     let first = cycle.links.first().copied().unwrap_or_default();
-    let problem = Problem::at(Code::Cycle, &pipeline.source, first, message)
-        .help("an arrow means \"comes before\"; take one of them out");
+    let problem = Diagnostic::at(Code::Cycle, &pipeline.source, first, message)
+        .help("an arrow means \"comes before\"; remove one of them");
     cycle.links.iter().enumerate().fold(problem, |problem, (index, span)| {
         problem.also(*span, format!("`{}` waits for `{}`", name(index + 1), name(index)))
     })

@@ -1,5 +1,5 @@
-//! `pipe.lock`: what the names of images meant when it was written. It lies beside the pipeline file and is made to be
-//! committed with it.
+//! `pipe.lock`: what the names of images meant when it was written. It lies beside the pipeline file and is
+//! made to be committed with it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,10 +37,9 @@ impl LockFile {
         };
         let again = || "write it again with `pipe lock`".to_owned();
         let lock: Self = serde_json::from_str(&text)
-            .map_err(|error| CliError::usage(format!("{shown} cannot be understood: {error}"), again()))?;
+            .map_err(|error| CliError::usage(format!("cannot parse {shown}: {error}"), again()))?;
         if lock.v != VERSION {
-            let what =
-                format!("{shown} has version {} of its format, and this `pipe` knows {VERSION}", lock.v);
+            let what = format!("{shown} has format version {}, and this `pipe` supports {VERSION}", lock.v);
             return Err(CliError::usage(what, again()));
         }
         Ok(Self { path, ..lock })

@@ -1,21 +1,33 @@
-//! The command line: one file a command, and what they share. Hints and exit codes live here and nowhere below.
+//! The command line: one file a command, and what they share. Hints and exit codes live here and nowhere
+//! below.
+
+// A new outcome, failure or event has to be decided on wherever one is matched.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
 
 mod args;
+mod audience;
 mod commands;
 mod containers;
 mod drawing;
+mod ends;
+mod environment;
 mod error;
 mod load;
 mod lock_file;
+mod log;
 #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
-mod names;
+mod nss;
 mod past;
 mod prompt;
 mod reap;
+#[cfg(test)]
+mod reference;
 mod resume;
 mod screen;
 mod secrets;
 mod signals;
+mod stdio;
+mod terminal;
 mod viewers;
 
 use std::io::{self, IsTerminal};
@@ -26,22 +38,24 @@ use clap::Parser;
 
 use self::args::{Cli, Command};
 use self::error::CliError;
-use crate::render::Palette;
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
     #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
-    names::keep_to_what_is_built_in();
+    nss::use_built_in_services();
+    signals::start_afresh();
     if reap::is_asked_for() {
         return reap::run();
     }
+    signals::outlive_a_full_file();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return error::refuse(&error),
     };
-    match enter(cli.directory.as_deref()).and_then(|()| command(cli.command)) {
+    let begun = log::start().and_then(|()| enter(cli.directory.as_deref()));
+    match begun.and_then(|()| command(cli.command)) {
         Ok(code) => code,
-        Err(error) => ExitCode::from(error.report(colors())),
+        Err(error) => ExitCode::from(error.report(error::colors(io::stderr().is_terminal()))),
     }
 }
 
@@ -52,9 +66,10 @@ fn enter(directory: Option<&Path>) -> Result<(), CliError> {
     };
     std::env::set_current_dir(directory).map_err(|error| {
         let shown = directory.display();
-        let message = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => format!("{shown} is no folder"),
-            _ => format!("cannot work in {shown}: {error}"),
+        let is_none = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        let message = match is_none {
+            true => format!("`{shown}` is not a directory"),
+            false => format!("cannot work in `{shown}`: {error}"),
         };
         CliError::usage(message, "`-C` takes the folder that `pipe` is to work in".to_owned())
     })
@@ -76,10 +91,4 @@ fn command(command: Command) -> Result<ExitCode, CliError> {
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { dir } => commands::man::run(&dir),
     }
-}
-
-/// Whether messages on stderr may be coloured.
-fn colors() -> bool {
-    let palette = Palette::choose(io::stderr().is_terminal(), |name| std::env::var_os(name));
-    palette == Palette::COLOURED
 }

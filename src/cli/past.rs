@@ -6,16 +6,17 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::CliError;
+use crate::cli::stdio::say;
 use crate::event::wire::VERSION;
 use crate::history::{NoRun, Runs, Skipped, StoredRun};
 use crate::render::Palette;
 
-/// The runs that are here.
+/// Returns the runs that are here.
 pub(super) fn runs() -> Result<Runs, CliError> {
     Ok(Runs::of(Path::new("."))?)
 }
 
-/// The run that RUN means.
+/// Returns the run that RUN means.
 pub(super) fn find(name: &str) -> Result<StoredRun, CliError> {
     let runs = runs()?;
     runs.find(name).cloned().map_err(|error| {
@@ -24,7 +25,7 @@ pub(super) fn find(name: &str) -> Result<StoredRun, CliError> {
             NoRun::Unknown { newest, .. } => {
                 format!("the newest are {}; `pipe runs` lists all", list(newest))
             }
-            NoRun::Ambiguous { newest, .. } => format!("say more of it: {}", list(newest)),
+            NoRun::Ambiguous { newest, .. } => format!("be more specific: {}", list(newest)),
         };
         CliError::usage(error.to_string(), hint)
     })
@@ -34,20 +35,21 @@ fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Says what of a journal could not be read.
+/// Warns about the parts of a journal that could not be read.
 pub(super) fn warn_of(skipped: Skipped) {
     if skipped.broken > 0 {
         let lines = crate::render::human::count(skipped.broken, "line");
-        eprintln!("warning: {lines} of the journal cannot be read; what they said is missing here");
+        say!("warning: {lines} of the journal cannot be read; their content is missing here");
     }
     if let Some(version) = skipped.newer {
-        eprintln!(
+        say!(
             "warning: the journal has records of version {version}, of a newer `pipe`; this one reads up to {VERSION}"
         );
     }
 }
 
-/// A value as one line of JSON, with the version of the format: a key may be added to it, but none changes its meaning.
+/// Returns a value as one line of JSON, with the version of the format: a key may be added to it, but none
+/// changes its meaning.
 pub(super) fn line(value: &impl Serialize) -> Result<String, CliError> {
     #[derive(Serialize)]
     struct Versioned<'a, T> {
@@ -59,12 +61,12 @@ pub(super) fn line(value: &impl Serialize) -> Result<String, CliError> {
     Ok(text + "\n")
 }
 
-/// Colours on standard output, or none.
+/// Returns colours on standard output, or none.
 pub(super) fn palette() -> Palette {
     Palette::choose(std::io::stdout().is_terminal(), |name| std::env::var_os(name))
 }
 
-/// Text from a journal, without what a terminal would act on.
+/// Returns text from a journal, without what a terminal would act on.
 pub(super) fn one_line(text: &str) -> String {
     crate::render::one_line(text)
 }

@@ -1,4 +1,4 @@
-//! Asks on the terminal for secrets that nothing else gives. What is typed is not shown.
+//! Asks on the terminal for secrets that no other source gives. The input is not echoed.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read as _, Write as _};
@@ -7,26 +7,26 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::CliError;
+use super::terminal;
+use crate::executor::host::open_terminal;
 use crate::pipeline::{Param, Secret};
 
-/// The longest line that a terminal gives.
+/// The longest line of a terminal, in bytes.
 const LINE: usize = 4096;
 
-/// A terminal with somebody in front of it.
+/// A terminal that can be asked.
 pub(super) struct Terminal {
     tty: File,
 }
 
 impl Terminal {
-    /// The terminal that `pipe` was started on. None in CI, and none where standard input comes from elsewhere, unless it is
-    /// taken for a stream.
+    /// Returns the terminal that `pipe` was started on. None in CI, and none where standard input comes from
+    /// elsewhere, unless it is taken for a stream.
     pub(super) fn find(stdin_is_taken: bool) -> Option<Self> {
-        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-        if in_ci || !(stdin_is_taken || io::stdin().is_terminal()) {
+        if terminal::is_ci() || !(stdin_is_taken || io::stdin().is_terminal()) {
             return None;
         }
-        let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        tty.is_terminal().then_some(Self { tty })
+        Some(Self { tty: open_terminal()? })
     }
 
     /// Asks for the value of a param, until a signal comes.
@@ -44,7 +44,7 @@ impl Terminal {
         let quiet = Quiet::begin(&self.tty).map_err(failed)?;
         let about = param.description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
         write!(&self.tty, "{name}{about}: ").map_err(failed)?;
-        // A thread of its own, since nothing can call off its reading; it goes with the process.
+        // On a thread of its own, since the read cannot be cancelled; the thread ends with the process.
         std::thread::spawn(move || {
             let mut line = vec![0; LINE];
             let read = input.read(&mut line).map(|count| {
@@ -69,7 +69,7 @@ impl Terminal {
     }
 }
 
-/// A terminal that does not show what is typed, until this goes.
+/// A terminal without echo, until this is dropped.
 struct Quiet<'a> {
     tty: &'a File,
     before: Termios,
@@ -80,7 +80,7 @@ impl<'a> Quiet<'a> {
         let before = tcgetattr(tty)?;
         let mut quiet = before.clone();
         quiet.local_modes.remove(LocalModes::ECHO);
-        // What was typed too early was shown, and is not meant for this.
+        // Input that was typed before the prompt has been echoed, so it is discarded.
         tcsetattr(tty, OptionalActions::Flush, &quiet)?;
         Ok(Self { tty, before })
     }
@@ -88,7 +88,7 @@ impl<'a> Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        // A terminal that is gone shows nothing.
+        // The terminal may be gone.
         let _ = tcsetattr(self.tty, OptionalActions::Flush, &self.before);
     }
 }

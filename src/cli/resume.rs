@@ -1,48 +1,60 @@
-//! `--resume`, `--from` and `--only`: what a run goes on from, and which steps were asked for.
+//! `--resume`, `--from` and `--only`: the run that is resumed, and the steps that were asked for.
 
 use std::collections::BTreeSet;
 
-use super::args::Run;
+use super::args::RunArgs;
 use super::error::CliError;
 use super::load::Loaded;
 use super::past;
 use crate::event::wire::OutcomeRecord;
-use crate::history::{Account, StepAccount};
-use crate::pipeline::{Pipeline, Product, StepId};
-use crate::runner::{Past, PastStep, PastStream};
-use crate::spec::Nearest;
+use crate::file::Nearest;
+use crate::history::{RunDetails, StepDetails};
+use crate::pipeline::{Artifact, Pipeline, StepId};
+use crate::runner::{PreviousRun, PreviousStep, PreviousStream};
 
-/// The run that `--resume` names; none without it. A run that still goes on is not to be gone on from.
-pub(super) fn past(args: &Run) -> Result<Option<Past>, CliError> {
+/// Returns the run that `--resume` names; none without it. Refuses a run that is still going.
+pub(super) fn previous(args: &RunArgs) -> Result<Option<PreviousRun>, CliError> {
     let Some(name) = &args.resume else { return Ok(None) };
     let run = past::find(name)?;
     if run.is_live() {
         let hint = "wait for it, or stop it".to_owned();
-        return Err(CliError::usage(format!("run {} still goes on", run.id()), hint));
+        return Err(CliError::usage(format!("run {} is still running", run.id()), hint));
     }
-    let account = run.account()?;
-    past::warn_of(account.skipped);
-    Ok(Some(of(&account)))
+    let details = run.details()?;
+    past::warn_of(details.skipped);
+    Ok(Some(of(&details)))
 }
 
-fn of(account: &Account) -> Past {
-    let done =
-        |step: &&StepAccount| matches!(step.outcome, Some(OutcomeRecord::Succeeded | OutcomeRecord::Reused));
-    let step = |step: &StepAccount| PastStep {
+fn of(details: &RunDetails) -> PreviousRun {
+    let done = |step: &&StepDetails| match &step.outcome {
+        Some(OutcomeRecord::Succeeded | OutcomeRecord::Reused) => true,
+        Some(
+            OutcomeRecord::Failed { .. }
+            | OutcomeRecord::TimedOut
+            | OutcomeRecord::Tainted { .. }
+            | OutcomeRecord::Cancelled
+            | OutcomeRecord::LeftOut
+            | OutcomeRecord::Skipped { .. }
+            | OutcomeRecord::Ignored { .. },
+        )
+        | None => false,
+    };
+    let step = |step: &StepDetails| PreviousStep {
         outputs: step.outputs.clone(),
-        products: step.products.iter().map(Product::from).collect(),
+        products: step.products.iter().map(Artifact::from).collect(),
         fingerprint: step.fingerprint.clone(),
     };
-    let steps = account.steps.iter().filter(done).map(|it| (it.step.name.clone(), step(it)));
-    let kept = account.streams.iter().filter_map(|stream| {
+    let steps = details.steps.iter().filter(done).map(|it| (it.step.name.clone(), step(it)));
+    let kept = details.streams.iter().filter_map(|stream| {
         let kept = stream.ended.as_ref()?.kept.clone()?;
-        Some((stream.stream.name.clone(), PastStream { path: kept.path.into(), sha256: kept.sha256 }))
+        Some((stream.stream.name.clone(), PreviousStream { path: kept.path.into(), sha256: kept.sha256 }))
     });
-    Past { run: account.run.clone(), steps: steps.collect(), streams: kept.collect() }
+    PreviousRun { run: details.run.clone(), steps: steps.collect(), streams: kept.collect() }
 }
 
-/// The steps that `--only` names, and those of `--from` with all that come after them; none without either.
-pub(super) fn chosen(args: &Run, loaded: &Loaded) -> Result<Option<BTreeSet<StepId>>, CliError> {
+/// Returns the steps that `--only` names, and those of `--from` with all that come after them; none without
+/// either.
+pub(super) fn chosen(args: &RunArgs, loaded: &Loaded) -> Result<Option<BTreeSet<StepId>>, CliError> {
     if args.only.is_empty() && args.from.is_empty() {
         return Ok(None);
     }

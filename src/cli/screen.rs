@@ -1,75 +1,86 @@
-//! The thread that shows a run: it takes every event to the journal and to everybody who shows it.
+//! The thread that shows a run: it gives every event to the journal and to all viewers.
 
-use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use super::audience::Audience;
 use super::error::CliError;
+use super::stdio::say;
 use super::viewers::Viewer;
 use crate::event::EventKind;
 use crate::event::channel::Receiver;
-use crate::executor::EngineError;
+use crate::executor::SystemError;
 use crate::history::{Journal, RunDir};
 
 /// How often a live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Where events come one by one, to wake up for each costs the runner more than the event itself: the next ones may gather
-/// that long.
+/// How long to wait for more events after a few have come. To wake up for each event costs the runner more
+/// than the event itself.
 const GATHERING: Duration = Duration::from_millis(1);
-/// With so many at once nobody waits for the next.
+/// From so many events at once there is no such wait.
 const FEW: usize = 32;
 
 /// A running screen.
 pub(super) struct Screen {
-    thread: JoinHandle<()>,
+    cut: oneshot::Receiver<bool>,
 }
 
 impl Screen {
-    /// Starts to show events until their last sender is gone.
+    /// Starts to show events until the run's last.
     pub(super) fn start(events: Receiver, dir: &RunDir, viewers: Vec<Viewer>) -> Result<Self, CliError> {
-        let failed = |error| EngineError::new("cannot start to show the run", error);
+        let failed = |error| SystemError::new("cannot start to show the run", error);
         let journal = Journal::new(dir)?;
-        // Last, for where this is called it could not be dropped again.
+        // Created last: in an asynchronous context a runtime cannot be dropped.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
-        let thread = std::thread::Builder::new()
+        let (tell, cut) = oneshot::channel();
+        std::thread::Builder::new()
             .name("screen".into())
-            .spawn(move || runtime.block_on(show(events, journal, viewers)))
+            .spawn(move || {
+                let was_cut = runtime.block_on(show(events, journal, viewers));
+                // If the run could not begin, the receiver is gone.
+                let _ = tell.send(was_cut);
+            })
             .map_err(failed)?;
-        Ok(Self { thread })
+        Ok(Self { cut })
     }
 
-    /// Waits until everything has been shown.
-    pub(super) fn join(self) {
-        // A panic has been printed by its own thread, and the run is over.
-        let _ = self.thread.join();
+    /// Waits until everything has been shown. Returns whether something that was asked for could not be.
+    pub(super) async fn was_cut(self) -> bool {
+        // A panic has been printed by its own thread.
+        self.cut.await.unwrap_or(true)
     }
 }
 
-/// Neither a closed terminal nor a full disk ends the run: whoever cannot be written to is left alone from then on.
-async fn show(mut events: Receiver, mut journal: Journal, mut viewers: Vec<Viewer>) {
-    loop {
+/// Shows events until the run's last, or until the last sender is gone. An output that fails does not end the
+/// run; nothing more is written to it. Returns whether something that was asked for was not shown.
+async fn show(mut events: Receiver, mut journal: Journal, viewers: Vec<Viewer>) -> bool {
+    let mut audience = Audience::of(viewers);
+    let mut is_over = false;
+    while !is_over {
         let mut next = match timeout(FRAME, events.recv()).await {
             Ok(Some(event)) => Some(event),
             Ok(None) => break,
             Err(_) => {
-                viewers.retain_mut(|viewer| viewer.show(|renderer| renderer.tick()));
+                audience.tick();
                 continue;
             }
         };
-        let (mut count, mut is_over) = (0, false);
+        let mut count = 0;
         while let Some(event) = next {
             if let Err(gap) = journal.record(&event) {
-                eprintln!("warning: the run goes on, but {gap}");
+                say!("warning: the run goes on, but {gap}");
             }
-            viewers.retain_mut(|viewer| viewer.show(|renderer| renderer.event(&event)));
-            count += 1;
             is_over = matches!(event.kind, EventKind::RunFinished(_));
-            next = events.ready();
+            audience.event(event);
+            count += 1;
+            next = if is_over { None } else { events.ready() };
         }
         if count < FEW && !is_over {
             sleep(GATHERING).await;
         }
     }
+    audience.was_cut()
 }

@@ -1,4 +1,4 @@
-//! Who shows a run: in the terminal or a log, and in files.
+//! Viewers: the renderers of a run, each with its output: the terminal, a log, a file.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -6,77 +6,134 @@ use std::path::{Path, PathBuf};
 
 use console::Term;
 
-use super::args::{Format, Report, ReportKind, Run};
+use super::args::{ReportArg, ReportKind, RunArgs, RunFormat};
 use super::drawing;
 use super::error::CliError;
 use super::load::Loaded;
-use crate::pipeline::{Destination, Values};
+use super::log;
+use super::stdio::{self, Standard, say};
+use crate::event::mask::Masker;
+use crate::pipeline::{Action, Destination, Feed, Pipeline};
 use crate::render::{
-    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Renderer, Secrets, StepSummary,
+    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Renderer, Screen, StepSummary,
     WorkflowOutputs,
 };
 
 /// The variables by which CI services name the folder that the repository lies in.
 const ROOTS: [&str; 3] = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE"];
 
-/// A renderer, and the file that it writes, if it is one that a user misses when it is not there.
+/// The error of a terminal that is gone (EIO).
+const GONE: i32 = 5;
+
+/// A renderer, and where it writes to.
 pub(super) struct Viewer {
     renderer: Box<dyn Renderer>,
-    file: Option<PathBuf>,
+    output: ViewerOutput,
+}
+
+/// Where a renderer writes to.
+enum ViewerOutput {
+    /// Standard output or error, and whether it is a terminal.
+    Screen { is_terminal: bool },
+    /// A file.
+    File(PathBuf),
+}
+
+/// The result of showing an event. A renderer that has failed gets no further events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShowResult {
+    Yes,
+    /// The reader has closed its end, or the terminal is gone: no output is missed.
+    Unwanted,
+    /// Output that was asked for is missing.
+    Cut,
 }
 
 impl Viewer {
-    /// Whether the renderer could do what it was asked to. If it could not, it is of no more use.
-    pub(super) fn show(&mut self, what: impl FnOnce(&mut dyn Renderer) -> io::Result<()>) -> bool {
-        let shown = what(&mut *self.renderer);
-        if let (Err(error), Some(file)) = (&shown, &self.file) {
-            eprintln!("warning: {} was not written: {error}", file.display());
+    /// Returns a viewer on a terminal.
+    #[cfg(test)]
+    pub(super) fn on_terminal(renderer: Box<dyn Renderer>) -> Self {
+        Self { renderer, output: ViewerOutput::Screen { is_terminal: true } }
+    }
+
+    /// Lets the renderer show something.
+    pub(super) fn show(&mut self, what: impl FnOnce(&mut dyn Renderer) -> io::Result<()>) -> ShowResult {
+        let Err(error) = what(&mut *self.renderer) else { return ShowResult::Yes };
+        match &self.output {
+            ViewerOutput::File(file) => {
+                say!("warning: {} was not written: {error}", file.display());
+                ShowResult::Unwanted
+            }
+            ViewerOutput::Screen { .. } if error.kind() == io::ErrorKind::BrokenPipe => ShowResult::Unwanted,
+            ViewerOutput::Screen { is_terminal: true } if error.raw_os_error() == Some(GONE) => {
+                ShowResult::Unwanted
+            }
+            ViewerOutput::Screen { .. } => {
+                say!("error: the run goes on, but is no longer shown: {error}");
+                ShowResult::Cut
+            }
         }
-        shown.is_ok()
     }
 }
 
-/// The reports asked for, each with a path that can be written to as far as one can tell before the run.
-pub(super) fn reports(args: &Run, working_dir: &Path) -> Result<Vec<Report>, CliError> {
-    let checked = |report: &Report| {
+/// Returns the reports asked for, each with a path that was writable when this was called.
+pub(super) fn reports(args: &RunArgs, working_dir: &Path) -> Result<Vec<ReportArg>, CliError> {
+    let checked = |report: &ReportArg| {
         let file = working_dir.join(&report.file);
         let shown = report.file.display();
         if file.is_dir() {
-            return Err(CliError::usage(format!("the report {shown} would be a folder"), None));
+            return Err(CliError::usage(format!("the report {shown} is a directory"), None));
         }
         if !file.parent().is_some_and(Path::is_dir) {
-            let message = format!("there is no folder for the report {shown}");
-            return Err(CliError::usage(message, "make it first, with `mkdir -p`".to_owned()));
+            let message = format!("the directory of the report {shown} does not exist");
+            return Err(CliError::usage(message, "create it first with `mkdir -p`".to_owned()));
         }
-        Ok(Report { kind: report.kind, file })
+        Ok(ReportArg { kind: report.kind, file })
     };
     args.reports.iter().map(checked).collect()
 }
 
-/// Everybody who shows a run. Where stdout belongs to a stream, everything else goes to stderr.
+/// Refuses standard streams that are closed where something is to come from them or to go there, before
+/// anything runs.
+pub(super) fn check_streams(loaded: &Loaded) -> Result<(), CliError> {
+    let pipeline = &loaded.pipeline;
+    if pipeline.steps.iter().any(|step| matches!(step.action, Action::Feed(Feed::Stdin))) {
+        stdio::check_input()?;
+    }
+    Standard::Output.open()?;
+    if stdout_is_taken(pipeline) {
+        Standard::Error.open()?;
+    }
+    Ok(())
+}
+
+fn stdout_is_taken(pipeline: &Pipeline) -> bool {
+    pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout))
+}
+
+/// Returns the viewers of a run. Where stdout belongs to a stream, everything else goes to stderr.
 pub(super) fn viewers(
-    format: Format,
-    reports: Vec<Report>,
+    format: RunFormat,
+    reports: Vec<ReportArg>,
     loaded: &Loaded,
-    values: &Values,
+    secrets: &Masker,
     run: &str,
-) -> Vec<Viewer> {
+) -> Result<Vec<Viewer>, CliError> {
     let variable = |name: &str| std::env::var_os(name);
-    let stdout_is_taken =
-        loaded.pipeline.streams.iter().any(|stream| stream.out == Some(Destination::Stdout));
-    let (terminal, out): (bool, Box<dyn Write + Send>) = if stdout_is_taken {
-        (io::stderr().is_terminal(), Box::new(io::stderr()))
+    let (terminal, out, term) = if stdout_is_taken(&loaded.pipeline) {
+        (io::stderr().is_terminal(), Standard::Error.open()?, Term::stderr())
     } else {
-        (io::stdout().is_terminal(), Box::new(io::stdout()))
+        (io::stdout().is_terminal(), Standard::Output.open()?, Term::stdout())
     };
-    let term = || if stdout_is_taken { Term::buffered_stderr() } else { Term::buffered_stdout() };
-    let (secrets, file) = (Secrets::of(values), in_repository(&loaded.pipeline.source.path, variable));
+    let out: Box<dyn Write + Send> = Box::new(out);
+    let file = in_repository(&loaded.pipeline.source.path, variable);
     let palette = Palette::choose(terminal, variable);
-    // The pages that show these logs know colours.
+    // The pages of CI services show colours.
     let coloured = Palette::choose(true, variable);
-    let view = View::choose(format, terminal, variable);
+    let chosen = View::choose(format, terminal, variable);
+    let view = if chosen == View::Live && log::is_on_terminal() { View::Plain } else { chosen };
     let renderer: Box<dyn Renderer> = match view {
-        View::Live => Box::new(Progress::new(term(), palette)),
+        View::Live => Box::new(Progress::new(Screen::new(term, out), palette)),
         View::Plain => Box::new(Plain::new(out, palette)),
         View::Json => Box::new(Json::new(out)),
         View::GitHub => {
@@ -85,23 +142,23 @@ pub(super) fn viewers(
         }
         View::GitLab => Box::new(Grouped::new(out, coloured, Box::new(GitLab::new(run)))),
     };
-    let mut viewers = vec![Viewer { renderer, file: None }];
+    let mut viewers = vec![Viewer { renderer, output: ViewerOutput::Screen { is_terminal: terminal } }];
     if let (View::GitHub, Some(path)) = (view, filled(variable("GITHUB_STEP_SUMMARY"))) {
         let page =
             StepSummary::new(path.clone().into(), secrets.clone(), file.clone(), drawing::graph(loaded));
-        viewers.push(Viewer { renderer: Box::new(page), file: Some(path.into()) });
+        viewers.push(Viewer { renderer: Box::new(page), output: ViewerOutput::File(path.into()) });
     }
     if let Some(path) = filled(variable("GITHUB_OUTPUT")) {
         let outputs = WorkflowOutputs::new(path.clone().into());
-        viewers.push(Viewer { renderer: Box::new(outputs), file: Some(path.into()) });
+        viewers.push(Viewer { renderer: Box::new(outputs), output: ViewerOutput::File(path.into()) });
     }
     viewers.extend(reports.into_iter().map(|report| {
         let renderer: Box<dyn Renderer> = match report.kind {
             ReportKind::Junit => Box::new(Junit::new(report.file.clone(), secrets.clone(), file.clone())),
         };
-        Viewer { renderer, file: Some(report.file) }
+        Viewer { renderer, output: ViewerOutput::File(report.file) }
     }));
-    viewers
+    Ok(viewers)
 }
 
 /// How a run is shown while it goes on.
@@ -115,24 +172,25 @@ enum View {
 }
 
 impl View {
-    fn choose(format: Format, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn choose(format: RunFormat, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| filled(variable(name)).is_some_and(|value| value != "false");
         match format {
-            Format::Tty => Self::Live,
-            Format::Plain => Self::Plain,
-            Format::Json => Self::Json,
-            Format::Github => Self::GitHub,
-            Format::Gitlab => Self::GitLab,
-            Format::Auto if set("GITHUB_ACTIONS") => Self::GitHub,
-            Format::Auto if set("GITLAB_CI") => Self::GitLab,
-            Format::Auto if !terminal || set("CI") => Self::Plain,
-            Format::Auto if variable("TERM").is_some_and(|term| term == "dumb") => Self::Plain,
-            Format::Auto => Self::Live,
+            RunFormat::Tty => Self::Live,
+            RunFormat::Plain => Self::Plain,
+            RunFormat::Json => Self::Json,
+            RunFormat::Github => Self::GitHub,
+            RunFormat::Gitlab => Self::GitLab,
+            RunFormat::Auto if set("GITHUB_ACTIONS") => Self::GitHub,
+            RunFormat::Auto if set("GITLAB_CI") => Self::GitLab,
+            RunFormat::Auto if !terminal || set("CI") => Self::Plain,
+            RunFormat::Auto if variable("TERM").is_some_and(|term| term == "dumb") => Self::Plain,
+            RunFormat::Auto => Self::Live,
         }
     }
 }
 
-/// A file as the CI service calls it: relative to the repository if it lies in there, else as it was given.
+/// Returns a file as the CI service calls it: relative to the repository if it lies in there, else as it was
+/// given.
 fn in_repository(file: &Path, variable: impl Fn(&str) -> Option<OsString>) -> String {
     let relative = || {
         let root = ROOTS.iter().find_map(|name| filled(variable(name)))?;
@@ -156,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_view_follows_the_service_and_then_the_terminal() {
-        let auto = |terminal, set: &[(&str, &str)]| View::choose(Format::Auto, terminal, environment(set));
+        let auto = |terminal, set: &[(&str, &str)]| View::choose(RunFormat::Auto, terminal, environment(set));
         assert_eq!(auto(true, &[]), View::Live);
         assert_eq!(auto(false, &[]), View::Plain);
         assert_eq!(auto(true, &[("CI", "true")]), View::Plain);
@@ -164,7 +222,7 @@ mod tests {
         assert_eq!(auto(true, &[("TERM", "dumb")]), View::Plain);
         assert_eq!(auto(true, &[("CI", "true"), ("GITHUB_ACTIONS", "true")]), View::GitHub);
         assert_eq!(auto(false, &[("CI", "true"), ("GITLAB_CI", "true")]), View::GitLab);
-        let asked = View::choose(Format::Plain, true, environment(&[("GITHUB_ACTIONS", "true")]));
+        let asked = View::choose(RunFormat::Plain, true, environment(&[("GITHUB_ACTIONS", "true")]));
         assert_eq!(asked, View::Plain);
     }
 

@@ -1,7 +1,10 @@
-//! Everything that happens in a run, as [`Event`]s: the one source of the journal and of every renderer.
+//! Events: everything that happens in a run. The journal and every renderer are made from them alone.
 //!
-//! [`channel`] carries them from the runner to their readers, and [`mask`]s the run's secrets on the way; [`wire`] is their
-//! form on disk and in `--format json`.
+//! [`channel`] carries them from the runner to their receivers, and [`mask`]s the run's secrets on the way;
+//! [`wire`] is their form on disk and in `--format json`.
+
+// A new outcome, failure or event has to be decided on wherever one is matched.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
 
 pub mod channel;
 pub mod mask;
@@ -13,21 +16,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pipeline::{Failure, Fingerprint, Lane, Outcome, Outputs, Pipeline, Product, StepId, StreamId};
+use crate::pipeline::{Artifact, Failure, Fingerprint, Lane, Outcome, Outputs, Pipeline, StepId, StreamId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// When, by the wall clock.
+    /// The time by the wall clock.
     pub at: SystemTime,
-    /// When, since the run started; never goes back.
+    /// The time since the run started; never goes back.
     pub elapsed: Duration,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
 }
 
-/// What happened. The first event of a run is `RunStarted`, the last `RunFinished`; every step of the pipeline has
-/// exactly one `StepFinished` between them, skipped ones included.
+/// What happened. The first event of a run is `RunStarted`, the last `RunFinished`; every step of the
+/// pipeline has exactly one `StepFinished` between them, skipped ones included.
 #[derive(Debug, Clone)]
 pub enum EventKind {
     /// The run begins.
@@ -38,16 +41,25 @@ pub enum EventKind {
         step: StepId,
         /// From 1.
         attempt: u32,
-        /// Which way its bytes go, where it runs in a container.
+        /// How its bytes travel, if it runs in a container.
         lane: Option<Lane>,
     },
-    /// A step wrote to its log (stdout where it is no stream, and stderr).
+    /// A step wrote to its log (stderr, and stdout if it is not a stream).
     StepOutput {
         /// The step.
         step: StepId,
         /// Which of its outputs.
         channel: OutputChannel,
-        /// Whole lines, newlines included, as they came; a last line without one, or a very long one, comes as it is.
+        /// Whole lines, newlines included, as they came; a last line without one, or a very long one, comes
+        /// as it is.
+        bytes: Arc<[u8]>,
+    },
+    /// A step has begun a line: its text so far, for the live view alone. The whole line follows as
+    /// `StepOutput`.
+    StepLine {
+        /// The step.
+        step: StepId,
+        /// The line without its end.
         bytes: Arc<[u8]>,
     },
     /// An attempt failed and the step (with its gang, or alone) will be tried again.
@@ -65,7 +77,7 @@ pub enum EventKind {
     },
     /// A step has ended for good.
     StepFinished(StepFinished),
-    /// How far the live streams are; sent a few times a second while any is open.
+    /// The counters of the live streams, sent a few times a second while any is open.
     StreamProgress(Vec<StreamStats>),
     /// A stream has ended for good.
     StreamFinished(StreamFinished),
@@ -76,15 +88,15 @@ pub enum EventKind {
         /// Whether they are killed without grace.
         now: bool,
     },
-    /// Something a user should know that is nobody's failure.
+    /// Something that the user should know and that is not a failure.
     Warning(String),
-    /// Something that goes on and belongs to no step, such as an image that is fetched.
+    /// Progress that belongs to no step, such as an image that is fetched.
     Note(String),
     /// The run has ended.
     RunFinished(RunFinished),
 }
 
-/// What a renderer needs to know from the start.
+/// The run and its pipeline.
 #[derive(Debug, Clone)]
 pub struct RunStarted {
     /// The run's id.
@@ -102,6 +114,8 @@ pub enum OutputChannel {
     Stdout,
     /// Standard error.
     Stderr,
+    /// Both, which share a pipe.
+    Both,
 }
 
 /// How a step ended.
@@ -115,14 +129,30 @@ pub struct StepFinished {
     pub attempts: u32,
     /// From its first start to its end; zero for a skipped step.
     pub duration: Duration,
-    /// Whether a process that it left behind still held its output open, so that it had to be closed.
+    /// Whether a process that it left behind still had its output open, so that the output had to be closed.
     pub leaky: bool,
-    /// The values that it gave.
+    /// Its outputs.
     pub outputs: Arc<Outputs>,
-    /// The files that it had to leave behind.
-    pub products: Vec<Product>,
-    /// What its result hangs on; of a step that succeeded.
+    /// The files that it declares with `produces`.
+    pub products: Vec<Artifact>,
+    /// What its result depends on, if it succeeded.
     pub fingerprint: Fingerprint,
+}
+
+impl StepFinished {
+    /// The end of a step of which no attempt was made.
+    pub fn unrun(step: StepId, outcome: Outcome) -> Self {
+        Self {
+            step,
+            outcome,
+            attempts: 0,
+            duration: Duration::ZERO,
+            leaky: false,
+            outputs: Arc::default(),
+            products: Vec::new(),
+            fingerprint: Fingerprint::new(),
+        }
+    }
 }
 
 /// Counters of a stream.
@@ -132,9 +162,10 @@ pub struct StreamStats {
     pub stream: StreamId,
     /// Bytes taken from the producer, in the current attempt.
     pub bytes: u64,
-    /// Bytes a second over the time since the last report (in the final report: over the stream's whole life).
+    /// Bytes a second over the time since the last report (in the final report: over the stream's whole
+    /// life).
     pub rate: f64,
-    /// How long the producer had nothing to give while every reader could take more.
+    /// How long every reader could take more while the producer wrote nothing.
     pub starved: Duration,
     /// One for each live edge, in the order of `Stream::readers`.
     pub edges: Vec<EdgeStats>,
@@ -151,7 +182,7 @@ pub struct EdgeStats {
     pub blocked: Duration,
     /// The reader has closed its end before the stream's.
     pub left: bool,
-    /// The most that ever lay on disk for it, in bytes.
+    /// The most bytes that were on disk for it at once.
     pub spilled: u64,
 }
 
@@ -160,22 +191,22 @@ pub struct EdgeStats {
 pub struct StreamFinished {
     /// Final counters. Stored edges are not in them.
     pub stats: StreamStats,
-    /// Whether the producer succeeded and every byte was delivered to those who stayed.
+    /// Whether the producer succeeded and every byte was delivered to the readers that stayed.
     pub complete: bool,
-    /// For each live edge that left early: the reader, and the bytes that it left unread (`None` where the producer was
-    /// cut short because nobody was left to read, so that nobody knows how much there would have been).
+    /// For each reader that left early: the reader, and how many bytes it left unread. `None` if it was the
+    /// last reader, so that the producer was cut short and the length of the whole stream is unknown.
     pub unread: Vec<(StepId, Option<u64>)>,
-    /// Where the stream was kept, for streams without a reader and for `--out FILE`.
-    pub kept: Option<Kept>,
-    /// Its SHA-256 in hexadecimal, where the file asks for it and all of it went by.
+    /// The file that has the stream, if it has no reader or `--out FILE` names one.
+    pub kept: Option<KeptFile>,
+    /// Its SHA-256 in hexadecimal, if the pipeline file asks for it and the stream is complete.
     pub sha256: Option<String>,
     /// How the bytes moved: `splice` or `copy`.
-    pub engine: &'static str,
+    pub backend: &'static str,
 }
 
 /// A stream kept in a file.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct KeptFile {
     /// The file.
     pub path: PathBuf,
     /// Its size in bytes.
@@ -191,7 +222,7 @@ pub struct RunFinished {
     pub end: RunEnd,
     /// From start to end.
     pub duration: Duration,
-    /// What a run that succeeded gives back: names and values, in the order of the file.
+    /// The outputs of a run that succeeded: names and values, in the order of the file.
     pub outputs: Vec<(String, String)>,
 }
 
@@ -200,18 +231,18 @@ pub struct RunFinished {
 pub enum RunEnd {
     /// Every step succeeded, or its failure is ignored.
     Succeeded,
-    /// A step failed; `cause` is the first that failed by itself. If its failure is one to be ignored, it is the cause
-    /// where it broke the stream of others.
+    /// A step failed; `cause` is the first that failed by itself. If its failure is one to be ignored, it is
+    /// the cause where it broke the stream of others.
     Failed {
         /// The first failure.
         cause: Option<StepId>,
     },
-    /// Every step succeeded, but one of the run's outputs cannot be given: why.
+    /// Every step succeeded, but one of the run's outputs has no value: why.
     NoOutput(String),
     /// A signal ended it.
     Signalled(i32),
-    /// The engine failed: what it says.
-    Engine(String),
+    /// It was aborted by an error outside the pipeline, such as a full disk: the error.
+    Aborted(String),
 }
 
 /// Why steps are being stopped.
@@ -221,6 +252,6 @@ pub enum CancelReason {
     Signal(i32),
     /// This step failed, and its `on_error` is `stop`.
     StepFailed(StepId),
-    /// The engine failed.
-    Engine,
+    /// An error outside the pipeline aborts the run.
+    Aborted,
 }

@@ -8,8 +8,8 @@ use super::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, Input, Lane, Outcome, Pipeline, Policy, Port, Script, Shell, Source,
-    Span, Step, StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, Input, Lane, Outcome, Pipeline, Port, Script, Shell, Source, Span,
+    Step, StepId, Stream, StreamId, Template,
 };
 
 /// The step that makes the archive.
@@ -86,7 +86,7 @@ pub fn fed() -> Pipeline {
     pipeline
 }
 
-/// Steps that have nothing to do with each other: `step-0`, `step-1`, …
+/// Returns steps that have nothing to do with each other: `step-0`, `step-1`, …
 pub fn many(count: usize) -> Pipeline {
     let mut pipeline = empty("many", Source::new("many.yml", "steps: []\n"));
     pipeline.steps = (0..count).map(|n| step(&format!("step-{n}"), Span::default())).collect();
@@ -108,20 +108,7 @@ fn empty(name: &str, source: Source) -> Pipeline {
 
 fn step(name: &str, at: Span) -> Step {
     let text = Template::literal("true", at);
-    Step {
-        name: name.into(),
-        at,
-        action: Action::Run(Script { shell: Shell::Auto, text }),
-        container: None,
-        env: Vec::new(),
-        secrets: Vec::new(),
-        working_dir: None,
-        depends_on: Vec::new(),
-        inputs: Vec::new(),
-        output: None,
-        produces: Vec::new(),
-        policy: Policy::default(),
-    }
+    Step::new(name, at, Action::Run(Script { shell: Shell::Auto, text }))
 }
 
 fn dependency(step: usize) -> Dependency {
@@ -133,14 +120,14 @@ fn span_of(text: &str) -> Span {
     Span::new(start, start + text.len())
 }
 
-/// An event `ms` milliseconds into a run that began on 2026-11-22 at 23:15 UTC.
+/// Returns an event `ms` milliseconds into a run that began on 2026-11-22 at 23:15 UTC.
 pub fn at(ms: u64, kind: EventKind) -> Event {
     let elapsed = Duration::from_millis(ms);
     let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_389_300);
     Event { at: began + elapsed, elapsed, kind }
 }
 
-/// The first event of a run.
+/// Returns the first event of a run.
 pub fn run_started(pipeline: Pipeline) -> EventKind {
     EventKind::RunStarted(RunStarted {
         run: "20261122-231500-1a2b".into(),
@@ -159,7 +146,7 @@ pub fn started_in_container(step: usize, attempt: u32, lane: Lane) -> EventKind 
     EventKind::StepStarted { step: StepId::new(step), attempt, lane: Some(lane) }
 }
 
-/// A step writes to stderr.
+/// Returns a step writes to stderr.
 pub fn output(step: usize, text: impl AsRef<[u8]>) -> EventKind {
     let bytes = text.as_ref().into();
     EventKind::StepOutput { step: StepId::new(step), channel: OutputChannel::Stderr, bytes }
@@ -204,12 +191,12 @@ pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
     StreamStats { stream: StreamId::new(0), bytes, rate, starved: Duration::ZERO, edges }
 }
 
-/// A stream's end as it is when all went well.
+/// Returns a stream's end as it is when all went well.
 pub fn ended(stats: StreamStats) -> StreamFinished {
-    StreamFinished { stats, complete: true, unread: Vec::new(), kept: None, sha256: None, engine: "splice" }
+    StreamFinished { stats, complete: true, unread: Vec::new(), kept: None, sha256: None, backend: "splice" }
 }
 
-/// The last event of a run.
+/// Returns the last event of a run.
 pub fn run_finished(end: RunEnd, ms: u64) -> EventKind {
     EventKind::RunFinished(RunFinished { end, duration: Duration::from_millis(ms), outputs: Vec::new() })
 }

@@ -1,21 +1,22 @@
-//! Events as JSON lines: the journal's records and `--format json`. A versioned format of its own, so that the types
-//! of [`super`] can change without breaking a reader.
+//! Events as JSON lines: the journal's records and `--format json`. A versioned format of its own, so that
+//! the types of [`super`] can change without breaking a reader.
 //!
 //! # The format, version 1
 //!
-//! One JSON object a line, UTF-8, each line ended by a newline. Steps and streams go by name; a stream fed from
-//! outside (`--in NAME=…`) is made by a step `in:NAME`. Sizes are bytes, rates bytes a second, times milliseconds; all
-//! are whole numbers. A field that does not apply is left out. Later versions of `pipe` may add fields and kinds of event without
-//! raising `v`: skip what you do not know. Values of params are in no record.
+//! One JSON object a line, UTF-8, each line ended by a newline. Steps and streams go by name; a stream fed
+//! from outside (`--in NAME=…`) is made by a step `in:NAME`. Sizes are bytes, rates bytes a second, times
+//! milliseconds; all are whole numbers. A field that does not apply is left out. Later versions of `pipe` may
+//! add fields and kinds of event without raising `v`: skip what you do not know. Values of params are in no
+//! record.
 //!
-//! Every record has `v` (1), `at` (wall clock, RFC 3339 in UTC), `elapsed_ms` (since the run started, never going back)
-//! and `event`, which says what else is there:
+//! Every record has `v` (1), `at` (wall clock, RFC 3339 in UTC), `elapsed_ms` (since the run started, never
+//! going back) and `event`, which says what else is there:
 //!
 //! | `event` | fields |
 //! |---|---|
 //! | `run-started` | `run` (id), `pipeline` (name), `file`, `dir` (run directory), `steps`, `streams` |
 //! | `step-started` | `step`, `attempt` (from 1), `lane` (`fifo` or `attach`, of a container), `log_at` |
-//! | `step-output` | `step`, `channel` (`stdout`, `stderr`), `text`, `lossy` |
+//! | `step-output` | `step`, `channel` (`stderr` where stdout is a stream, else `both`, which share a pipe; earlier versions: `stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost` |
 //! | `stream-progress` | `streams` (of counters) |
@@ -24,37 +25,43 @@
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
-//! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the name
-//!   that the step gives them), `output`, `feed` (a path, or `-` for
-//!   standard input). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
-//! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with `producer`, the step
-//!   that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that did not succeed; without it the
-//!   run was stopped first).
-//! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`, `timeout`,
-//!   `left-early`, `missing`, //!   `start` or `outputs` (with `message`).
-//! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`), `no-output`
-//!   and `engine` (with `message`).
-//! - `fingerprint`: what the step's result hangs on, each part as a keyed hash; by it `--resume` knows what has changed.
-//! - `products`: files that a step had to leave behind: `path`, `bytes`, `sha256`.
-//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, what the run gives back (in
-//!   the order of the file).
+//! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the
+//!   name that the step gives them), `output`, `feed` (a path, or `-` for standard input), `terminal` (true
+//!   where it had the terminal, so that its log is empty). A stream: `name`, `producer`, `readers`, `out` (a
+//!   path, or `-` for standard output).
+//! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
+//!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that
+//!   did not succeed; without it the run was stopped first), `reused` (it succeeded in the run that this one
+//!   resumes), `left-out` (it was not asked for).
+//! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`,
+//!   `timeout`, `left-early`, `missing`, `start` or `outputs` (with `message`).
+//! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`),
+//!   `no-output` and `engine` (with `message`).
+//! - `fingerprint`: what the step's result depends on, each part as a keyed hash; `--resume` compares them.
+//! - `products`: files that a step declares with `produces`: `path`, `bytes`, `sha256`, and `unchanged` (true
+//!   where the step has not touched the file, or the declared folder with the file in it).
+//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, or the outputs of the run (in the
+//!   order of the file).
 //! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
-//!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that ever lay on disk for it). `unread` lists `reader` and `bytes`, without `bytes` where nobody knows how much
-//!   there would have been. `kept` has `path`, `bytes`, `sha256`.
-//! - `text` holds what a step wrote, invalid UTF-8 replaced by U+FFFD; `lossy` is true where that happened. The exact
-//!   bytes are in the run directory, under `logs/`.
+//!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that was on disk for it at once).
+//!   `unread` lists `reader` and `bytes`, without `bytes` where
+//!   the producer was cut short. `kept` has `path`, `bytes`, `sha256`.
+//! - `text` holds what a step wrote, invalid UTF-8 replaced by U+FFFD; `lossy` is true where that happened.
+//!   The exact bytes are in the run directory, under `logs/`.
 //!
-//! The journal, `events.jsonl` in the run directory, has these records without `step-output` (see `logs/`) and
-//! `stream-progress` (of passing interest). Only there, `log_at` is how many bytes the step's log had when the attempt
-//! began (left out for 0), and `log_lost` is true where the log lacks something, because it could not be written.
+//! The journal, `events.jsonl` in the run directory, has these records without `step-output` (see `logs/`)
+//! and `stream-progress` (of passing interest). Only there, `log_at` is how many bytes the step's log had
+//! when the attempt began (left out for 0), and `log_lost` is true where the log lacks something, because it
+//! could not be written.
 //!
-//! A journal is only ever appended to, each record in one write, so that after a crash at most its last line is cut; where
-//! the disk was full for a while, records are missing, and none is torn. A run without `run-finished` still goes on as long
-//! as its process holds the lock on the file `lock` beside the journal.
+//! A journal is only ever appended to, each record in one write, so that after a crash at most its last line
+//! is cut; where the disk was full for a while, records are missing, and none is torn. A run without
+//! `run-finished` still goes on as long as its process holds the lock on the file `lock` beside the journal.
 
 mod decode;
 mod encode;
 mod ordered;
+mod plain;
 mod skeleton;
 #[cfg(test)]
 mod tests;
@@ -140,7 +147,7 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         outputs: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        products: Vec<KeptRecord>,
+        products: Vec<ProductRecord>,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         fingerprint: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -168,7 +175,7 @@ pub enum Body {
     Warning {
         message: String,
     },
-    /// Something goes on that belongs to no step.
+    /// Progress that belongs to no step.
     Note {
         /// What, as a sentence without a full stop.
         message: String,
@@ -180,7 +187,7 @@ pub enum Body {
         #[serde(default, with = "ordered", skip_serializing_if = "Vec::is_empty")]
         outputs: Vec<(String, String)>,
     },
-    /// What a later version tells; never written.
+    /// An event of a later version; never written.
     #[serde(other)]
     Unknown,
 }
@@ -204,6 +211,8 @@ pub struct StepRecord {
     pub output: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
 }
 
 /// A stream of the pipeline.
@@ -224,6 +233,7 @@ pub struct StreamRecord {
 pub enum Channel {
     Stdout,
     Stderr,
+    Both,
 }
 
 /// How a step ended.
@@ -256,14 +266,27 @@ pub enum OutcomeRecord {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum FailureRecord {
-    Exit { code: i32 },
-    Signal { signal: i32 },
+    Exit {
+        code: i32,
+        /// Whether the last reader of its output had left before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        broken_pipe: bool,
+    },
+    Signal {
+        signal: i32,
+    },
     OutOfMemory,
     Timeout,
     LeftEarly,
-    Missing { message: String },
-    Start { message: String },
-    Outputs { message: String },
+    Missing {
+        message: String,
+    },
+    Start {
+        message: String,
+    },
+    Outputs {
+        message: String,
+    },
 }
 
 /// Counters of a stream.
@@ -305,6 +328,17 @@ pub struct KeptRecord {
     pub path: String,
     pub bytes: u64,
     pub sha256: String,
+}
+
+/// A file that a step had to leave behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ProductRecord {
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
 }
 
 /// Why steps are being stopped.

@@ -1,92 +1,122 @@
-//! How steps become processes. The trait knows nothing of shells or containers; each kind of process is a module.
+//! Executors: how steps become processes, each kind of process a module.
+//!
+//! # The life of an executor
+//!
+//! 1. [`prepare`](Executor::prepare) is called once, before the first step, with the images of the run.
+//! 2. [`start`](Executor::start) is called once for each attempt of a step. Several calls may be under way at
+//!    a time.
+//! 3. The caller waits for the step's own process by [`wait`](StepHandle::wait), at any time stops the step
+//!    by [`stop`](StepHandle::stop), and waits for its other processes by [`gone`](StepHandle::gone). Then it
+//!    drops the handle.
+//! 4. [`sever`](Executor::sever) is called before pipes are closed whose stream is not whole.
+//! 5. [`close`](Executor::close) is called once, when every handle and every future of `start` is dropped.
 //!
 //! # The contract of an executor
 //!
-//! - [`Executor::start`] either returns a running step, or an error and *nothing left behind*: no process, no pipe, no
-//!   container. There is no state in between, so whoever calls it has nothing to clean up. Its future may be dropped at
-//!   any time, with the same effect as an error. What was begun may then take a while to go: until it has, somebody holds
-//!   the attempt's [`Presence`].
-//! - Dropping a [`RunningStep`] whose handle was never waited for kills what runs, at once, and reaps it.
-//! - [`StepHandle::wait`] resolves once the step's own process has ended, whatever its descendants do; its pipes may
-//!   still be held open by them. It may be called more than once and gives the same answer.
-//! - [`StepHandle::stop`] reaches every process of the step, not only the first, and is no error when they are gone.
+//! - [`Executor::start`] returns a running step, or an error and *nothing left behind*: no process, no pipe,
+//!   no container. There is no state in between, so the caller has nothing to clean up. Its future may be
+//!   dropped at any time, with the same effect as an error. Whatever had begun may then take a while to go;
+//!   until it is gone, it holds the attempt's [`HoldGuard`].
+//! - Dropping a [`RunningStep`] whose handle was never waited for kills its processes at once, and reaps
+//!   them.
+//! - [`StepHandle::wait`] resolves once the step's own process has ended, whatever its descendants do; they
+//!   may still hold its pipes open. It may be called more than once and gives the same answer.
+//! - [`StepHandle::stop`] reaches every process of the step, not only the first, whatever group or session
+//!   they have moved to, and is no error when they are gone. A stopped process (SIGSTOP) gets SIGCONT as
+//!   well, so that it sees the signal.
+//! - [`StepHandle::gone`] resolves once no process of the step is left. After a [`Stop::Kill`] it kills what
+//!   it still finds.
+//! - [`Executor::sever`] resolves once no process is left that could read one of these pipes to its end.
+//! - A step that has the terminal ([`StepSpec::terminal`]) has it alone, in the foreground: what is typed
+//!   there reaches the step and not this process. Once its handle is dropped, the terminal is this process's
+//!   again, as it was.
 //! - What goes away in the background is gone when [`Executor::close`] returns.
-//! - Every returned pipe end is close-on-exec and belongs to the caller alone: a step sees end-of-file on its stdin
-//!   when the caller drops `stdin`, and no sooner.
+//! - Every returned pipe end is close-on-exec and belongs to the caller alone: a step sees end-of-file on an
+//!   input when the caller drops its [`InputPipe`], and no sooner.
 
 pub mod docker;
+mod hold;
 pub mod host;
-mod places;
-mod presence;
+mod input;
+mod limits;
+mod set;
 mod shell;
 mod spec;
 
+use std::error::Error;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
 use crate::pipeline::{Failure, Lane};
-use crate::reaper::Charge;
 
-pub use places::Places;
-pub use presence::{Absence, Presence};
+pub use hold::{HoldGuard, Released};
+pub use input::{InputPipe, Keepalive};
+pub use set::ExecutorSet;
+pub use shell::needs_file;
 pub use spec::{
-    ContainerSpec, ImageSource, ImageSpec, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program,
-    SECRETS_VARIABLE, StdinSpec, StepSpec,
+    ContainerSpec, ImageSource, ImageSpec, InputSource, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE,
+    Program, SECRETS_VARIABLE, StdoutSpec, StepSpec,
 };
 
-/// One kind of place where steps run.
+/// Starts steps as one kind of process. The module says what an implementation promises.
 pub trait Executor: Send + Sync {
-    /// Starts one attempt of a step. Whatever there may be of it before it runs holds its `presence`.
-    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>>;
+    /// Starts one attempt of a step. Every resource that the attempt has before it runs holds `guard`.
+    fn start(&self, spec: StepSpec, guard: HoldGuard) -> BoxFuture<'_, Result<RunningStep, StartError>>;
 
-    /// Is told the image of each step that a run will start in a container, so that they can be fetched while other steps
-    /// run. What goes wrong shows when a step needs one. Containers are not created ahead: until its turn comes, an earlier step may still make its image
-    /// anew, and to find that out takes as long as to create it.
+    /// Announces the images of the run, so that they can be pulled while other steps run. Failures surface
+    /// when a step needs the image. Containers are not created ahead: until a step's turn comes, an earlier
+    /// step may still build its image anew.
     fn prepare(&self, _images: Vec<ImageSpec>) {}
 
-    /// What an image is known by, beside its name, which may mean another one tomorrow; nothing if it is not there.
+    /// Returns the identity of an image, beside its name, which may mean another image tomorrow; nothing if
+    /// the image is not there.
     fn image_id<'a>(&'a self, _image: &'a ImageSpec) -> BoxFuture<'a, Option<String>> {
         Box::pin(std::future::ready(None))
     }
 
-    /// Waits until nothing of the run is left behind: what was dropped may still be on its way out.
-    fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+    /// Kills every process that can read from one of these pipes, given by their inodes, and returns when
+    /// there is none: a process that a step has left behind must not mistake a truncated stream for a
+    /// complete one. An executor whose steps leave no process behind has nothing to do.
+    fn sever(&self, _pipes: Vec<u64>) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Waits for background clean-up: containers of dropped steps may still be being removed.
+    fn close(&self) -> BoxFuture<'_, Result<(), SystemError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }
 
-/// The writing end of something that a step reads.
-pub struct Inlet {
-    /// The end.
-    pub end: OwnedFd,
-    /// Keeps the pipe open if this process is killed: to be dropped before `end` when that is to end.
-    pub held: Charge,
-}
-
-/// A step that runs: the pipe ends that lead to it, and its handle.
+/// A step that runs: the other ends of its pipes, and its handle.
 pub struct RunningStep {
-    /// The writing end of its stdin, where a pipe was asked for.
-    pub stdin: Option<Inlet>,
-    /// The writing ends of its other inputs, by their numbers, where a pipe was asked for.
-    pub inputs: Vec<(u32, Inlet)>,
-    /// The reading end of its stdout.
-    pub stdout: OwnedFd,
-    /// The reading end of its stderr.
-    pub stderr: OwnedFd,
+    /// The writing ends of its inputs, in the order of [`StepSpec::inputs`]; nothing where no pipe was asked
+    /// for.
+    pub inputs: Vec<Option<InputPipe>>,
+    /// The reading end of its stdout, where that is a stream.
+    pub stdout: Option<OwnedFd>,
+    /// The reading end of its log: its stderr, and its stdout where that is no stream.
+    pub log: OwnedFd,
     /// Which way its bytes go, where it runs in a container.
     pub lane: Option<Lane>,
-    /// To wait for it and to stop it.
+    /// Waits for it and stops it.
     pub handle: Box<dyn StepHandle>,
 }
 
-/// A hold on a running step. See the module for what an implementation promises.
+/// Controls a running step. The module says what an implementation promises.
 pub trait StepHandle: Send + Sync {
     /// Waits for the step's own process.
-    fn wait(&self) -> BoxFuture<'_, Result<Exit, EngineError>>;
+    fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>>;
 
     /// Asks every process of the step to end.
-    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>>;
+    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>>;
+
+    /// Waits until no process of the step is left. Where a step's own process ends last, as that of a
+    /// container does, there is nothing to wait for.
+    fn gone(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// How a step's process ended.
@@ -101,7 +131,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The failure that this end is, or nothing for success.
+    /// Returns the failure that this is, or nothing for success.
     pub fn failure(self) -> Option<Failure> {
         match self {
             Self::Code(0) => None,
@@ -111,13 +141,14 @@ impl Exit {
         }
     }
 
-    /// Whether the step died of writing to a pipe that nobody reads: by the signal itself, or a shell's report of it.
+    /// Returns whether the step died of writing to a pipe without a reader: by the signal itself, or by a
+    /// shell's report of it.
     pub fn is_broken_pipe(self) -> bool {
         matches!(self, Self::Signal(13) | Self::Code(141))
     }
 }
 
-/// How to ask processes to end.
+/// How processes are told to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     /// SIGTERM: they may tidy up.
@@ -127,29 +158,29 @@ pub enum Stop {
 }
 
 /// Why a step did not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StartError {
     /// The step is at fault: it fails, and its `on_error` applies.
     #[error("{0}")]
     Step(String),
-    /// The engine is at fault: no step is to blame, and the run ends.
+    /// The system is at fault: no step is to blame, and the run ends.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    System(#[from] SystemError),
 }
 
-/// The engine cannot do its work; no step is to blame.
+/// A failure of what a run stands on (the kernel, the disk, the container engine), for which no step is to blame.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{what}: {why}")]
-pub struct EngineError {
+#[error("{what}: {source}")]
+pub struct SystemError {
     /// What was attempted, as a phrase: "cannot watch the process of step `x`".
     pub what: String,
     /// Why it failed.
-    pub why: String,
+    pub source: Arc<dyn Error + Send + Sync>,
 }
 
-impl EngineError {
+impl SystemError {
     /// Says what was attempted and why it failed.
-    pub fn new(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self { what: what.into(), why: why.to_string() }
+    pub fn new(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { what: what.into(), source: source.into().into() }
     }
 }

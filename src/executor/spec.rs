@@ -1,4 +1,4 @@
-//! What an executor starts, as plain data: nothing is left to render or to look up.
+//! What an executor starts, as plain data, with nothing left to render or to look up.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -22,19 +22,33 @@ pub struct StepSpec {
     pub program: Program,
     /// The container that it runs in; `None` is a process of this machine.
     pub container: Option<ContainerSpec>,
-    /// Variables to set beside what the place inherits; later entries win.
+    /// Variables to set beside the inherited environment; later entries win.
     pub env: Vec<(OsString, OsString)>,
     /// The folder to run in, absolute.
     pub working_dir: PathBuf,
-    /// What its stdin is.
-    pub stdin: StdinSpec,
-    /// What it reads beside that.
+    /// What it reads, in the order of the step. Without an input for descriptor 0, reads of its stdin end at
+    /// once.
     pub inputs: Vec<InputSpec>,
+    /// Where its stdout goes.
+    pub stdout: StdoutSpec,
+    /// It has the terminal for its stdin, stdout and stderr while it runs. Then it has no input for its
+    /// stdin, and `stdout` is the log, which stays empty; no other step runs.
+    pub terminal: bool,
     /// The file that `$PIPE_OUTPUT` leads to; it exists.
     pub outputs: PathBuf,
-    /// The folder that `$PIPE_SECRETS` leads to, if there is one; it exists, and only `pipe`'s own user can enter the one
-    /// above it.
+    /// The file that holds its script, if that is too long to be an argument; it exists, and every user can
+    /// read it.
+    pub script: Option<PathBuf>,
+    /// The folder that `$PIPE_SECRETS` leads to, if there is one; it exists, and only `pipe`'s own user can
+    /// enter the one above it.
     pub secrets: Option<PathBuf>,
+}
+
+impl StepSpec {
+    /// Returns what its stdin is; nothing if reads of it end at once.
+    pub fn stdin(&self) -> Option<&InputSource> {
+        self.inputs.iter().find(|input| input.fd == 0).map(|input| &input.source)
+    }
 }
 
 impl fmt::Debug for StepSpec {
@@ -64,24 +78,31 @@ pub enum Program {
     },
 }
 
-/// Something that a step reads beside its stdin: an open descriptor, as a shell's `<(…)` would give it.
+/// Something that a step reads: its stdin, or another open descriptor, as a shell's `<(…)` would give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputSpec {
-    /// The number that the step finds it under.
-    pub number: u32,
-    /// What it is; never nothing.
-    pub from: StdinSpec,
+    /// The descriptor that the step finds it under; 0 is its stdin.
+    pub fd: u32,
+    /// What it is.
+    pub source: InputSource,
 }
 
-/// What a step's stdin is.
+/// Where the bytes of an input come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StdinSpec {
-    /// Nothing: reads end at once.
-    Null,
+pub enum InputSource {
     /// A pipe whose writing end is returned.
     Pipe,
     /// A file, read from its start.
     File(PathBuf),
+}
+
+/// Where a step's stdout goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StdoutSpec {
+    /// Into a pipe of its own: it is a stream.
+    Stream,
+    /// Into the pipe of its stderr, so that what it writes to both keeps its order.
+    Log,
 }
 
 /// The container of an attempt.
@@ -119,7 +140,7 @@ pub enum ImageSource {
     Built {
         /// The folder that the build sees, absolute.
         context: PathBuf,
-        /// The file with the instructions, in that folder.
+        /// The file with the instructions, by its path from that folder.
         dockerfile: String,
         /// Build arguments.
         args: Vec<(String, String)>,
@@ -151,7 +172,7 @@ pub enum MountFrom {
 }
 
 impl ImageSource {
-    /// What messages call it.
+    /// Returns its name in messages.
     pub fn shown(&self) -> String {
         match self {
             Self::Named(name) => name.clone(),

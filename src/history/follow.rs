@@ -6,12 +6,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{HistoryError, Records, Skipped, StoredRun};
+use super::{HistoryError, Records, Skipped, StoredRun, own};
 use crate::event::EventKind;
 use crate::event::wire::{Body, Decoder};
 use crate::pipeline::{Pipeline, StepId};
 
-/// What one read asks for. A line that is longer is handed out in parts.
+/// How many bytes one read asks for. A longer line is passed on in parts.
 const PIECE: usize = 64 << 10;
 
 /// A log, read from its beginning as it grows.
@@ -29,8 +29,8 @@ impl LogReader {
         Self { path: path.to_owned(), file: None, rest: Vec::new() }
     }
 
-    /// Hands out what has come since the last call, in pieces of whole lines; a last line without its end only with
-    /// `to_the_end`. The first error that `take` gives ends it.
+    /// Passes on what has come since the last call, in pieces of whole lines; a last line without its end
+    /// only with `to_the_end`. The first error that `take` gives ends it.
     pub fn read_new<E: From<HistoryError>>(
         &mut self,
         to_the_end: bool,
@@ -55,7 +55,7 @@ impl LogReader {
 
     fn fill(&mut self) -> io::Result<usize> {
         if self.file.is_none() {
-            match File::open(&self.path) {
+            match own::open(&self.path) {
                 Ok(file) => self.file = Some(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
                 Err(error) => return Err(error),
@@ -68,8 +68,8 @@ impl LogReader {
     }
 }
 
-/// What the steps of a run write, as they write it: [`look`](Self::look), then [`read_new`](Self::read_new), again and again
-/// until it [`is_over`](Self::is_over).
+/// What the steps of a run write, as they write it: [`look`](Self::look), then [`read_new`](Self::read_new),
+/// again and again until it [`is_over`](Self::is_over).
 #[derive(Debug)]
 pub struct Follow {
     run: StoredRun,
@@ -96,9 +96,9 @@ impl Follow {
         }
     }
 
-    /// Takes in what has happened. Returns what runs, once the journal says so.
+    /// Reads the new records. Returns the pipeline, once the journal has it.
     pub fn look(&mut self) -> Result<Option<&Arc<Pipeline>>, HistoryError> {
-        // Whoever is dead before the journal is read has written nothing after.
+        // Asked first: a run that is dead before its journal is read writes nothing after.
         let lives = self.run.is_live();
         for record in self.records.read_new()? {
             self.over |= matches!(record.body, Body::RunFinished { .. });
@@ -106,15 +106,26 @@ impl Follow {
                 Some(EventKind::RunStarted(started)) => self.pipeline = Some(started.pipeline),
                 Some(EventKind::StepStarted { step, .. }) => self.open(step),
                 Some(EventKind::StepFinished(finished)) => drop(self.ended.insert(finished.step)),
-                _ => {}
+                Some(
+                    EventKind::StepOutput { .. }
+                    | EventKind::StepLine { .. }
+                    | EventKind::StepRetrying { .. }
+                    | EventKind::StreamProgress(_)
+                    | EventKind::StreamFinished(_)
+                    | EventKind::Cancelling { .. }
+                    | EventKind::Warning(_)
+                    | EventKind::Note(_)
+                    | EventKind::RunFinished(_),
+                )
+                | None => {}
             }
         }
         self.over |= !lives;
         Ok(self.pipeline.as_ref())
     }
 
-    /// Hands out what the steps, or `only` one, had written by the last look, and perhaps a little more. With `parts` also
-    /// lines whose end has not come yet. The first error that `take` gives ends it.
+    /// Hands out what the steps, or `only` one, had written by the last look, and perhaps a little more. With
+    /// `parts` also lines whose end has not come yet. The first error that `take` gives ends it.
     pub fn read_new<E: From<HistoryError>>(
         &mut self,
         only: Option<StepId>,
@@ -131,17 +142,17 @@ impl Follow {
         Ok(())
     }
 
-    /// Whether the run had ended or died when it was last looked at.
+    /// Returns whether the run had ended or died when it was last looked at.
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Whether a step had ended for good.
+    /// Returns whether a step had ended for good.
     pub fn has_ended(&self, step: StepId) -> bool {
         self.ended.contains(&step)
     }
 
-    /// What of the journal could not be read.
+    /// Returns what of the journal could not be read.
     pub fn skipped(&self) -> Skipped {
         self.records.skipped()
     }

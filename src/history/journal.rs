@@ -1,4 +1,4 @@
-//! Events on disk: the journal, and beside it what each step wrote.
+//! Writes events to disk: the journal, and beside it the log of each step.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -18,15 +18,16 @@ const OPEN_LOGS: usize = 64;
 
 /// Writes the events of one run into its directory.
 ///
-/// Nothing is buffered: every event is on its way to the disk in one write when [`Journal::record`] returns, so that a
-/// crash loses at most the last line, or tears it. What cannot be written never ends the run: a log that lacks something
-/// stops there, so that it is always the beginning of what the step wrote, and records are tried again with each event.
+/// Nothing is buffered: when [`Journal::record`] returns, the event has been passed to the kernel in one
+/// write, so that a crash loses or cuts at most the last line. A failed write never ends the run: a log stops
+/// there, so that it is always the beginning of what the step wrote, and records are tried again with each
+/// event.
 #[derive(Debug)]
 pub struct Journal {
     run: RunDir,
     encoder: Encoder,
     path: PathBuf,
-    /// Once the disk is full, the room that is left is theirs: from then on no log takes any.
+    /// Once the disk is full, the remaining room is for the journal: logs stop.
     lines: Lines<File>,
     line: Vec<u8>,
     /// The last record could not be written.
@@ -39,19 +40,19 @@ pub struct Journal {
     lost: HashSet<StepId>,
 }
 
-/// What the history of a run lacks from here on. The run itself does not need it.
+/// A part of the history that is missing. The run itself does not need it.
 #[derive(Debug, thiserror::Error)]
 pub enum Gap {
-    /// Logs of steps. Told once.
-    #[error("the logs of steps are not whole: {0}")]
+    /// Logs of steps. Reported once.
+    #[error("the logs of steps are incomplete: {0}")]
     Logs(#[source] HistoryError),
-    /// Records of the journal. Told once for each gap.
+    /// Records of the journal. Reported once for each gap.
     #[error("the journal has a gap here: {0}")]
     Records(#[source] HistoryError),
 }
 
 impl Journal {
-    /// Makes an empty journal in the run's directory.
+    /// Creates an empty journal in the run's directory.
     pub fn new(run: &RunDir) -> Result<Self, HistoryError> {
         let path = run.journal_path();
         let file = append_private(&path).map_err(HistoryError::create(&path))?;
@@ -69,15 +70,21 @@ impl Journal {
         })
     }
 
-    /// Appends one event: a line of the journal, or a piece of a step's log. After an error further events are taken as
-    /// usual.
+    /// Appends one event: a line of the journal, or a piece of a step's log. After an error further events
+    /// are taken as usual.
     pub fn record(&mut self, event: &Event) -> Result<(), Gap> {
         match &event.kind {
             EventKind::StepOutput { step, bytes, .. } => return self.log(*step, bytes),
-            EventKind::StreamProgress(_) => return Ok(()),
+            EventKind::StreamProgress(_) | EventKind::StepLine { .. } => return Ok(()),
             EventKind::RunStarted(started) => self.pipeline = Some(started.pipeline.clone()),
             EventKind::StepFinished(finished) => drop(self.logs.remove(&finished.step)),
-            _ => {}
+            EventKind::StepStarted { .. }
+            | EventKind::StepRetrying { .. }
+            | EventKind::StreamFinished(_)
+            | EventKind::Cancelling { .. }
+            | EventKind::Warning(_)
+            | EventKind::Note(_)
+            | EventKind::RunFinished(_) => {}
         }
         self.append(event)
     }
@@ -94,7 +101,7 @@ impl Journal {
         self.has_gap = written.is_err();
         match written {
             Err(reason) if !had_gap => Err(self.gap(reason)),
-            _ => Ok(()),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -102,7 +109,8 @@ impl Journal {
         Gap::Records(HistoryError::write(&self.path)(reason))
     }
 
-    /// The journal and the logs belong together; only here both are known.
+    /// Completes a record with what only the logs can tell: where an attempt begins, and whether something is
+    /// missing.
     fn add_what_logs_say(&self, kind: &EventKind, body: &mut Body) {
         match (kind, body) {
             (EventKind::StepStarted { step, .. }, Body::StepStarted { log_at, .. }) => {
@@ -252,7 +260,7 @@ mod tests {
         run.record(output(TAR, "whole\n"));
         fs::rename(run.dir.path().join("logs"), run.dir.path().join("elsewhere")).unwrap();
         let error = run.journal.record(&at(10, output(COMPRESS, "x"))).unwrap_err().to_string();
-        assert!(error.starts_with("the logs of steps are not whole: cannot create `"), "{error}");
+        assert!(error.starts_with("the logs of steps are incomplete: cannot create `"), "{error}");
         assert!(error.contains("logs/compress.log"), "{error}");
         run.record(output(COUNT, "x"));
         fs::create_dir(run.dir.path().join("logs")).unwrap();
@@ -276,7 +284,7 @@ mod tests {
         assert!(error.starts_with("the journal has a gap here: cannot write to `"), "{error}");
         run.record(started(COMPRESS, 1));
         let error = run.journal.record(&at(10, output(TAR, "x"))).unwrap_err().to_string();
-        assert!(error.starts_with("the logs of steps are not whole"), "{error}");
+        assert!(error.starts_with("the logs of steps are incomplete"), "{error}");
         let full = std::mem::replace(&mut run.journal.lines, good);
         run.record(started(COUNT, 1));
         assert_eq!(run.records().len(), 2);

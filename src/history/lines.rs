@@ -1,35 +1,34 @@
-//! Lines of a file, none of which ever stands inside another, even where the disk is full for a while.
+//! Appends whole lines to a file: no line ever begins inside another, even if the disk is full for a while.
 
 use std::io::{self, ErrorKind, Write};
 
 use super::reserve::Reserve;
 
-/// Appends lines. One of which only a part found room is finished before the next begins, so that the file is whole lines
-/// and at most one at its end that is cut.
+/// Appends lines. A line that only partly fits is completed before the next begins, so that only the last
+/// line of the file can be cut.
 #[derive(Debug)]
 pub(super) struct Lines<W> {
     file: W,
-    /// What is still to come of the line at the end of the file.
+    /// The missing rest of the last line of the file.
     rest: Vec<u8>,
-    /// Room to be given up once the disk is full.
+    /// Room that is freed once the disk is full.
     reserve: Option<Reserve>,
 }
 
 impl<W: Write> Lines<W> {
-    /// Lines of a file that is empty or ends with one.
+    /// Returns an appender for a file that is empty or ends with a newline.
     pub(super) fn new(file: W, reserve: Reserve) -> Self {
         Self { file, rest: Vec::new(), reserve: Some(reserve) }
     }
 
-    /// Whether the disk was full, and the reserve is being used up.
+    /// Returns whether the disk was full, and the reserve is being used up.
     pub(super) fn is_short_of_room(&self) -> bool {
         self.reserve.is_none()
     }
 
     /// Appends a line, its newline included, in one write if there is room.
     ///
-    /// # Errors
-    /// It is not in the file: not at all, or only its beginning, which a later call finishes.
+    /// # Errors If the line is not in the file, or only its beginning, which a later call completes.
     pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
         self.finish()?;
         self.rest.extend_from_slice(line);

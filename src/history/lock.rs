@@ -1,22 +1,24 @@
-//! Whether a run goes on: its process holds a lock on a file in the run's directory. The kernel lets it go when the process
-//! ends, however it ends, and whoever looks need not share its process numbers.
+//! Whether a run goes on: its process holds a lock on a file in the run's directory. The kernel releases the
+//! lock when the process ends in any way, and a process in another PID namespace sees it too.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use super::own;
+
 const NAME: &str = "lock";
 
-/// The lock of a run that goes on; let go when this is dropped. Children do not inherit it.
+/// The lock of a run that goes on, released when this is dropped. Children do not inherit it.
 #[derive(Debug)]
 pub(super) struct RunLock {
     _file: File,
 }
 
 impl RunLock {
-    /// Takes the lock of a directory that nobody else knows yet. Where the file system has no locks, the run goes on
-    /// without.
+    /// Takes the lock of a directory that no other process knows yet. Where the file system has no locks, the
+    /// run goes on without one.
     pub(super) fn take(dir: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(dir.join(NAME))?;
         match file.try_lock() {
@@ -25,10 +27,11 @@ impl RunLock {
         }
     }
 
-    /// Whether a process holds the lock of a directory; also where that cannot be known, but not where there is none.
+    /// Returns whether a process holds the lock of a directory; also where that cannot be known, but not
+    /// where there is none.
     pub(super) fn is_held(dir: &Path) -> bool {
-        // Shared, so that those who look do not take each other for the run.
-        match File::open(dir.join(NAME)) {
+        // A shared lock, so that two processes that ask do not take each other for the run.
+        match own::open(&dir.join(NAME)) {
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }

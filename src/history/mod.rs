@@ -1,4 +1,4 @@
-//! What stays of a run: the journal and the run directory; and how it is read again.
+//! The history of runs: the run directory and the journal in it, written during a run and read later.
 //!
 //! ```text
 //! .pipe/                       ignores itself (.gitignore)
@@ -11,34 +11,41 @@
 //!     streams/NAME             streams that were kept
 //! ```
 //!
-//! [`RunDir`] and [`Journal`] write it. [`Runs`] finds the runs of a folder; a [`StoredRun`] tells of one what is asked: a
-//! [`Headline`], the whole [`Account`], its events again ([`Replay`]), its logs while they grow ([`Follow`]).
+//! [`RunDir`] and [`Journal`] write it. [`Runs`] finds the runs of a folder. A [`StoredRun`] reads one of
+//! them: its [`RunSummary`], all its [`RunDetails`], its events ([`Replay`]), its logs while they grow
+//! ([`Follow`]).
 
-mod account;
+// A new outcome, failure or event has to be decided on wherever one is matched.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
+
 mod follow;
-mod headline;
 mod journal;
 mod lines;
 mod lock;
+mod own;
 mod records;
 mod replay;
 mod reserve;
+mod run_details;
 mod run_dir;
+mod run_summary;
 mod runs;
+mod state;
 mod stored;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use account::{Account, StepAccount, StreamAccount};
 pub use follow::{Follow, LogReader};
-pub use headline::Headline;
 pub use journal::{Gap, Journal};
 pub use records::{Records, Skipped};
 pub use replay::Replay;
+pub use run_details::{RunDetails, StepDetails, StreamDetails};
 pub use run_dir::RunDir;
+pub use run_summary::RunSummary;
 pub use runs::{NoRun, Runs};
-pub use stored::{State, StoredRun};
+pub use state::RunState;
+pub use stored::StoredRun;
 
 /// The run directory cannot be written, or not be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +55,7 @@ pub enum HistoryError {
     Create {
         /// What was to be made.
         path: PathBuf,
-        /// Why it was not.
+        /// The reason.
         #[source]
         reason: io::Error,
     },

@@ -1,15 +1,16 @@
-//! A journal, read while it grows or long after.
+//! Reads a journal, while it grows or later.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::HistoryError;
+use super::own::{self, LONGEST};
 use crate::event::wire::{Body, Record, VERSION};
 
-/// The records of a journal, as they are appended. A last line that is cut off is none yet.
+/// The records of a journal, as they are appended. A last line without its end is not a record yet.
 #[derive(Debug)]
 pub struct Records {
     path: PathBuf,
@@ -19,12 +20,12 @@ pub struct Records {
     skipped: Skipped,
 }
 
-/// What of a journal could not be read.
+/// The parts of a journal that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Skipped {
-    /// Lines that are no records.
+    /// Lines that are not records.
     pub broken: usize,
-    /// The highest version of records that a newer `pipe` has written in a format of its own.
+    /// The highest format version of records from a newer `pipe` that this one cannot read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer: Option<u32>,
 }
@@ -36,12 +37,12 @@ struct Outline {
 }
 
 impl Records {
-    /// The records of the journal at `path`, which need not be there yet.
+    /// Returns the records of the journal at `path`, which need not be there yet.
     pub fn of(path: &Path) -> Self {
         Self { path: path.to_owned(), file: None, rest: Vec::new(), skipped: Skipped::default() }
     }
 
-    /// The records that have come since the last call.
+    /// Returns the records that have come since the last call.
     pub fn read_new(&mut self) -> Result<Vec<Record>, HistoryError> {
         self.fill().map_err(HistoryError::read(&self.path))?;
         let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -50,31 +51,31 @@ impl Records {
         Ok(lines.split(|byte| *byte == b'\n').filter_map(|line| self.skipped.record(line)).collect())
     }
 
-    /// What could not be read so far.
+    /// Returns what could not be read so far.
     pub fn skipped(&self) -> Skipped {
         self.skipped
     }
 
     fn fill(&mut self) -> io::Result<()> {
         if self.file.is_none() {
-            match File::open(&self.path) {
+            match own::open(&self.path) {
                 Ok(file) => self.file = Some(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
-        self.file.iter_mut().try_for_each(|file| file.read_to_end(&mut self.rest).map(drop))
+        self.file.iter_mut().try_for_each(|file| own::read(file, LONGEST, &mut self.rest))
     }
 }
 
 impl Skipped {
-    /// Whether everything could be read.
+    /// Returns whether everything could be read.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The record on a line; counts it where it is none. Empty lines mean nothing, and a kind of event that is not known
-    /// is one of a later `pipe` that is to be skipped.
+    /// Returns the record on a line; counts it where it is none. Empty lines mean nothing, and a kind of
+    /// event that is not known is one of a later `pipe` that is to be skipped.
     pub(super) fn record(&mut self, line: &[u8]) -> Option<Record> {
         if line.is_empty() {
             return None;

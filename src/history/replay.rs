@@ -1,15 +1,15 @@
-//! A run told again: the events of its journal, with the last words of steps that failed.
+//! Replays: the events of a run's journal, with the last output of steps that failed.
 
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::{Skipped, State, StoredRun};
+use super::run_dir::log_in;
+use super::{RunState, Skipped, own};
 use crate::event::wire::{Body, Decoder, Record};
 use crate::event::{Event, EventKind, OutputChannel};
 use crate::pipeline::StepId;
 
-/// How much of the end of a log is told again, in bytes: more than any summary shows.
+/// How much of the end of a log is replayed, in bytes: more than any summary shows.
 const LAST_WORDS: u64 = 64 << 10;
 
 /// The events of a run as far as it has come.
@@ -18,13 +18,14 @@ pub struct Replay {
     /// In order. Of what steps wrote, there is the end of the last attempt of those that failed.
     pub events: Vec<Event>,
     /// Where the run is.
-    pub state: State,
+    pub state: RunState,
     /// What of the journal could not be read.
     pub skipped: Skipped,
 }
 
 impl Replay {
-    pub(super) fn of(run: &StoredRun, records: &[Record], state: State, skipped: Skipped) -> Self {
+    /// Returns the events in `records`, with logs from the run's directory `dir`.
+    pub(super) fn of(dir: &Path, records: &[Record], state: RunState, skipped: Skipped) -> Self {
         let mut decoder = Decoder::new();
         let mut starts = std::collections::HashMap::new();
         let mut events = Vec::new();
@@ -37,7 +38,7 @@ impl Replay {
                 (&record.body, &event.kind)
                 && finished.outcome.is_failure()
                 && let Some(start) = starts.get(step.as_str())
-                && let Ok(bytes) = last_words(&run.log_path(step), *start)
+                && let Ok(bytes) = last_words(&log_in(dir, step), *start)
             {
                 events.push(output(&event, finished.step, &bytes));
             }
@@ -52,9 +53,9 @@ fn output(when: &Event, step: StepId, bytes: &[u8]) -> Event {
     Event { kind, ..*when }
 }
 
-/// The end of a log, from `start` on at most.
+/// Returns the end of a log, from `start` on at most.
 fn last_words(log: &Path, start: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(log)?;
+    let mut file = own::open(log)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(start.max(length.saturating_sub(LAST_WORDS))))?;
     let mut bytes = Vec::new();

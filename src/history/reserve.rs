@@ -1,4 +1,5 @@
-//! Room on the disk that is kept for the journal of a run, so that a run that fills the disk can still say how it ended.
+//! Reserves room on the disk for the journal, so that a run that fills the disk can still record how it
+//! ended.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -10,20 +11,20 @@ use super::HistoryError;
 /// Enough for a hundred records.
 const SIZE: usize = 16 << 10;
 
-/// A file of nothing; gone when this is dropped.
+/// A file that takes up room; removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Reserve {
     path: PathBuf,
 }
 
 impl Reserve {
-    /// Takes the room. A disk without it is full already.
+    /// Takes the room. Fails on a disk that is full already.
     pub(super) fn take(run: &Path) -> Result<Self, HistoryError> {
         let path = run.join("reserve");
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
         let mut file = file.map_err(HistoryError::create(&path))?;
         let reserve = Self { path };
-        // Not zeros, for which some file systems need no room.
+        // Not zeros, for which some file systems take no room.
         file.write_all(&[b'.'; SIZE]).map_err(HistoryError::write(&reserve.path))?;
         Ok(reserve)
     }

@@ -11,15 +11,20 @@ use sha2::{Digest as _, Sha256};
 
 use super::HistoryError;
 use super::lock::RunLock;
+use super::own;
 
-/// Names tried before giving up on a free one; with 65,536 to choose from, no honest directory needs many.
+/// Names tried before giving up on a free one; of 65,536 possible ones, few are ever taken.
 const TRIES: usize = 1000;
 
-/// The longest step or stream name that is a file name as it is; leaves room for a suffix under the usual limit of 255.
+/// The longest key that is read, in bytes.
+const LONGEST_KEY: u64 = 1024;
+
+/// The longest step or stream name that is a file name as it is; leaves room for a suffix under the usual
+/// limit of 255.
 const LONGEST_NAME: usize = 200;
 
-/// The directory of one run that goes on. It exists as long as nobody removes it; dropping this does not. Until the last
-/// clone is dropped, the run is known to go on.
+/// The directory of one run that goes on. Dropping this does not remove it. Until the last clone is dropped,
+/// the run is known to go on.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     id: String,
@@ -35,6 +40,11 @@ impl RunDir {
         let home = base.join(".pipe");
         let runs = runs_in(base);
         fs::create_dir_all(&runs).map_err(HistoryError::create(&runs))?;
+        if runs.is_symlink() {
+            return Err(HistoryError::create(&runs)(io::Error::other(
+                "it is a symbolic link, which is not followed here",
+            )));
+        }
         let time = now.strftime("%Y%m%d-%H%M%S").to_string();
         let mut tries = 0;
         loop {
@@ -49,91 +59,109 @@ impl RunDir {
         }
     }
 
-    /// The run's id, which is the directory's name.
+    /// Returns the run's id, which is the directory's name.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The directory; relative if `base` was.
+    /// Returns the directory; relative if `base` was.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where streams are kept, each in a file of its name.
+    /// Returns the folder for kept streams, each in a file of its name.
     pub fn streams_dir(&self) -> PathBuf {
         self.path.join("streams")
     }
 
-    /// Where steps write the values that they give, each attempt to a file of its own while it runs.
+    /// Returns the folder in which steps write their outputs, each attempt to a file of its own while it
+    /// runs.
     pub fn outputs_dir(&self) -> PathBuf {
         outputs_in(&self.path)
     }
 
-    /// Where named pipes to containers are, if there are any. It is not there to begin with.
+    /// Returns the folder for named pipes to containers. It does not exist at first.
     pub fn pipes_dir(&self) -> PathBuf {
         pipes_in(&self.path)
     }
 
-    /// The key by which the fingerprints of steps are made, the same for all runs that lie together; made where there is none.
+    /// Returns the key by which the fingerprints of steps are made, the same for all runs of a folder.
+    /// Creates it if there is none.
     pub fn fingerprint_key(&self) -> Result<Vec<u8>, HistoryError> {
         let home = self.path.parent().and_then(Path::parent).unwrap_or(&self.path);
         let path = home.join("key");
-        match fs::read(&path) {
+        let read = || {
+            let mut key = Vec::new();
+            own::read(&mut own::open(&path)?, LONGEST_KEY, &mut key)?;
+            io::Result::Ok(key)
+        };
+        match read() {
             Ok(key) if key.len() >= 16 => return Ok(key),
-            _ => {}
+            Ok(_) | Err(_) => {}
         }
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| HistoryError::create(&path)(io::Error::other(error)))?;
         let written = self.path.join("key");
         let mut file = append_private(&written).map_err(HistoryError::create(&written))?;
         file.write_all(&key).map_err(HistoryError::write(&written))?;
-        // Of several runs that make one at a time, the first one's counts.
+        // If several runs make one at once, the first one is kept.
         let linked = fs::hard_link(&written, &path);
         let _ = fs::remove_file(&written);
         match linked {
             Ok(()) => Ok(key.into()),
-            Err(_) => fs::read(&path).map_err(HistoryError::write(&path)),
+            Err(_) => read().map_err(HistoryError::write(&path)),
         }
     }
 
-    /// Where a step of this name logs.
+    /// Returns the folder for secrets that steps get as files, if no folder in memory can be used.
+    pub fn secrets_dir(&self) -> PathBuf {
+        secrets_in(&self.path)
+    }
+
+    /// Returns the path of a step's log.
     pub fn log_path(&self, step: &str) -> PathBuf {
         log_in(&self.path, step)
     }
 
-    /// Where the journal is.
+    /// Returns the path of the journal.
     pub fn journal_path(&self) -> PathBuf {
         journal_in(&self.path)
     }
 }
 
-/// Where the runs of a folder are.
+/// Returns where the runs of a folder are.
 pub(super) fn runs_in(base: &Path) -> PathBuf {
     base.join(".pipe/runs")
 }
 
-/// The journal in a run's directory.
+/// Returns the journal in a run's directory.
 pub(super) fn journal_in(run: &Path) -> PathBuf {
     run.join("events.jsonl")
 }
 
-/// The files for values in a run's directory.
+/// Returns the files for values in a run's directory.
 pub(super) fn outputs_in(run: &Path) -> PathBuf {
     run.join("outputs")
 }
 
-/// The named pipes in a run's directory.
+/// Returns the named pipes in a run's directory.
 pub(super) fn pipes_in(run: &Path) -> PathBuf {
     run.join("pipes")
 }
 
-/// A step's log in a run's directory.
+/// Returns the secrets in a run's directory.
+pub(super) fn secrets_in(run: &Path) -> PathBuf {
+    run.join("secrets")
+}
+
+/// Returns a step's log in a run's directory.
 pub(super) fn log_in(run: &Path, step: &str) -> PathBuf {
     run.join("logs").join(file_name(step) + ".log")
 }
 
-/// Makes a run's directory. It is made under a hidden name and complete when it gets its own, so that nobody ever finds a
-/// run without its lock. Whatever is half made lies in it, and goes with it should this process be killed.
+/// Makes a run's directory. It is made under a hidden name and renamed once it is complete, so that no other
+/// process finds a run without its lock. If this process is killed before that, the hidden directory is
+/// removed later.
 fn claim(home: &Path, id: &str, path: &Path) -> io::Result<RunLock> {
     let hidden = path.with_file_name(format!(".{id}"));
     make_private(&hidden)?;
@@ -144,19 +172,20 @@ fn claim(home: &Path, id: &str, path: &Path) -> io::Result<RunLock> {
         .and_then(|()| RunLock::take(&hidden))
         .and_then(|lock| fs::rename(&hidden, path).map(|()| lock));
     if made.is_err() {
-        // The error matters more than what is left.
+        // The first error is the one to report.
         let _ = fs::remove_dir_all(&hidden);
     }
     made
 }
 
-/// Whether a directory could not be made because another run has its name.
+/// Returns whether a directory could not be made because another run has its name.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
-/// A step's or stream's name as a file name. Names are that already, except for the colon of `in:NAME` (which macOS
-/// shows as a slash) and for those too long; no two names of a pipeline share a file name.
+/// Returns a step's or stream's name as a file name. Names are that already, except for the colon of
+/// `in:NAME` (which macOS shows as a slash) and for those too long; no two names of a pipeline share a file
+/// name.
 fn file_name(name: &str) -> String {
     let safe = name.replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "@");
     if safe.len() <= LONGEST_NAME {
@@ -167,8 +196,8 @@ fn file_name(name: &str) -> String {
     format!("{}@{digits}", safe.get(..LONGEST_NAME).unwrap_or_default())
 }
 
-/// Writes `.gitignore` once, at first in a folder of its own; a user's own is left alone. It is there whole or not at all,
-/// whoever else does the same.
+/// Writes `.gitignore` once, at first in a folder of its own, and never over a user's file. It is there whole
+/// or not at all, also when several processes do this at once.
 fn ignore_itself(home: &Path, folder: &Path) -> io::Result<()> {
     let path = home.join(".gitignore");
     if fs::symlink_metadata(&path).is_ok() {
@@ -188,8 +217,8 @@ pub(super) fn append_private(path: &Path) -> io::Result<fs::File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
-/// Sixteen bits that differ from call to call and from process to process: the standard library seeds each of its
-/// hashers from the system's randomness.
+/// Sixteen bits that differ from call to call and from process to process: the standard library seeds each of
+/// its hashers from the system's randomness.
 fn random() -> u16 {
     RandomState::new().hash_one(std::process::id()) as u16
 }

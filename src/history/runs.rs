@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::own;
 use super::run_dir::runs_in;
 use super::{HistoryError, StoredRun};
 
-/// Longer than this nobody makes or removes a run's directory.
+/// Making or removing a run's directory takes less time than this.
 const UNDER_WAY: Duration = Duration::from_secs(3600);
 
 /// How many runs a message names.
@@ -24,13 +25,13 @@ pub struct Runs {
     hidden: Vec<StoredRun>,
 }
 
-/// Why a name means no run.
+/// Why a name does not identify a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoRun {
-    /// There are none.
-    #[error("no run has left anything in {}", .0.display())]
+    /// The folder has no runs.
+    #[error("there are no runs in {}", .0.display())]
     None(PathBuf),
-    /// None has this name.
+    /// No run has this name.
     #[error("there is no run `{name}`")]
     Unknown {
         /// As it was given.
@@ -38,8 +39,8 @@ pub enum NoRun {
         /// The newest runs that there are.
         newest: Vec<String>,
     },
-    /// Several have it.
-    #[error("`{name}` is part of the names of several runs")]
+    /// Several runs match.
+    #[error("`{name}` matches several runs")]
     Ambiguous {
         /// As it was given.
         name: String,
@@ -49,9 +50,14 @@ pub enum NoRun {
 }
 
 impl Runs {
-    /// The runs that are in `base` now.
+    /// Returns the runs that are in `base` now.
     pub fn of(base: &Path) -> Result<Self, HistoryError> {
         let folder = runs_in(base);
+        if folder.is_symlink() {
+            return Err(HistoryError::read(folder)(io::Error::other(
+                "it is a symbolic link, which is not followed here",
+            )));
+        }
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries.collect::<io::Result<Vec<_>>>().map_err(HistoryError::read(&folder))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -59,7 +65,7 @@ impl Runs {
         };
         let run = |entry: fs::DirEntry| {
             let id = entry.file_name().into_string().ok()?;
-            entry.path().is_dir().then(|| StoredRun::new(id, entry.path()))
+            (is_runs(&id) && own::is_folder(&entry.path())).then(|| StoredRun::new(id, entry.path()))
         };
         let (hidden, mut runs): (Vec<_>, Vec<_>) =
             entries.into_iter().filter_map(run).partition(|run| run.id().starts_with('.'));
@@ -67,21 +73,22 @@ impl Runs {
         Ok(Self { folder, runs, hidden })
     }
 
-    /// The runs, the newest first.
+    /// Returns the runs, the newest first.
     pub fn newest_first(&self) -> &[StoredRun] {
         &self.runs
     }
 
-    /// What is left of runs whose making or removal was cut short, an hour ago or longer.
+    /// Returns what is left of runs whose making or removal was cut short, an hour ago or longer.
     pub fn remains(&self) -> impl Iterator<Item = &StoredRun> {
         let is_old = |run: &&StoredRun| {
-            let changed = fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
+            let changed = fs::symlink_metadata(run.path()).and_then(|folder| folder.modified()).ok();
             changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > UNDER_WAY)
         };
         self.hidden.iter().filter(is_old).filter(|run| !run.is_live())
     }
 
-    /// The run that a name means: an id, its beginning or its end where no other has the same, or `last`.
+    /// Returns the run that a name means: an id, its beginning or its end where no other has the same, or
+    /// `last`.
     pub fn find(&self, name: &str) -> Result<&StoredRun, NoRun> {
         let newest = self.runs.first().ok_or_else(|| NoRun::None(self.folder.clone()))?;
         if name == "last" {
@@ -98,6 +105,20 @@ impl Runs {
             _ => Err(NoRun::Ambiguous { name: name.to_owned(), newest: ids(some.into_iter()) }),
         }
     }
+}
+
+/// Returns whether a folder of this name is a run's: named by its time and four digits, and hidden while it
+/// is made or removed.
+fn is_runs(name: &str) -> bool {
+    let hidden = name.strip_prefix('.').map(|name| name.strip_suffix(".gone").unwrap_or(name));
+    let id = hidden.unwrap_or(name).as_bytes();
+    // As in 20261122-231500-1a2b.
+    id.len() == 20
+        && id.iter().enumerate().all(|(at, byte)| match at {
+            8 | 15 => *byte == b'-',
+            0..15 => byte.is_ascii_digit(),
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 fn ids<'a>(runs: impl Iterator<Item = &'a StoredRun>) -> Vec<String> {
@@ -159,11 +180,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_runs_folder_is_not_taken_for_one() {
+        let (base, _) = runs(&[("20261122-231500-1a2b", "2026-11-22T23:15:00Z")]);
+        let path = |name: &str| runs_in(base.path()).join(name);
+        for name in
+            ["notes", "20261122-231500-1a2b.bak", "20261122-231500-1a\nb", ".cache", "2026112a-231500-1a2b"]
+        {
+            fs::create_dir(path(name)).unwrap();
+        }
+        fs::create_dir(base.path().join("victim")).unwrap();
+        std::os::unix::fs::symlink("../../victim", path("20261122-231500-1a2c")).unwrap();
+        fs::write(path("20261122-231500-1a2d"), "").unwrap();
+        let found = Runs::of(base.path()).unwrap();
+        let ids: Vec<_> = found.newest_first().iter().chain(&found.hidden).map(StoredRun::id).collect();
+        assert_eq!(ids, ["20261122-231500-1a2b"]);
+        let other = tempfile::tempdir().unwrap();
+        fs::create_dir(other.path().join(".pipe")).unwrap();
+        std::os::unix::fs::symlink(runs_in(base.path()), runs_in(other.path())).unwrap();
+        assert!(Runs::of(other.path()).unwrap_err().to_string().contains("it is a symbolic link"));
+    }
+
+    #[test]
     fn what_a_crash_left_half_made_is_known_after_a_while() {
         let (base, _) = runs(&[(".20261122-231500-1a2b", ""), (".20261122-231500-1a2c.gone", "")]);
         let found = Runs::of(base.path()).unwrap();
         assert!(found.newest_first().is_empty());
-        assert_eq!(found.remains().count(), 0, "somebody may be at work");
+        assert_eq!(found.remains().count(), 0, "another process may be making them");
         let old = std::time::SystemTime::now() - UNDER_WAY - Duration::from_secs(60);
         fs::File::open(found.hidden[0].path()).unwrap().set_modified(old).unwrap();
         assert_eq!(found.remains().count(), 1);

@@ -1,20 +1,20 @@
-//! One run, as its directory tells of it.
+//! One run, as its directory has it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::lock::RunLock;
+use super::own;
 use super::records::{Records, Skipped};
-use super::run_dir::{journal_in, log_in, outputs_in, pipes_in};
-use super::{Account, Headline, HistoryError, Replay};
+use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in};
+use super::{HistoryError, Replay, RunDetails, RunState, RunSummary};
 use crate::event::wire::{Body, Record};
 
-/// How far into a journal its first time stands at most.
+/// The first time of a journal is within so many bytes.
 const HEAD: u64 = 128;
 
 /// A run that has a directory: one that goes on, has ended, or has died.
@@ -24,39 +24,27 @@ pub struct StoredRun {
     path: PathBuf,
 }
 
-/// Where a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Its process lives.
-    Running,
-    /// Its journal has its end.
-    Ended,
-    /// Its journal has no end, and nobody lives who could write it.
-    Died,
-}
-
 impl StoredRun {
-    /// The run that has this directory.
+    /// Returns the run that has this directory.
     pub(super) fn new(id: String, path: PathBuf) -> Self {
         Self { id, path }
     }
 
-    /// The run's id, which is the directory's name.
+    /// Returns the run's id, which is the directory's name.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The directory.
+    /// Returns the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// When it began: what its journal begins with, else what its id says, which is local time.
+    /// Returns when it began: what its journal begins with, else what its id says, which is local time.
     pub fn began(&self) -> Timestamp {
         let in_journal = || {
             let mut head = Vec::new();
-            File::open(journal_in(&self.path)).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+            own::open(&journal_in(&self.path)).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
             let head = String::from_utf8_lossy(&head);
             head.split_once(r#""at":""#)?.1.split_once('"')?.0.parse::<Timestamp>().ok()
         };
@@ -67,73 +55,67 @@ impl StoredRun {
         in_journal().or_else(in_id).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Where a step of this name logs.
+    /// Returns where a step of this name logs.
     pub fn log_path(&self, step: &str) -> PathBuf {
         log_in(&self.path, step)
     }
 
-    /// Whether the run's process lives; also where nobody can know.
+    /// Returns whether the run's process lives; true also where that cannot be known.
     pub fn is_live(&self) -> bool {
         RunLock::is_held(&self.path)
     }
 
-    /// Its journal, to be read bit by bit.
+    /// Returns its journal, to be read as it grows.
     pub fn records(&self) -> Records {
         Records::of(&journal_in(&self.path))
     }
 
-    /// What there is of its journal now, with where the run is and what could not be read.
-    pub fn read(&self) -> Result<(Vec<Record>, State, Skipped), HistoryError> {
-        // First of all: whoever dies after this has not written more than what is read.
+    /// Returns the records of its journal so far, the run's state, and what could not be read.
+    pub fn read(&self) -> Result<(Vec<Record>, RunState, Skipped), HistoryError> {
+        // Asked first: if the process dies after this, all that it wrote is read below.
         let lives = self.is_live();
         let mut journal = self.records();
         let records = journal.read_new()?;
         let ended = records.iter().any(|record| matches!(record.body, Body::RunFinished { .. }));
-        Ok((records, State::of(ended, lives), journal.skipped()))
+        Ok((records, RunState::of(ended, lives), journal.skipped()))
     }
 
-    /// What a list of runs says of it.
-    pub fn headline(&self) -> Result<Headline, HistoryError> {
-        Headline::of(self)
+    /// Returns what a list of runs shows of it.
+    pub fn summary(&self) -> Result<RunSummary, HistoryError> {
+        RunSummary::of(&self.id, &self.path)
     }
 
-    /// Everything that its journal says of it.
-    pub fn account(&self) -> Result<Account, HistoryError> {
+    /// Returns everything that its journal has of it.
+    pub fn details(&self) -> Result<RunDetails, HistoryError> {
         let (records, state, skipped) = self.read()?;
-        Ok(Account::of(&self.id, &records, state, skipped))
+        Ok(RunDetails::of(&self.id, &records, state, skipped))
     }
 
-    /// Its events, to be told again.
+    /// Returns its events.
     pub fn replay(&self) -> Result<Replay, HistoryError> {
         let (records, state, skipped) = self.read()?;
-        Ok(Replay::of(self, &records, state, skipped))
+        Ok(Replay::of(&self.path, &records, state, skipped))
     }
 
-    /// How much room its directory takes, in bytes.
+    /// Returns how much room its directory takes, in bytes.
     pub fn size(&self) -> u64 {
         size(&self.path)
     }
 
-    /// Removes what is of use only while it lives, and is left where it was killed together with its reaper: named pipes, and
-    /// the files that its steps wrote values to. Whether it lives is the caller's to ask.
+    /// Removes what a run needs only while it lives, and leaves behind if it was killed together with its
+    /// reaper: named pipes, files for outputs, files with secrets. The caller has to check that the run is
+    /// dead.
     pub fn clear(&self) -> Result<(), HistoryError> {
-        for folder in [pipes_in(&self.path), outputs_in(&self.path)] {
-            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
-                match if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
-                    Err(reason) if reason.kind() != io::ErrorKind::NotFound => {
-                        return Err(HistoryError::Remove { path, reason });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
+        let folders = [pipes_in(&self.path), outputs_in(&self.path), secrets_in(&self.path)];
+        let empty = |folder: &PathBuf| {
+            own::empty(folder).map_err(|(path, reason)| HistoryError::Remove { path, reason })
+        };
+        folders.iter().try_for_each(empty)
     }
 
-    /// Removes its directory. Whether it lives is the caller's to ask.
+    /// Removes its directory. The caller has to check that the run is dead.
     pub fn remove(&self) -> Result<(), HistoryError> {
-        // Nobody finds a part of a run.
+        // Renamed first, so that no other process finds a part of a run.
         let hidden = self.path.with_file_name(format!(".{}.gone", self.id));
         let removed = fs::rename(&self.path, &hidden).and_then(|()| fs::remove_dir_all(&hidden));
         match removed {
@@ -145,22 +127,15 @@ impl StoredRun {
     }
 }
 
-impl State {
-    pub(super) fn of(ended: bool, lives: bool) -> Self {
-        match (ended, lives) {
-            (true, _) => Self::Ended,
-            (false, true) => Self::Running,
-            (false, false) => Self::Died,
+/// Returns the size of everything below a path that can be read. Links are not followed.
+fn size(path: &Path) -> u64 {
+    let (mut size, mut ahead) = (0_u64, vec![path.to_owned()]);
+    while let Some(path) = ahead.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        size = size.saturating_add(metadata.blocks().saturating_mul(512));
+        if metadata.is_dir() {
+            ahead.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
         }
     }
-}
-
-/// What is below a path, as far as it can be seen.
-fn size(path: &Path) -> u64 {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
-    let below = match metadata.is_dir() {
-        true => fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum(),
-        false => 0,
-    };
-    metadata.blocks() * 512 + below
+    size
 }

@@ -1,4 +1,4 @@
-//! Containers: what a step runs in, where that is not this machine.
+//! The container of a step.
 
 use super::{Access, EnvVar, Span, Template};
 
@@ -9,6 +9,9 @@ pub struct Container {
     pub image: Image,
     /// Where the file says so.
     pub at: Span,
+    /// Whether it stands in for this machine: the step names no image of its own, and `--docker` has it run
+    /// in one. An absolute working directory is then one of this machine, and not of the image.
+    pub stands_in: bool,
     /// When the image is fetched.
     pub pull: Pull,
     /// Such as `linux/arm64`; `None` is the engine's own.
@@ -24,7 +27,7 @@ pub struct Container {
 }
 
 impl Container {
-    /// Every text of it that may have expressions.
+    /// Returns every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         let (name, build) = match &self.image {
             Image::Named(name) => (Some(name), None),
@@ -70,16 +73,16 @@ pub struct Build {
 /// When an image is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Pull {
-    /// If the engine does not have it.
+    /// Only if the engine does not have it.
     #[default]
     Missing,
     /// Every time: a name may mean another image today.
     Always,
-    /// Not at all: the engine has it, or the step fails.
+    /// Never: if the engine does not have it, the step fails.
     Never,
 }
 
-/// Which way the bytes of a container go.
+/// How the bytes of a container travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// By named pipes that the container has opened; the engine never sees them.
@@ -89,7 +92,7 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// Its name on the command line, in journals and in summaries.
+    /// Returns its name on the command line, in journals and in summaries.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fifo => "fifo",
@@ -101,9 +104,9 @@ impl Lane {
 /// Something that a container sees.
 #[derive(Debug, Clone)]
 pub struct Mount {
-    /// What.
+    /// What is mounted.
     pub source: MountSource,
-    /// Where, absolute.
+    /// The path in the container, absolute.
     pub target: Template,
     /// What the container may do to it.
     pub access: Access,
@@ -116,7 +119,7 @@ pub enum MountSource {
     Path(Template),
     /// A volume of the engine, by its name.
     Volume(Template),
-    /// Memory, gone with the container.
+    /// Memory that goes with the container.
     Tmpfs,
 }
 
@@ -131,7 +134,8 @@ pub struct Resources {
     pub pids: Option<u32>,
 }
 
-/// A program in exec form: no shell reads it. The image's own entrypoint and arguments stand for what is left out.
+/// A program in exec form: no shell reads it. The image's own entrypoint and arguments stand for what is left
+/// out.
 #[derive(Debug, Clone)]
 pub struct Exec {
     /// The program and its first arguments.

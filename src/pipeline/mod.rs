@@ -1,11 +1,14 @@
-//! The domain, as pure data: what a pipeline *is*, with no opinion about how it was written or how it will run.
+//! The domain, as pure data: what a pipeline *is*, with no opinion about how it was written or how it will
+//! run.
 //!
 //! A [`Pipeline`] owns flat lists of [`Step`]s and [`Stream`]s; everything refers to them by [`StepId`] and
-//! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was written
-//! earlier.
+//! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was
+//! written earlier.
 
 mod container;
+mod env;
 mod fingerprint;
+mod ids;
 mod outcome;
 mod output;
 mod param;
@@ -21,19 +24,21 @@ pub(crate) mod testing;
 use std::num::NonZeroUsize;
 
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
+pub use env::EnvVar;
 pub use fingerprint::Fingerprint;
+pub use ids::{StepId, StreamId};
 pub use outcome::{Failure, Outcome, SkipReason, signal_name};
-pub use output::{OutputRef, Outputs, RunOutput};
+pub use output::{Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};
-pub use product::Product;
+pub use product::Artifact;
 pub use source::{Position, Source, Span};
-pub use step::{Action, Dependency, EnvVar, Feed, Port, Script, Shell, Step, StepId};
-pub use stream::{Destination, EarlyExit, Input, Stream, StreamId};
-pub use template::{Template, Text};
+pub use step::{Action, Dependency, Feed, Script, Shell, Step};
+pub use stream::{Destination, EarlyExit, Input, Port, Stream};
+pub use template::{EnvRead, OutputRef, Template, Text};
 
-/// A pipeline that is known to be well formed: names are unique, every id points at something, every stream has
-/// exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.
+/// A pipeline that is known to be well formed: names are unique, every id points at something, every stream
+/// has exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     /// The file it was read from; spans point into it.
@@ -50,27 +55,27 @@ pub struct Pipeline {
     pub steps: Vec<Step>,
     /// The streams, in the order of their producers; `StreamId` is the position.
     pub streams: Vec<Stream>,
-    /// What the run gives back, in the order of the file.
+    /// The outputs of the run, in the order of the file.
     pub outputs: Vec<RunOutput>,
 }
 
 impl Pipeline {
-    /// The step behind an id of this pipeline.
+    /// Returns the step behind an id of this pipeline.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[id.index()]
     }
 
-    /// The stream behind an id of this pipeline.
+    /// Returns the stream behind an id of this pipeline.
     pub fn stream(&self, id: StreamId) -> &Stream {
         &self.streams[id.index()]
     }
 
-    /// Every step with its id, in the order of the file.
+    /// Returns every step with its id, in the order of the file.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = (StepId, &Step)> {
         self.steps.iter().enumerate().map(|(index, step)| (StepId::new(index), step))
     }
 
-    /// Every stream with its id.
+    /// Returns every stream with its id.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = (StreamId, &Stream)> {
         self.streams.iter().enumerate().map(|(index, stream)| (StreamId::new(index), stream))
     }

@@ -7,7 +7,7 @@ use super::StepId;
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did what it was asked to.
+    /// It succeeded.
     Succeeded,
     /// It failed by itself.
     Failed(Failure),
@@ -22,7 +22,7 @@ pub enum Outcome {
     Cancelled,
     /// It never started.
     Skipped(SkipReason),
-    /// It was not done again: it succeeded in an earlier run, and nothing that it hangs on has changed.
+    /// It was not run again: it succeeded in an earlier run, and nothing that it depends on has changed.
     Reused,
     /// It was not asked for (`--from`, `--only`).
     LeftOut,
@@ -30,22 +30,26 @@ pub enum Outcome {
     Ignored(Failure),
 }
 
-/// What went wrong in a step. The engine's own failures are a different type.
+/// What went wrong in a step. Failures of `pipe` itself and of the engine are a different type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// It ended with this exit code, which is not 0.
     Exit(i32),
+    /// It ended with this exit code after the last reader of its output had left, which may be how it reports
+    /// a broken pipe.
+    BrokenPipe(i32),
     /// This signal ended it.
     Signal(i32),
-    /// The kernel ended it for want of memory.
+    /// The kernel ended it because memory ran out.
     OutOfMemory,
-    /// It took longer than `timeout`. Only inside [`Outcome::Ignored`]; by itself it is [`Outcome::TimedOut`].
+    /// It took longer than `timeout`. Only inside [`Outcome::Ignored`]; by itself it is
+    /// [`Outcome::TimedOut`].
     Timeout,
     /// It could not be started: no such folder, no such interpreter, a template that cannot be rendered.
     Start(String),
-    /// It exited with success, but what it wrote to `$PIPE_OUTPUT` will not do: why.
+    /// It exited with success, but what it wrote to `$PIPE_OUTPUT` is invalid: why.
     Outputs(String),
-    /// It exited with success, but a file is not there that it has to produce: a sentence.
+    /// It exited with success, but did not produce a file that it declares: a sentence.
     Missing(String),
     /// It exited with success before it had read all of a stream, and `early_exit` is `fail`.
     LeftEarly,
@@ -61,14 +65,28 @@ pub enum SkipReason {
 }
 
 impl Outcome {
-    /// Whether steps that depend on this one may run.
+    /// Returns whether steps that depend on this one may run.
     pub fn is_success(&self) -> bool {
-        matches!(self, Self::Succeeded | Self::Ignored(_) | Self::Reused | Self::LeftOut)
+        match self {
+            Self::Succeeded | Self::Ignored(_) | Self::Reused | Self::LeftOut => true,
+            Self::Failed(_) | Self::TimedOut | Self::Tainted { .. } | Self::Cancelled | Self::Skipped(_) => {
+                false
+            }
+        }
     }
 
-    /// Whether the step failed by itself: it can be the cause of a failed run.
+    /// Returns whether the step failed by itself: it can be the cause of a failed run.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::TimedOut)
+        match self {
+            Self::Failed(_) | Self::TimedOut => true,
+            Self::Succeeded
+            | Self::Tainted { .. }
+            | Self::Cancelled
+            | Self::Skipped(_)
+            | Self::Reused
+            | Self::LeftOut
+            | Self::Ignored(_) => false,
+        }
     }
 }
 
@@ -76,6 +94,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exit(code) => write!(out, "exit code {code}"),
+            Self::BrokenPipe(code) => write!(
+                out,
+                "exit code {code}, after the last reader of its output had left; if that is how it reports a broken pipe, add \
+                 `broken_pipe: {code}` to its `output`"
+            ),
             Self::Signal(signal) => match signal_name(*signal) {
                 Some(name) => write!(out, "killed by {name}"),
                 None => write!(out, "killed by signal {signal}"),
@@ -85,12 +108,12 @@ impl fmt::Display for Failure {
             Self::Start(why) => write!(out, "could not start: {why}"),
             Self::Missing(why) => out.write_str(why),
             Self::LeftEarly => out.write_str("it left before the end of its input"),
-            Self::Outputs(why) => write!(out, "bad outputs: {why}"),
+            Self::Outputs(why) => write!(out, "invalid outputs: {why}"),
         }
     }
 }
 
-/// The name of a signal that ends processes, by its number on Linux and macOS where the two agree.
+/// Returns the name of a signal that ends processes, by its number on Linux and macOS where the two agree.
 pub fn signal_name(signal: i32) -> Option<&'static str> {
     Some(match signal {
         1 => "SIGHUP",
@@ -104,6 +127,8 @@ pub fn signal_name(signal: i32) -> Option<&'static str> {
         13 => "SIGPIPE",
         14 => "SIGALRM",
         15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! Params: what a run can be told, and what it was told.
+//! Params: the values that a run takes, and their declarations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,11 +15,11 @@ pub struct Param {
     pub at: Span,
     /// Its type, with what that type checks.
     pub kind: ParamKind,
-    /// What it is when nobody says anything; text that may name other params.
+    /// Its value if no source gives one; text that may name other params.
     pub default: Option<Template>,
     /// For people.
     pub description: Option<String>,
-    /// Whether a run without a value is refused. True as well where there is no default.
+    /// Whether a run without a value is refused. Also true where there is no default.
     pub required: bool,
     /// The variable that it may come from.
     pub env: Option<String>,
@@ -100,10 +100,20 @@ pub type Values = BTreeMap<String, ParamValue>;
 pub enum ParamValue {
     /// `string`, `path` and `choice`.
     Text(String),
-    /// `int`.
-    Int(i64),
-    /// `float`.
-    Float(f64),
+    /// `int`; stands in text as it was written.
+    Int {
+        /// As written.
+        text: String,
+        /// The number.
+        value: i64,
+    },
+    /// `float`; stands in text as it was written: `3.10` is another version than `3.1`.
+    Float {
+        /// As written.
+        text: String,
+        /// The number.
+        value: f64,
+    },
     /// `bool`.
     Bool(bool),
     /// `list`.
@@ -131,12 +141,12 @@ pub enum ParamValue {
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes text into care.
+    /// Wraps a secret text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one place that needs it.
+    /// Returns the text, for the one place that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

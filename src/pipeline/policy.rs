@@ -13,7 +13,8 @@ pub struct Policy {
     pub retry: Option<Retry>,
 }
 
-/// What a step's failure means for the run. `on_error: retry` is lowered to a [`Retry`] and its [`AfterRetry`].
+/// What a step's failure means for the run. `on_error: retry` is lowered to a [`Retry`] and its
+/// [`AfterRetry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnError {
     /// Cancel what runs, skip the rest.
@@ -25,7 +26,7 @@ pub enum OnError {
     Ignore,
 }
 
-/// What a step falls to when its retries are used up.
+/// What a step's failure means once its retries are used up.
 pub type AfterRetry = OnError;
 
 /// How a failed step is tried again.
@@ -60,7 +61,7 @@ pub enum Backoff {
 }
 
 impl Retry {
-    /// The wait before the `nth` retry (from 1), before jitter.
+    /// Returns the wait before the `nth` retry (from 1), before jitter.
     pub fn delay_before(&self, nth: u32) -> Duration {
         let factor = match self.backoff {
             Backoff::Constant => 1,

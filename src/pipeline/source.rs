@@ -1,4 +1,4 @@
-//! Where things stand in the file.
+//! The text of the pipeline file, and positions in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span from `start` up to, not including, `end`.
+    /// Returns a span from `start` up to, not including, `end`.
     pub fn new(start: usize, end: usize) -> Self {
         Self { start, end: end.max(start) }
     }
@@ -47,7 +47,7 @@ impl Source {
         Self { path: Arc::new(path.into()), text, line_starts }
     }
 
-    /// Line and column of a byte offset; an offset past the end is taken for the end.
+    /// Returns the line and column of a byte offset; an offset past the end counts as the end.
     pub fn position(&self, offset: usize) -> Position {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);
@@ -56,12 +56,12 @@ impl Source {
         Position { line, column }
     }
 
-    /// The line (from 1) on which a span starts.
+    /// Returns the line (from 1) on which a span starts.
     pub fn line(&self, span: Span) -> usize {
         self.position(span.start).line
     }
 
-    /// The text under a span, or nothing if the span does not lie on character boundaries.
+    /// Returns the text under a span, or nothing if the span does not lie on character boundaries.
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.start..span.end).unwrap_or_default()
     }

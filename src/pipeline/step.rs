@@ -1,22 +1,6 @@
-//! Steps: what runs, and what it is joined to.
+//! Steps: what runs, and which streams join it to others.
 
-use super::{Container, Exec, Input, Policy, Span, StreamId, Template};
-
-/// A step's position in its pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StepId(u32);
-
-impl StepId {
-    /// The id of the step at `index`.
-    pub fn new(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
-    }
-
-    /// The position that it stands for.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use super::{Container, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId, Template};
 
 /// One step, with the defaults of the pipeline already applied.
 #[derive(Debug, Clone)]
@@ -41,20 +25,42 @@ pub struct Step {
     pub inputs: Vec<Input>,
     /// The stream that its stdout is.
     pub output: Option<Port>,
-    /// Files that it has to leave behind: paths and globs, relative to its working directory.
+    /// Files that it has to produce: paths and globs, relative to its working directory.
     pub produces: Vec<Template>,
+    /// It has the terminal while it runs, and runs alone. It is a process of this machine, reads nothing on
+    /// stdin and makes no stream.
+    pub terminal: bool,
     /// What happens when it takes long or fails.
     pub policy: Policy,
 }
 
 impl Step {
-    /// What it reads on its stdin.
+    /// A step with nothing but what every step has.
+    pub fn new(name: impl Into<String>, at: Span, action: Action) -> Self {
+        Self {
+            name: name.into(),
+            at,
+            action,
+            container: None,
+            env: Vec::new(),
+            secrets: Vec::new(),
+            working_dir: None,
+            depends_on: Vec::new(),
+            inputs: Vec::new(),
+            output: None,
+            produces: Vec::new(),
+            terminal: false,
+            policy: Policy::default(),
+        }
+    }
+
+    /// Returns what it reads on its stdin.
     pub fn stdin(&self) -> Option<&Input> {
         self.inputs.iter().find(|input| input.name.is_none())
     }
 
-    /// The number of the descriptor that an input is for the step, by its position: 0 is stdin. Scripts use small numbers
-    /// themselves; the shells of containers know no others.
+    /// Returns the number of the descriptor that an input is for the step, by its position: 0 is stdin.
+    /// Scripts use small numbers themselves; the shells of containers know no others.
     pub fn input_number(&self, position: usize) -> u32 {
         let first = if self.container.is_some() { 3 } else { 20 };
         let others = self.inputs.iter().take(position).filter(|input| input.name.is_some()).count();
@@ -64,7 +70,7 @@ impl Step {
         }
     }
 
-    /// Where the step finds each input beside stdin: name and path.
+    /// Returns where the step finds each input beside stdin: name and path.
     pub fn input_paths(&self) -> impl Iterator<Item = (&str, String)> {
         let path = |(position, input): (usize, &'_ Input)| {
             (input.name.is_some()).then(|| format!("/dev/fd/{}", self.input_number(position)))
@@ -73,12 +79,12 @@ impl Step {
         named.filter_map(move |(position, input)| Some((input.name.as_deref()?, path((position, input))?)))
     }
 
-    /// How it reads a stream, if it does.
+    /// Returns how it reads a stream, if it does.
     pub fn reads(&self, stream: StreamId) -> Option<&Input> {
         self.inputs.iter().find(|input| input.port.stream == stream)
     }
 
-    /// Every text of it that may have expressions.
+    /// Returns every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         let (script, exec) = match &self.action {
             Action::Run(script) => (Some(&script.text), None),
@@ -107,15 +113,6 @@ pub struct Dependency {
     pub at: Span,
 }
 
-/// A step's end of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Port {
-    /// The stream.
-    pub stream: StreamId,
-    /// Where the step names it.
-    pub at: Span,
-}
-
 /// What a step does.
 #[derive(Debug, Clone)]
 pub enum Action {
@@ -128,12 +125,12 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether the step stands for a stream from outside, and is none that the file declares.
+    /// Returns whether the step stands for a stream from outside, and is none that the file declares.
     pub fn is_feed(&self) -> bool {
         matches!(self, Self::Feed(_))
     }
 
-    /// The script, where there is one.
+    /// Returns the script, where there is one.
     pub fn script(&self) -> Option<&Script> {
         match self {
             Self::Run(script) => Some(script),
@@ -168,15 +165,7 @@ pub enum Shell {
     Auto,
     /// A shell of the POSIX family by name: `sh`, `bash`, `dash`, `ash`, `ksh`, `zsh`.
     Posix(String),
-    /// Any other interpreter that takes a script as its last argument, such as `python3 -c`: name and arguments.
+    /// Any other interpreter that takes a script as its last argument, such as `python3 -c`: name and
+    /// arguments.
     Other(Vec<String>),
-}
-
-/// One environment variable of a step.
-#[derive(Debug, Clone)]
-pub struct EnvVar {
-    /// Its name.
-    pub name: String,
-    /// Its value; plain text, never parsed by a shell.
-    pub value: Template,
 }

@@ -2,23 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Port, Span, StepId};
-
-/// A stream's position in its pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(u32);
-
-impl StreamId {
-    /// The id of the stream at `index`.
-    pub fn new(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
-    }
-
-    /// The position that it stands for.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use super::{Span, StepId, StreamId};
 
 /// A named byte sequence. Each entry of `readers` is one *edge*.
 #[derive(Debug, Clone)]
@@ -35,16 +19,35 @@ pub struct Stream {
     pub out: Option<Destination>,
     /// It is kept in the run's folder whole, and its readers read it from there.
     pub store: bool,
-    /// Its SHA-256 is told.
+    /// Its SHA-256 is reported.
     pub checksum: bool,
+    /// The exit codes by which its producer reports a broken pipe. SIGPIPE, and 141 for it, always do.
+    pub broken_pipe: Vec<i32>,
 }
 
 impl Stream {
-    /// A stream that nobody reads yet.
+    /// Returns a stream without readers.
     pub fn new(name: impl Into<String>, at: Span, producer: StepId) -> Self {
-        let (readers, out) = (Vec::new(), None);
-        Self { name: name.into(), at, producer, readers, out, store: false, checksum: false }
+        Self {
+            name: name.into(),
+            at,
+            producer,
+            readers: Vec::new(),
+            out: None,
+            store: false,
+            checksum: false,
+            broken_pipe: Vec::new(),
+        }
     }
+}
+
+/// A step's end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port {
+    /// The stream.
+    pub stream: StreamId,
+    /// Where the step names it.
+    pub at: Span,
 }
 
 /// What a step reads: one edge of a stream.
@@ -76,7 +79,7 @@ impl Input {
         Self { name: None, port, buffer: None, early_exit: EarlyExit::Allow }
     }
 
-    /// The variable that tells a step where it can read an input of this name.
+    /// Returns the variable that has the path of an input of this name.
     pub fn variable(name: &str) -> String {
         format!("PIPE_INPUT_{}", name.to_ascii_uppercase())
     }

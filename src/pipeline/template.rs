@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use super::{OutputRef, Span};
+use super::Span;
 
 /// A piece of the file's text, ready to be rendered. Steps share what holds for all of them: cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,25 +16,49 @@ pub struct Text {
     pub at: Span,
     /// The text as the user wrote it, after YAML's own unquoting.
     pub source: String,
-    /// The template engine's text, with escaping filters; `None` where the source has no expression and stands for
-    /// itself.
+    /// The template engine's text, with escaping filters; `None` where the source has no expression and
+    /// stands for itself.
     pub compiled: Option<String>,
-    /// Names of the secret params that the text refers to. In a shell script each becomes a variable reference, and
-    /// the step needs the variable in its environment.
+    /// Names of the secret params that the text refers to. In a shell script each becomes a variable
+    /// reference, and the step needs the variable in its environment.
     pub secrets: Vec<String>,
     /// Names of all params that the text reads, sorted; what `params.` and the bare form refer to.
     pub params: Vec<String>,
     /// Where it reads outputs of steps, in order.
     pub outputs: Vec<OutputRef>,
+    /// Where it reads variables of the environment, in order.
+    pub env: Vec<EnvRead>,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
     pub raw: Vec<Range<usize>>,
-    /// Byte ranges in `source` of the expressions in a shell script that begin an argument where the command would take
-    /// a value with a leading dash for an option.
+    /// Byte ranges in `source` of the expressions in a shell script that begin an argument where the command
+    /// would take a value with a leading dash for an option.
     pub leading: Vec<Range<usize>>,
 }
 
+/// Where a text reads an output of a step: `steps.NAME.outputs.KEY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputRef {
+    /// The step.
+    pub step: String,
+    /// The key; `None` where the text reads all outputs of the step.
+    pub key: Option<String>,
+    /// Byte range in the text's source.
+    pub range: Range<usize>,
+}
+
+/// One variable of the environment that a text reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvRead {
+    /// The variable's name.
+    pub name: String,
+    /// Where it stands in the text, in bytes.
+    pub range: Range<usize>,
+    /// Whether the text cannot be rendered without it, whatever its conditions say.
+    pub needed: bool,
+}
+
 impl Text {
-    /// Text without any expression.
+    /// Returns text without any expression.
     pub fn literal(source: impl Into<String>, at: Span) -> Self {
         Self {
             at,
@@ -43,6 +67,7 @@ impl Text {
             secrets: Vec::new(),
             params: Vec::new(),
             outputs: Vec::new(),
+            env: Vec::new(),
             raw: Vec::new(),
             leading: Vec::new(),
         }
@@ -50,7 +75,7 @@ impl Text {
 }
 
 impl Template {
-    /// Text without any expression.
+    /// Returns text without any expression.
     pub fn literal(source: impl Into<String>, at: Span) -> Self {
         Text::literal(source, at).into()
     }

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::{
-    Action, Dependency, Input, Pipeline, Policy, Port, Script, Shell, Source, Span, Step, StepId, Stream,
-    StreamId, Template,
+    Action, Dependency, Input, Pipeline, Port, Script, Shell, Source, Span, Step, StepId, Stream, StreamId,
+    Template,
 };
 
-/// Builds a pipeline from lines of `NAME [> OUTPUT] [< INPUT]… [after NAME…]`, in any order after the name. Spans
-/// point into the text. A step's second input is called `b`, the third `c`.
+/// Builds a pipeline from lines of `NAME [> OUTPUT] [< INPUT]… [after NAME…]`, in any order after the name.
+/// Spans point into the text. A step's second input is called `b`, the third `c`.
 pub(crate) fn pipeline(text: &str) -> Pipeline {
     let lines: Vec<Vec<(&str, Span)>> =
         text.lines().map(|line| words(text, line)).filter(|it| !it.is_empty()).collect();
@@ -81,20 +81,8 @@ fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
 }
 
 fn step(name: &str, at: Span) -> Step {
-    Step {
-        name: name.into(),
-        at,
-        action: Action::Run(Script { shell: Shell::Auto, text: Template::literal("true", at) }),
-        container: None,
-        env: Vec::new(),
-        secrets: Vec::new(),
-        working_dir: None,
-        depends_on: Vec::new(),
-        inputs: Vec::new(),
-        output: None,
-        produces: Vec::new(),
-        policy: Policy::default(),
-    }
+    let text = Template::literal("true", at);
+    Step::new(name, at, Action::Run(Script { shell: Shell::Auto, text }))
 }
 
 fn words<'a>(text: &str, line: &'a str) -> Vec<(&'a str, Span)> {

@@ -10,22 +10,23 @@ use petgraph::visit::EdgeRef;
 use super::graph::{self, StepGraph};
 use crate::pipeline::{Pipeline, Span, StepId};
 
-/// How many links may be looked at in search of a component's shortest cycle, before the shortest so far must do. Only
-/// components of thousands of steps come near it.
+/// How many links are looked at in search of a component's shortest cycle, before the shortest so far is
+/// taken. Only components of thousands of steps come near it.
 const SEARCH_LIMIT: usize = 20_000_000;
 
 /// Steps that can be put in no order, by `depends_on` and streams together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cycle {
-    /// The steps, each needed by the next, and the last by the first; begins with the one that stands first in the
-    /// file.
+    /// The steps, each needed by the next, and the last by the first; begins with the one that stands first
+    /// in the file.
     pub steps: Vec<StepId>,
-    /// As many: where the file says that the step after `steps[i]` needs `steps[i]`, under `depends_on` or `input`.
+    /// As many: where the file says that the step after `steps[i]` needs `steps[i]`, under `depends_on` or
+    /// `input`.
     pub links: Vec<Span>,
 }
 
-/// The cycles of a pipeline that has some: a shortest one for each strongly connected component, in the order of the
-/// file.
+/// The cycles of a pipeline that has some: a shortest one for each strongly connected component, in the order
+/// of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Cycles(pub Vec<Cycle>);
 
@@ -38,12 +39,14 @@ impl fmt::Display for Cycles {
     }
 }
 
-/// The steps of each cycle that [`Plan::new`](super::Plan::new) would report; empty for a pipeline that can run.
+/// Returns the steps of each cycle that [`Plan::new`](super::Plan::new) would report; empty for a pipeline
+/// that can run.
 pub fn cycles(pipeline: &Pipeline) -> Vec<Vec<StepId>> {
     find(pipeline, &graph::build(pipeline)).into_iter().map(|cycle| cycle.steps).collect()
 }
 
-/// A shortest cycle for each strongly connected component (Kosaraju's algorithm, which needs no deep stack).
+/// Returns a shortest cycle for each strongly connected component (Kosaraju's algorithm, which needs no deep
+/// stack).
 pub(super) fn find(pipeline: &Pipeline, graph: &StepGraph) -> Vec<Cycle> {
     let mut search = Search::new(graph);
     let mut cycles: Vec<Cycle> = kosaraju_scc(graph)
@@ -59,7 +62,7 @@ pub(super) fn find(pipeline: &Pipeline, graph: &StepGraph) -> Vec<Cycle> {
     cycles
 }
 
-/// Turns the links of a cycle so that they begin at the step that stands first in the file.
+/// Rotates the links of a cycle so that they begin at the step that is first in the file.
 fn describe(pipeline: &Pipeline, graph: &StepGraph, links: Vec<EdgeIndex>) -> Cycle {
     let mut ends: Vec<_> =
         links.into_iter().filter_map(|link| Some((graph.edge_endpoints(link)?, graph[link]))).collect();
@@ -98,9 +101,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The links of a shortest cycle within a strongly connected component; none if it is a single step without a
-    /// link to itself. From each node in turn: the shortest cycle through it; then the node is taken out, and with it
-    /// all that lay only on cycles through it.
+    /// Returns the links of a shortest cycle within a strongly connected component; none if it is a single
+    /// step without a link to itself. From each node in turn: the shortest cycle through it; then the node is
+    /// taken out, and with it all that lay only on cycles through it.
     fn shortest(&mut self, component: &[NodeIndex]) -> Vec<EdgeIndex> {
         component.iter().for_each(|node| self.open[node.index()] = true);
         let mut best = Vec::new();
@@ -121,7 +124,7 @@ impl<'a> Search<'a> {
         best
     }
 
-    /// The shortest cycle through a node, if it has at most `longest` links.
+    /// Returns the shortest cycle through a node, if it has at most `longest` links.
     fn through(&mut self, root: NodeIndex, longest: usize) -> Option<Vec<EdgeIndex>> {
         self.searches += 1;
         let mut frontier = vec![root];
@@ -145,7 +148,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// The links that led the present search from its root to the link that closes the cycle.
+    /// Returns the links that led the present search from its root to the link that closes the cycle.
     fn trace(&self, root: NodeIndex, closing: EdgeIndex) -> Vec<EdgeIndex> {
         let mut links = vec![closing];
         let mut at = self.graph.edge_endpoints(closing);
@@ -158,7 +161,7 @@ impl<'a> Search<'a> {
         links
     }
 
-    /// Takes a node out, and every node that is left without a way in or out.
+    /// Removes a node, and every node that is left without a way in or out.
     fn close(&mut self, node: NodeIndex) {
         self.open[node.index()] = false;
         let mut closed = vec![node];

@@ -1,4 +1,5 @@
-//! The graph of a pipeline's steps: an edge, called a *link* here, from each step to every step that needs it.
+//! The graph of a pipeline's steps: an edge, called a *link* here, from each step to every step that needs
+//! it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,14 +16,14 @@ pub(super) enum Link {
     Order,
     /// It reads its stream.
     Stream(StreamId),
-    /// It reads its stream from disk, because the file says so.
+    /// It reads its stream from disk, because of what the file says of the stream or of the reader.
     Stored(StreamId),
 }
 
 /// Steps and links; the node of a step has the step's own index.
 pub(super) type StepGraph = DiGraph<(), Link, u32>;
 
-/// The graph of a pipeline. Links are in the order of the file: first `depends_on`, then streams.
+/// Returns the graph of a pipeline. Links are in the order of the file: first `depends_on`, then streams.
 pub(super) fn build(pipeline: &Pipeline) -> StepGraph {
     let orders: usize = pipeline.steps.iter().map(|step| step.depends_on.len()).sum();
     let edges: usize = pipeline.streams.iter().map(|stream| stream.readers.len()).sum();
@@ -37,24 +38,26 @@ pub(super) fn build(pipeline: &Pipeline) -> StepGraph {
     }
     for (id, stream) in pipeline.streams() {
         for &reader in &stream.readers {
-            let link = if stream.store { Link::Stored(id) } else { Link::Stream(id) };
+            // A step that has the terminal runs alone.
+            let is_stored = stream.store || pipeline.step(reader).terminal;
+            let link = if is_stored { Link::Stored(id) } else { Link::Stream(id) };
             graph.add_edge(node(stream.producer), node(reader), link);
         }
     }
     graph
 }
 
-/// The node of a step.
+/// Returns the node of a step.
 pub(super) fn node(step: StepId) -> NodeIndex {
     NodeIndex::new(step.index())
 }
 
-/// The step of a node.
+/// Returns the step of a node.
 pub(super) fn step(node: NodeIndex) -> StepId {
     StepId::new(node.index())
 }
 
-/// Where the file names the link between two steps: in the later one, under `depends_on` or `input`.
+/// Returns where the file names the link between two steps: in the later one, under `depends_on` or `input`.
 pub(super) fn span(pipeline: &Pipeline, from: StepId, to: StepId, link: Link) -> Span {
     let step = pipeline.step(to);
     let named = match link {
@@ -64,8 +67,8 @@ pub(super) fn span(pipeline: &Pipeline, from: StepId, to: StepId, link: Link) ->
     named.unwrap_or(step.at)
 }
 
-/// The nodes of a graph, each after all that lead to it, and otherwise by index (Kahn's algorithm with a heap). Nodes
-/// on cycles, and behind them, are left out.
+/// Returns the nodes of a graph, each after all that lead to it, and otherwise by index (Kahn's algorithm
+/// with a heap). Nodes on cycles, and behind them, are left out.
 pub(super) fn topological<N, E>(graph: &DiGraph<N, E, u32>) -> Vec<NodeIndex> {
     let mut missing: Vec<usize> =
         graph.node_indices().map(|node| graph.edges_directed(node, Incoming).count()).collect();

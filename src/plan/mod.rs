@@ -1,9 +1,10 @@
-//! What runs when: the graph of a pipeline, its gangs, and the edges that must be stored. Pure: a [`Plan`] is made from
-//! a [`Pipeline`] alone, and a [`ReadySet`] only counts.
+//! What runs when: the graph of a pipeline, its gangs, and the edges that must be stored. Pure: a [`Plan`] is
+//! made from a [`Pipeline`] alone, and a [`ReadySet`] only counts.
 //!
-//! Two kinds of link join steps. An *order* link (`depends_on`) starts the later step after the success of the earlier.
-//! A *stream* edge joins a producer and a reader, who run together while the edge is *live*; steps joined by live edges
-//! are a *gang*. Where a reader has to run after its producer, the edge is *stored*: it orders the two, and no more.
+//! Two kinds of link join steps. An *order* link (`depends_on`) starts the later step after the success of
+//! the earlier. A *stream* edge joins a producer and a reader, which run together while the edge is *live*;
+//! steps joined by live edges are a *gang*. Where a reader has to run after its producer, the edge is
+//! *stored*: it orders the two, and no more.
 
 mod contract;
 mod cycle;
@@ -34,12 +35,12 @@ pub use reason::{Hop, Reason};
 pub struct GangId(u32);
 
 impl GangId {
-    /// The id of the gang at `index`.
+    /// Returns the id of the gang at `index`.
     pub fn new(index: usize) -> Self {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// The position that it stands for.
+    /// Returns the position that it stands for.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -96,8 +97,9 @@ impl Plan {
         })
     }
 
-    /// The steps by level: the length of the longest path, over order links and stream edges, that leads to them. Each
-    /// level is in the order of the file. For drawings and dry runs; a run knows no levels.
+    /// Returns the steps by level: the length of the longest path, over order links and stream edges, that
+    /// leads to them. Each level is in the order of the file. For drawings and dry runs; a run knows no
+    /// levels.
     pub fn levels(&self) -> Vec<Vec<StepId>> {
         let deepest = self.level.iter().max().map_or(0, |&level| level as usize + 1);
         let mut levels = vec![Vec::new(); deepest];
@@ -107,24 +109,25 @@ impl Plan {
         levels
     }
 
-    /// The gangs, each after all that it depends on, otherwise in the order of the file; `GangId` is the position.
+    /// Returns the gangs, each after all that it depends on, otherwise in the order of the file; `GangId` is
+    /// the position.
     pub fn gangs(&self) -> &[Gang] {
         &self.gangs
     }
 
-    /// The gang that a step belongs to.
+    /// Returns the gang that a step belongs to.
     pub fn gang_of(&self, step: StepId) -> GangId {
         self.gang_of[step.index()]
     }
 
-    /// How a stream reaches one of its readers.
+    /// Returns how a stream reaches one of its readers.
     pub fn edge(&self, stream: StreamId, reader: StepId) -> &EdgeKind {
         static LIVE: EdgeKind = EdgeKind::Live;
         self.stored.get(&(stream, reader)).unwrap_or(&LIVE)
     }
 
-    /// How many gangs must run one after another from the start of this one, itself included, at the most. Steps of one
-    /// gang run at the same time and count once.
+    /// Returns how many gangs must run one after another from the start of this one, itself included, at the
+    /// most. Steps of one gang run at the same time and count once.
     pub fn remaining(&self, gang: GangId) -> u32 {
         self.remaining[gang.index()]
     }
@@ -164,7 +167,7 @@ fn arrange(graph: &StepGraph, order: &[NodeIndex], contracted: &Contracted) -> (
     )
 }
 
-/// The level of each step.
+/// Returns the level of each step.
 fn levels(graph: &StepGraph, order: &[NodeIndex]) -> Vec<u32> {
     let mut level = vec![0; graph.node_count()];
     for &step in order {
@@ -175,7 +178,7 @@ fn levels(graph: &StepGraph, order: &[NodeIndex]) -> Vec<u32> {
     level
 }
 
-/// For each gang the length of the longest path of gangs that starts there.
+/// Returns for each gang the length of the longest path of gangs that starts there.
 fn remaining(graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
     let mut remaining = vec![1; gangs.len()];
     for (index, gang) in gangs.iter().enumerate().rev() {
@@ -186,7 +189,7 @@ fn remaining(graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> 
     remaining
 }
 
-/// The stored edges, explained.
+/// Returns the stored edges, explained.
 fn reasons(
     pipeline: &Pipeline,
     graph: &StepGraph,
@@ -200,9 +203,12 @@ fn reasons(
         let ends = (graph::step(producer), graph::step(reader));
         Some(((stream, ends.1), EdgeKind::Stored(Reason::new(pipeline, graph, ends, &edge.detour))))
     };
-    let asked = pipeline.streams().filter(|(_, stream)| stream.store).flat_map(|(id, stream)| {
-        let edge = move |&reader: &StepId| ((id, reader), EdgeKind::Stored(Reason::asked(&stream.name)));
-        stream.readers.iter().map(edge)
+    let asked = pipeline.streams().flat_map(|(id, stream)| {
+        let edge = move |&reader: &StepId| {
+            let reason = Reason::asked(stream, pipeline.step(reader))?;
+            Some(((id, reader), EdgeKind::Stored(reason)))
+        };
+        stream.readers.iter().filter_map(edge)
     });
     contracted.stored.iter().filter_map(explain).chain(asked).collect()
 }

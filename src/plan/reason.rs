@@ -5,17 +5,19 @@ use std::fmt;
 use petgraph::graph::EdgeIndex;
 
 use super::graph::{self, Link, StepGraph};
-use crate::pipeline::{Pipeline, StepId, StreamId};
+use crate::pipeline::{Pipeline, Step, StepId, Stream, StreamId};
 
-/// How many steps of one chain, and how many parts of an explanation, are spelled out at each end of a long one.
+/// How many steps of one chain, and how many parts of an explanation, are spelled out at each end of a long
+/// one.
 const SHOWN: usize = 4;
 
-/// Why a stream edge is stored: its reader cannot run at the same time as its producer. `Display` says it in words.
+/// Why a stream edge is stored: its reader cannot run at the same time as its producer. `Display` says it in
+/// words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// What joins the producer to the reader in another way. Each hop ends where the next begins, or at a step that
-    /// runs together with that one; the same holds for the producer and the first hop, and for the last hop and the
-    /// reader.
+    /// What joins the producer to the reader in another way. Each hop ends where the next begins, or at a
+    /// step that runs together with that one; the same holds for the producer and the first hop, and for the
+    /// last hop and the reader.
     pub hops: Vec<Hop>,
     text: String,
 }
@@ -53,9 +55,14 @@ impl Reason {
 }
 
 impl Reason {
-    /// The file says so.
-    pub(super) fn asked(stream: &str) -> Self {
-        Self { hops: Vec::new(), text: format!("`{stream}` has `store: true`") }
+    /// Returns what the file says of the stream or of the reader; nothing if that allows a live edge.
+    pub(super) fn asked(stream: &Stream, reader: &Step) -> Option<Self> {
+        let text = match (stream.store, reader.terminal) {
+            (true, _) => format!("`{}` has `store: true`", stream.name),
+            (false, true) => format!("`{}` has the terminal, and runs alone", reader.name),
+            (false, false) => return None,
+        };
+        Some(Self { hops: Vec::new(), text })
     }
 }
 

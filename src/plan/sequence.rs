@@ -1,8 +1,8 @@
 //! A sequence in which "does `a` stand before `b`" and moves are both cheap.
 
-/// Small numbers in a sequence, without repeats. A doubly linked list whose entries carry increasing labels, spread
-/// wide; when a move finds no room between two labels, all are spread anew (order maintenance after Dietz and Sleator,
-/// in its simplest form).
+/// Small numbers in a sequence, without repeats. A doubly linked list whose entries carry increasing labels,
+/// spread wide; when a move finds no room between two labels, all are spread anew (order maintenance after
+/// Dietz and Sleator, in its simplest form).
 #[derive(Debug)]
 pub(super) struct Sequence {
     label: Vec<u64>,
@@ -14,7 +14,7 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// The given entries, each below `bound`.
+    /// Returns the given entries, each below `bound`.
     pub(super) fn new(bound: usize, entries: impl IntoIterator<Item = usize>) -> Self {
         let mut sequence = Self {
             label: vec![0; bound + 1],
@@ -30,7 +30,7 @@ impl Sequence {
         sequence
     }
 
-    /// Whether `a` stands before `b`.
+    /// Returns whether `a` stands before `b`.
     pub(super) fn before(&self, a: usize, b: usize) -> bool {
         self.label[a] < self.label[b]
     }

@@ -57,6 +57,19 @@ fn fan_out_is_one_gang_and_dependents_come_after() {
 }
 
 #[test]
+fn a_step_that_has_the_terminal_reads_from_disk_and_is_a_gang_of_its_own() {
+    let mut pipeline = pipeline("list > names\nask < names\ncount < names");
+    pipeline.steps[1].terminal = true;
+    let plan = Plan::new(&pipeline).unwrap();
+    let gangs: Vec<String> = plan.gangs().iter().map(|gang| names(&pipeline, &gang.steps)).collect();
+    assert_eq!(gangs, ["list count", "ask"]);
+    let EdgeKind::Stored(reason) = plan.edge(StreamId::new(0), StepId::new(1)) else {
+        panic!("the edge is live");
+    };
+    assert_eq!(reason.to_string(), "`ask` has the terminal, and runs alone");
+}
+
+#[test]
 fn members_stand_after_their_producers_whatever_the_file_says() {
     insta::assert_snapshot!(show("c < y\nb < x > y\na > x"), @"a b c");
 }
@@ -266,7 +279,7 @@ proptest! {
     }
 }
 
-/// The length of the shortest cycle within a component, by lengths of paths.
+/// Returns the length of the shortest cycle within a component, by lengths of paths.
 fn shortest(component: &[usize], links: &HashSet<(usize, usize)>) -> usize {
     let from = |start: usize| {
         let mut at = HashSet::from([start]);

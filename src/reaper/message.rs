@@ -1,99 +1,114 @@
-//! What `pipe` tells its reaper, as bytes: words with a blank between them, and a zero at the end.
+//! The messages from `pipe` to its reaper, as bytes: words separated by a blank, with a zero at the end.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-/// The end of a message. Neither paths nor environments have it in them.
+/// The end of a message. Paths and environments cannot contain it.
 pub(super) const END: u8 = 0;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
-    /// Something is about to exist.
-    Care { key: u64, thing: Thing },
-    /// The processes have a leader, which started then.
-    Lead { key: u64, pid: i32, started: String },
-    /// It has gone, or is nobody's business any more.
-    Gone { key: u64 },
-    /// `pipe` ends as it should.
-    Farewell,
+    /// A resource is about to exist.
+    Register { key: u64, resource: Resource },
+    /// The first process of a step has been started, at this time in kernel ticks.
+    SetLeader { key: u64, pid: i32, started: String },
+    /// A resource is gone, or need not be removed any more.
+    Release { key: u64 },
+    /// `pipe` is about to exit, and has removed its resources.
+    CleanExit,
 }
 
-/// What the reaper may care for.
+/// What the reaper can clean up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Thing {
-    /// Processes with this entry, `NAME=VALUE`, in their environment, or with one of these pipes open, which are named by their
-    /// inodes.
+pub(super) enum Resource {
+    /// Processes with this entry, `NAME=VALUE`, in their environment, or with one of these pipes open, by
+    /// inode.
     Processes { mark: OsString, pipes: Vec<u64> },
-    /// The writing end of a pipe, which comes along with the message.
+    /// The writing end of a pipe, which travels beside the message.
     Pipe,
-    /// A file or a folder.
+    /// A file or directory.
     Path(PathBuf),
-    /// Containers and networks with these labels, each `NAME=VALUE`.
+    /// Containers and networks with all these labels, each `NAME=VALUE`.
     Labels(Vec<String>),
+    /// Files that a step may make and that have to be deleted, encoded by the runner. It contains no zero.
+    Products(Vec<u8>),
 }
 
 impl Message {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = match self {
-            Self::Care { key, thing } => thing.encode(*key),
-            Self::Lead { key, pid, started } => format!("lead {key} {pid} {started}").into_bytes(),
-            Self::Gone { key } => format!("gone {key}").into_bytes(),
-            Self::Farewell => b"farewell".to_vec(),
+            Self::Register { key, resource } => resource.encode(*key),
+            Self::SetLeader { key, pid, started } => format!("leader {key} {pid} {started}").into_bytes(),
+            Self::Release { key } => format!("release {key}").into_bytes(),
+            Self::CleanExit => b"clean-exit".to_vec(),
         };
         bytes.push(END);
         bytes
     }
 
-    /// Reads one message without its end; nothing if it is none.
+    /// Reads one message without its final zero; `None` if it is not a message.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (word, rest) = split(bytes);
         let (key, rest) = split(rest);
         let key = || std::str::from_utf8(key).ok()?.parse().ok();
         let text = || std::str::from_utf8(rest).ok();
-        let care = |thing| Some(Self::Care { key: key()?, thing });
+        let register = |resource| Some(Self::Register { key: key()?, resource });
         match word {
-            b"farewell" => Some(Self::Farewell),
-            b"gone" => Some(Self::Gone { key: key()? }),
-            b"lead" => {
+            b"clean-exit" => Some(Self::CleanExit),
+            b"release" => Some(Self::Release { key: key()? }),
+            b"leader" => {
                 let (pid, started) = text()?.split_once(' ')?;
-                Some(Self::Lead { key: key()?, pid: pid.parse().ok()?, started: started.to_owned() })
+                Some(Self::SetLeader { key: key()?, pid: pid.parse().ok()?, started: started.to_owned() })
             }
             b"processes" => {
                 let (pipes, mark) = split(rest);
                 let pipes = std::str::from_utf8(pipes).ok()?.split_terminator(',');
                 let pipes = pipes.map(|pipe| pipe.parse().ok()).collect::<Option<_>>()?;
-                care(Thing::Processes { mark: OsString::from_vec(mark.to_vec()), pipes })
+                register(Resource::Processes { mark: OsString::from_vec(mark.to_vec()), pipes })
             }
-            b"pipe" => care(Thing::Pipe),
-            b"path" => care(Thing::Path(OsStr::from_bytes(rest).into())),
-            b"labels" => care(Thing::Labels(text()?.split('\n').map(str::to_owned).collect())),
+            b"pipe" => register(Resource::Pipe),
+            b"path" => register(Resource::Path(OsStr::from_bytes(rest).into())),
+            b"products" => register(Resource::Products(rest.to_vec())),
+            b"labels" => register(Resource::Labels(text()?.split('\n').map(str::to_owned).collect())),
             _ => None,
         }
     }
 }
 
-impl Thing {
+impl Resource {
+    /// Returns the word that a message begins with.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Processes { .. } => "processes",
+            Self::Pipe => "pipe",
+            Self::Path(_) => "path",
+            Self::Labels(_) => "labels",
+            Self::Products(_) => "products",
+        }
+    }
+
     fn encode(&self, key: u64) -> Vec<u8> {
         let joined;
-        let (word, rest): (&str, &[u8]) = match self {
+        let rest: &[u8] = match self {
             Self::Processes { mark, pipes } => {
                 let pipes: String = pipes.iter().map(|pipe| format!("{pipe},")).collect();
                 joined = [pipes.as_bytes(), b" ", mark.as_bytes()].concat();
-                ("processes", &joined)
+                &joined
             }
-            Self::Pipe => ("pipe", b""),
-            Self::Path(path) => ("path", path.as_os_str().as_bytes()),
+            Self::Pipe => b"",
+            Self::Products(encoded) => encoded,
+            Self::Path(path) => path.as_os_str().as_bytes(),
             Self::Labels(labels) => {
                 joined = labels.join("\n").into_bytes();
-                ("labels", &joined)
+                &joined
             }
         };
-        [format!("{word} {key} ").as_bytes(), rest].concat()
+        [format!("{} {key} ", self.word()).as_bytes(), rest].concat()
     }
 }
 
-/// What stands before the first blank, and what after it.
+/// Returns the bytes before the first blank, and those after it.
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let at = bytes.iter().position(|&byte| byte == b' ').unwrap_or(bytes.len());
     (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..).unwrap_or_default())
@@ -104,18 +119,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_understood() {
-        let care = |thing| Message::Care { key: 7, thing };
+    fn an_encoded_message_is_decoded_to_itself() {
+        let register = |resource| Message::Register { key: 7, resource };
         let messages = [
-            care(Thing::Processes { mark: "PIPE_OUTPUT=/a b/\u{e4}".into(), pipes: vec![4711, u64::MAX] }),
-            care(Thing::Processes { mark: "A=".into(), pipes: Vec::new() }),
-            care(Thing::Pipe),
-            care(Thing::Path(OsStr::from_bytes(b"/odd \xff\nname ").into())),
-            care(Thing::Labels(vec!["pipe.run=r 1".into(), "pipe.pid=5".into()])),
-            Message::Lead { key: 1, pid: 4711, started: "98765".into() },
-            Message::Lead { key: 1, pid: 4711, started: String::new() },
-            Message::Gone { key: u64::MAX },
-            Message::Farewell,
+            register(Resource::Processes {
+                mark: "PIPE_OUTPUT=/a b/\u{e4}".into(),
+                pipes: vec![4711, u64::MAX],
+            }),
+            register(Resource::Processes { mark: "A=".into(), pipes: Vec::new() }),
+            register(Resource::Pipe),
+            register(Resource::Path(OsStr::from_bytes(b"/odd \xff\nname ").into())),
+            register(Resource::Products(b"{\"a\": 1}".to_vec())),
+            register(Resource::Labels(vec!["pipe.run=r 1".into(), "pipe.pid=5".into()])),
+            Message::SetLeader { key: 1, pid: 4711, started: "98765".into() },
+            Message::SetLeader { key: 1, pid: 4711, started: String::new() },
+            Message::Release { key: u64::MAX },
+            Message::CleanExit,
         ];
         for message in messages {
             let bytes = message.encode();
@@ -126,8 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_none() {
-        for text in ["", "gone", "gone x", "lead 1", "lead 1 x y", "pipe", "processes 1 7,x, A=", "sing 1"] {
+    fn other_text_is_not_a_message() {
+        for text in
+            ["", "release", "release x", "leader 1", "leader 1 x y", "pipe", "processes 1 7,x, A=", "sing 1"]
+        {
             assert_eq!(Message::decode(text.as_bytes()), None, "{text}");
         }
     }

@@ -1,199 +1,228 @@
-//! The reaper: a small process that outlives `pipe` by a moment, if `pipe` is killed.
+//! The reaper: a small process that cleans up if `pipe` is killed.
 //!
 //! ```text
-//!   pipe ── a socket: what there is, what has gone ──▶ reaper
-//!     │  └─ a bell: read it now ───────────────────────▶  │
-//!     ╳ SIGKILL                                           │ end-of-file, and no farewell before it
-//!                                                         ▼
-//!                        kill processes · remove containers and networks · remove files · let go of streams
+//!   pipe ── a socket: what exists, what is gone ──▶ reaper
+//!     │                                               │
+//!     ╳ SIGKILL                                       │ end of the connection without a clean exit before it
+//!                                                     ▼
+//!                    kill processes · remove containers and networks · remove files · close pipes
 //! ```
 //!
-//! `pipe` gives into its care whatever would be left behind: before a thing is made, so that no moment is too early to
-//! die. Each such [`Charge`] is taken back when the thing has properly gone. The reaper does nothing but listen until
-//! the socket closes, which is when `pipe` ends, in whatever way.
+//! `pipe` registers every resource that would be left behind *before* it makes it, so that it may be killed
+//! at any moment. Dropping the [`Registration`] releases the resource, once it is gone or is to stay. The
+//! reaper reads messages until the connection closes, which is when `pipe` ends in whatever way, and only
+//! then acts.
 //!
-//! It also holds a second writing end of each reader's pipe, and so no reader sees an end of its stream when `pipe` is
-//! killed: the stream's pipes close only when the reaper ends, and by then the readers are dead. When a stream ends as
-//! it should, the reaper is told to let go in the same moment; nobody waits for its answer, since the readers see the
-//! end only when both have let go. What nobody waits for lies unread until there is more of it (`wire`).
+//! The reaper also holds a second writing end of each reader's pipe. Without it the readers of a killed
+//! `pipe` would see end-of-file in the middle of their stream. The reaper closes these ends when it exits,
+//! after it has killed the readers. When a stream ends properly, `pipe` releases the end and closes its own;
+//! the readers see end-of-file once both are closed.
 //!
-//! It has a session of its own, no terminal, none of `pipe`'s standard streams, and stands in `/`. Signals that ask for
-//! an end mean `pipe`, not it. If it cannot be started, or dies, the run goes on without it.
+//! The reaper has a session of its own, no terminal, none of `pipe`'s standard streams, and `/` as its
+//! working directory. It ignores the signals that ask a program to end, which are for `pipe`. If it cannot be
+//! started, or dies, the run goes on without it.
 
 mod message;
-mod processes;
 mod serve;
 mod wire;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use self::message::{Message, Thing};
+use parking_lot::Mutex;
+use tracing::debug;
+
+use self::message::{Message, Resource};
 pub use self::serve::serve;
-use self::wire::Outbox;
+use crate::processes;
 
 /// The first argument of a `pipe` that is a reaper.
-pub const WORD: &str = "__reaper";
+pub const SUBCOMMAND: &str = processes::REAPER_SUBCOMMAND;
 
-/// How long the reaper may leave a message lying. One that is slower is stuck, and worse than none.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a message may wait for room in the socket. A reaper that does not read for so long is stuck, and
+/// would block the run.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A way to the reaper of this process. Cheap to clone. The default is a way to nobody, and everything that is given
-/// into its care is on its own.
+/// A connection to the reaper of this process. Cheap to clone. The default has no reaper, and registers
+/// nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Reaper {
-    line: Option<Arc<Line>>,
+    connection: Option<Arc<Connection>>,
 }
 
 #[derive(Debug)]
-struct Line {
-    outbox: Mutex<Outbox>,
+struct Connection {
+    socket: Mutex<UnixStream>,
     child: Mutex<Child>,
     next: AtomicU64,
-    lost: AtomicBool,
+    is_lost: AtomicBool,
 }
 
-/// Something in the reaper's care, until this is dropped.
+/// A resource that the reaper cleans up if `pipe` is killed; dropping this releases it.
 #[derive(Debug, Default)]
-pub struct Charge {
-    line: Option<Arc<Line>>,
+pub struct Registration {
+    connection: Option<Arc<Connection>>,
     key: u64,
-    /// Whether somebody waits for the reaper to let go of it.
-    is_awaited: bool,
 }
 
 impl Reaper {
-    /// Starts the reaper of this process. It is this program itself, whose `main` has to look for [`WORD`] and to call
-    /// [`serve`].
+    /// Starts the reaper of this process. It is this program itself, whose `main` has to look for
+    /// [`SUBCOMMAND`] and to call [`serve`].
     ///
     /// # Errors
-    /// If there is no process or descriptor to be had.
+    /// If the system has no process or descriptor left.
     pub fn start() -> io::Result<Self> {
         let (socket, its_end) = UnixStream::pair()?;
-        let (its_bell, bell) = io::pipe()?;
         socket.set_write_timeout(Some(PATIENCE))?;
         let mut command = Command::new(own_program()?);
-        // Its own environment must not look like that of a step: of a run that this process is a step of.
+        // If this process is itself a step of a run, the reaper must not be found and killed as a process of
+        // that step.
         for name in std::env::vars_os().map(|(name, _)| name).filter(is_a_steps) {
             command.env_remove(name);
         }
         command
             .arg0("pipe")
-            .arg(WORD)
+            .arg(SUBCOMMAND)
             .stdin(OwnedFd::from(its_end))
-            .stdout(its_bell)
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .current_dir("/")
             .process_group(0);
-        let outbox = Mutex::new(Outbox::new(socket, bell)?);
-        let child = Mutex::new(command.spawn()?);
-        let (next, lost) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self { line: Some(Arc::new(Line { outbox, child, next, lost })) })
+        let child = command.spawn()?;
+        debug!(pid = child.id(), "reaper: started");
+        let (next, is_lost) = (AtomicU64::new(0), AtomicBool::new(false));
+        let connection = Connection { socket: Mutex::new(socket), child: Mutex::new(child), next, is_lost };
+        Ok(Self { connection: Some(Arc::new(connection)) })
     }
 
-    /// Processes that are about to be started: all that have this entry in their environment or one of these pipes open, and
-    /// what they start.
-    pub fn processes<'f>(&self, mark: &OsStr, pipes: impl IntoIterator<Item = &'f OwnedFd>) -> Charge {
-        let pipes = pipes.into_iter().filter_map(|pipe| Some(rustix::fs::fstat(pipe).ok()?.st_ino)).collect();
-        self.take_care(Thing::Processes { mark: mark.to_owned(), pipes }, None)
+    /// Registers the processes of an attempt before they are started: those with `mark` (`NAME=VALUE`) in
+    /// their environment or with one of these pipes open, by inode, and their descendants.
+    pub fn processes(&self, mark: &OsStr, pipes: &[u64]) -> Registration {
+        self.register(Resource::Processes { mark: mark.to_owned(), pipes: pipes.to_owned() }, None)
     }
 
-    /// A pipe that must not end if this process is killed, at its writing end.
-    pub fn pipe(&self, end: impl AsFd) -> Charge {
-        self.take_care(Thing::Pipe, Some(end.as_fd()))
+    /// Registers the writing end of a pipe, which must not close if this process is killed.
+    pub fn pipe(&self, end: impl AsFd) -> Registration {
+        self.register(Resource::Pipe, Some(end.as_fd()))
     }
 
-    /// A file or folder that is about to be made, and is of no use to anybody but this run. Its path is absolute.
-    pub fn path(&self, path: &Path) -> Charge {
-        self.take_care(Thing::Path(path.to_owned()), None)
+    /// Registers a file or directory that only this run uses, by its absolute path.
+    pub fn path(&self, path: &Path) -> Registration {
+        self.register(Resource::Path(path.to_owned()), None)
     }
 
-    /// Containers and networks, by all the labels that they have in common.
-    pub fn labels(&self, labels: &[String]) -> Charge {
-        self.take_care(Thing::Labels(labels.to_vec()), None)
-    }
-
-    /// This process is about to end as it should, and has seen to everything itself, but for processes that are still in
-    /// the reaper's care.
-    pub fn farewell(&self) {
-        if let Some(line) = &self.line {
-            line.send(&Message::Farewell, None, false);
+    /// Registers the files that a step may make, until they are known to be complete. `encode` gives the
+    /// argument for the `undo` of [`serve`].
+    pub fn products(&self, encode: impl FnOnce() -> Vec<u8>) -> Registration {
+        match self.connection {
+            Some(_) => self.register(Resource::Products(encode()), None),
+            None => Registration::default(),
         }
     }
 
-    /// The id of the reaper's process.
+    /// Registers the containers and networks that have all these labels, each `NAME=VALUE`.
+    pub fn labels(&self, labels: &[String]) -> Registration {
+        self.register(Resource::Labels(labels.to_vec()), None)
+    }
+
+    /// Announces that this process is about to exit and has cleaned up itself. The reaper then kills only
+    /// processes that are still registered.
+    pub fn clean_exit(&self) {
+        if let Some(connection) = &self.connection {
+            debug!("reaper: clean exit");
+            connection.send(&Message::CleanExit, None);
+        }
+    }
+
+    /// Returns the process id of the reaper.
     pub fn id(&self) -> Option<u32> {
-        let child = &self.line.as_ref()?.child;
-        Some(child.lock().unwrap_or_else(PoisonError::into_inner).id())
+        Some(self.connection.as_ref()?.child.lock().id())
     }
 
-    fn take_care(&self, thing: Thing, end: Option<BorrowedFd<'_>>) -> Charge {
-        let Some(line) = &self.line else { return Charge::default() };
-        let key = line.next.fetch_add(1, Ordering::Relaxed);
-        let is_awaited = matches!(thing, Thing::Pipe);
-        line.send(&Message::Care { key, thing }, end, false);
-        Charge { line: Some(Arc::clone(line)), key, is_awaited }
+    fn register(&self, resource: Resource, end: Option<BorrowedFd<'_>>) -> Registration {
+        let Some(connection) = &self.connection else { return Registration::default() };
+        let key = connection.next.fetch_add(1, Ordering::Relaxed);
+        debug!(key, kind = resource.word(), "reaper: register");
+        connection.send(&Message::Register { key, resource }, end);
+        Registration { connection: Some(Arc::clone(connection)), key }
     }
 }
 
-impl Charge {
-    /// The processes have been started: the first of them leads a group of its own, and is not reaped before this charge
-    /// is dropped.
-    pub fn lead_by(&self, pid: i32) {
-        if let Some(line) = &self.line {
-            let started = processes::started(pid).unwrap_or_default();
-            line.send(&Message::Lead { key: self.key, pid, started }, None, false);
+impl Registration {
+    /// Names the first process of registered processes: it leads a process group, was started at `started` in
+    /// kernel ticks, and is not waited for before this registration is dropped.
+    pub fn set_leader(&self, pid: i32, started: &str) {
+        if let Some(connection) = &self.connection {
+            debug!(key = self.key, pid, "reaper: set leader");
+            let started = started.to_owned();
+            connection.send(&Message::SetLeader { key: self.key, pid, started }, None);
         }
     }
 
-    /// Leaves it in the reaper's care for as long as this process lives.
-    pub fn for_good(mut self) {
-        self.line = None;
+    /// Keeps the resource registered for the rest of this process's life.
+    pub fn leak(mut self) {
+        self.connection = None;
     }
 }
 
-impl Drop for Charge {
+impl Drop for Registration {
     fn drop(&mut self) {
-        if let Some(line) = &self.line {
-            line.send(&Message::Gone { key: self.key }, None, self.is_awaited);
+        if let Some(connection) = &self.connection {
+            debug!(key = self.key, "reaper: release");
+            connection.send(&Message::Release { key: self.key }, None);
         }
     }
 }
 
-impl Line {
-    fn send(&self, message: &Message, end: Option<BorrowedFd<'_>>, at_once: bool) {
-        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.lost.load(Ordering::Relaxed) {
+impl Connection {
+    fn send(&self, message: &Message, end: Option<BorrowedFd<'_>>) {
+        let socket = self.socket.lock();
+        if self.is_lost.load(Ordering::Relaxed) {
             return;
         }
-        if let Err(error) = outbox.send(message, end, at_once) {
-            self.lost.store(true, Ordering::Relaxed);
+        if let Err(error) = wire::send(&*socket, message, end) {
+            debug!(%error, "reaper: lost");
+            self.is_lost.store(true, Ordering::Relaxed);
             if error.kind() != io::ErrorKind::BrokenPipe {
-                // What it knows is not true any more, and it must not act on it.
-                let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+                // Its registry is out of date from now on, and it must not act on it.
+                let _ = self.child.lock().kill();
             }
         }
     }
 }
 
-/// The program of this process, also if its file has been replaced or removed meanwhile.
+/// Returns the program of this process, also if its file has been replaced or removed. Where `/proc` does not
+/// show this process, it is the path that the kernel started it by.
 fn own_program() -> io::Result<OsString> {
     let linux = Path::new("/proc/self/exe");
     if cfg!(target_os = "linux") && linux.exists() {
         return Ok(linux.into());
     }
-    Ok(std::env::current_exe()?.into())
+    std::env::current_exe().map(Into::into).or_else(|error| started_by().ok_or(error))
 }
 
-/// Whether a variable tells a step what it is.
+#[cfg(target_os = "linux")]
+fn started_by() -> Option<OsString> {
+    let path = OsStr::from_bytes(rustix::param::linux_execfn().to_bytes());
+    Path::new(path).canonicalize().ok().map(Into::into)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn started_by() -> Option<OsString> {
+    None
+}
+
+/// Returns whether `pipe` sets this variable for its steps.
 fn is_a_steps(name: &OsString) -> bool {
     name.as_encoded_bytes().starts_with(b"PIPE_")
 }

@@ -8,43 +8,45 @@ use std::path::PathBuf;
 
 use rustix::process::{getppid, setpgid, setsid};
 
-use super::message::{Message, Thing};
-use super::processes::{self, Step};
+use super::message::{Message, Resource};
 use super::wire::Inbox;
+use crate::processes::{self, Signs};
 
-/// Everything in the reaper's care.
+/// All registered resources, by key.
 #[derive(Default)]
-struct Care {
-    steps: BTreeMap<u64, Step>,
+struct Registry {
+    steps: BTreeMap<u64, Signs>,
     pipes: BTreeMap<u64, OwnedFd>,
     paths: BTreeMap<u64, PathBuf>,
     labels: BTreeMap<u64, Vec<String>>,
+    products: BTreeMap<u64, Vec<u8>>,
 }
 
-/// Listens on standard input until `pipe` has ended, called by a bell on standard output, and then does what is left to do.
-/// `sweep` removes the containers and networks that have all the labels of one of these sets; it may take its time.
+/// Reads messages from standard input until `pipe` has ended, then cleans up what is still registered.
+/// `sweep` removes the containers and networks that have all the labels of one of these sets, and may take
+/// its time. `undo` deletes what a step has made, by its encoded form.
 ///
 /// # Errors
-/// If standard input is no socket.
-pub fn serve(sweep: impl FnOnce(Vec<Vec<String>>)) -> io::Result<()> {
+/// If standard input is not a socket.
+pub fn serve(sweep: impl FnOnce(Vec<Vec<String>>), undo: fn(&[u8])) -> io::Result<()> {
     let stdin = io::stdin();
     if stdin.is_terminal() || rustix::net::sockopt::socket_type(&stdin).is_err() {
         return Err(io::Error::other("this is for `pipe` itself"));
     }
-    // Who kills all that are called `pipe` should not get both.
+    // `killall pipe` must not kill both.
     let _ = fs::write("/proc/self/comm", "reaper");
     leave_session();
-    let mut care = Care::default();
-    if care.listen(Inbox::new(stdin.as_fd(), io::stdout().as_fd())) {
-        // What is still here belongs to a run that broke down.
-        care = Care { steps: care.steps, ..Care::default() };
+    let mut registry = Registry::default();
+    if registry.listen(Inbox::new(stdin.as_fd())) {
+        // After a clean exit only the processes of a run that broke down are left to do.
+        registry = Registry { steps: registry.steps, ..Registry::default() };
     }
-    care.reap(sweep);
+    registry.reap(sweep, undo);
     Ok(())
 }
 
-/// Gets a session of its own. Whoever leads a group cannot, and a group is what keeps the terminal's signals away until
-/// here: it goes back to the group of `pipe` for an instant.
+/// Starts a session. `setsid` fails for a group leader. The reaper leads a group (to be spared terminal
+/// signals), so it first joins its parent's group.
 fn leave_session() {
     let group = getppid().and_then(processes::group);
     if group.is_some_and(|group| setpgid(None, Some(group)).is_ok()) {
@@ -52,64 +54,69 @@ fn leave_session() {
     }
 }
 
-impl Care {
-    /// Takes in and lets go as it is told; whether there was a farewell.
-    fn listen(&mut self, mut inbox: Inbox<impl AsFd, impl AsFd>) -> bool {
+impl Registry {
+    /// Keeps the registry up to date until `pipe` has ended; returns whether it has announced a clean exit.
+    fn listen(&mut self, mut inbox: Inbox<impl AsFd>) -> bool {
         while let Some(message) = inbox.next() {
             match message {
-                Message::Care { key, thing } => self.take(key, thing, &mut inbox),
-                Message::Lead { key, pid, started } => {
+                Message::Register { key, resource } => self.register(key, resource, &mut inbox),
+                Message::SetLeader { key, pid, started } => {
                     if let Some(step) = self.steps.get_mut(&key) {
                         step.leader = Some((pid, started));
                     }
                 }
-                Message::Gone { key } => self.let_go(key),
-                Message::Farewell => return true,
+                Message::Release { key } => self.release(key),
+                Message::CleanExit => return true,
             }
         }
         false
     }
 
-    fn take(&mut self, key: u64, thing: Thing, inbox: &mut Inbox<impl AsFd, impl AsFd>) {
-        match thing {
-            Thing::Processes { mark, pipes } => {
-                self.steps.insert(key, Step { mark, pipes, leader: None });
+    fn register(&mut self, key: u64, resource: Resource, inbox: &mut Inbox<impl AsFd>) {
+        match resource {
+            Resource::Processes { mark, pipes } => {
+                self.steps.insert(key, Signs { mark, pipes, leader: None });
             }
-            Thing::Pipe => self.pipes.extend(inbox.take_end().map(|end| (key, end))),
-            Thing::Path(path) => drop(self.paths.insert(key, path)),
-            Thing::Labels(labels) => drop(self.labels.insert(key, labels)),
+            Resource::Pipe => self.pipes.extend(inbox.take_end().map(|end| (key, end))),
+            Resource::Path(path) => drop(self.paths.insert(key, path)),
+            Resource::Labels(labels) => drop(self.labels.insert(key, labels)),
+            Resource::Products(encoded) => drop(self.products.insert(key, encoded)),
         }
     }
 
-    fn let_go(&mut self, key: u64) {
+    fn release(&mut self, key: u64) {
         self.steps.remove(&key);
         self.pipes.remove(&key);
         self.paths.remove(&key);
         self.labels.remove(&key);
+        self.products.remove(&key);
     }
 
-    /// Removes all that is left. The pipes go last: whoever could take their end for a good one is dead by then.
-    fn reap(self, sweep: impl FnOnce(Vec<Vec<String>>)) {
-        let Self { steps, pipes, paths, labels } = self;
-        let steps: Vec<Step> = steps.into_values().collect();
+    /// Cleans up. The pipes close last: their readers, which would take that for the end of the stream, are
+    /// dead by then.
+    fn reap(self, sweep: impl FnOnce(Vec<Vec<String>>), undo: fn(&[u8])) {
+        let Self { steps, pipes, paths, labels, products } = self;
+        let steps: Vec<Signs> = steps.into_values().collect();
         let paths: Vec<PathBuf> = paths.into_values().collect();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 processes::kill(&steps);
-                // Containers take their time, and what is on disk need not wait for them.
+                // Removing containers may take a while; files need not wait for it.
                 remove(&paths);
+                products.values().for_each(|encoded| undo(encoded));
             });
             if !labels.is_empty() {
                 sweep(labels.into_values().collect());
             }
         });
-        // They may have made something of it again.
+        // A container may have written them again before it was removed.
         remove(&paths);
+        products.values().for_each(|encoded| undo(encoded));
         drop(pipes);
     }
 }
 
-/// Removes files and folders, each of which may have come to nothing, or have gone.
+/// Removes files and directories, as far as they exist.
 fn remove(paths: &[PathBuf]) {
     for path in paths {
         let _ = match path.symlink_metadata() {
@@ -124,70 +131,74 @@ mod tests {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
 
-    use super::super::wire::Outbox;
+    use super::super::wire::send;
     use super::*;
 
-    /// What is in care after these messages, with the ends that some of them bring; and whether there was a farewell.
-    fn told(messages: Vec<(Message, Option<OwnedFd>)>) -> (Care, bool) {
+    /// Returns the registry after these messages, with the descriptors that some of them bring, and whether
+    /// the exit was clean.
+    fn listened(messages: Vec<(Message, Option<OwnedFd>)>) -> (Registry, bool) {
         let (here, there) = UnixStream::pair().unwrap();
-        let (its_bell, bell) = io::pipe().unwrap();
-        let mut outbox = Outbox::new(here, bell).unwrap();
         for (message, end) in messages {
-            outbox.send(&message, end.as_ref().map(AsFd::as_fd), false).unwrap();
+            send(&here, &message, end.as_ref().map(AsFd::as_fd)).unwrap();
         }
-        drop(outbox);
-        let mut care = Care::default();
-        let farewell = care.listen(Inbox::new(there, its_bell));
-        (care, farewell)
+        drop(here);
+        let mut registry = Registry::default();
+        let is_clean = registry.listen(Inbox::new(there));
+        (registry, is_clean)
     }
 
-    fn care(key: u64, thing: Thing) -> (Message, Option<OwnedFd>) {
-        (Message::Care { key, thing }, None)
+    fn register(key: u64, resource: Resource) -> (Message, Option<OwnedFd>) {
+        (Message::Register { key, resource }, None)
     }
 
     #[test]
-    fn a_pipe_ends_when_it_is_let_go_and_not_before() {
+    fn a_pipe_ends_when_it_is_released_and_not_before() {
         let (mut reader, writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&reader, true).unwrap();
-        let hold = |writer: OwnedFd| (Message::Care { key: 1, thing: Thing::Pipe }, Some(writer));
-        let (care, _) = told(vec![hold(writer.try_clone().unwrap().into())]);
+        let hold = |writer: OwnedFd| (Message::Register { key: 1, resource: Resource::Pipe }, Some(writer));
+        let (registry, _) = listened(vec![hold(writer.try_clone().unwrap().into())]);
         drop(writer);
         assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        drop(care);
+        drop(registry);
         assert_eq!(reader.read(&mut [0]).unwrap(), 0);
         let (mut reader, writer) = io::pipe().unwrap();
-        let (_care, _) = told(vec![hold(writer.into()), (Message::Gone { key: 1 }, None)]);
+        let (_registry, _) = listened(vec![hold(writer.into()), (Message::Release { key: 1 }, None)]);
         assert_eq!(reader.read(&mut [0]).unwrap(), 0);
     }
 
     #[test]
-    fn what_is_still_in_care_is_removed() {
+    fn what_is_still_registered_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir_all(path("pipes/a")).unwrap();
-        fs::write(path("half"), "x").unwrap();
-        fs::write(path("whole"), "x").unwrap();
+        for name in ["half", "whole", "product"] {
+            fs::write(path(name), "x").unwrap();
+        }
         let labels = || vec!["pipe.run=r".to_owned()];
-        let (care, farewell) = told(vec![
-            care(0, Thing::Path(path("pipes"))),
-            care(1, Thing::Path(path("half"))),
-            care(2, Thing::Path(path("whole"))),
-            care(3, Thing::Path(path("never made"))),
-            care(4, Thing::Labels(labels())),
-            (Message::Gone { key: 2 }, None),
+        let (registry, is_clean) = listened(vec![
+            register(0, Resource::Path(path("pipes"))),
+            register(1, Resource::Path(path("half"))),
+            register(2, Resource::Path(path("whole"))),
+            register(3, Resource::Path(path("never made"))),
+            register(4, Resource::Labels(labels())),
+            register(5, Resource::Products(path("product").into_os_string().into_encoded_bytes())),
+            (Message::Release { key: 2 }, None),
         ]);
-        assert!(!farewell);
+        assert!(!is_clean);
         let mut swept = Vec::new();
-        care.reap(|sets| {
+        let undo = |path: &[u8]| fs::remove_file(std::str::from_utf8(path).unwrap()).unwrap_or_default();
+        let sweep = |sets| {
             swept = sets;
             // Files do not wait for containers, which may write them again as long as they are there.
             let begun = std::time::Instant::now();
-            while path("half").exists() {
+            while path("half").exists() || path("product").exists() {
                 assert!(begun.elapsed().as_secs() < 30, "it waits for the containers");
                 std::thread::yield_now();
             }
             fs::write(path("half"), "x").unwrap();
-        });
+            fs::write(path("product"), "x").unwrap();
+        };
+        registry.reap(sweep, undo);
         assert_eq!(swept, [labels()]);
         let left: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -195,8 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn after_a_farewell_nothing_is_listened_to() {
-        let (care, farewell) = told(vec![(Message::Farewell, None), care(1, Thing::Path("/never".into()))]);
-        assert!(farewell && care.paths.is_empty());
+    fn messages_after_a_clean_exit_are_ignored() {
+        let (registry, is_clean) =
+            listened(vec![(Message::CleanExit, None), register(1, Resource::Path("/never".into()))]);
+        assert!(is_clean && registry.paths.is_empty());
     }
 }

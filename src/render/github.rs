@@ -7,12 +7,12 @@ mod token;
 use std::io;
 use std::time::SystemTime;
 
-use self::command::Command;
+use self::command::WorkflowCommand;
 use super::grouped::{Cleaned, Dialect};
-use super::secrets::Secrets;
 use super::summary::failures;
 use super::{Report, text, words};
 use crate::event::RunEnd;
+use crate::event::mask::Masker;
 use crate::pipeline::{Outcome, StepId};
 
 /// Characters of an annotation at most; GitHub takes 64 KiB.
@@ -21,20 +21,21 @@ const LONGEST: usize = 16 << 10;
 /// The log of a workflow: groups, annotations, masks.
 #[derive(Debug)]
 pub struct GitHub {
-    secrets: Secrets,
+    secrets: Masker,
     file: String,
     token: Option<String>,
 }
 
 impl GitHub {
-    /// `file` is the pipeline's file as GitHub knows it, relative to the repository's root.
-    pub fn new(secrets: Secrets, file: String) -> Self {
+    /// Returns a dialect for GitHub. `file` is the pipeline's file as GitHub knows it, relative to the
+    /// repository's root.
+    pub fn new(secrets: Masker, file: String) -> Self {
         Self { secrets, file, token: None }
     }
 
-    /// The text of an annotation.
+    /// Returns the text of an annotation.
     fn message(&self, text: &str) -> String {
-        let mut message = readable(&self.secrets.hide(text));
+        let mut message = readable(&self.secrets.text(text));
         if let Some((end, _)) = message.char_indices().nth(LONGEST) {
             message.truncate(end);
             message.push('…');
@@ -42,16 +43,16 @@ impl GitHub {
         message
     }
 
-    /// An annotation of the whole run.
+    /// Returns an annotation of the whole run.
     fn about_run(&self, kind: &str, report: &Report, text: &str) -> String {
-        Command::new(kind, self.message(text)).with("title", readable(&report.pipeline.name)).line()
+        WorkflowCommand::new(kind, self.message(text)).with("title", readable(&report.pipeline.name)).line()
     }
 }
 
 impl Dialect for GitHub {
-    /// The runner shows stars for whatever it has been told to mask.
+    /// The runner of GitHub shows stars for every text that an `add-mask` command has named.
     fn prelude(&self) -> String {
-        self.secrets.lines().map(|line| Command::new("add-mask", line).line()).collect()
+        self.secrets.lines().map(|line| WorkflowCommand::new("add-mask", line).line()).collect()
     }
 
     fn clean(&self, chunk: &[u8], out: &mut Vec<u8>) -> Cleaned {
@@ -63,22 +64,22 @@ impl Dialect for GitHub {
 
     fn shield(&mut self) -> io::Result<String> {
         let token = token::random()?;
-        let line = Command::new("stop-commands", token.as_str()).line();
+        let line = WorkflowCommand::new("stop-commands", token.as_str()).line();
         self.token = Some(token);
         Ok(line)
     }
 
     fn unshield(&mut self) -> String {
-        self.token.take().map(|token| Command::new(&token, "").line()).unwrap_or_default()
+        self.token.take().map(|token| WorkflowCommand::new(&token, "").line()).unwrap_or_default()
     }
 
-    /// The page folds every group, whatever it is told.
+    /// The page folds every group, and has no way to say otherwise.
     fn open(&mut self, title: &str, _folded: bool, _at: SystemTime) -> String {
-        Command::new("group", readable(&text::one_line(title))).line()
+        WorkflowCommand::new("group", readable(&text::one_line(title))).line()
     }
 
     fn close(&mut self, _at: SystemTime) -> String {
-        Command::new("endgroup", "").line()
+        WorkflowCommand::new("endgroup", "").line()
     }
 
     fn failure(&self, report: &Report, id: StepId) -> String {
@@ -86,12 +87,12 @@ impl Dialect for GitHub {
         else {
             return String::new();
         };
-        let tail = self.secrets.hide_tail(&known.log.lines().join("\n"));
+        let tail = self.secrets.text(&known.log.lines().join("\n"));
         let message = format!("{}\n{tail}", failures::headline(report, id));
         let is_ignored = matches!(known.outcome(), Some(Outcome::Ignored(_)));
         let title = format!("{}: {}", report.pipeline.name, words::label(&report.pipeline, id));
         let at = report.pipeline.source.position(step.at.start);
-        Command::new(if is_ignored { "warning" } else { "error" }, self.message(&message))
+        WorkflowCommand::new(if is_ignored { "warning" } else { "error" }, self.message(&message))
             .with("file", &self.file)
             .with("line", at.line)
             .with("col", at.column)
@@ -105,7 +106,7 @@ impl Dialect for GitHub {
 
     fn ended(&self, report: &Report) -> String {
         let what = match report.end.as_ref().map(|end| &end.end) {
-            Some(RunEnd::Engine(what)) => format!("the engine failed: {}", text::one_line(what)),
+            Some(RunEnd::Aborted(what)) => format!("aborted: {}", text::one_line(what)),
             Some(RunEnd::NoOutput(why)) => text::one_line(why),
             Some(RunEnd::Signalled(signal)) => format!("cancelled by {}", words::signal(*signal)),
             Some(RunEnd::Succeeded | RunEnd::Failed { .. }) | None => return String::new(),
@@ -114,7 +115,7 @@ impl Dialect for GitHub {
     }
 }
 
-/// Text for people without control characters, and without what the page that shows it could take for a mark.
+/// Returns text without control characters, and without anything that the page could take for a mark.
 fn readable(text: &str) -> String {
     let mut lines = Vec::with_capacity(text.len());
     text::prefix_lines(b"", text.as_bytes(), &mut lines);

@@ -8,7 +8,7 @@ use super::text;
 /// What GitLab takes for the end of a mark; nothing that a step writes comes through with a carriage return.
 const END: &str = "\r\x1b[0K";
 
-/// The log of a job. GitLab itself masks the variables that it has been told to.
+/// The log of a GitLab job. GitLab itself masks the variables that are marked as masked.
 #[derive(Debug)]
 pub struct GitLab {
     run: String,
@@ -16,7 +16,8 @@ pub struct GitLab {
 }
 
 impl GitLab {
-    /// `run` sets the sections of this run apart from those of others in the same job: letters, digits, `_ . -`.
+    /// `run` sets the sections of this run apart from those of others in the same job: letters, digits, `_ .
+    /// -`.
     pub fn new(run: &str) -> Self {
         Self { run: run.to_owned(), sections: 0 }
     }
@@ -32,7 +33,7 @@ impl Dialect for GitLab {
         Cleaned { risky: false, goes_on: text::coloured_lines(chunk, out) }
     }
 
-    /// The page shows the time between the two marks, so they tell when the step began and ended.
+    /// The page shows the time between the two marks, so they have the step's start and end.
     fn open(&mut self, title: &str, folded: bool, at: SystemTime) -> String {
         self.sections += 1;
         let options = if folded { "[collapsed=true]" } else { "" };

@@ -1,12 +1,13 @@
 //! Groups for the logs of CI services: what a step writes folds under its name.
 //!
-//! While exactly one step runs, what it writes goes straight through, in a group that is open meanwhile: it is *live*.
-//! While several run, what each of them writes is held back, and shown in one piece when the step ends. So no more than
-//! one group is ever open, and nothing of another step, nor of the run, comes between its lines: whatever else there is
-//! to say closes it first, and if its step then goes on, it does so in another group, as "continued".
+//! While exactly one step runs, what it writes goes straight through, in a group that is open meanwhile: it
+//! is *live*. While several run, what each of them writes is held back, and shown in one piece when the step
+//! ends. So no more than one group is ever open, and nothing of another step, nor of the run, comes between
+//! its lines: whatever else there is to say closes it first, and if its step then goes on, it does so in
+//! another group, as "continued".
 //!
-//! How a step ended is the title of its group where that is known in time, and a line of its own where it is not. A
-//! step that wrote nothing is one line: there would be nothing to unfold.
+//! How a step ended is the title of its group where that is known in time, and a line of its own where it is
+//! not. A step that wrote nothing is one line: there would be nothing to unfold.
 
 mod dialect;
 mod held;
@@ -22,6 +23,7 @@ pub use dialect::{Cleaned, Dialect};
 
 use self::held::Held;
 use self::log::{Log, Times};
+use super::drawings::Drawings;
 use super::style::{Palette, Tone};
 use super::{Renderer, Report, narrate, summary, text, words};
 use crate::event::{Event, EventKind, OutputChannel, RunStarted, StepFinished};
@@ -44,6 +46,8 @@ struct Run {
     held: BTreeMap<StepId, Held>,
     /// Steps that are in the middle of a line, and on which of their outputs.
     in_line: BTreeMap<StepId, OutputChannel>,
+    /// Progress bars.
+    drawings: Drawings,
     /// Steps that have had a group.
     seen: BTreeSet<StepId>,
     /// When the event that is being shown happened.
@@ -51,7 +55,7 @@ struct Run {
 }
 
 impl Grouped {
-    /// Writes to `out`, which need not be buffered.
+    /// Returns a renderer that writes to `out`, which need not be buffered.
     pub fn new(out: Box<dyn Write + Send>, palette: Palette, dialect: Box<dyn Dialect>) -> Self {
         Self { log: Log::new(out, dialect), palette, run: None }
     }
@@ -75,12 +79,19 @@ impl Grouped {
             },
             EventKind::Note(message) => (Tone::Faint, message.clone()),
             EventKind::RunFinished(_) => return self.finish(event.at),
-            _ => return Ok(()),
+            EventKind::StepStarted { .. }
+            | EventKind::StepOutput { .. }
+            | EventKind::StepLine { .. }
+            | EventKind::StepRetrying { .. }
+            | EventKind::StepFinished(_)
+            | EventKind::StreamProgress(_)
+            | EventKind::StreamFinished(_) => return Ok(()),
         };
         self.aside(tone, &line, event.at)
     }
 
-    /// The end of a step: its group where something waits to be shown, else a line; then the mark of a failure.
+    /// The end of a step: its group where something waits to be shown, else a line; then the mark of a
+    /// failure.
     fn step_finished(&mut self, finished: &StepFinished) -> io::Result<()> {
         let Some(run) = &mut self.run else { return Ok(()) };
         let (step, now) = (finished.step, run.now);
@@ -119,21 +130,33 @@ impl Renderer for Grouped {
             self.run = Some(Run::new(started, event.at));
         }
         let Some(run) = &mut self.run else { return Ok(()) };
-        run.report.event(event);
         run.now = event.at;
+        // While it still counts as running, so that it is shown where the rest of its output is.
+        if let EventKind::StepFinished(finished) = &event.kind {
+            run.end_output(finished.step, &mut self.log)?;
+        }
+        run.report.event(event);
         match &event.kind {
-            EventKind::StreamProgress(_) | EventKind::StreamFinished(_) => return Ok(()),
+            EventKind::StepLine { .. } | EventKind::StreamProgress(_) | EventKind::StreamFinished(_) => {
+                return Ok(());
+            }
             EventKind::StepStarted { step, attempt, .. } => run.started(*step, *attempt, &mut self.log)?,
             EventKind::StepOutput { step, channel, bytes } => {
-                run.wrote(*step, *channel, bytes, &mut self.log)?;
+                let bytes = run.drawings.take(*step, bytes);
+                run.wrote(*step, *channel, &bytes, &mut self.log)?;
             }
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => {
+                restarting.iter().try_for_each(|member| run.end_output(*member, &mut self.log))?;
                 let retry =
                     narrate::retry(&run.report.pipeline, *step, *attempt, failure, restarting, *delay);
                 run.note(*step, &retry, &mut self.log)?;
             }
             EventKind::StepFinished(finished) => self.step_finished(finished)?,
-            _ => self.about_run(event)?,
+            EventKind::RunStarted(_)
+            | EventKind::Cancelling { .. }
+            | EventKind::Warning(_)
+            | EventKind::Note(_)
+            | EventKind::RunFinished(_) => self.about_run(event)?,
         }
         self.log.flush()
     }
@@ -145,6 +168,7 @@ impl Run {
             report: Report::new(started),
             held: BTreeMap::new(),
             in_line: BTreeMap::new(),
+            drawings: Drawings::default(),
             seen: BTreeSet::new(),
             now,
         }
@@ -161,6 +185,9 @@ impl Run {
     }
 
     fn wrote(&mut self, step: StepId, channel: OutputChannel, bytes: &[u8], log: &mut Log) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let mut lines = Vec::with_capacity(bytes.len());
         if self.in_line.get(&step).is_some_and(|open| *open != channel) {
             lines.push(b'\n');
@@ -171,10 +198,17 @@ impl Run {
             true => self.in_line.insert(step, channel),
             false => self.in_line.remove(&step),
         };
-        // Of a line in pieces each shows only a part; who knows what they come to. Shielded from its beginning, it need
-        // not be broken.
+        // The pieces of a long line could form a mark together. Where its beginning is shielded, they cannot.
         let in_pieces = continues || cleaned.goes_on && bytes.len() >= LONG;
         self.put(step, &lines, cleaned.risky || in_pieces, log)
+    }
+
+    /// Shows the last drawing of a step that writes no more.
+    fn end_output(&mut self, step: StepId, log: &mut Log) -> io::Result<()> {
+        match self.drawings.end(step) {
+            Some(line) => self.wrote(step, OutputChannel::Both, &line, log),
+            None => Ok(()),
+        }
     }
 
     /// A line of ours among those of a step.
@@ -200,7 +234,7 @@ impl Run {
         Ok(())
     }
 
-    /// The step that runs alone, if one does.
+    /// Returns the step that runs alone, if one does.
     fn lone(&self) -> Option<StepId> {
         let mut running = self.report.running.iter().copied().filter(|step| self.report.counts(*step));
         running.next().filter(|_| running.next().is_none())
@@ -234,7 +268,7 @@ impl Run {
     }
 }
 
-/// How a step ended, in a line.
+/// Returns how a step ended, in a line.
 fn ending(report: &Report, finished: &StepFinished) -> (Tone, String) {
     let (mark, tone) = words::mark(&finished.outcome);
     let name = words::label(&report.pipeline, finished.step);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-/// Bytes in binary units with at most four digits and never wider than 8: `999 B`, `1.2 GiB`, `1023 MiB`.
+/// Returns bytes in binary units with at most four digits and never wider than 8: `999 B`, `1.2 GiB`, `1023
+/// MiB`.
 pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     while value >= 1024.0 {
@@ -14,14 +15,14 @@ pub fn size(bytes: u64) -> String {
     format!("{:.decimals$}", ByteSize(bytes).display().iec())
 }
 
-/// Bytes a second, never wider than 10: `3.1 GiB/s`.
+/// Returns bytes a second, never wider than 10: `3.1 GiB/s`.
 pub fn rate(bytes_per_second: f64) -> String {
     size(bytes_per_second as u64) + "/s"
 }
 
-/// A length of time in two units at most, cut off rather than rounded, so that a clock made of it never runs ahead:
-/// `850 ms`, `1.2 s`, `1m 05s`, `1h 02m`, `3d 04h`. Never wider than 7 in the first
-/// hundred days.
+/// Returns a length of time in two units at most, cut off rather than rounded, so that a clock made of it
+/// never runs ahead: `850 ms`, `1.2 s`, `1m 05s`, `1h 02m`, `3d 04h`. Never wider than 7 in the first hundred
+/// days.
 pub fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -34,13 +35,13 @@ pub fn duration(length: Duration) -> String {
     }
 }
 
-/// A number of things: `1 step`, `2 steps`.
+/// Returns a number of things: `1 step`, `2 steps`.
 pub fn count(number: usize, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }
 
-/// The first few of a list of names, and how many more there are.
+/// Returns the first few of a list of names, and how many more there are.
 pub fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const MOST: usize = 8;
     let total = names.len();

@@ -1,4 +1,4 @@
-//! Records for programs.
+//! The JSON format.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ pub struct Json {
 }
 
 impl Json {
-    /// Writes to `out`, which need not be buffered.
+    /// Returns a renderer that writes to `out`, which need not be buffered.
     pub fn new(out: Box<dyn Write + Send>) -> Self {
         Self { out, encoder: Encoder::new(), line: Vec::new() }
     }

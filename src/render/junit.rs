@@ -1,7 +1,9 @@
-//! The JUnit report: a test suite for the run, a test case for each step, in the dialect that GitLab and Jenkins read.
+//! The JUnit report: a test suite for the run, a test case for each step, in the dialect that GitLab and
+//! Jenkins read.
 //!
-//! Only a step that failed by itself is a failure (one that could not even start is an error); what fell with it counts as
-//! skipped. A run that was ended by no step has a case of its own, so that it is not taken for a good one.
+//! Only a step that failed by itself is a failure (one that could not even start is an error); what fell with
+//! it counts as skipped. A run that was ended by no step has a case of its own, so that it is not taken for a
+//! good one.
 
 mod file;
 mod xml;
@@ -13,9 +15,9 @@ use std::time::{Duration, SystemTime};
 use quick_xml::Writer;
 
 use self::xml::{Attributes, element, empty, text};
-use super::secrets::Secrets;
 use super::summary::failures;
 use super::{Renderer, Report, StepState, words};
+use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd};
 use crate::pipeline::{Failure, Outcome, StepId};
 
@@ -23,14 +25,15 @@ use crate::pipeline::{Failure, Outcome, StepId};
 #[derive(Debug)]
 pub struct Junit {
     path: PathBuf,
-    secrets: Secrets,
+    secrets: Masker,
     file: String,
     run: Option<(Report, SystemTime)>,
 }
 
 impl Junit {
-    /// Writes to `path`. `file` is the pipeline's file relative to the repository's root.
-    pub fn new(path: PathBuf, secrets: Secrets, file: String) -> Self {
+    /// Returns a renderer that writes to `path`. `file` is the pipeline's file relative to the repository's
+    /// root.
+    pub fn new(path: PathBuf, secrets: Masker, file: String) -> Self {
         Self { path, secrets, file, run: None }
     }
 }
@@ -53,7 +56,7 @@ impl Renderer for Junit {
 
 /// What the report is made from.
 struct Document<'a> {
-    secrets: &'a Secrets,
+    secrets: &'a Masker,
     file: &'a str,
     report: &'a Report,
     took: Duration,
@@ -64,12 +67,12 @@ struct Case {
     name: String,
     took: Duration,
     line: Option<usize>,
-    verdict: Verdict,
+    result: CaseResult,
     log: String,
 }
 
-/// What a test case came to, with a message where it is not success, and with a word for the kind of failure.
-enum Verdict {
+/// The result of a test case, with a message if it is not a success, and with a word for the kind of failure.
+enum CaseResult {
     Passed,
     Failed(&'static str, String),
     Broken(&'static str, String),
@@ -80,16 +83,16 @@ impl Document<'_> {
     fn write(&self, began: SystemTime) -> io::Result<Vec<u8>> {
         let steps = (0..self.report.steps.len()).filter_map(|at| self.case(StepId::new(at)));
         let cases: Vec<Case> = steps.chain(self.ended()).collect();
-        let count = |kind: fn(&Verdict) -> bool| cases.iter().filter(|case| kind(&case.verdict)).count();
+        let count = |kind: fn(&CaseResult) -> bool| cases.iter().filter(|case| kind(&case.result)).count();
         let numbers = Attributes::default()
             .with("name", &self.report.pipeline.name)
             .with("tests", cases.len())
-            .with("failures", count(|verdict| matches!(verdict, Verdict::Failed(..))))
-            .with("errors", count(|verdict| matches!(verdict, Verdict::Broken(..))))
+            .with("failures", count(|result| matches!(result, CaseResult::Failed(..))))
+            .with("errors", count(|result| matches!(result, CaseResult::Broken(..))))
             .with("time", seconds(self.took));
         let suite = numbers
             .clone()
-            .with("skipped", count(|verdict| matches!(verdict, Verdict::Skipped(_))))
+            .with("skipped", count(|result| matches!(result, CaseResult::Skipped(_))))
             .with("timestamp", timestamp(began));
         let mut out = Writer::new_with_indent(Vec::new(), b' ', 2);
         xml::declare(&mut out)?;
@@ -113,17 +116,19 @@ impl Document<'_> {
             attributes = attributes.with("line", line);
         }
         let log = (!case.log.is_empty()).then_some(&case.log);
-        if matches!((&case.verdict, log), (Verdict::Passed, None)) {
+        if matches!((&case.result, log), (CaseResult::Passed, None)) {
             return empty(out, "testcase", &attributes);
         }
         element(out, "testcase", &attributes, |out| {
-            match &case.verdict {
-                Verdict::Passed => {}
-                Verdict::Skipped(message) => {
+            match &case.result {
+                CaseResult::Passed => {}
+                CaseResult::Skipped(message) => {
                     empty(out, "skipped", &Attributes::default().with("message", message))?;
                 }
-                Verdict::Failed(kind, message) => self.write_failure("failure", kind, message, case, out)?,
-                Verdict::Broken(kind, message) => self.write_failure("error", kind, message, case, out)?,
+                CaseResult::Failed(kind, message) => {
+                    self.write_failure("failure", kind, message, case, out)?
+                }
+                CaseResult::Broken(kind, message) => self.write_failure("error", kind, message, case, out)?,
             }
             let log = log.map(|log| element(out, "system-out", &Attributes::default(), |out| text(out, log)));
             log.transpose().map(|_| ())
@@ -143,7 +148,8 @@ impl Document<'_> {
         element(out, name, &about, |out| text(out, &format!("{message}{place}\n{}", case.log)))
     }
 
-    /// A step that has ended. A feed is no step of the user's and shows only when it went wrong.
+    /// Returns a step that has ended. A feed is not one of the user's steps, and shows only when it has
+    /// failed.
     fn case(&self, id: StepId) -> Option<Case> {
         let (step, known) =
             self.report.pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))?;
@@ -151,45 +157,45 @@ impl Document<'_> {
         if !self.report.counts(id) && !outcome.is_failure() {
             return None;
         }
-        let message = self.secrets.hide(&failures::headline(self.report, id));
-        let mut log = self.secrets.hide_tail(&known.log.lines().join("\n"));
-        let verdict = match outcome {
-            Outcome::Succeeded => Verdict::Passed,
+        let message = self.secrets.text(&failures::headline(self.report, id));
+        let mut log = self.secrets.text(&known.log.lines().join("\n"));
+        let result = match outcome {
+            Outcome::Succeeded => CaseResult::Passed,
             Outcome::Ignored(_) => {
                 log = format!("{message}\n{log}");
-                Verdict::Passed
+                CaseResult::Passed
             }
-            Outcome::Failed(failure @ Failure::Start(_)) => Verdict::Broken(kind(failure), message),
-            Outcome::Failed(failure) => Verdict::Failed(kind(failure), message),
-            Outcome::TimedOut => Verdict::Failed(kind(&Failure::Timeout), message),
+            Outcome::Failed(failure @ Failure::Start(_)) => CaseResult::Broken(kind(failure), message),
+            Outcome::Failed(failure) => CaseResult::Failed(kind(failure), message),
+            Outcome::TimedOut => CaseResult::Failed(kind(&Failure::Timeout), message),
             Outcome::Tainted { .. }
             | Outcome::Cancelled
             | Outcome::Skipped(_)
             | Outcome::Reused
-            | Outcome::LeftOut => Verdict::Skipped(message),
+            | Outcome::LeftOut => CaseResult::Skipped(message),
         };
         let name = words::label(&self.report.pipeline, id).into_owned();
         let line = Some(self.report.pipeline.source.line(step.at));
-        Some(Case { name, took: *duration, line, verdict, log })
+        Some(Case { name, took: *duration, line, result, log })
     }
 
-    /// The run itself, where something else than a step ended it. No step can have this name.
+    /// Returns the run itself, if something other than a step ended it. No step can have this name.
     fn ended(&self) -> Option<Case> {
         let (kind, message) = match &self.report.end.as_ref()?.end {
             RunEnd::Succeeded | RunEnd::Failed { .. } => return None,
-            RunEnd::NoOutput(why) => ("no-output", self.secrets.hide(why)),
+            RunEnd::NoOutput(why) => ("no-output", self.secrets.text(why)),
             RunEnd::Signalled(signal) => ("signal", format!("cancelled by {}", words::signal(*signal))),
-            RunEnd::Engine(what) => ("engine", format!("the engine failed: {}", self.secrets.hide(what))),
+            RunEnd::Aborted(what) => ("engine", format!("aborted: {}", self.secrets.text(what))),
         };
-        let verdict = Verdict::Broken(kind, message);
-        Some(Case { name: "(the run)".into(), took: self.took, line: None, verdict, log: String::new() })
+        let result = CaseResult::Broken(kind, message);
+        Some(Case { name: "(the run)".into(), took: self.took, line: None, result, log: String::new() })
     }
 }
 
-/// The same words as in `--format json`.
+/// Returns the same words as in `--format json`.
 fn kind(failure: &Failure) -> &'static str {
     match failure {
-        Failure::Exit(_) => "exit",
+        Failure::Exit(_) | Failure::BrokenPipe(_) => "exit",
         Failure::Signal(_) => "signal",
         Failure::OutOfMemory => "out-of-memory",
         Failure::Timeout => "timeout",
@@ -204,7 +210,7 @@ fn seconds(length: Duration) -> String {
     format!("{:.3}", length.as_secs_f64())
 }
 
-/// UTC without saying so, which is the form that the schema knows.
+/// Formats a time in UTC without a zone, the form of the schema.
 fn timestamp(at: SystemTime) -> String {
     jiff::Timestamp::try_from(at).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }

@@ -1,11 +1,12 @@
-//! What people and machines see of a run.
+//! Renderers: what people and machines see of a run.
 //!
-//! A [`Renderer`] is told every event, in order, by whoever owns the run's receiver, and writes where it was told to:
-//! with `--out NAME=-` standard output belongs to a stream, so the choice is the caller's. Four of them show a run while
-//! it goes on:
+//! The thread that owns the run's receiver gives every event, in order, to each [`Renderer`]. Where it writes
+//! is the caller's choice: with `--out NAME=-` standard output belongs to a stream. Four of them show a run
+//! while it goes on:
 //!
 //! - [`Plain`]: prefixed lines, for pipes, files and any log;
-//! - [`Grouped`]: lines that fold by steps, for the logs of CI services, each with its [`Dialect`]: [`GitHub`], [`GitLab`];
+//! - [`Grouped`]: lines that fold by steps, for the logs of CI services, each with its [`Dialect`]:
+//!   [`GitHub`], [`GitLab`];
 //! - [`Progress`]: the live view of a terminal, with the same lines as [`Plain`] scrolling above it;
 //! - [`Json`]: the records of `event::wire`.
 //!
@@ -15,9 +16,13 @@
 //! - [`Junit`]: the XML report that CI services read;
 //! - [`WorkflowOutputs`]: how the run ended, for the steps of a GitHub workflow that come after it.
 //!
-//! Those that sum up fold the events into a [`Report`], the run as far as it is known; a [`summary`] is drawn from that
-//! alone.
+//! Renderers with a summary fold the events into a [`Report`], the run as far as it is known; a [`summary`]
+//! is drawn from that alone.
 
+// A new outcome, failure or event has to be decided on wherever one is matched.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
+
+mod drawings;
 mod github;
 mod gitlab;
 pub mod graph;
@@ -29,7 +34,6 @@ mod narrate;
 mod plain;
 mod progress;
 mod report;
-mod secrets;
 mod style;
 pub mod summary;
 mod text;
@@ -47,24 +51,31 @@ pub use json::Json;
 pub use junit::Junit;
 pub use narrate::Narrator;
 pub use plain::Plain;
-pub use progress::Progress;
+pub use progress::{Progress, Screen};
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
-pub use secrets::Secrets;
 pub use style::{Palette, Tone};
 pub use text::one_line;
 pub use workflow::WorkflowOutputs;
 
 use crate::event::Event;
 
-/// Shows a run to somebody.
+/// Shows a run, event by event.
 pub trait Renderer: Send {
-    /// Takes the next event. After `RunFinished` everything has been written; no further event comes.
+    /// Takes the next event. After `RunFinished` everything has been written, and no further event comes.
     ///
-    /// An error is one of the output, such as a closed pipe; the renderer may be told further events all the same.
+    /// # Errors
+    /// If the output fails, such as a closed pipe. Further events may still follow.
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
-    /// Brings up to date what changes by itself, such as clocks. To be called about ten times a second, events or not.
+    /// Updates what changes with time, such as clocks. To be called about ten times a second, with or without
+    /// events.
     fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Erases its drawing: a step has the terminal from now on. No event and no tick comes until the step has
+    /// given the terminal back.
+    fn step_aside(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
-//! A run told in lines: `STEP | what it wrote` and `STEP * what became of it`.
+//! A run in lines: `STEP | what it wrote` and `STEP * what happened to it`.
 
 use std::time::Duration;
 
+use super::drawings::Drawings;
 use super::human::duration;
 use super::style::{Palette, Tone};
 use super::{human, text, words};
@@ -11,29 +12,30 @@ use crate::pipeline::{Failure, Outcome, Pipeline, StepId};
 /// The widest name that the others are aligned with; a longer one is shown whole and stands out.
 const WIDEST: usize = 24;
 
-/// Makes the lines. Knows nothing of where they go.
+/// Makes the lines of a run, wherever they go.
 #[derive(Debug)]
 pub struct Narrator {
     palette: Palette,
     width: usize,
     /// Kept between events, so that output costs no allocation.
     prefix: Vec<u8>,
+    drawings: Drawings,
 }
 
 /// Which events are worth a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
-    /// All that a reader of the log wants to know.
+    /// All that a log shows.
     Everything,
-    /// What a live view does not show by itself, or not for long.
+    /// What a live view does not show, or not for long.
     BesideLiveView,
 }
 
 impl Narrator {
-    /// A narrator for the steps of a pipeline.
+    /// Returns a narrator for the steps of a pipeline.
     pub fn new(pipeline: &Pipeline, palette: Palette) -> Self {
         let widths = pipeline.steps.iter().map(|step| step.name.len()).filter(|width| *width <= WIDEST);
-        Self { palette, width: widths.max().unwrap_or(0), prefix: Vec::new() }
+        Self { palette, width: widths.max().unwrap_or(0), prefix: Vec::new(), drawings: Drawings::default() }
     }
 
     /// Appends the lines for an event, if it is worth any.
@@ -41,19 +43,28 @@ impl Narrator {
         let all = telling == Telling::Everything;
         match &event.kind {
             EventKind::RunStarted(started) if all => self.about_run(Tone::Strong, &opening(started), out),
-            EventKind::StepStarted { step, attempt, .. } if all && is_run(pipeline, *step) => {
-                let what = match attempt {
+            EventKind::StepStarted { step, attempt, lane: _ }
+                if (all && is_run(pipeline, *step)) || has_terminal(pipeline, *step) =>
+            {
+                let mut what = match attempt {
                     0 | 1 => "started".into(),
                     _ => format!("started again, attempt {attempt}"),
                 };
+                if has_terminal(pipeline, *step) {
+                    what += ", and has the terminal";
+                }
                 self.about_step(pipeline, *step, Tone::Faint, &what, out);
             }
             EventKind::StepOutput { step, bytes, .. } => self.output(pipeline, *step, bytes, out),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => {
+                restarting.iter().for_each(|member| self.end_output(pipeline, *member, out));
                 let what = retry(pipeline, *step, *attempt, failure, restarting, *delay);
                 self.about_step(pipeline, *step, Tone::Doubtful, &what, out);
             }
-            EventKind::StepFinished(finished) => self.finished(pipeline, finished, all, out),
+            EventKind::StepFinished(finished) => {
+                self.end_output(pipeline, finished.step, out);
+                self.finished(pipeline, finished, all, out);
+            }
             EventKind::Cancelling { reason, now } => {
                 let what = cancelling(pipeline, *reason, *now);
                 self.about_run(Tone::Doubtful, &what, out);
@@ -62,7 +73,12 @@ impl Narrator {
                 self.about_run(Tone::Doubtful, &format!("warning: {message}"), out)
             }
             EventKind::Note(message) => self.about_run(Tone::Faint, message, out),
-            _ => {}
+            EventKind::RunStarted(_)
+            | EventKind::StepStarted { .. }
+            | EventKind::StepLine { .. }
+            | EventKind::StreamProgress(_)
+            | EventKind::StreamFinished(_)
+            | EventKind::RunFinished(_) => {}
         }
     }
 
@@ -80,10 +96,18 @@ impl Narrator {
         }
     }
 
-    /// Appends the lines that a step wrote.
+    /// Appends the lines that a step wrote. The drawings of a progress bar wait for the last one.
     pub fn output(&mut self, pipeline: &Pipeline, step: StepId, bytes: &[u8], out: &mut Vec<u8>) {
         self.set_prefix(&words::label(pipeline, step), "|");
-        text::prefix_lines(&self.prefix, bytes, out);
+        text::prefix_lines(&self.prefix, &self.drawings.take(step, bytes), out);
+    }
+
+    /// Appends the last drawing of a progress bar of a step that writes no more.
+    pub fn end_output(&mut self, pipeline: &Pipeline, step: StepId, out: &mut Vec<u8>) {
+        if let Some(line) = self.drawings.end(step) {
+            self.set_prefix(&words::label(pipeline, step), "|");
+            text::prefix_lines(&self.prefix, &line, out);
+        }
     }
 
     fn about_step(&mut self, pipeline: &Pipeline, step: StepId, tone: Tone, what: &str, out: &mut Vec<u8>) {
@@ -114,7 +138,11 @@ fn is_run(pipeline: &Pipeline, step: StepId) -> bool {
     pipeline.steps.get(step.index()).is_some_and(|step| !step.action.is_feed())
 }
 
-/// What a run begins with.
+fn has_terminal(pipeline: &Pipeline, step: StepId) -> bool {
+    pipeline.steps.get(step.index()).is_some_and(|step| step.terminal)
+}
+
+/// Returns the first line of a run.
 pub(super) fn opening(started: &RunStarted) -> String {
     let pipeline = &started.pipeline;
     let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
@@ -125,7 +153,7 @@ pub(super) fn opening(started: &RunStarted) -> String {
     text
 }
 
-/// That an attempt failed, and what comes next.
+/// Returns that an attempt failed, and what comes next.
 pub(super) fn retry(
     pipeline: &Pipeline,
     step: StepId,
@@ -146,13 +174,20 @@ pub(super) fn retry(
     format!("{text} in {}", duration(delay))
 }
 
-/// How a step ended.
+/// Returns how a step ended.
 pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
     let mut text = words::outcome(pipeline, &finished.outcome);
     if finished.attempts > 0 {
         text += &match finished.outcome {
             Outcome::Succeeded => format!(" in {}", duration(finished.duration)),
-            _ => format!(", after {}", duration(finished.duration)),
+            Outcome::Failed(_)
+            | Outcome::TimedOut
+            | Outcome::Tainted { .. }
+            | Outcome::Cancelled
+            | Outcome::Skipped(_)
+            | Outcome::Reused
+            | Outcome::LeftOut
+            | Outcome::Ignored(_) => format!(", after {}", duration(finished.duration)),
         };
     }
     if finished.attempts > 1 {
@@ -164,12 +199,12 @@ pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
     text
 }
 
-/// Why steps are being stopped.
+/// Returns why steps are being stopped.
 pub(super) fn cancelling(pipeline: &Pipeline, reason: CancelReason, now: bool) -> String {
     let reason = match reason {
         CancelReason::Signal(number) => words::signal(number).into_owned(),
         CancelReason::StepFailed(step) => format!("`{}` failed", words::label(pipeline, step)),
-        CancelReason::Engine => "the engine failed".into(),
+        CancelReason::Aborted => "the run is aborted".into(),
     };
     format!("{reason}: {} every step", if now { "killing" } else { "stopping" })
 }

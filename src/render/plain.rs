@@ -1,4 +1,4 @@
-//! Lines for pipes, files and CI.
+//! Prefixed lines, for pipes, files and CI.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use super::style::Palette;
 use super::{Renderer, Report, summary};
 use crate::event::{Event, EventKind};
 
-/// Tells a run in prefixed lines, then sums it up. One write for each event, which for output is many lines.
+/// Shows a run in prefixed lines, then its summary. One write for each event, which for output is many lines.
 pub struct Plain {
     out: Box<dyn Write + Send>,
     palette: Palette,
@@ -16,7 +16,7 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// Writes to `out`, which need not be buffered.
+    /// Returns a renderer that writes to `out`, which need not be buffered.
     pub fn new(out: Box<dyn Write + Send>, palette: Palette) -> Self {
         Self { out, palette, run: None, lines: Vec::new() }
     }

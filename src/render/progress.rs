@@ -1,6 +1,7 @@
 //! The live view on a terminal, by indicatif.
 
 mod canvas;
+mod screen;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use canvas::Canvas;
+pub use screen::Screen;
 
 use super::narrate::{Narrator, Telling};
 use super::style::Palette;
@@ -18,26 +20,27 @@ use crate::event::{Event, EventKind};
 /// Lines waiting to be printed that are printed without waiting for the next tick.
 const ENOUGH_LINES: usize = 64 << 10;
 
-/// Draws the state of the run at the bottom of a terminal and lets the steps' output scroll above it; at the end puts
-/// the summary in its place.
+/// Draws the state of the run at the bottom of a terminal and lets the steps' output scroll above it; at the
+/// end puts the summary in its place.
 ///
-/// Drawn at [`Renderer::tick`], so that a burst of events costs no more than one drawing. The cursor is never hidden
-/// and the terminal's modes are left alone; when this is dropped before the run's end, what it drew is wiped out.
+/// Drawn at [`Renderer::tick`], so that a burst of events costs no more than one drawing. The cursor is never
+/// hidden and the terminal's modes are not changed; when this is dropped before the run's end, what it drew
+/// is wiped out.
 pub struct Progress<T: TermLike + Clone + 'static> {
     canvas: Canvas<T>,
     palette: Palette,
     live: MultiProgress,
-    /// All rows as one text; indicatif knows how to draw it over the last.
+    /// All rows as one text, which indicatif draws over the last one.
     rows: ProgressBar,
     run: Option<(Report, Narrator)>,
     /// Lines to scroll above the view.
     above: Vec<u8>,
-    /// When the latest event came: here, and in the run's time.
+    /// When the latest event came, by this process's clock and since the run's start.
     clock: (Instant, Duration),
 }
 
 impl<T: TermLike + Clone + 'static> Progress<T> {
-    /// Draws on `term`, such as a `console::Term`; a buffered one, or drawings flicker.
+    /// Draws on `term`, such as a [`Screen`]; a buffered one, or drawings flicker.
     pub fn new(term: T, palette: Palette) -> Self {
         let canvas = Canvas::new(term);
         let target = ProgressDrawTarget::term_like(Box::new(canvas.clone()));
@@ -66,7 +69,7 @@ impl<T: TermLike + Clone + 'static> Progress<T> {
         Ok(())
     }
 
-    /// Wipes out the view and prints the waiting lines in its place.
+    /// Erases the view and prints the waiting lines in its place.
     fn print(&mut self) -> io::Result<()> {
         if self.above.is_empty() {
             return Ok(());
@@ -99,16 +102,24 @@ impl<T: TermLike + Clone + 'static> Renderer for Progress<T> {
         self.clock = (Instant::now(), event.elapsed);
         report.event(event);
         narrator.event(&report.pipeline, event, Telling::BesideLiveView, &mut self.above);
-        match event.kind {
-            EventKind::RunFinished(_) => self.close(),
-            _ if self.above.len() >= ENOUGH_LINES => self.draw(event.elapsed),
-            _ => Ok(()),
+        if matches!(event.kind, EventKind::RunFinished(_)) {
+            self.close()
+        } else if self.above.len() >= ENOUGH_LINES {
+            self.draw(event.elapsed)
+        } else {
+            Ok(())
         }
     }
 
     fn tick(&mut self) -> io::Result<()> {
         let (seen, elapsed) = self.clock;
         self.draw(elapsed + seen.elapsed())
+    }
+
+    fn step_aside(&mut self) -> io::Result<()> {
+        self.canvas.refit()?;
+        self.live.clear()?;
+        self.print()
     }
 }
 
@@ -120,5 +131,7 @@ impl<T: TermLike + Clone + 'static> Drop for Progress<T> {
     }
 }
 
+#[cfg(test)]
+mod picture;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The run as far as it is known: events folded into one picture.
+//! The state of a run, folded from its events.
 
 mod tail;
 
@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
     CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Failure, Lane, Outcome, Pipeline, Product, SkipReason, StepId, StreamId};
+use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
-/// A run, made from its events. What the summary and the live view are drawn from.
+/// The state of a run. The summary and the live view are drawn from it.
 #[derive(Debug)]
 pub struct Report {
     /// The run's id.
@@ -27,7 +28,7 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// By `StreamId`.
     pub streams: Vec<StreamReport>,
-    /// Steps under way, in the order of the file.
+    /// Running steps, in the order of the file.
     pub running: BTreeSet<StepId>,
     /// How many steps are in which state.
     pub tally: Tally,
@@ -42,23 +43,25 @@ pub struct Report {
 /// What is known of a step.
 #[derive(Debug, Default)]
 pub struct StepReport {
-    /// Where it is.
+    /// Its state.
     pub state: StepState,
     /// The attempt that runs or ran last; 0 before the first.
     pub attempt: u32,
     /// Whether any attempt got so far as to run.
     pub ran: bool,
-    /// Which way the bytes of the last attempt go, where it runs in a container.
+    /// How the bytes of the last attempt travel, if it runs in a container.
     pub lane: Option<Lane>,
     /// Whether a process that it left behind held its output open.
     pub leaky: bool,
-    /// The files that it had to leave behind.
-    pub products: Vec<Product>,
+    /// The files that it declares with `produces`.
+    pub products: Vec<Artifact>,
     /// The end of what the last attempt wrote; emptied when the step succeeds.
     pub log: LogTail,
+    /// The progress bar that it is drawing.
+    pub drawing: Drawing,
 }
 
-/// Where a step is. Times are since the run started.
+/// The state of a step. Times are since the run started.
 #[derive(Debug, Default)]
 pub enum StepState {
     /// Not started.
@@ -114,7 +117,7 @@ pub struct Tally {
 }
 
 impl Report {
-    /// A run that has just started.
+    /// Returns a run that has just started.
     pub fn new(started: &RunStarted) -> Self {
         let pipeline = Arc::clone(&started.pipeline);
         let total = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
@@ -132,7 +135,7 @@ impl Report {
         }
     }
 
-    /// Takes in what happened next.
+    /// Takes in the next event.
     pub fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::StepStarted { step, attempt, lane } => {
@@ -141,6 +144,12 @@ impl Report {
             EventKind::StepOutput { step, bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(step.index()) {
                     step.log.push(bytes);
+                    step.drawing.push(bytes);
+                }
+            }
+            EventKind::StepLine { step, bytes } => {
+                if let Some(step) = self.steps.get_mut(step.index()) {
+                    step.drawing.preview(bytes);
                 }
             }
             EventKind::StepRetrying { step, failure, delay, restarting, .. } => {
@@ -175,6 +184,7 @@ impl Report {
         step.ran = true;
         step.lane = lane;
         step.log = LogTail::default();
+        step.drawing = Drawing::default();
         if self.running.insert(id) && counts {
             self.tally.running += 1;
         }
@@ -217,16 +227,17 @@ impl Report {
         }
     }
 
-    /// Whether a step is one of the user's, and not the feeding of a stream from outside.
+    /// Returns whether a step is one of the user's, and not the feeding of a stream from outside.
     pub fn counts(&self, id: StepId) -> bool {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
     }
 
-    /// The step that is to blame for how `of` ended: the step itself where it failed, else the one at the other end of
-    /// the chain of streams and dependencies. None where the step ended well, or a signal ended it.
+    /// Returns the step that is to blame for how `of` ended: the step itself where it failed, else the one at
+    /// the other end of the chain of streams and dependencies. None where the step ended well, or a signal
+    /// ended it.
     pub fn blame(&self, of: StepId) -> Option<StepId> {
         let mut id = of;
-        // Every turn goes to another step; there are no more than this.
+        // Each turn goes to another step, so this many turns are enough.
         for _ in 0..=self.steps.len() {
             id = match self.steps.get(id.index())?.outcome()? {
                 Outcome::Failed(_) | Outcome::TimedOut => return Some(id),
@@ -236,7 +247,7 @@ impl Report {
                 Outcome::Skipped(SkipReason::Dependency(step)) => *step,
                 Outcome::Cancelled | Outcome::Skipped(SkipReason::Stopped) => match self.stopped? {
                     CancelReason::StepFailed(step) => return Some(step),
-                    CancelReason::Signal(_) | CancelReason::Engine => return None,
+                    CancelReason::Signal(_) | CancelReason::Aborted => return None,
                 },
                 Outcome::Succeeded | Outcome::Ignored(_) | Outcome::Reused | Outcome::LeftOut => return None,
             };
@@ -246,11 +257,11 @@ impl Report {
 }
 
 impl StepReport {
-    /// How it ended, if it has.
+    /// Returns how it ended, if it has.
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
             StepState::Finished { outcome, .. } => Some(outcome),
-            _ => None,
+            StepState::Waiting | StepState::Running { .. } | StepState::Retrying { .. } => None,
         }
     }
 
@@ -263,7 +274,7 @@ impl StepReport {
 }
 
 impl StreamReport {
-    /// Whether bytes may be moving.
+    /// Returns whether bytes may be moving.
     pub fn is_live(&self) -> bool {
         self.stats.is_some() && self.finished.is_none()
     }
@@ -284,7 +295,7 @@ impl Tally {
         } += 1;
     }
 
-    /// Steps that have not started.
+    /// Returns steps that have not started.
     pub fn waiting(&self) -> usize {
         self.total.saturating_sub(self.running + self.done)
     }

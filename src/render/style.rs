@@ -5,20 +5,20 @@ use std::fmt::Display;
 
 use console::{Style, StyledObject};
 
-/// Whether to colour, decided once by whoever knows where the text goes.
+/// Whether to use colours, decided once where the output is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette {
     coloured: bool,
 }
 
-/// What a piece of text is; the palette says how that looks.
+/// The role of a piece of text, for which the palette has a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Went well.
     Good,
     /// Failed.
     Bad,
-    /// Not as it should be, and not to blame for it.
+    /// Affected by a failure elsewhere, or a warning.
     Doubtful,
     /// Under way.
     Busy,
@@ -37,15 +37,16 @@ impl Palette {
     /// The eight colours that every terminal has.
     pub const COLOURED: Self = Self { coloured: true };
 
-    /// What the output and the environment ask for. A variable counts when it is set and not empty; `NO_COLOR` wins
-    /// over `CLICOLOR_FORCE`, for which `0` means nothing, and that over whether the output is a terminal.
+    /// Chooses a palette by the output and the environment. A variable counts when it is set and not empty;
+    /// `NO_COLOR` wins over `CLICOLOR_FORCE`, for which `0` means nothing, and that over whether the output
+    /// is a terminal.
     pub fn choose(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
         Self { coloured: set("NO_COLOR").is_none() && (forced || terminal) }
     }
 
-    /// The text in its tone.
+    /// Returns the text in its tone.
     pub fn paint<T: Display>(self, tone: Tone, text: T) -> StyledObject<T> {
         let style = Style::new();
         let style = match tone {

@@ -1,5 +1,5 @@
-//! What a run comes to: the cause of a failure and what fell with it, the steps, the streams, what the run gives
-//! back, one closing line.
+//! The summary of a run: the cause of a failure and what fell with it, the steps, the streams, the outputs,
+//! one closing line.
 
 pub(super) mod failures;
 pub(super) mod outputs;
@@ -16,7 +16,7 @@ use super::{Report, text as clean, words};
 use crate::event::RunEnd;
 use crate::pipeline::StepId;
 
-/// The summary of a run that has ended, several lines. Until then it says nothing.
+/// Returns the summary of a run that has ended, several lines. Empty before that.
 pub fn text(report: &Report, palette: Palette) -> String {
     let mut out = String::new();
     if report.end.is_none() {
@@ -28,7 +28,8 @@ pub fn text(report: &Report, palette: Palette) -> String {
     out
 }
 
-/// The same of a run that has no end, `elapsed` after its start: it still goes on, or it died then.
+/// Returns the summary of a run without an end, `elapsed` after its start: it is still going, or it died
+/// then.
 pub fn unfinished(report: &Report, lives: bool, elapsed: Duration, palette: Palette) -> String {
     let mut out = String::new();
     sections(report, palette, &mut out);
@@ -55,15 +56,22 @@ fn sections(report: &Report, palette: Palette, out: &mut String) {
     }
 }
 
-/// The step that failed first: what the run says, else the first that was seen to fail.
+/// Returns the step that failed first: what the run says, else the first that was seen to fail.
 fn cause(report: &Report) -> Option<StepId> {
     match report.end.as_ref().map(|end| &end.end) {
         Some(RunEnd::Failed { cause: Some(cause) }) => Some(*cause),
-        _ => report.failures.first().copied(),
+        Some(
+            RunEnd::Succeeded
+            | RunEnd::Failed { cause: None }
+            | RunEnd::NoOutput(_)
+            | RunEnd::Signalled(_)
+            | RunEnd::Aborted(_),
+        )
+        | None => report.failures.first().copied(),
     }
 }
 
-/// What a run came to, in a sentence.
+/// Returns the outcome of a run, in a sentence.
 pub(super) fn closing(report: &Report) -> (Tone, String) {
     let Some(finished) = &report.end else {
         return (Tone::Normal, String::new());
@@ -98,9 +106,7 @@ pub(super) fn closing(report: &Report) -> (Tone, String) {
                 format!("cancelled by {}: {}, after {took}", words::signal(*signal), parts.join(", ")),
             )
         }
-        RunEnd::Engine(what) => {
-            (Tone::Bad, format!("the engine failed after {took}: {}", clean::one_line(what)))
-        }
+        RunEnd::Aborted(what) => (Tone::Bad, format!("aborted after {took}: {}", clean::one_line(what))),
     }
 }
 
@@ -117,7 +123,7 @@ fn fallen(report: &Report) -> [(usize, &'static str); 3] {
     [(tally.tainted, "tainted"), (tally.cancelled, "cancelled"), (tally.skipped, "skipped")]
 }
 
-/// `2 tainted`, `1 skipped`: without those that are none.
+/// Returns counts such as `2 tainted`, `1 skipped`, without zeros.
 fn numbers(counts: &[(usize, &str)]) -> Vec<String> {
     counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
 }

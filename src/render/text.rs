@@ -1,4 +1,5 @@
-//! What steps write, made safe to show: no control characters, one line at a time; with colours where they are wanted.
+//! Makes the output of steps safe to show: no control characters, one line at a time, with colours on
+//! request.
 
 mod quick;
 
@@ -6,9 +7,9 @@ use self::quick::prefix_clean_lines;
 
 /// Appends each line of `chunk` to `out` with `prefix` before and a newline after it.
 ///
-/// A tab stays; escape sequences and other control characters go. Of a line that was redrawn with carriage returns the
-/// last drawing stays. A piece of a line, which lacks the newline, is taken for a line. All else comes through byte
-/// for byte, be it UTF-8 or not.
+/// A tab stays; escape sequences and other control characters go. Of a line that was redrawn with carriage
+/// returns the last drawing stays. A piece of a line, which lacks the newline, is taken for a line. All else
+/// comes through byte for byte, be it UTF-8 or not.
 pub fn prefix_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>) {
     if prefix_clean_lines(prefix, chunk, out) {
         return;
@@ -20,8 +21,9 @@ pub fn prefix_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the lines of `chunk` as [`prefix_lines`] does, without a prefix and with their colours; each line's colours
-/// end with it. A piece of a line stays one: it gets no newline, and the answer is whether the last line is such a piece.
+/// Appends the lines of `chunk` as [`prefix_lines`] does, without a prefix and with their colours; each
+/// line's colours end with it. A piece of a line stays one: it gets no newline, and the answer is whether the
+/// last line is such a piece.
 pub fn coloured_lines(chunk: &[u8], out: &mut Vec<u8>) -> bool {
     let mut goes_on = false;
     for line in chunk.split_inclusive(|byte| *byte == b'\n') {
@@ -36,7 +38,7 @@ pub fn coloured_lines(chunk: &[u8], out: &mut Vec<u8>) -> bool {
     goes_on
 }
 
-/// Text from anywhere as one clean line; its own lines are joined by single spaces.
+/// Returns untrusted text as one clean line; its own lines are joined by single spaces.
 pub fn one_line(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     prefix_lines(b"", text.as_bytes(), &mut out);
@@ -75,7 +77,8 @@ fn append(line: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
                     coloured = !matches!(sequence, b"[m" | b"[0m");
                 }
             }
-            // The second byte of a control character; the two may have been brought together by what went between.
+            // The second byte of a control character; the two may have been brought together by what went
+            // between.
             0x80..=0x9f if out.last() == Some(&0xc2) => drop(out.pop()),
             0xc2 => out.push(byte),
             _ if needs_care(byte) => {}
@@ -87,13 +90,27 @@ fn append(line: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether an escape sequence, given without its ESC, sets the look of text and nothing else.
+/// Returns whether an escape sequence, given without its ESC, sets the look of text and nothing else.
 fn is_colour(sequence: &[u8]) -> bool {
     let parameters = sequence.strip_prefix(b"[").and_then(|body| body.strip_suffix(b"m"));
     parameters.is_some_and(|all| all.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')))
 }
 
-/// What is left on the screen of a line with carriage returns in it, taking each drawing to cover the one before.
+/// Returns the last whole drawing of a line that has no newline yet and has been drawn with carriage returns,
+/// and the one that has begun.
+pub fn last_drawings(line: &[u8]) -> Option<&[u8]> {
+    let end = line.iter().rposition(|byte| *byte == b'\r')?;
+    let drawn = line.get(..end)?;
+    let mut whole = drawn;
+    while let Some(before) = whole.strip_suffix(b"\r") {
+        whole = before;
+    }
+    let start = whole.iter().rposition(|byte| *byte == b'\r').map_or(0, |before| before + 1);
+    line.get(start..)
+}
+
+/// Returns what is left on the screen of a line with carriage returns in it, taking each drawing to cover the
+/// one before.
 fn last_drawing(mut line: &[u8]) -> &[u8] {
     while let Some(before) = line.strip_suffix(b"\r") {
         line = before;
@@ -101,8 +118,8 @@ fn last_drawing(mut line: &[u8]) -> &[u8] {
     line.rsplit(|byte| *byte == b'\r').next().unwrap_or(line)
 }
 
-/// What follows an escape sequence (ECMA-48, section 5), given what follows its ESC. Of a sequence that does not end,
-/// only the introducer is taken for one.
+/// Returns what follows an escape sequence (ECMA-48, section 5), given what follows its ESC. Of a sequence
+/// that does not end, only the introducer is taken for one.
 fn skip_escape(sequence: &[u8]) -> &[u8] {
     let Some((&kind, body)) = sequence.split_first() else {
         return sequence;
@@ -121,7 +138,7 @@ fn skip_escape(sequence: &[u8]) -> &[u8] {
     body.get(length..).unwrap_or_default()
 }
 
-/// The length of a sequence up to and with its final byte; 0 where there is none.
+/// Returns the length of a sequence up to and with its final byte; 0 where there is none.
 fn length_to(body: &[u8], goes_on: impl Fn(u8) -> bool) -> usize {
     match body.iter().position(|byte| !goes_on(*byte)) {
         Some(at) if body.get(at).is_some_and(|byte| matches!(byte, 0x30..=0x7e)) => at + 1,
@@ -129,7 +146,7 @@ fn length_to(body: &[u8], goes_on: impl Fn(u8) -> bool) -> usize {
     }
 }
 
-/// The length of a control string with its terminator; 0 where it has none.
+/// Returns the length of a control string with its terminator; 0 where it has none.
 fn string_length(body: &[u8]) -> usize {
     match body.iter().position(|byte| matches!(byte, 0x07 | 0x1b)) {
         None => 0,

@@ -1,4 +1,4 @@
-//! The live view as rows of text: what is drawn, apart from how it gets to a terminal.
+//! The live view as rows of text, apart from how they are drawn on a terminal.
 //!
 //! ```text
 //! ⠹ backup             12.3 s  2 done, 1 running, 3 waiting
@@ -8,7 +8,8 @@
 //!   · manifest
 //! ```
 //!
-//! A pipeline that fits is shown whole from the start, so that no row ever moves; of a longer one only what runs.
+//! A pipeline that fits is shown whole from the start, so that no row ever moves; of a longer one only what
+//! runs.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -33,7 +34,7 @@ const STEP_INDENT: usize = 4;
 /// The pictures of a turning wheel, one for each tenth of a second.
 const WHEEL: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
-/// What is drawn at one moment.
+/// The view at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     report: &'a Report,
@@ -43,7 +44,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A view of the run `now` after its start.
+    /// Returns a view of the run `now` after its start.
     pub fn new(report: &'a Report, now: Duration, palette: Palette) -> Self {
         let steps = report.pipeline.steps.iter().map(|step| step.name.len());
         let streams = report.pipeline.streams.iter().map(|stream| stream.name.len() + 2);
@@ -51,7 +52,7 @@ impl<'a> View<'a> {
         Self { report, now, palette, names }
     }
 
-    /// The rows, none wider than `columns`, leaving at least one of the terminal's `lines` free.
+    /// Returns the rows, none wider than `columns`, leaving at least one of the terminal's `lines` free.
     pub fn rows(&self, lines: usize, columns: usize) -> Vec<String> {
         let room = lines.saturating_sub(1).clamp(1, HIGHEST);
         let whole = 1 + self.report.tally.total + self.report.streams.len();
@@ -114,7 +115,11 @@ impl<'a> View<'a> {
         let attempt = if known.attempt > 1 { format!("attempt {}", known.attempt) } else { String::new() };
         let (mark, tone, time, note) = match &known.state {
             StepState::Waiting => ("·", Tone::Faint, String::new(), String::new()),
-            StepState::Running { since } => (self.wheel(), Tone::Busy, clock(since), attempt),
+            StepState::Running { since } => {
+                let notes = [attempt, known.drawing.text()];
+                let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+                (self.wheel(), Tone::Busy, clock(since), notes.join("  "))
+            }
             StepState::Retrying { since, until, failure } => {
                 let how = failure.as_ref().map(|failure| format!("{failure}, ")).unwrap_or_default();
                 let wait = duration(until.saturating_sub(self.now));
@@ -131,13 +136,18 @@ impl<'a> View<'a> {
         format!("  {} {} {time:>8}  {note}", self.palette.paint(tone, mark), self.padded(name, STEP_INDENT))
     }
 
-    /// An outcome in a word or two, without the names in it.
+    /// Returns an outcome in a word or two, without the names in it.
     fn short(&self, outcome: &Outcome) -> String {
         match outcome {
             Outcome::Failed(failure) => failure.to_string(),
             Outcome::Tainted { .. } => "tainted".into(),
             Outcome::Skipped(_) => "skipped".into(),
-            _ => words::outcome(&self.report.pipeline, outcome),
+            Outcome::Succeeded
+            | Outcome::TimedOut
+            | Outcome::Cancelled
+            | Outcome::Reused
+            | Outcome::LeftOut
+            | Outcome::Ignored(_) => words::outcome(&self.report.pipeline, outcome),
         }
     }
 
@@ -176,7 +186,7 @@ impl<'a> View<'a> {
         human::list(names.iter().map(AsRef::as_ref))
     }
 
-    /// A name that stands `indent` columns in, and ends where all names do.
+    /// Returns a name that stands `indent` columns in, and ends where all names do.
     fn padded(&self, name: &str, indent: usize) -> String {
         let width = (self.names + STEP_INDENT).saturating_sub(indent);
         let name = truncate_str(name, width, "…");

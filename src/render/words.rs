@@ -1,11 +1,11 @@
-//! The words and marks by which outcomes go, the same wherever they are shown.
+//! The words and marks of outcomes, the same in every renderer.
 
 use std::borrow::Cow;
 
 use super::style::Tone;
 use crate::pipeline::{Action, Feed, Outcome, Pipeline, SkipReason, StepId, signal_name};
 
-/// The mark of an outcome, one column wide, and its tone.
+/// Returns the mark of an outcome, one column wide, and its tone.
 pub fn mark(outcome: &Outcome) -> (&'static str, Tone) {
     match outcome {
         Outcome::Succeeded => ("✓", Tone::Good),
@@ -18,7 +18,7 @@ pub fn mark(outcome: &Outcome) -> (&'static str, Tone) {
     }
 }
 
-/// How a step ended, as the rest of a sentence about it.
+/// Returns how a step ended, as the rest of a sentence about it.
 pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
     match outcome {
         Outcome::Succeeded => "succeeded".into(),
@@ -27,7 +27,7 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
         Outcome::Ignored(failure) => format!("failed, ignored: {failure}"),
         Outcome::Tainted { producer } => format!("tainted by `{}`", label(pipeline, *producer)),
         Outcome::Cancelled => "cancelled".into(),
-        Outcome::Reused => "unchanged: not done again".into(),
+        Outcome::Reused => "unchanged: not run again".into(),
         Outcome::LeftOut => "left out".into(),
         Outcome::Skipped(SkipReason::Dependency(step)) => {
             format!("skipped: `{}` did not succeed", label(pipeline, *step))
@@ -36,7 +36,7 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
     }
 }
 
-/// What to call a step: its name, or where it brings bytes in from.
+/// Returns the label of a step: its name, or the source of a feed.
 pub fn label(pipeline: &Pipeline, id: StepId) -> Cow<'_, str> {
     match pipeline.steps.get(id.index()).map(|step| (&step.action, step.name.as_str())) {
         Some((Action::Feed(Feed::Stdin), _)) => "standard input".into(),
@@ -46,7 +46,7 @@ pub fn label(pipeline: &Pipeline, id: StepId) -> Cow<'_, str> {
     }
 }
 
-/// What to call a signal.
+/// Returns the name of a signal.
 pub fn signal(number: i32) -> Cow<'static, str> {
     signal_name(number).map_or_else(|| format!("signal {number}").into(), Cow::from)
 }

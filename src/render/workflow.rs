@@ -1,4 +1,4 @@
-//! What a run gives back to the step of a GitHub workflow that it is: outputs, in the file that `GITHUB_OUTPUT` names.
+//! Outputs of a GitHub workflow's step, in the file that `GITHUB_OUTPUT` names.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::Renderer;
 use crate::event::{Event, EventKind, RunEnd, RunFinished, RunStarted};
 
-/// Sets the outputs of a workflow's step, at every end of a run all of them, empty or not: what a step of the pipeline has
-/// put into the same file under one of their names comes before, and does not count.
+/// Sets the outputs of a workflow's step when the run ends: all of them, empty or not, so that they override
+/// what a step of the pipeline has written to the same file under their names.
 pub struct WorkflowOutputs {
     file: PathBuf,
     started: Option<RunStarted>,
@@ -43,7 +43,7 @@ fn text(started: &RunStarted, finished: &RunFinished) -> io::Result<String> {
         RunEnd::Failed { cause: Some(step) } => ("failed", started.pipeline.step(*step).name.as_str()),
         RunEnd::Failed { cause: None } | RunEnd::NoOutput(_) => ("failed", ""),
         RunEnd::Signalled(_) => ("cancelled", ""),
-        RunEnd::Engine(_) => ("error", ""),
+        RunEnd::Aborted(_) => ("error", ""),
     };
     let outputs: BTreeMap<_, _> = finished.outputs.iter().map(|(name, value)| (name, value)).collect();
     let outputs = serde_json::to_string(&outputs)?;
@@ -55,11 +55,12 @@ fn text(started: &RunStarted, finished: &RunFinished) -> io::Result<String> {
         ("outputs", &outputs),
     ];
     let lines: String = outputs.into_iter().map(|(name, value)| assignment(name, value)).collect();
-    // Whoever wrote before may have left a line open. Empty lines mean nothing.
+    // The last write of another program may lack its newline. Empty lines mean nothing.
     Ok(format!("\n{lines}"))
 }
 
-/// One output in the file's format. A value of several lines stands between two marks, of which no line of it is one.
+/// Returns one output in the file's format. A value of several lines stands between two marks that are not
+/// among its lines.
 fn assignment(name: &str, value: &str) -> String {
     if !value.contains(['\n', '\r']) {
         return format!("{name}={value}\n");
@@ -77,7 +78,7 @@ mod tests {
     use crate::event::sample::{self, at, backup, run_finished, run_started};
     use crate::pipeline::StepId;
 
-    /// The outputs of a run in this folder, after what else is in their file.
+    /// Returns the outputs of a run in this folder, after what else is in their file.
     fn outputs(dir: &str, before: &str, end: EventKind) -> String {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("output");
@@ -105,7 +106,7 @@ mod tests {
             (RunEnd::Failed { cause: None }, "failed"),
             (RunEnd::NoOutput("step `a` gave none".into()), "failed"),
             (RunEnd::Signalled(15), "cancelled"),
-            (RunEnd::Engine("no disk".into()), "error"),
+            (RunEnd::Aborted("no disk".into()), "error"),
         ];
         for (end, word) in ends {
             let text = outputs("/r", "outcome=planted\nfailed-step=planted", run_finished(end, 9));

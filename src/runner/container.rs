@@ -1,47 +1,57 @@
-//! From a step's container to what an executor makes: templates rendered, paths made absolute, and the mounts that every
-//! container has.
+//! From a step's container to what an executor makes: templates rendered, paths made absolute, and the mounts
+//! that every container has.
 
-use std::path::{Component, Path, PathBuf};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
 
+use super::links;
 use crate::executor::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec};
 use crate::pipeline::{
-    Access, Container, Image, MountSource, ParamKind, ParamValue, Pipeline, Step, Template, Values,
+    Access, Container, Image, MountSource, ParamKind, ParamValue, Pipeline, Step, Template,
 };
-use crate::template::{Around, Given, Renderer, TemplateError};
+use crate::template::{Scope, StepOutputsMode, TemplateRenderer};
 
-/// What containers are rendered with.
+/// Renders the containers of a pipeline's steps.
 #[derive(Clone, Copy)]
-pub struct Placing<'a> {
+pub struct ContainerRenderer<'a> {
     /// The pipeline.
     pub pipeline: &'a Pipeline,
-    /// Its params' values.
-    pub values: &'a Values,
-    /// Renders its templates.
-    pub templates: &'a Renderer,
+    /// Renders its templates, and has the values of its params.
+    pub templates: &'a TemplateRenderer,
     /// The folder that the pipeline runs in, absolute.
     pub working_dir: &'a Path,
-    /// What steps have given.
-    pub outputs: Given<'a>,
+    /// The outputs of steps.
+    pub outputs: StepOutputsMode<'a>,
+    /// The caller that waits for the text. If it is gone, nothing is rendered.
+    pub waiter: Option<&'a Weak<()>>,
 }
 
-impl Placing<'_> {
-    /// The container of a step.
+impl ContainerRenderer<'_> {
+    /// Returns the container of a step.
     ///
     /// # Errors
-    /// What is wrong with it, in a sentence: a template that cannot be rendered, a param's path that is not there.
+    /// What is wrong with it, in a sentence: a template that cannot be rendered, a param's path that is not
+    /// there.
     pub fn container(&self, step: &Step, container: &Container) -> Result<ContainerSpec, String> {
         let text = |template: &Template| self.text(step, template);
-        let mut mounts = self.own_mounts(step)?;
+        let mut mounts = self.own_mounts(step, container)?;
+        let mut given: Vec<MountSpec> = Vec::with_capacity(container.mounts.len());
         for mount in &container.mounts {
             let source = match &mount.source {
                 MountSource::Path(path) => MountFrom::Path(self.path(&text(path)?)),
                 MountSource::Volume(name) => MountFrom::Volume(text(name)?),
                 MountSource::Tmpfs => MountFrom::Tmpfs,
             };
-            let target = text(&mount.target)?;
-            mounts.retain(|other| other.target != target);
-            mounts.push(MountSpec { source, target, read_only: mount.access == Access::ReadOnly });
+            let target = target(&text(&mount.target)?)?;
+            given.push(MountSpec { source, target, read_only: mount.access == Access::ReadOnly });
         }
+        if let Some(twice) = twice(&given) {
+            return Err(format!("two of its `mounts` have the target {twice}: remove one of them"));
+        }
+        // A mount that the file declares replaces a default mount of the same target.
+        mounts.retain(|other| given.iter().all(|mount| mount.target != other.target));
+        mounts.append(&mut given);
         Ok(ContainerSpec {
             image: self.image(step, container)?,
             user: container.user.as_ref().map(text).transpose()?,
@@ -51,7 +61,7 @@ impl Placing<'_> {
         })
     }
 
-    /// The image of a step's container.
+    /// Returns the image of a step's container.
     ///
     /// # Errors
     /// If a template cannot be rendered.
@@ -73,27 +83,36 @@ impl Placing<'_> {
         Ok(ImageSpec { source, pull: container.pull, platform: container.platform.clone() })
     }
 
-    /// The working directory and the params that are paths, each at its own path.
-    fn own_mounts(&self, step: &Step) -> Result<Vec<MountSpec>, String> {
+    /// Returns the working directory of a container, absolute and without `.` and `..`: of this machine, or
+    /// of its image.
+    pub(super) fn working_dir(&self, step: &Step) -> Result<PathBuf, String> {
+        let text = step.working_dir.as_ref().map(|dir| self.text(step, dir)).transpose()?;
+        Ok(text.map_or_else(|| self.working_dir.to_owned(), |text| self.path(&text)))
+    }
+
+    /// Returns the default mounts: the folder of the pipeline, the working directory if that is one of this
+    /// machine, and the params that are paths, each at its own path.
+    fn own_mounts(&self, step: &Step, container: &Container) -> Result<Vec<MountSpec>, String> {
         let mut mounts = vec![mount(self.working_dir, false)];
         if let Some(dir) = &step.working_dir {
-            let dir = self.path(&self.text(step, dir)?);
-            if !dir.starts_with(self.working_dir) {
+            let text = self.text(step, dir)?;
+            let (dir, is_of_image) = (self.path(&text), text.starts_with('/') && !container.stands_in);
+            if !dir.starts_with(self.working_dir) && !is_of_image {
                 mounts.push(mount(&dir, false));
             }
         }
         for param in &self.pipeline.params {
             let (ParamKind::Path { access, .. }, Some(ParamValue::Text(value))) =
-                (&param.kind, self.values.get(&param.name))
+                (&param.kind, self.templates.values().get(&param.name))
             else {
                 continue;
             };
-            let path = self.path(value);
-            // `-` stands for a standard stream, and what lies in the working directory is there already.
+            let path = links::way_out(&self.path(value), self.working_dir);
+            // `-` stands for a standard stream, and what lies in the folder is there already.
             if value == "-" || path.starts_with(self.working_dir) {
                 continue;
             }
-            if path.symlink_metadata().is_ok() {
+            if path.exists() {
                 mounts.push(mount(&path, *access == Access::ReadOnly));
             } else if reads(step, &param.name) {
                 return Err(format!(
@@ -109,26 +128,32 @@ impl Placing<'_> {
     }
 
     fn text(&self, step: &Step, template: &Template) -> Result<String, String> {
-        let around = Around { step: Some(step), outputs: self.outputs };
-        self.templates.render(template, around).map_err(|error: TemplateError| error.to_string())
+        let around = Scope { step: Some(step), outputs: self.outputs, waiter: self.waiter };
+        self.templates
+            .render(template, around)
+            .map_err(|error| error.sentence(&self.pipeline.source, template))
     }
 
-    /// A path of this machine, absolute and without `.` and `..`.
+    /// Returns a path of this machine, absolute and without `.` and `..`.
     fn path(&self, text: &str) -> PathBuf {
-        let path = match (text.strip_prefix("~/"), std::env::home_dir()) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => self.working_dir.join(text),
-        };
-        let mut plain = PathBuf::new();
-        for part in path.components() {
-            match part {
-                Component::CurDir => {}
-                Component::ParentDir => drop(plain.pop()),
-                part => plain.push(part),
-            }
-        }
-        plain
+        links::plain(&self.working_dir.join(text))
     }
+}
+
+/// Returns the target of a mount without `.`, `..` and repeated slashes.
+fn target(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') {
+        return Err(format!(
+            "the target `{text}` of a mount is not absolute: a container's paths begin with `/`"
+        ));
+    }
+    Ok(links::plain(Path::new(text)).to_string_lossy().into_owned())
+}
+
+/// Returns a target that several mounts have.
+fn twice(mounts: &[MountSpec]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    mounts.iter().map(|mount| mount.target.as_str()).find(|target| !seen.insert(*target))
 }
 
 fn mount(path: &Path, read_only: bool) -> MountSpec {
@@ -136,7 +161,7 @@ fn mount(path: &Path, read_only: bool) -> MountSpec {
     MountSpec { source: MountFrom::Path(path.to_owned()), target, read_only }
 }
 
-/// Whether a step's own texts name a param.
+/// Returns whether a step's own texts name a param.
 fn reads(step: &Step, param: &str) -> bool {
     let script = step.action.script().map(|script| &script.text);
     let env = step.env.iter().map(|variable| &variable.value);

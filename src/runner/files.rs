@@ -1,98 +1,117 @@
-//! The files of one attempt: what it can write to, what it can read, and what it has to leave behind.
+//! The files of one attempt: its outputs, its secrets, its script, and the artifacts that it declares.
 
 use std::sync::Arc;
 
-use super::Shared;
-use super::attempt::Request;
+use super::Job;
 use super::outputs::OutputFile;
-use super::produce::Promise;
+use super::produce::DeclaredArtifacts;
 use super::resume;
+use super::script::ScriptFile;
 use super::secrets::SecretFiles;
-use super::spec::Rendered;
-use crate::executor::{EngineError, ImageSpec};
-use crate::pipeline::{Failure, Fingerprint, Outputs, Product, Step};
+use super::spec::{AttemptPaths, Rendered, Request};
+use crate::executor::{Executor, ImageSpec, SystemError};
+use crate::pipeline::{Artifact, Failure, Fingerprint, Outputs, Step};
 
-/// Those of one attempt. The first two go when this does.
+/// The files of one attempt. Dropping this removes the first three.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) outputs: OutputFile,
-    pub(super) secrets: Option<SecretFiles>,
-    pub(super) promise: Option<Arc<Promise>>,
+    secrets: Option<SecretFiles>,
+    script: Option<ScriptFile>,
+    pub(super) declared: Option<Arc<DeclaredArtifacts>>,
     fingerprint: Fingerprint,
     image: Option<ImageSpec>,
 }
 
 impl Files {
-    /// Makes those that are there before the attempt. What it promises is still to be added.
-    pub(super) fn create(shared: &Shared, step: &Step, request: &Request) -> Result<Self, EngineError> {
-        let outputs = OutputFile::create(&shared.place.outputs_dir, request.step, request.number)?;
+    /// Makes those that exist before the attempt. The artifacts that it declares are still to be added.
+    pub(super) fn create(job: &Job, request: &Request) -> Result<Self, SystemError> {
+        let outputs = OutputFile::create(&job.place.outputs_dir, request.step, request.number)?;
         let name = format!("{}-{}", request.step.index(), request.number);
-        let secrets = SecretFiles::create(shared, step, &name)?;
-        Ok(Self { outputs, secrets, promise: None, fingerprint: Fingerprint::new(), image: None })
+        let secrets = SecretFiles::create(job, job.pipeline.step(request.step), &name)?;
+        let (script, fingerprint) = (None, Fingerprint::new());
+        Ok(Self { outputs, secrets, script, declared: None, fingerprint, image: None })
     }
 
-    /// Notes what the attempt will do, and what is there of the files that it promises.
+    /// Notes what the attempt will do, and which of the files that it declares exist.
     ///
     /// # Errors
-    /// What is wrong with the promise, in a sentence.
-    pub(super) fn prepare(
-        &mut self,
-        shared: &Shared,
-        step: &Step,
-        rendered: &Rendered,
-    ) -> Result<(), String> {
-        self.fingerprint = resume::fingerprint(shared, step, rendered);
+    /// What is wrong with the declared artifacts, in a sentence.
+    pub(super) fn prepare(&mut self, job: &Job, step: &Step, rendered: &Rendered) -> Result<(), String> {
+        self.fingerprint = resume::fingerprint(job, step, rendered);
         self.image = rendered.container.as_ref().map(|container| container.image.clone());
         if !rendered.produces.is_empty() {
             let patterns = rendered.produces.clone();
-            let promise = Promise::make(&rendered.working_dir, patterns, shared.settings.partial)?;
-            self.promise = Some(Arc::new(promise));
+            let (began, partial) = (self.outputs.made(), job.settings.partial);
+            let declared =
+                DeclaredArtifacts::make(&rendered.products_dir, patterns, partial, began, &job.reaper)?;
+            self.declared = Some(Arc::new(declared));
         }
         Ok(())
     }
 
-    /// What the attempt has done, by which a later run knows whether it need be done again.
-    pub(super) async fn fingerprint(&self, shared: &Shared) -> Fingerprint {
+    /// Writes the script to a file, if it is too long to be an argument.
+    pub(super) fn write_script(
+        &mut self,
+        job: &Job,
+        request: &Request,
+        rendered: &Rendered,
+    ) -> Result<(), SystemError> {
+        self.script = ScriptFile::create(job, request, rendered)?;
+        Ok(())
+    }
+
+    pub(super) fn paths(&self) -> AttemptPaths<'_> {
+        AttemptPaths {
+            outputs: self.outputs.path(),
+            script: self.script.as_ref().map(ScriptFile::path),
+            secrets: self.secrets.as_ref().map(SecretFiles::dir),
+        }
+    }
+
+    /// Returns what the attempt has done, by which a later run knows whether to repeat it.
+    pub(super) async fn fingerprint(&self, job: &Job, executor: &dyn Executor) -> Fingerprint {
         let mut fingerprint = self.fingerprint.clone();
         if let Some(image) = &self.image {
-            resume::add_image(shared, image, &mut fingerprint).await;
+            resume::add_image(job, executor.image_id(image).await, &mut fingerprint);
         }
         fingerprint
     }
 
-    /// Takes back what an attempt has made that did not come about.
+    /// Undoes what a failed start has made.
     pub(super) fn undo(&self) {
-        if let Some(promise) = &self.promise {
-            promise.undo();
+        if let Some(declared) = &self.declared {
+            declared.undo();
         }
     }
 
-    /// What the attempt has given and left behind. To read it may take a while.
+    /// Returns the values that the attempt gave and the files that it left behind. Reading them may take a
+    /// while.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) async fn harvest(&self) -> Result<(Outputs, Vec<Product>), Failure> {
+    pub(super) async fn harvest(&self) -> Result<(Outputs, Vec<Artifact>), Failure> {
         let outputs = self.outputs.read().map_err(Failure::Outputs)?;
-        let Some(promise) = self.promise.clone() else { return Ok((outputs, Vec::new())) };
-        let read = tokio::task::spawn_blocking(move || promise.products()).await;
+        let Some(declared) = self.declared.clone() else { return Ok((outputs, Vec::new())) };
+        let read = tokio::task::spawn_blocking(move || declared.products()).await;
         let broken = |error| Err(format!("what it has to produce cannot be looked at: {error}"));
         Ok((outputs, read.unwrap_or_else(broken).map_err(Failure::Missing)?))
     }
 }
 
-/// What an attempt has made of its promise.
+/// The files that an attempt has left behind.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Produced {
-    pub(super) promise: Option<Arc<Promise>>,
-    pub(super) products: Vec<Product>,
+pub(super) struct Artifacts {
+    pub(super) declared: Option<Arc<DeclaredArtifacts>>,
+    pub(super) products: Vec<Artifact>,
     pub(super) fingerprint: Fingerprint,
 }
 
-impl Produced {
-    /// Takes back what the attempt has made.
+impl Artifacts {
+    /// Undoes what the attempt has made.
     pub(super) fn undo(self) {
-        if let Some(promise) = self.promise {
-            promise.undo();
+        if let Some(declared) = self.declared {
+            declared.undo();
         }
     }
 }

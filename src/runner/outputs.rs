@@ -1,54 +1,62 @@
 //! The file behind `$PIPE_OUTPUT`, one for each attempt, and what a step may write to it.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::executor::EngineError;
+use crate::executor::SystemError;
 use crate::pipeline::{Outputs, StepId};
 
 /// The most that a step may write.
 const LIMIT: u64 = 1 << 20;
 
-/// The file of one attempt; it goes when this does.
+/// The file of one attempt; dropping this removes it.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
+    made: Metadata,
 }
 
 impl OutputFile {
-    /// Makes an empty file in a folder that nobody else can enter. Whoever the step runs as may write to it.
-    pub(super) fn create(folder: &Path, step: StepId, attempt: u32) -> Result<Self, EngineError> {
+    /// Makes an empty file in a folder that no other user can enter. The step's program may write to it, as
+    /// any user.
+    pub(super) fn create(folder: &Path, step: StepId, attempt: u32) -> Result<Self, SystemError> {
         let path = folder.join(format!("{}-{attempt}", step.index()));
         let failed = |error: io::Error| {
             let what = format!("cannot make {}", path.display());
             match folder.exists() {
-                true => EngineError::new(what, error),
-                false => EngineError::new(
+                true => SystemError::new(what, error),
+                false => SystemError::new(
                     what,
                     "the run directory is gone; something removed it while the run went on, as `git clean -x` does",
                 ),
             }
         };
         let file = File::create(&path).map_err(failed)?;
-        // Whatever the caller's mask says.
+        // The caller's umask may have taken bits away.
         file.set_permissions(Permissions::from_mode(0o666)).map_err(failed)?;
-        Ok(Self { path })
+        let made = file.metadata().map_err(failed)?;
+        Ok(Self { path, made })
+    }
+
+    /// Returns its metadata from when it was created, which is when its attempt began.
+    pub(super) fn made(&self) -> &Metadata {
+        &self.made
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the step has written.
+    /// Returns what the step has written.
     ///
     /// # Errors
     /// What is wrong with it, in a sentence.
     pub(super) fn read(&self) -> Result<Outputs, String> {
         let bytes = match self.bytes() {
             Ok(bytes) => bytes,
-            // A step that removes it gives nothing.
+            // A step that removes the file has no outputs.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outputs::new()),
             Err(error) => return Err(format!("$PIPE_OUTPUT cannot be read: {error}")),
         };
@@ -59,12 +67,12 @@ impl OutputFile {
     }
 
     fn bytes(&self) -> io::Result<Vec<u8>> {
-        // A named pipe in its place would hold the run up.
+        // Reading a named pipe in its place would block.
         let found = std::fs::symlink_metadata(&self.path)?;
         if !found.is_file() {
             return Err(io::Error::other("it is no file any more"));
         }
-        // Most steps give nothing.
+        // Most steps write nothing.
         if found.len() == 0 {
             return Ok(Vec::new());
         }
@@ -76,7 +84,7 @@ impl OutputFile {
 
 impl Drop for OutputFile {
     fn drop(&mut self) {
-        // What cannot be removed goes with the run's folder.
+        // If this fails, the file goes with the run's folder.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -90,8 +98,8 @@ impl Drop for OutputFile {
 /// WORD
 /// ```
 ///
-/// Empty lines between them mean nothing; of two values with one key the later counts. The form is that of GitHub's output
-/// files.
+/// Empty lines between them mean nothing; of two values with one key the later counts. The form is that of
+/// GitHub's output files.
 fn parse(bytes: &[u8]) -> Result<Outputs, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
@@ -128,7 +136,7 @@ fn parse(bytes: &[u8]) -> Result<Outputs, String> {
     Ok(outputs)
 }
 
-/// The lines up to one that is the word.
+/// Returns the lines up to one that is the word.
 fn block<'t>(lines: &mut impl Iterator<Item = (usize, &'t str)>, word: &str) -> Option<String> {
     let mut value: Vec<&str> = Vec::new();
     loop {

@@ -1,17 +1,15 @@
-//! Whether a failed step is tried again, and after which wait. Pure but for the jitter.
+//! Whether a failed step is retried, and after which delay. Pure but for the jitter.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::pipeline::{Failure, Retry};
 
-/// The wait before the retry after `used` others, or nothing if the step is not tried again.
+/// Returns the delay before the retry after `used` others, or nothing if the step is not retried.
 pub(super) fn next(retry: Option<&Retry>, used: u32, failure: &Failure) -> Option<Duration> {
     let retry = retry?;
-    let worth_it = match failure {
-        Failure::Exit(code) => retry.on_exit.is_empty() || retry.on_exit.contains(code),
-        _ => retry.on_exit.is_empty(),
-    };
+    let worth_it =
+        retry.on_exit.is_empty() || exit_code(failure).is_some_and(|code| retry.on_exit.contains(&code));
     if used >= retry.count || !worth_it {
         return None;
     }
@@ -19,8 +17,23 @@ pub(super) fn next(retry: Option<&Retry>, used: u32, failure: &Failure) -> Optio
     Some(if retry.jitter { jittered(delay) } else { delay })
 }
 
-/// A random length in the upper half of `delay`. The standard library's hash keys are random enough to keep runs on
-/// different machines out of step, which is all that jitter is for.
+/// Returns the exit code that a shell gives a failure. A container reports death by a signal only so, and so
+/// a signal has an exit code on this machine too.
+fn exit_code(failure: &Failure) -> Option<i32> {
+    match failure {
+        Failure::Exit(code) | Failure::BrokenPipe(code) => Some(*code),
+        Failure::Signal(signal) => Some(128 + signal),
+        Failure::OutOfMemory => Some(137),
+        Failure::Timeout
+        | Failure::Start(_)
+        | Failure::Outputs(_)
+        | Failure::Missing(_)
+        | Failure::LeftEarly => None,
+    }
+}
+
+/// Returns a random length in the upper half of `delay`. The standard library's hash keys are random enough
+/// to keep runs on different machines out of step, which is all that jitter is for.
 fn jittered(delay: Duration) -> Duration {
     let random = RandomState::new().hash_one(0u8);
     let share = (random >> 11) as f64 / (1u64 << 53) as f64;
@@ -59,6 +72,17 @@ mod tests {
         assert!(next(Some(&picky), 0, &Failure::Exit(1)).is_none());
         assert!(next(Some(&picky), 0, &Failure::Signal(9)).is_none());
         assert!(next(Some(&retry(1, &[])), 0, &Failure::Signal(9)).is_some());
+    }
+
+    #[test]
+    fn the_end_by_a_signal_has_the_exit_code_of_a_shell() {
+        let killed = retry(1, &[137]);
+        for failure in [Failure::Exit(137), Failure::Signal(9), Failure::OutOfMemory] {
+            assert!(next(Some(&killed), 0, &failure).is_some(), "{failure:?}");
+        }
+        for failure in [Failure::Signal(15), Failure::Timeout, Failure::LeftEarly] {
+            assert!(next(Some(&killed), 0, &failure).is_none(), "{failure:?}");
+        }
     }
 
     #[test]

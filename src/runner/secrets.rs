@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::Shared;
-use crate::executor::EngineError;
-use crate::pipeline::{ParamValue, Secret, Step};
+use super::Job;
+use crate::executor::SystemError;
+use crate::pipeline::{Secret, Step};
 
-/// The files of one attempt; they go when this does.
+/// The files of one attempt; dropping this removes them.
 #[derive(Debug)]
 pub(super) struct SecretFiles {
     dir: PathBuf,
@@ -17,21 +17,18 @@ pub(super) struct SecretFiles {
 
 impl SecretFiles {
     /// Makes the files that a step asks for; nothing if it asks for none.
-    pub(super) fn create(shared: &Shared, step: &Step, name: &str) -> Result<Option<Self>, EngineError> {
+    pub(super) fn create(job: &Job, step: &Step, name: &str) -> Result<Option<Self>, SystemError> {
         if step.secrets.is_empty() {
             return Ok(None);
         }
         let failed = |why: io::Error| {
-            EngineError::new(format!("cannot make the files with the secrets of step `{}`", step.name), why)
+            SystemError::new(format!("cannot make the files with the secrets of step `{}`", step.name), why)
         };
-        let parent = shared.place.secrets_dir.as_deref();
+        let parent = job.place.secrets_dir.as_deref();
         let parent = parent.ok_or_else(|| failed(io::Error::other("there is no folder for them")))?;
-        let values = step.secrets.iter().filter_map(|name| Some((name.as_str(), shared.values.get(name)?)));
-        let secrets = values.filter_map(|(name, value)| match value {
-            ParamValue::Secret(secret) => Some((name, secret)),
-            _ => None,
-        });
-        // A container's program may be any user; on this machine the folder above keeps others out.
+        let secrets =
+            step.secrets.iter().filter_map(|name| Some((name.as_str(), job.templates.secret(name)?)));
+        // A container's program may run as any user; on this machine the folder above keeps other users out.
         let (folder, file) = if step.container.is_some() { (0o711, 0o444) } else { (0o700, 0o400) };
         Self::write(&parent.join(name), folder, file, secrets).map_err(failed).map(Some)
     }
@@ -48,7 +45,7 @@ impl SecretFiles {
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o400).open(files.dir.join(name))?;
             file.write_all(secret.reveal().as_bytes())?;
-            // Whatever the caller's mask says.
+            // The caller's umask may have taken bits away.
             file.set_permissions(Permissions::from_mode(file_mode))?;
         }
         std::fs::set_permissions(&files.dir, Permissions::from_mode(folder_mode))?;
@@ -62,7 +59,7 @@ impl SecretFiles {
 
 impl Drop for SecretFiles {
     fn drop(&mut self) {
-        // What cannot be removed goes with the run's folder of secrets.
+        // If this fails, the files go with the run's folder of secrets.
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
@@ -84,7 +81,7 @@ mod tests {
         assert_eq!(std::fs::read(dir.join("key")).unwrap(), b"a\nb\n");
         assert!(
             SecretFiles::write(&dir, 0o700, 0o400, secrets()).is_err(),
-            "nobody prepares a folder for them"
+            "no other program prepares a folder for them"
         );
         assert!(dir.exists(), "another's folder stays");
         drop(files);

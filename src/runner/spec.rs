@@ -1,15 +1,37 @@
 //! From a step to what an executor starts: templates rendered, environment complete.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
-use super::Shared;
-use super::attempt::Request;
-use super::container::Placing;
-use super::files::Files;
-use crate::executor::{ContainerSpec, ImageSpec, InputSpec, Program, StdinSpec, StepSpec};
-use crate::pipeline::{Action, EnvVar, Input, ParamValue, Step, Template};
-use crate::template::{Around, Given, Renderer, StepOutputs};
+use super::Job;
+use super::container::ContainerRenderer;
+use super::workplace;
+use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
+use tokio::time::Instant;
+
+use crate::pipeline::{Action, EnvVar, Input, Step, StepId, Template};
+use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
+
+/// What an attempt is started with.
+pub(super) struct Request {
+    pub(super) step: StepId,
+    /// From 1.
+    pub(super) number: u32,
+    /// What each input of the step is, in order.
+    pub(super) inputs: Vec<InputSource>,
+    /// When it times out.
+    pub(super) deadline: Option<Instant>,
+    /// The outputs of the steps that it depends on.
+    pub(super) given: Arc<StepOutputs>,
+}
+
+/// The paths of the files that are made for an attempt.
+pub(super) struct AttemptPaths<'a> {
+    pub(super) outputs: &'a Path,
+    pub(super) script: Option<&'a Path>,
+    pub(super) secrets: Option<&'a Path>,
+}
 
 /// A step with its texts rendered, without what differs from attempt to attempt.
 pub(super) struct Rendered {
@@ -18,22 +40,47 @@ pub(super) struct Rendered {
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) working_dir: PathBuf,
     pub(super) container: Option<ContainerSpec>,
-    /// Patterns of files that it has to leave behind.
+    /// Patterns of the artifacts that it declares.
     pub(super) produces: Vec<String>,
+    /// The base of relative patterns: the folder of this machine that is its working directory.
+    pub(super) products_dir: PathBuf,
 }
 
-/// Renders a step that is no feed, with what other steps have given.
+/// Renders a step that is no feed, with the outputs of other steps. Rendering may take long, so it runs on a
+/// thread of its own; the future may be dropped at any time.
 ///
 /// # Errors
 /// What is wrong with the step, in a sentence.
-pub(super) fn render(shared: &Shared, step: &Step, given: &StepOutputs) -> Result<Rendered, String> {
-    let around = Around { step: Some(step), outputs: Given::These(given) };
-    let text =
-        |template: &Template| shared.templates.render(template, around).map_err(|error| error.to_string());
+pub(super) async fn render(job: &Arc<Job>, id: StepId, given: &Arc<StepOutputs>) -> Result<Rendered, String> {
+    let step = job.pipeline.step(id);
+    if step.templates().all(|template| template.compiled.is_none()) {
+        return render_here(job, step, given, None);
+    }
+    // If this future is dropped, the thread stops after the current text.
+    let waits = Arc::new(());
+    let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
+    let work = move || render_here(&job, job.pipeline.step(id), &given, Some(&waiter));
+    let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
+}
+
+fn render_here(
+    job: &Job,
+    step: &Step,
+    given: &StepOutputs,
+    waiter: Option<&Weak<()>>,
+) -> Result<Rendered, String> {
+    let around = Scope { step: Some(step), outputs: StepOutputsMode::These(given), waiter };
+    let text = |template: &Template| {
+        let rendered = job.templates.render(template, around);
+        rendered.map_err(|error| error.sentence(&job.pipeline.source, template))
+    };
     let texts = |texts: &[Template]| texts.iter().map(text).collect::<Result<Vec<_>, _>>();
-    let working_dir = match &step.working_dir {
-        Some(dir) => shared.place.working_dir.join(PathBuf::from(text(dir)?)),
-        None => shared.place.working_dir.clone(),
+    let placing = placing(job, around.outputs, waiter);
+    let working_dir = match (&step.working_dir, &step.container) {
+        (Some(dir), None) => job.place.working_dir.join(text(dir)?),
+        (Some(_), Some(_)) => placing.working_dir(step)?,
+        (None, _) => job.place.working_dir.clone(),
     };
     let paths = step.input_paths();
     let mut env: Vec<(OsString, OsString)> =
@@ -42,8 +89,8 @@ pub(super) fn render(shared: &Shared, step: &Step, given: &StepOutputs) -> Resul
         env.push((name.into(), text(value)?.into()));
     }
     for param in step.action.script().iter().flat_map(|script| &script.text.secrets) {
-        if let Some(ParamValue::Secret(secret)) = shared.values.get(param) {
-            env.push((Renderer::secret_variable(param).into(), secret.reveal().into()));
+        if let Some(secret) = job.templates.secret(param) {
+            env.push((TemplateRenderer::secret_variable(param).into(), secret.reveal().into()));
         }
     }
     let program = match &step.action {
@@ -54,29 +101,33 @@ pub(super) fn render(shared: &Shared, step: &Step, given: &StepOutputs) -> Resul
         },
         Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
     };
-    let placing = placing(shared, around.outputs);
     let container =
         step.container.as_ref().map(|container| placing.container(step, container)).transpose()?;
-    Ok(Rendered { program, env, working_dir, container, produces: texts(&step.produces)? })
+    let produces = texts(&step.produces)?;
+    let products_dir = workplace::here(&working_dir, container.as_ref())?;
+    if let (None, Some(product)) = (&products_dir, produces.iter().find(|product| !product.starts_with('/')))
+    {
+        return Err(format!(
+            "`{product}` would be in its image: its working directory {} is no folder of this machine; mount one there",
+            working_dir.display()
+        ));
+    }
+    let products_dir = products_dir.unwrap_or_else(|| job.place.working_dir.clone());
+    Ok(Rendered { program, env, working_dir, container, produces, products_dir })
 }
 
 impl Rendered {
-    /// What an attempt is started with.
-    pub(super) fn attempt(self, shared: &Shared, step: &Step, request: &Request, files: &Files) -> StepSpec {
+    /// Returns what an executor starts.
+    pub(super) fn attempt(self, job: &Job, request: Request, paths: AttemptPaths<'_>) -> StepSpec {
+        let step = job.pipeline.step(request.step);
         let own = [
-            ("PIPE_RUN_ID", shared.place.id.clone()),
+            ("PIPE_RUN_ID", job.place.id.clone()),
             ("PIPE_STEP", step.name.clone()),
             ("PIPE_ATTEMPT", request.number.to_string()),
         ];
         let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let mut stdin = StdinSpec::Null;
-        let mut inputs = Vec::new();
-        for (position, from) in request.inputs.iter().enumerate() {
-            match step.input_number(position) {
-                0 => stdin = from.clone(),
-                number => inputs.push(InputSpec { number, from: from.clone() }),
-            }
-        }
+        let numbered = request.inputs.into_iter().enumerate();
+        let inputs = numbered.map(|(position, source)| InputSpec { fd: step.input_number(position), source });
         StepSpec {
             name: step.name.clone(),
             attempt: request.number,
@@ -84,28 +135,43 @@ impl Rendered {
             container: self.container,
             env: own.chain(self.env).collect(),
             working_dir: self.working_dir,
-            stdin,
-            inputs,
-            outputs: files.outputs.path().to_owned(),
-            secrets: files.secrets.as_ref().map(|secrets| secrets.dir().to_owned()),
+            inputs: inputs.collect(),
+            terminal: step.terminal,
+            stdout: if step.output.is_some() { StdoutSpec::Stream } else { StdoutSpec::Log },
+            outputs: paths.outputs.to_owned(),
+            script: paths.script.map(Path::to_owned),
+            secrets: paths.secrets.map(Path::to_owned),
         }
     }
 }
 
-/// The images of the steps that run in containers, one for each. One whose name cannot be rendered, or not yet, is told by
-/// its step.
-pub(super) fn images(shared: &Shared) -> Vec<ImageSpec> {
-    let placing = placing(shared, Given::Nothing);
-    let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
-    shared.pipeline.steps.iter().filter_map(image).collect()
+/// Returns the images of the steps that run in containers, one for each. An image whose name cannot be
+/// rendered, or not yet, is left out; its step reports it.
+pub(super) async fn images(job: &Arc<Job>) -> Vec<ImageSpec> {
+    if job.pipeline.steps.iter().all(|step| step.container.is_none()) {
+        return Vec::new();
+    }
+    let waits = Arc::new(());
+    let (job, waiter) = (Arc::clone(job), Arc::downgrade(&waits));
+    let work = move || {
+        let placing = placing(&job, StepOutputsMode::Nothing, Some(&waiter));
+        let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
+        job.pipeline.steps.iter().filter_map(image).collect()
+    };
+    // The step that needs an image reports its failure.
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
-fn placing<'a>(shared: &'a Shared, outputs: Given<'a>) -> Placing<'a> {
-    Placing {
-        pipeline: &shared.pipeline,
-        values: &shared.values,
-        templates: &shared.templates,
-        working_dir: &shared.place.working_dir,
+fn placing<'a>(
+    job: &'a Job,
+    outputs: StepOutputsMode<'a>,
+    waiter: Option<&'a Weak<()>>,
+) -> ContainerRenderer<'a> {
+    ContainerRenderer {
+        pipeline: &job.pipeline,
+        templates: &job.templates,
+        working_dir: &job.place.working_dir,
         outputs,
+        waiter,
     }
 }

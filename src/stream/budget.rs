@@ -1,48 +1,49 @@
 //! How much pipe space one run may hold.
 //!
 //! The size of its pipes is half of a fan-out's speed, but Linux lets a user hold only so much of it
-//! (`pipe-user-pages-soft`, 64 MiB unless changed). Past that, enlarging fails and *every new pipe* of that user gets
-//! 8 KiB, those inside the steps' own shell pipelines included. So a run shares one budget and gives the first pipes
-//! most of it, later ones less and less.
+//! (`pipe-user-pages-soft`, 64 MiB unless changed). Past that, enlarging fails and *every new pipe* of that
+//! user gets 8 KiB, those inside the steps' own shell pipelines included. So a run shares one budget and
+//! gives the first pipes most of it, later ones less and less.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the system gives every pipe; not worth asking for.
+/// The size that the system gives every pipe.
 const ORDINARY: u64 = 64 * 1024;
-/// Larger pipes gain nothing more, and by default nobody may have them.
+/// Larger pipes gain nothing more, and by default the system refuses them.
 const LARGEST: u64 = 1024 * 1024;
 /// A pipe gets at most this part of what is left.
 const PART: u64 = 16;
 /// A budget that leaves room for the process itself within 100 MB.
 const MOST: u64 = 64 * 1024 * 1024;
 
-/// The enlarged pipes of a run: how many bytes are still to be had.
+/// The budget for the enlarged pipes of a run.
 #[derive(Debug)]
 pub struct PipeBudget {
     left: AtomicU64,
 }
 
 impl PipeBudget {
-    /// Half of what the system allows one user, so that other programs keep their pipes: where that is 64 MiB, 17 pipes
-    /// of 1 MiB, then as many of 512 KiB, and so on.
+    /// Returns a budget of half of what the system allows one user, so that other programs keep their pipes.
+    /// Of 64 MiB that is 17 pipes of 1 MiB, then as many of 512 KiB, and so on.
     pub fn new() -> Arc<Self> {
         Self::with_limit(allowance() / 2)
     }
 
-    /// A budget of so many bytes.
+    /// Returns a budget of so many bytes.
     pub fn with_limit(bytes: u64) -> Arc<Self> {
         Arc::new(Self { left: AtomicU64::new(bytes) })
     }
 
-    /// Bytes not lent out.
+    /// Returns how many bytes are left.
     pub fn left(&self) -> u64 {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// Makes a pipe as large as the budget and the system allow; it is never made smaller. What is no pipe, or may not
-    /// grow, stays as it is: this cannot fail. The bytes return to the budget when the lease is dropped.
+    /// Makes a pipe as large as the budget and the system allow, and never smaller. A file that is not a
+    /// pipe, or a pipe that cannot grow, stays as it is: this cannot fail. The bytes return to the budget
+    /// when the lease is dropped.
     pub fn enlarge(self: &Arc<Self>, end: impl AsFd) -> Lease {
         let mut bytes = self.borrow();
         let reached = grow(end, bytes);
@@ -79,7 +80,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The size of the pipe in bytes, or 0 if it was left as it was.
+    /// Returns the size of the pipe in bytes, or 0 if it was left as it was.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -91,7 +92,7 @@ impl Drop for Lease {
     }
 }
 
-/// How many bytes of pipes the system allows an ordinary user.
+/// Returns how many bytes of pipes the system allows an ordinary user.
 fn allowance() -> u64 {
     // Pages may be larger than this; then we ask for less than we could.
     const PAGE: u64 = 4096;

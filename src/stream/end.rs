@@ -1,22 +1,22 @@
-//! What is held of a reader's pipe, and how much the reader has not read.
+//! The end of a reader's pipe that this process holds, and how much the reader has not read.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::bytes_in;
 
-/// What we hold of a reader's pipe.
-pub(super) enum End {
+/// The end of a reader's pipe that this process holds.
+pub(super) enum SinkEnd {
     /// The writing end: the stream goes on.
     Writing(Arc<OwnedFd>),
-    /// Only a reading end of our own: the reader sees end-of-file, and we can still ask how much it has not read.
+    /// Only a reading end: the reader sees end-of-file, and the unread bytes can still be counted.
     Reading(OwnedFd),
-    /// Nothing; so much was never read.
+    /// Nothing. The reader never read `unread` bytes.
     Gone { unread: u64 },
 }
 
-impl End {
-    /// Bytes that sit in the pipe, or sat there when it was let go.
+impl SinkEnd {
+    /// Returns how many bytes are in the pipe, or were there when it was dropped.
     pub(super) fn unread(&self) -> u64 {
         match self {
             Self::Writing(fd) => bytes_in(fd).unwrap_or(0),
@@ -25,21 +25,21 @@ impl End {
         }
     }
 
-    /// Lets go of the writing end: once nobody else holds it, the reader sees end-of-file.
+    /// Closes the writing end. Once no other process has it open, the reader sees end-of-file.
     pub(super) fn close(&mut self) {
         if let Self::Writing(fd) = self {
             *self = reading_end(fd).map_or(Self::Gone { unread: 0 }, Self::Reading);
         }
     }
 
-    /// Lets go of everything; what is unread stays so.
+    /// Closes the end. The unread bytes stay unread.
     pub(super) fn leave(&mut self) {
         *self = Self::Gone { unread: self.unread() };
     }
 }
 
-/// A reading end of the pipe behind a writing end. It is held only when nobody writes any more, so that it keeps no
-/// producer from getting SIGPIPE.
+/// Opens a reading end of the pipe behind a writing end. It is held only after the last writer has closed the
+/// pipe, since a reading end keeps a writer from getting SIGPIPE.
 #[cfg(target_os = "linux")]
 fn reading_end(writer: &OwnedFd) -> Option<OwnedFd> {
     use std::os::fd::AsRawFd;

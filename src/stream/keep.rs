@@ -1,4 +1,4 @@
-//! What comes out of a pipe, kept: in a file, or sent on to wherever `--out` points, with its size and checksum.
+//! Keepers: the bytes of a pipe, written to a file or to the target of `--out`, with their size and checksum.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,50 +14,49 @@ use sha2::{Digest, Sha256};
 use super::StreamError;
 use super::task::Task;
 
-/// What one read asks for.
+/// How many bytes one read asks for.
 const CHUNK: usize = 128 * 1024;
 
-/// Where a kept stream goes.
+/// The target of a kept stream.
 #[derive(Debug)]
-pub enum Target {
-    /// A new file, for the owner's eyes only. Its folder exists and it does not.
+pub enum SinkTarget {
+    /// A new file that only its owner can read. Its folder exists and it does not.
     File(PathBuf),
-    /// Standard output, or what was opened already: a file, a device, a named pipe.
+    /// An open descriptor: standard output, a file, a device, a named pipe.
     Fd(OwnedFd),
 }
 
-impl Target {
-    /// Standard output.
+impl SinkTarget {
+    /// Returns standard output.
     pub fn stdout() -> io::Result<Self> {
         Ok(Self::Fd(io::stdout().as_fd().try_clone_to_owned()?))
     }
 
-    /// Something that is there already and no plain file: a device, or a named pipe, whose reader has to be there too.
+    /// Opens a path that exists and is not a regular file: a device, or a named pipe that has a reader.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // Without NONBLOCK this would wait for a reader, and nobody could interrupt it.
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Self::open_with(path, OFlags::empty())
+    }
+
+    pub(super) fn open_with(path: &Path, more: OFlags) -> io::Result<Self> {
+        // Without NONBLOCK, opening a named pipe waits for a reader and cannot be interrupted.
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
         match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(fd) => Ok(Self::Fd(fd)),
-            Err(Errno::NXIO) => Err(io::Error::other("nobody reads this named pipe")),
+            Err(Errno::NXIO) => Err(io::Error::other("this named pipe has no reader")),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Nowhere: only the checksum is wanted.
+    /// Returns a target that discards the bytes, for their checksum alone.
     pub fn nowhere() -> io::Result<Self> {
         Ok(Self::Fd(OpenOptions::new().write(true).open("/dev/null")?.into()))
     }
-
-    /// A new plain file, with the permissions that files of this user have.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self::Fd(File::create_new(path)?.into()))
-    }
 }
 
-/// What was kept.
+/// What a keeper has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// How many bytes the target took.
+pub struct KeptBytes {
+    /// Bytes that the target took.
     pub bytes: u64,
     /// Their SHA-256, in lower-case hexadecimal digits.
     pub sha256: String,
@@ -65,27 +64,32 @@ pub struct Kept {
     pub reader_left: bool,
 }
 
-/// A thread that reads a pipe to its end and keeps what it reads.
+/// A thread that reads a pipe to its end and writes the bytes to a target.
 ///
-/// When it ends early, for an error or a reader that left, it closes the pipe, like any reader of a stream. Dropping the
-/// keeper does not end the thread; the end of the pipe does.
+/// When it ends early, because of an error or a reader that left, it closes the pipe, as any reader does.
+/// Dropping the keeper does not end the thread; the end of the pipe does.
 pub struct Keeper {
-    task: Task<Result<Kept, StreamError>>,
+    task: Task<Result<KeptBytes, StreamError>>,
 }
 
 impl Keeper {
-    /// Waits for the end of the pipe. Fails if the target takes no more, a full disk for example; what it has taken
-    /// stays there. May be cancelled and asked again.
-    pub async fn done(&mut self) -> Result<Kept, StreamError> {
+    /// Waits for the end of the pipe. May be cancelled and called again.
+    ///
+    /// # Errors
+    /// If the target takes no more, for example on a full disk. The bytes that it has taken stay there.
+    pub async fn done(&mut self) -> Result<KeptBytes, StreamError> {
         self.task.answer().await?.clone()
     }
 }
 
-/// Starts to keep what comes out of `source`. Fails if the file cannot be created, or there is no thread to be had.
-pub fn keep(source: OwnedFd, target: Target) -> Result<Keeper, StreamError> {
+/// Starts a keeper for the bytes of `source`.
+///
+/// # Errors
+/// If the file cannot be created or a thread cannot be started.
+pub fn keep(source: OwnedFd, target: SinkTarget) -> Result<Keeper, StreamError> {
     let (name, target) = match target {
-        Target::Fd(fd) => ("the output".to_owned(), File::from(fd)),
-        Target::File(path) => {
+        SinkTarget::Fd(fd) => ("the output".to_owned(), File::from(fd)),
+        SinkTarget::File(path) => {
             let name = format!("`{}`", path.display());
             let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
             let file = file.map_err(|error| StreamError::new(format!("cannot create {name}"), error))?;
@@ -96,7 +100,7 @@ pub fn keep(source: OwnedFd, target: Target) -> Result<Keeper, StreamError> {
     Ok(Keeper { task })
 }
 
-fn copy(mut source: File, target: &File, name: &str) -> Result<Kept, StreamError> {
+fn copy(mut source: File, target: &File, name: &str) -> Result<KeptBytes, StreamError> {
     let mut buffer = vec![0; CHUNK];
     let mut hash = Sha256::new();
     let mut bytes = 0;
@@ -126,11 +130,11 @@ fn copy(mut source: File, target: &File, name: &str) -> Result<Kept, StreamError
         }
     }
     let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Kept { bytes, sha256, reader_left })
+    Ok(KeptBytes { bytes, sha256, reader_left })
 }
 
-/// Whether the error only says "not now"; waits for the end of that. Others who share a descriptor may have made it
-/// non-blocking.
+/// Returns whether the error only means "not now", after waiting until the descriptor is ready. Another
+/// process that shares the descriptor may have made it non-blocking.
 fn waited_for(error: &io::Error, file: &File, ready: PollFlags) -> bool {
     match error.kind() {
         io::ErrorKind::Interrupted => true,
@@ -153,7 +157,7 @@ mod tests {
 
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-    /// A pipe that holds these bytes and then ends.
+    /// Returns a pipe that holds these bytes and then ends.
     fn pipe_with(bytes: Vec<u8>) -> OwnedFd {
         let (reader, writer) = pipe().unwrap();
         thread::spawn(move || File::from(writer).write_all(&bytes));
@@ -164,13 +168,13 @@ mod tests {
     async fn a_file_is_new_private_and_checksummed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");
-        let mut keeper = keep(pipe_with(b"abc".to_vec()), Target::File(path.clone())).unwrap();
-        let kept = Kept { bytes: 3, sha256: ABC.into(), reader_left: false };
+        let mut keeper = keep(pipe_with(b"abc".to_vec()), SinkTarget::File(path.clone())).unwrap();
+        let kept = KeptBytes { bytes: 3, sha256: ABC.into(), reader_left: false };
         assert_eq!(keeper.done().await, Ok(kept.clone()));
         assert_eq!(keeper.done().await, Ok(kept));
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let again = keep(pipe_with(Vec::new()), Target::File(path)).err().unwrap();
+        let again = keep(pipe_with(Vec::new()), SinkTarget::File(path)).err().unwrap();
         assert!(again.what.starts_with("cannot create `"), "{again}");
     }
 
@@ -179,7 +183,7 @@ mod tests {
         let bytes: Vec<u8> = (0..2_000_000).map(|index| (index % 253) as u8).collect();
         let (reader, writer) = pipe().unwrap();
         set_nonblocking(&writer).unwrap();
-        let mut keeper = keep(pipe_with(bytes.clone()), Target::Fd(writer)).unwrap();
+        let mut keeper = keep(pipe_with(bytes.clone()), SinkTarget::Fd(writer)).unwrap();
         let read = thread::spawn(move || {
             let mut all = Vec::new();
             File::from(reader).read_to_end(&mut all).map(|_| all)
@@ -193,7 +197,7 @@ mod tests {
     async fn a_reader_that_leaves_is_no_error() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let mut keeper = keep(pipe_with(vec![7; 1000]), Target::Fd(writer)).unwrap();
+        let mut keeper = keep(pipe_with(vec![7; 1000]), SinkTarget::Fd(writer)).unwrap();
         let kept = keeper.done().await.unwrap();
         assert_eq!((kept.bytes, kept.reader_left), (0, true));
     }
@@ -202,7 +206,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     async fn a_full_disk_is_an_error_that_says_so() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut keeper = keep(pipe_with(vec![7; 1000]), Target::Fd(full.into())).unwrap();
+        let mut keeper = keep(pipe_with(vec![7; 1000]), SinkTarget::Fd(full.into())).unwrap();
         insta::assert_snapshot!(
             keeper.done().await.unwrap_err(),
             @"cannot write the output: No space left on device (os error 28)"

@@ -1,21 +1,23 @@
-//! Bytes on their way: fan-out, pumps, keepers and taps.
+//! Byte streams: fan-out, pumps, keepers and taps.
 //!
-//! Everything here knows only pipes and files. A [`Fanout`] moves one stream from its producer's pipe into the pipes of
-//! its readers; a [`Spool`] lets one of
-//! them lag, on disk; a [`Pump`] brings outside bytes into a pipe; a [`Keeper`] writes what comes out of one to a file; a
-//! [`Tap`] cuts a step's output into pieces of whole lines.
+//! The module knows only pipes and files. A [`Fanout`] moves one stream from its producer's pipe into the
+//! pipes of its readers; a [`Spool`] lets one of them lag, on disk; a [`Pump`] copies bytes from outside into
+//! a pipe; a [`Keeper`] writes the bytes of a pipe to a file; a [`Tap`] cuts a step's output into pieces of
+//! whole lines.
 //!
-//! All but the last are blocking threads, one each: a wake-up of a thread in `poll` costs less than one of a task, and
-//! `tee` and `splice` have no asynchronous form. They speak to the runner through channels.
+//! All but the last run on a blocking thread each: to wake a thread in `poll` costs less than to wake a task,
+//! and `tee` and `splice` have no asynchronous form. The threads report to the runner through channels.
 //!
-//! *End-of-file is a statement*: "the producer has succeeded and this was all". A fan-out therefore never closes the
-//! readers' pipes by itself, neither at the end of its source nor after a failure; a pump does so only at the true end
-//! of what it reads.
+//! *End-of-file is a statement*: "the producer has succeeded and this was all". A fan-out therefore never
+//! closes the readers' pipes by itself, neither at the end of its source nor after a failure; a pump does so
+//! only at the true end of what it reads.
 
 mod budget;
+mod checksum;
 mod end;
 mod fanout;
 mod keep;
+mod out;
 mod pump;
 #[cfg(target_os = "linux")]
 mod spool;
@@ -29,14 +31,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use budget::{Lease, PipeBudget};
-pub use fanout::{Engine, Fanout, FanoutEvent, SinkSnapshot, Snapshot};
-pub use keep::{Keeper, Kept, Target, keep};
+pub use checksum::sha256;
+pub use fanout::{BackendChoice, Fanout, FanoutEvent, SinkSnapshot, Snapshot};
+pub use keep::{Keeper, KeptBytes, SinkTarget, keep};
+pub use out::{PendingFile, ResolvedPath};
 pub use pump::{Pump, Stopper, pump};
 #[cfg(target_os = "linux")]
 pub use spool::{Spool, Spooled};
-pub use tap::Tap;
+pub use tap::{Piece, Tap};
 
-/// Bytes could not be moved, and no step is to blame: the engine's failure, never a reader's or a producer's.
+/// A failure to move bytes for which no step is to blame: the system's failure, never a reader's or a
+/// producer's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {why}")]
 pub struct StreamError {
@@ -52,7 +57,7 @@ impl StreamError {
     }
 }
 
-/// A new pipe, both ends close-on-exec: the reading end, then the writing end.
+/// Creates a pipe, both ends close-on-exec: the reading end, then the writing end.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     #[cfg(not(target_vendor = "apple"))]
     let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -67,21 +72,21 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(ends)
 }
 
-/// How many bytes sit in a pipe, asked at either end. On Linux this also works when the other end is closed; other
-/// systems answer 0 at the writing end.
+/// Returns how many bytes are in a pipe, by either of its ends. On Linux this also works when the other end
+/// is closed; other systems answer 0 at the writing end.
 fn bytes_in(end: impl AsFd) -> io::Result<u64> {
     Ok(rustix::io::ioctl_fionread(end)?)
 }
 
-/// Whether somebody can still write to a pipe, asked at its reading end.
+/// Returns whether a process still has the pipe open for writing, by its reading end.
 fn is_held(end: impl AsFd) -> bool {
     let mut ends = [PollFd::new(&end, PollFlags::IN)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut ends, Some(&now)).is_err() || !ends[0].revents().contains(PollFlags::HUP)
 }
 
-/// Makes reads and writes of this end return instead of waiting. The flag belongs to the open file description: only for
-/// ends that no child shares.
+/// Makes reads and writes of this end return instead of waiting. The flag belongs to the open file
+/// description: only for ends that no child shares.
 fn set_nonblocking(end: impl AsFd) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(end, true)?)
 }

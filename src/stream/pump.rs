@@ -1,4 +1,5 @@
-//! Bytes from outside, for `--in`: a file, a terminal, a socket or another program's pipe, copied into a pipe of ours.
+//! Pumps, for `--in`: they copy a file, a terminal, a socket or another program's pipe into a pipe of this
+//! process.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::task::Task;
 use super::wake::Wake;
 use super::{StreamError, set_nonblocking};
 
-/// What a read asks for where splicing is refused.
+/// How many bytes a read asks for where the kernel refuses to splice.
 const CHUNK: usize = 128 * 1024;
 /// More than any pipe holds.
 #[cfg(target_os = "linux")]
@@ -19,57 +20,58 @@ const ALL: usize = 1 << 30;
 
 /// A thread that copies one descriptor into a pipe.
 ///
-/// The pipe is closed, and its reader sees end-of-file, when `from` has ended. After an error or [`Pump::stop`] it stays
-/// open until the pump is dropped, so that nobody takes a broken stream for a finished one: drop it then only when the
-/// reader is dead. Dropping a pump that still runs stops it and closes the pipe.
+/// The pipe is closed, and its reader sees end-of-file, when `from` has ended. After an error or
+/// [`Pump::stop`] it stays open until the pump is dropped, so that its reader does not take a broken stream
+/// for a finished one: drop it then only when the reader is dead. Dropping a pump that still runs stops it
+/// and closes the pipe.
 pub struct Pump {
-    stop: Arc<Stop>,
+    stop: Arc<StopFlag>,
     task: Task<Pumped>,
 }
 
-struct Stop {
+struct StopFlag {
     asked: AtomicBool,
     wake: Wake,
 }
 
 struct Pumped {
     result: Result<u64, StreamError>,
-    /// The pipe, where its reader must not see an end.
+    /// The pipe, kept open where its reader must not see an end.
     _held: Option<OwnedFd>,
 }
 
-/// Starts to copy `from`, of whatever kind and shared with whomever, into `to`, the writing end of a pipe that no child
-/// shares.
+/// Starts to copy `from`, a descriptor of any kind that other processes may share, into `to`, the writing end
+/// of a pipe that no child shares.
 pub fn pump(from: OwnedFd, to: OwnedFd) -> Result<Pump, StreamError> {
     let failed = |error| StreamError::new("cannot set up the input from outside", error);
     set_nonblocking(&to).map_err(failed)?;
     let wake = Wake::new().map_err(failed)?;
-    let stop = Arc::new(Stop { asked: AtomicBool::new(false), wake });
+    let stop = Arc::new(StopFlag { asked: AtomicBool::new(false), wake });
     let work = Work { from, to, stop: Arc::clone(&stop), bytes: 0, splices: true };
     let task = Task::spawn("the input from outside".into(), move || work.run())?;
     Ok(Pump { stop, task })
 }
 
 impl Pump {
-    /// Waits for the end: how many bytes were copied. A reader that left early is a proper end, and so is
-    /// [`Pump::stop`]. May be cancelled and asked again.
+    /// Waits for the end, and returns how many bytes were copied. A reader that left early is a proper end,
+    /// and so is [`Pump::stop`]. May be cancelled and called again.
     pub async fn done(&mut self) -> Result<u64, StreamError> {
         self.task.answer().await?.result.clone()
     }
 
-    /// Ends the copying where it is, also while it waits for a quiet source or a full pipe.
+    /// Stops the copying, also while it waits for a quiet source or a full pipe.
     pub fn stop(&self) {
         self.stop.ask();
     }
 
-    /// A way to [`stop`](Self::stop) it for somebody else.
+    /// Returns a handle that can [`stop`](Self::stop) it.
     pub fn stopper(&self) -> Stopper {
         Stopper(Arc::clone(&self.stop))
     }
 }
 
 /// Stops a pump.
-pub struct Stopper(Arc<Stop>);
+pub struct Stopper(Arc<StopFlag>);
 
 impl Stopper {
     /// As [`Pump::stop`].
@@ -78,7 +80,7 @@ impl Stopper {
     }
 }
 
-impl Stop {
+impl StopFlag {
     fn ask(&self) {
         self.asked.store(true, Ordering::Release);
         self.wake.wake();
@@ -91,15 +93,15 @@ impl Drop for Pump {
     }
 }
 
-/// Why the copying is over.
-enum End {
+/// Why the copying has ended.
+enum PumpEnd {
     /// The source has ended, or the reader has left.
     Proper,
     Stopped,
     Failed(Errno),
 }
 
-impl From<Errno> for End {
+impl From<Errno> for PumpEnd {
     fn from(error: Errno) -> Self {
         Self::Failed(error)
     }
@@ -108,7 +110,7 @@ impl From<Errno> for End {
 struct Work {
     from: OwnedFd,
     to: OwnedFd,
-    stop: Arc<Stop>,
+    stop: Arc<StopFlag>,
     bytes: u64,
     /// Whether splicing has not been refused yet.
     splices: bool,
@@ -117,15 +119,15 @@ struct Work {
 impl Work {
     fn run(mut self) -> Pumped {
         let end = self.work();
-        let held = (!matches!(end, End::Proper)).then_some(self.to);
+        let held = (!matches!(end, PumpEnd::Proper)).then_some(self.to);
         let result = match end {
-            End::Proper | End::Stopped => Ok(self.bytes),
-            End::Failed(error) => Err(StreamError::new("cannot move the input from outside", error)),
+            PumpEnd::Proper | PumpEnd::Stopped => Ok(self.bytes),
+            PumpEnd::Failed(error) => Err(StreamError::new("cannot move the input from outside", error)),
         };
         Pumped { result, _held: held }
     }
 
-    fn work(&mut self) -> End {
+    fn work(&mut self) -> PumpEnd {
         let mut buffer = Vec::new();
         loop {
             let moved = if self.splices { self.splice() } else { self.copy(&mut buffer) };
@@ -135,17 +137,17 @@ impl Work {
         }
     }
 
-    /// Moves what there is, once there is something and room for it.
+    /// Waits for bytes and for room, and moves them.
     #[cfg(target_os = "linux")]
-    fn splice(&mut self) -> Result<(), End> {
+    fn splice(&mut self) -> Result<(), PumpEnd> {
         use rustix::pipe::{SpliceFlags, splice};
         self.wait_for_source()?;
         self.wait_for_room()?;
         match splice(&self.from, None, &self.to, None, ALL, SpliceFlags::NONBLOCK) {
-            Ok(0) => return Err(End::Proper),
+            Ok(0) => return Err(PumpEnd::Proper),
             Ok(bytes) => self.bytes += bytes as u64,
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(Errno::PIPE) => return Err(End::Proper),
+            Err(Errno::PIPE) => return Err(PumpEnd::Proper),
             // A kind of file that cannot be spliced; or a true error, which a read will meet again.
             Err(_) => self.splices = false,
         }
@@ -153,17 +155,17 @@ impl Work {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn splice(&mut self) -> Result<(), End> {
+    fn splice(&mut self) -> Result<(), PumpEnd> {
         self.splices = false;
         Ok(())
     }
 
     /// Reads a chunk and writes all of it.
-    fn copy(&mut self, buffer: &mut Vec<u8>) -> Result<(), End> {
+    fn copy(&mut self, buffer: &mut Vec<u8>) -> Result<(), PumpEnd> {
         buffer.resize(CHUNK, 0);
         self.wait_for_source()?;
         let bytes = match read(&self.from, &mut buffer[..]) {
-            Ok(0) => return Err(End::Proper),
+            Ok(0) => return Err(PumpEnd::Proper),
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             bytes => bytes?,
         };
@@ -176,34 +178,35 @@ impl Work {
                     rest = rest.get(taken..).unwrap_or_default();
                 }
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(Errno::PIPE) => return Err(End::Proper),
+                Err(Errno::PIPE) => return Err(PumpEnd::Proper),
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    /// Waits until the source has something to say. It may be shared with others and thus must stay blocking, so it is
-    /// never read before.
-    fn wait_for_source(&self) -> Result<(), End> {
+    /// Waits until the source has bytes or an end. Other processes may share it, so it has to stay blocking
+    /// and is read only then.
+    fn wait_for_source(&self) -> Result<(), PumpEnd> {
         self.wait(PollFlags::empty(), Some(PollFd::new(&self.from, PollFlags::IN)))
     }
 
-    /// Waits for room in the pipe. The source is not watched meanwhile: once hung up, it would end every wait.
-    fn wait_for_room(&self) -> Result<(), End> {
+    /// Waits for room in the pipe. The source is not watched meanwhile: once hung up, it would end every
+    /// wait.
+    fn wait_for_room(&self) -> Result<(), PumpEnd> {
         self.wait(PollFlags::OUT, None)
     }
 
-    fn wait(&self, of_pipe: PollFlags, source: Option<PollFd<'_>>) -> Result<(), End> {
+    fn wait(&self, of_pipe: PollFlags, source: Option<PollFd<'_>>) -> Result<(), PumpEnd> {
         let mut fds = vec![PollFd::new(&self.to, of_pipe), PollFd::new(&self.stop.wake, PollFlags::IN)];
         fds.extend(source);
         rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
         if self.stop.asked.load(Ordering::Acquire) {
-            return Err(End::Stopped);
+            return Err(PumpEnd::Stopped);
         }
         let left = PollFlags::ERR | PollFlags::HUP;
         match fds.first() {
-            Some(pipe) if pipe.revents().intersects(left) => Err(End::Proper),
+            Some(pipe) if pipe.revents().intersects(left) => Err(PumpEnd::Proper),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! A step's output for people: pieces of whole lines.
+//! Taps: a step's log output, cut into pieces of whole lines.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,14 +15,23 @@ use super::{bytes_in, is_held};
 /// A piece is at most this long, whatever its lines are.
 const PIECE: usize = 64 * 1024;
 
-/// What a step gets to begin with. Most write little or nothing, and many run at once.
+/// The buffer's first size. Most steps write little or nothing, and many run at once.
 const FIRST: usize = 4 * 1024;
+
+/// The next item of an output.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Whole lines.
+    Lines(Arc<[u8]>),
+    /// A line has begun or grown: [`Tap::begun`] returns it as far as it is there.
+    Begun,
+}
 
 /// The output of a step, read from its pipe as it comes: a stream of pieces.
 ///
-/// A piece holds whole lines, at most 64 KiB of them. A line ends with `\n`, or with the `\r` of a progress bar. A line
-/// that is longer than a piece is handed out in parts, and the last one of an output may lack its end. All pieces
-/// together are exactly the bytes of the pipe.
+/// A piece holds whole lines, at most 64 KiB of them. A line ends with `\n`, or with the `\r` of a progress
+/// bar. A line that is longer than a piece is handed out in parts, and the last one of an output may lack its
+/// end. All pieces together are exactly the bytes of the pipe.
 pub struct Tap {
     pipe: Receiver,
     /// As long as was needed so far, and at most a piece.
@@ -35,21 +44,30 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Taps the reading end of a pipe that no child shares. Fails if it is no pipe; to be called within a runtime.
+    /// Taps the reading end of a pipe that no child shares. Has to be called within a runtime.
+    ///
+    /// # Errors
+    /// If it is not a pipe.
     pub fn new(pipe: OwnedFd) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe)?;
         Ok(Self { pipe, buffer: vec![0; FIRST], filled: 0, left: None, ended: false })
     }
 
-    /// The step has ended, but something else still holds its output: what is in the pipe now is handed out, and then
-    /// the stream ends. Only bytes written later are lost. Tells whether something does hold it.
+    /// Ends the output after the bytes that are in the pipe now, for a step that has ended while another
+    /// process still has its output open. Only bytes written later are lost. Returns whether a process does
+    /// have it open.
     pub fn cut(&mut self) -> bool {
         let held = is_held(&self.pipe);
         self.left = Some(bytes_in(&self.pipe).unwrap_or(0));
         held
     }
 
-    /// Reads once: how many bytes came, 0 at the end.
+    /// Returns the line that has begun and has no end yet.
+    pub fn begun(&self) -> &[u8] {
+        self.buffer.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Reads once, and returns how many bytes came; 0 at the end.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
         let most =
@@ -68,7 +86,7 @@ impl Tap {
         Poll::Ready(Ok(read))
     }
 
-    /// Takes the first bytes out of the buffer.
+    /// Removes the first bytes from the buffer.
     fn take(&mut self, bytes: usize) -> Arc<[u8]> {
         let piece = Arc::from(self.buffer.get(..bytes).unwrap_or_default());
         self.buffer.copy_within(bytes..self.filled, 0);
@@ -78,7 +96,7 @@ impl Tap {
 }
 
 impl Stream for Tap {
-    type Item = io::Result<Arc<[u8]>>;
+    type Item = io::Result<Piece>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         while !self.ended {
@@ -93,19 +111,22 @@ impl Stream for Tap {
             }
             let filled = self.buffer.get(..self.filled).unwrap_or_default();
             if let Some(end) = end_of_lines(filled, old) {
-                return Poll::Ready(Some(Ok(self.take(end))));
+                return Poll::Ready(Some(Ok(Piece::Lines(self.take(end)))));
             }
             if self.filled == PIECE || self.ended && self.filled > 0 {
                 let all = self.filled;
-                return Poll::Ready(Some(Ok(self.take(all))));
+                return Poll::Ready(Some(Ok(Piece::Lines(self.take(all)))));
+            }
+            if self.filled > old {
+                return Poll::Ready(Some(Ok(Piece::Begun)));
             }
         }
         Poll::Ready(None)
     }
 }
 
-/// Where the last whole line ends. The first `old` bytes are known to hold no end, but perhaps a `\r` at their very
-/// end, which could not be told from the beginning of a `\r\n` then.
+/// Returns where the last whole line ends. The first `old` bytes hold no line end, except perhaps a `\r` as
+/// the last byte, which may have been the beginning of a `\r\n`.
 fn end_of_lines(bytes: &[u8], old: usize) -> Option<usize> {
     let start = old.saturating_sub(1);
     let fresh = bytes.get(start..)?;
@@ -131,7 +152,12 @@ mod tests {
     }
 
     async fn next(tap: &mut Tap) -> Option<String> {
-        Some(String::from_utf8_lossy(&tap.next().await?.unwrap()).into_owned())
+        loop {
+            match tap.next().await?.unwrap() {
+                Piece::Lines(lines) => return Some(String::from_utf8_lossy(&lines).into_owned()),
+                Piece::Begun => {}
+            }
+        }
     }
 
     #[tokio::test]
@@ -162,18 +188,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_line_that_has_begun_can_be_seen() {
+        let (mut tap, mut writer) = tapped();
+        for (write, begun) in
+            [("one\nGo on", "Go on"), ("? [y/N] ", "Go on? [y/N] "), ("\r10%", "10%"), ("\r", "10%\r")]
+        {
+            writer.write_all(write.as_bytes()).unwrap();
+            while tap.begun() != begun.as_bytes() {
+                tap.next().await.unwrap().unwrap();
+            }
+        }
+        writer.write_all(b"\n").unwrap();
+        assert_eq!(next(&mut tap).await.unwrap(), "10%\r\n");
+        assert_eq!(tap.begun(), b"");
+    }
+
+    #[tokio::test]
     async fn a_line_without_end_comes_in_parts() {
         let (mut tap, mut writer) = tapped();
         let writer = std::thread::spawn(move || writer.write_all(&vec![b'x'; 3 * PIECE + 5]).unwrap());
         let mut lengths = Vec::new();
-        while let Some(piece) = tap.next().await {
-            lengths.push(piece.unwrap().len());
+        while let Some(piece) = next(&mut tap).await {
+            lengths.push(piece.len());
         }
         writer.join().unwrap();
         assert_eq!(lengths, [PIECE, PIECE, PIECE, 5]);
     }
 
-    /// Each piece costs its way to the journal and to everybody who shows it.
+    /// Each piece is written to the journal and shown by every renderer, which costs time.
     #[tokio::test]
     async fn who_writes_much_is_read_in_large_pieces() {
         let (mut tap, mut writer) = tapped();

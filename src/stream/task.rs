@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use super::StreamError;
 
-/// A thread that runs to its end and leaves a `T`.
+/// A thread that runs to its end and returns a `T`.
 pub(super) struct Task<T> {
     name: String,
-    /// Gone once it has spoken: a oneshot must not be polled again.
+    /// `None` once it has given the answer: a oneshot must not be polled again.
     pending: Option<oneshot::Receiver<T>>,
     answer: Option<T>,
 }
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Task<T> {
         Ok(Self { name, pending: Some(pending), answer: None })
     }
 
-    /// Waits for the thread's answer. May be cancelled, and asked again: the answer stays.
+    /// Waits for the thread's answer. May be cancelled and called again: the answer stays.
     pub(super) async fn answer(&mut self) -> Result<&T, StreamError> {
         if let Some(pending) = &mut self.pending {
             self.answer = pending.await.ok();

@@ -28,7 +28,8 @@ impl Wake {
 
     /// Ends the wait that is on, or the next one.
     pub(super) fn wake(&self) {
-        // An eventfd wants a number of eight bytes; to a pipe they are as good as any. A full one is already readable.
+        // An eventfd takes a number of eight bytes; to a pipe they are as good as any. A full one is already
+        // readable.
         let _ = rustix::io::write(self.writer.as_ref().unwrap_or(&self.reader), &1u64.to_ne_bytes());
     }
 

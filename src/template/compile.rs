@@ -1,26 +1,33 @@
-//! Compiling: from a source to the engine's text, every expression wrapped in the filter that escapes it for its place.
+//! Compiling: from a source to the compiled text, every expression wrapped in the filter that escapes it for
+//! its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::emit::{Emission, emit, shell_filter, variable};
+use super::emit::{Emission, emit, harmless_filter, shell_filter, variable};
 use super::interpreter::{self, ends_in};
+use super::kinds::ExprType;
 use super::names::{self, Usage};
 use super::scan::{self, Segment, Tag, scan};
-use super::shell::{self, Splice};
+use super::shell::{self, Harmless, Shells, Splice};
 use super::structure;
-use super::token::{Kind, is_keyword};
-use super::{Mistake, Names, Place, Renderer, TemplateError, engine, references};
+use super::token::{TokenKind, is_keyword};
+use super::{Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext, jinja, references};
 use crate::pipeline::{OutputRef, Span, Template, Text};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
-pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Template, Vec<TemplateError>> {
+pub fn compile(
+    source: &str,
+    at: Span,
+    place: TextContext,
+    names: &Names,
+) -> Result<Template, Vec<TemplateError>> {
     if let Some(nul) = source.find('\0') {
         return Err(vec![TemplateError {
-            mistake: Mistake::Syntax,
+            kind: TemplateErrorKind::Syntax,
             range: nul..nul + 1,
-            message: "a NUL character cannot stand here".to_owned(),
-            help: Some("no program can be given one; remove it".to_owned()),
+            message: "a NUL character cannot be used here".to_owned(),
+            help: Some("no program can receive one; remove it".to_owned()),
         }]);
     }
     if scan::is_literal(source) {
@@ -40,6 +47,7 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
             outputs: usage.outputs,
+            env: usage.env,
             raw: compiler.raw(),
             leading: compiler.leading,
         })),
@@ -52,19 +60,19 @@ pub fn compile(source: &str, at: Span, place: Place, names: &Names) -> Result<Te
     }
 }
 
-/// The outputs of steps that a text reads, as far as they can be told, whatever else is wrong with it.
+/// Returns the outputs of steps that a text reads, as far as they can be found in a text with other errors.
 pub fn outputs(source: &str, names: &Names) -> Vec<OutputRef> {
     let Ok(segments) = scan(source) else { return Vec::new() };
     let Ok(nodes) = structure::build(source, &segments) else { return Vec::new() };
     let unreadable =
-        segments.iter().enumerate().filter(|(_, segment)| engine::check(source, segment).is_err());
+        segments.iter().enumerate().filter(|(_, segment)| jinja::check(source, segment).is_err());
     let unreadable = unreadable.map(|(index, _)| index).collect();
     names::check(source, &segments, &nodes, names, &unreadable).outputs
 }
 
 struct Compiler<'s> {
     source: &'s str,
-    place: Place,
+    place: TextContext,
     names: &'s Names,
     segments: &'s [Segment],
     /// Expressions that begin an argument.
@@ -73,7 +81,7 @@ struct Compiler<'s> {
 }
 
 impl<'s> Compiler<'s> {
-    /// The engine's text and what it uses; nothing if an error makes the rest meaningless.
+    /// Returns the compiled text and what it uses; nothing if an error makes the rest meaningless.
     fn compile(&mut self) -> Option<(String, Usage)> {
         let unreadable = self.check_syntax();
         let nodes = match structure::build(self.source, self.segments) {
@@ -90,34 +98,38 @@ impl<'s> Compiler<'s> {
             return None;
         }
         let filters = match self.place {
-            Place::Plain => BTreeMap::new(),
-            Place::Argument => {
+            TextContext::Plain => BTreeMap::new(),
+            TextContext::Argument => {
                 self.refuse_secrets(&usage, false);
                 BTreeMap::new()
             }
-            Place::Interpreter => {
+            TextContext::Commands => {
+                self.refuse_secrets(&usage, false);
+                self.harmless_filters()
+            }
+            TextContext::Interpreter => {
                 self.refuse_secrets(&usage, false);
                 let is_raw = |tag: &Tag| self.is_raw(tag);
                 let errors = interpreter::check(self.source, self.segments, &is_raw);
                 self.errors.extend(errors);
                 BTreeMap::new()
             }
-            Place::PosixShell => {
+            TextContext::PosixShell(shells) => {
                 self.refuse_secrets(&usage, true);
-                self.shell_filters(&nodes, &usage)
+                self.shell_filters(&nodes, &usage, shells)
             }
         };
         if !self.errors.is_empty() {
             return None;
         }
-        let reveals = (self.place == Place::Plain).then_some(&usage);
-        let inert = |tag: &Tag| self.place == Place::Interpreter && !self.is_raw(tag);
-        let compiled = emit(self.source, self.segments, reveals, &filters, inert);
+        let reveals = self.place == TextContext::Plain;
+        let inert = |tag: &Tag| self.place == TextContext::Interpreter && !self.is_raw(tag);
+        let compiled = emit(self.source, self.segments, &usage, reveals, &filters, inert);
         if !self.segments.iter().all(|segment| self.is_plain(segment))
-            && let Err(message) = engine::check_whole(&compiled)
+            && let Err(message) = jinja::check_whole(&compiled)
         {
             self.errors.push(TemplateError {
-                mistake: Mistake::Syntax,
+                kind: TemplateErrorKind::Syntax,
                 range: 0..self.source.len(),
                 message,
                 help: None,
@@ -130,7 +142,7 @@ impl<'s> Compiler<'s> {
         let mut unreadable = BTreeSet::new();
         for (index, segment) in self.segments.iter().enumerate() {
             if !self.is_plain(segment)
-                && let Err(error) = engine::check(self.source, segment)
+                && let Err(error) = jinja::check(self.source, segment)
             {
                 self.errors.push(error);
                 unreadable.insert(index);
@@ -139,8 +151,8 @@ impl<'s> Compiler<'s> {
         unreadable
     }
 
-    /// Whether a segment is text, or a name such as `x` or `params.x`: what the engine can read without being asked. Most
-    /// are, and to ask is the dearest part of a template.
+    /// Returns whether a segment is text, or a name such as `x` or `params.x`: such a segment is certain to
+    /// be valid. Most are, and a check by minijinja is the most expensive part of a template.
     fn is_plain(&self, segment: &Segment) -> bool {
         match segment {
             Segment::Text(_) => true,
@@ -153,13 +165,13 @@ impl<'s> Compiler<'s> {
         ends_in(self.source, tag, "raw")
     }
 
-    /// Where `| raw` is used.
+    /// Returns where `| raw` is used.
     fn raw(&self) -> Vec<Range<usize>> {
         let tags = self.segments.iter().filter_map(Segment::tag);
         tags.filter(|tag| self.is_raw(tag)).map(|tag| tag.outer.clone()).collect()
     }
 
-    /// `raw` says something about a whole expression, so that it must stand last and apply to all of it. In other
+    /// `raw` is about a whole expression, so that it must come last and apply to all of it. In other
     /// interpreters the same holds for `tojson`.
     fn check_filters(&mut self, unreadable: &BTreeSet<usize>) {
         for (index, segment) in self.segments.iter().enumerate() {
@@ -172,20 +184,20 @@ impl<'s> Compiler<'s> {
                 let references::Reference::Filter(name, range) = reference else {
                     continue;
                 };
-                let matters = name == "raw" || name == "tojson" && self.place == Place::Interpreter;
+                let matters = name == "raw" || name == "tojson" && self.place == TextContext::Interpreter;
                 let is_last = tag.tokens.last().is_some_and(|token| token.range == range);
                 if matters && !(is_expression && is_last) && name == "raw" {
                     self.errors.push(TemplateError {
-                        mistake: Mistake::Syntax,
+                        kind: TemplateErrorKind::Syntax,
                         range,
-                        message: "`raw` must stand last in an expression".to_owned(),
+                        message: "`raw` must come last in an expression".to_owned(),
                         help: Some("write `{{ x | raw }}`".to_owned()),
                     });
                 } else if matters && is_last && self.has_operator(tag) {
                     let inner = self.source.get(tag.inner.clone()).unwrap_or_default();
                     let before = inner.rsplit_once('|').map_or(inner, |(before, _)| before).trim();
                     self.errors.push(TemplateError {
-                        mistake: Mistake::Syntax,
+                        kind: TemplateErrorKind::Syntax,
                         range,
                         message: format!("`{name}` applies to the last part of this expression alone"),
                         help: Some(format!("write `{{{{ ({before}) | {name} }}}}`")),
@@ -195,17 +207,17 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// Whether an expression is more than one value with its filters, outside all brackets.
+    /// Returns whether an expression is more than one value with its filters, outside all brackets.
     fn has_operator(&self, tag: &Tag) -> bool {
         let mut depth = 0usize;
         tag.tokens.iter().any(|token| {
             let text = token.text(self.source);
             match (token.kind, text) {
-                (Kind::Symbol, "(" | "[" | "{") => depth += 1,
-                (Kind::Symbol, ")" | "]" | "}") => depth = depth.saturating_sub(1),
-                (Kind::Symbol, "." | "|") => {}
-                (Kind::Symbol, _) => return depth == 0,
-                (Kind::Name, word) => return depth == 0 && is_keyword(word),
+                (TokenKind::Symbol, "(" | "[" | "{") => depth += 1,
+                (TokenKind::Symbol, ")" | "]" | "}") => depth = depth.saturating_sub(1),
+                (TokenKind::Symbol, "." | "|") => {}
+                (TokenKind::Symbol, _) => return depth == 0,
+                (TokenKind::Name, word) => return depth == 0 && is_keyword(word),
                 _ => {}
             }
             false
@@ -228,12 +240,21 @@ impl<'s> Compiler<'s> {
                 "set it in `env:`, such as `NAME: \"{{{{ {name} }}}}\"`, and use the variable in the program"
             );
             let message = match self.place {
-                Place::PosixShell => format!("secret `{name}` can only stand by itself: `{{{{ {name} }}}}`"),
-                Place::Argument => format!("secret `{name}` cannot stand where everybody can read it"),
-                _ => format!("secret `{name}` cannot go into this script"),
+                TextContext::PosixShell(_) => {
+                    format!("secret `{name}` can only be used by itself: `{{{{ {name} }}}}`")
+                }
+                TextContext::Argument => {
+                    format!("secret `{name}` cannot be part of an argument, which every user can read")
+                }
+                TextContext::Commands => {
+                    format!("secret `{name}` cannot be used in a variable that a shell runs")
+                }
+                TextContext::Plain | TextContext::Interpreter => {
+                    format!("secret `{name}` cannot go into this script")
+                }
             };
             self.errors.push(TemplateError {
-                mistake: Mistake::Secret,
+                kind: TemplateErrorKind::Secret,
                 range: tag.outer.clone(),
                 message,
                 help: Some(help),
@@ -241,12 +262,12 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// The secret that an expression is, if it is one by itself.
-    fn secret(&self, segment: &Segment) -> Option<&'s str> {
+    /// Returns the param that an expression is, if it is one by itself.
+    fn param(&self, segment: &Segment) -> Option<&'s str> {
         let Segment::Expression(tag) = segment else {
             return None;
         };
-        if tag.tokens.first()?.kind != Kind::Name {
+        if tag.tokens.first()?.kind != TokenKind::Name {
             return None;
         }
         let path = references::path(self.source, &tag.tokens, 0);
@@ -256,16 +277,51 @@ impl<'s> Compiler<'s> {
             _ => return None,
         };
         let is_whole = path.length == tag.tokens.len();
-        (is_whole && self.names.params.get(name) == Some(&true)).then_some(name)
+        (is_whole && self.names.params.contains_key(name)).then_some(name)
     }
 
-    /// The engine's text for the value of each expression in a shell script.
-    fn shell_filters(&mut self, nodes: &[structure::Node], usage: &Usage) -> BTreeMap<usize, Emission> {
-        let splice = |index: usize| match self.segments.get(index).and_then(Segment::tag) {
-            Some(tag) if self.is_raw(tag) => Splice::Raw,
-            _ => Splice::Escaped,
+    /// Returns the secret that an expression is, if it is one by itself.
+    fn secret(&self, segment: &Segment) -> Option<&'s str> {
+        self.param(segment).filter(|name| self.names.params.get(*name) == Some(&ExprType::Secret))
+    }
+
+    /// Returns what the type of its param promises for the value of an expression.
+    fn promised(&self, segment: &Segment) -> Harmless {
+        let kind = self.param(segment).and_then(|name| self.names.params.get(name));
+        kind.map_or(Harmless::Never, ExprType::harmless)
+    }
+
+    /// Returns the compiled text for the value of each expression where only types keep values from harm.
+    fn harmless_filters(&mut self) -> BTreeMap<usize, Emission> {
+        let mut filters = BTreeMap::new();
+        for (index, segment) in self.segments.iter().enumerate() {
+            let Segment::Expression(tag) = segment else { continue };
+            let promised = self.promised(segment);
+            if self.is_raw(tag) {
+                continue;
+            }
+            if promised == Harmless::Never {
+                self.errors.push(shell::run_variable(tag.outer.clone()));
+                continue;
+            }
+            filters.insert(index, Emission::Filter(harmless_filter(Harmless::Word)));
+        }
+        filters
+    }
+
+    /// Returns the compiled text for the value of each expression in a shell script.
+    fn shell_filters(
+        &mut self,
+        nodes: &[structure::Node],
+        usage: &Usage,
+        shells: Shells,
+    ) -> BTreeMap<usize, Emission> {
+        let splice = |index: usize| match self.segments.get(index) {
+            Some(segment) if segment.tag().is_some_and(|tag| self.is_raw(tag)) => Splice::Raw,
+            Some(segment) => Splice::Escaped(self.promised(segment)),
+            None => Splice::Escaped(Harmless::Never),
         };
-        let places = match shell::places(self.source, self.segments, nodes, &splice) {
+        let places = match shell::places(self.source, self.segments, nodes, &splice, shells) {
             Ok(places) => places,
             Err(errors) => {
                 self.errors.extend(errors);
@@ -280,18 +336,18 @@ impl<'s> Compiler<'s> {
             if place.leading {
                 self.leading.extend(segment.tag().map(|tag| tag.outer.clone()));
             }
-            // A name that a loop binds is no secret, even if a secret has the same.
+            // A name that a loop binds is not a secret, even if a secret has the same name.
             let secret = self.secret(segment).filter(|_| usage.secrets.contains_key(&index));
             let emission = match secret {
                 None => Ok(Emission::Filter(shell_filter(&place))),
-                Some(name) => variable(&place, &Renderer::secret_variable(name)).map(Emission::Text),
+                Some(name) => variable(&place, &TemplateRenderer::secret_variable(name)).map(Emission::Text),
             };
             match emission {
                 Ok(emission) => drop(filters.insert(index, emission)),
                 Err(place) => self.errors.push(TemplateError {
-                    mistake: Mistake::Secret,
+                    kind: TemplateErrorKind::Secret,
                     range: segment.tag().map_or(0..0, |tag| tag.outer.clone()),
-                    message: format!("a secret cannot stand {place}"),
+                    message: format!("a secret cannot be used {place}"),
                     help: Some("set it in `env:` and use the variable elsewhere in the script".to_owned()),
                 }),
             }

@@ -1,6 +1,6 @@
 //! The dotted form `{{.name}}`: a leading dot before a name, where no value stands to take an attribute of.
 
-use super::token::{Kind, Token};
+use super::token::{Token, TokenKind};
 
 /// Takes the leading dots out of a tag's tokens; gives the other tokens and the offsets of those dots.
 pub(super) fn undot(source: &str, tokens: Vec<Token>) -> (Vec<Token>, Vec<usize>) {
@@ -10,7 +10,7 @@ pub(super) fn undot(source: &str, tokens: Vec<Token>) -> (Vec<Token>, Vec<usize>
         };
         let before = at.checked_sub(1).and_then(|at| tokens.get(at));
         dot.is_symbol(source, ".")
-            && name.kind == Kind::Name
+            && name.kind == TokenKind::Name
             && name.range.start == dot.range.end
             && !before.is_some_and(|before| before.ends_value(source) || before.is_symbol(source, "."))
     };

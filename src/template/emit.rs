@@ -1,45 +1,52 @@
-//! The engine's text: every expression wrapped in the filter of its place.
+//! The compiled text: every expression wrapped in the filter of its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::engine;
+use super::jinja;
 use super::known::hidden;
 use super::names::Usage;
 use super::scan::{Segment, Tag};
-use super::shell::{self, Context, Here};
+use super::shell::{self, Demands, Harmless, Here, Quoting};
+use super::spelling;
 
-/// The engine's text of a whole template. `emissions` says by segment what becomes of an expression in a shell script; one
-/// that is not there goes in as it is, as JSON if it is `inert`.
+/// Returns the compiled text of a whole template. It `reveals` its secrets or not. `emissions` says by
+/// segment what becomes of an expression in a shell script; one that is not there goes in as it is, as JSON
+/// if it is `inert`.
 pub(super) fn emit(
     source: &str,
     segments: &[Segment],
-    reveals: Option<&Usage>,
+    usage: &Usage,
+    reveals: bool,
     emissions: &BTreeMap<usize, Emission>,
     inert: impl Fn(&Tag) -> bool,
 ) -> String {
     let mut out = String::with_capacity(2 * source.len());
-    if let Some(usage) = reveals {
+    if reveals {
         reveal(usage, &mut out);
     }
+    let text = |index: usize, tag: &Tag| {
+        let insertions = usage.insertions.get(&index).map(Vec::as_slice).unwrap_or_default();
+        spelling::insert(&tag.text(source), tag.inner.start, insertions)
+    };
     for (index, segment) in segments.iter().enumerate() {
         match segment {
             Segment::Text(range) => out.push_str(source.get(range.clone()).unwrap_or_default()),
             Segment::Statement(tag) => {
-                out.push_str(engine::STATEMENT);
-                out.push_str(&tag.text(source));
-                out.push_str(engine::STATEMENT_END);
+                out.push_str(jinja::STATEMENT);
+                out.push_str(&text(index, tag));
+                out.push_str(jinja::STATEMENT_END);
             }
             Segment::Expression(tag) => {
-                out.push_str(engine::EXPRESSION);
+                out.push_str(jinja::EXPRESSION);
                 match emissions.get(&index) {
                     Some(Emission::Text(text)) => out.extend([&literal(text), ")"]),
-                    Some(Emission::Filter(filter)) => out.extend([&tag.text(source), ")|", filter]),
+                    Some(Emission::Filter(filter)) => out.extend([&text(index, tag), ")|", filter]),
                     None => {
                         let filter = if inert(tag) { hidden::JSON } else { hidden::PLAIN };
-                        out.extend([&tag.text(source), ")|", filter]);
+                        out.extend([&text(index, tag), ")|", filter]);
                     }
                 }
-                out.push_str(engine::EXPRESSION_END);
+                out.push_str(jinja::EXPRESSION_END);
             }
         }
     }
@@ -54,7 +61,7 @@ pub(super) enum Emission {
     Text(String),
 }
 
-/// Secrets have no text in the engine's scope, except where a text says at its start that it may see them.
+/// Secrets have no text in minijinja's scope, except where a text says at its start that it may see them.
 fn reveal(usage: &Usage, out: &mut String) {
     let secrets: BTreeSet<&String> = usage.secrets.values().flatten().collect();
     if secrets.is_empty() {
@@ -63,39 +70,56 @@ fn reveal(usage: &Usage, out: &mut String) {
     for name in secrets {
         out.push_str(&format!(
             "{}set {name} = {}({}){}",
-            engine::STATEMENT,
+            jinja::STATEMENT,
             hidden::REVEAL,
             literal(name),
-            engine::STATEMENT_END
+            jinja::STATEMENT_END
         ));
     }
     out.push_str(&format!(
         "{}set params = {}(){}",
-        engine::STATEMENT,
+        jinja::STATEMENT,
         hidden::REVEAL_ALL,
-        engine::STATEMENT_END
+        jinja::STATEMENT_END
     ));
 }
 
-/// The filter that escapes a value for its place.
-pub(super) fn shell_filter(place: &shell::Place) -> String {
-    let filter = match &place.context {
-        Context::Word(word) => {
+/// Returns the filter that escapes a value for its place.
+pub(super) fn shell_filter(place: &shell::Slot) -> String {
+    let filter = match &place.quoting {
+        Quoting::Word(word) => {
             let [alone, needed, plain] =
                 [word.alone, word.needed, word.plain].map(|flag| if flag { "true" } else { "false" });
             [hidden::WORD, "(", alone, ", ", needed, ", ", plain, ")"].concat()
         }
-        Context::Single => hidden::SINGLE.to_owned(),
-        Context::Double { guard } => format!("{}({guard})", hidden::DOUBLE),
-        Context::Arithmetic => return hidden::WHOLE.to_owned(),
-        Context::Comment => hidden::COMMENT.to_owned(),
-        Context::Here(here) => here_filter(here),
+        Quoting::Single => hidden::SINGLE.to_owned(),
+        Quoting::Double { guard } => format!("{}({guard})", hidden::DOUBLE),
+        Quoting::Arithmetic => hidden::WHOLE.to_owned(),
+        Quoting::Bare => hidden::PLAIN.to_owned(),
+        Quoting::Comment => hidden::COMMENT.to_owned(),
+        Quoting::Here(here) => here_filter(here),
     };
-    match place {
-        shell::Place { whole: true, .. } => format!("{}|{filter}", hidden::WHOLE),
-        shell::Place { command: true, .. } => format!("{}|{filter}", hidden::COMMAND),
-        _ => filter,
-    }
+    let Demands { whole, command, no_parenthesis, no_option, no_assignment, harmless } = place.demands;
+    let harmless = (harmless != Harmless::Never).then(|| harmless_check(harmless));
+    let is_whole = whole && place.quoting != Quoting::Arithmetic;
+    let checks = [
+        (is_whole, hidden::WHOLE),
+        (command, hidden::COMMAND),
+        (no_parenthesis && !whole, hidden::NO_PARENTHESIS),
+        (no_option, hidden::NO_OPTION),
+        (no_assignment, hidden::NO_ASSIGNMENT),
+    ];
+    let checks = checks.iter().filter(|(demanded, _)| *demanded).map(|(_, check)| (*check).to_owned());
+    harmless.into_iter().chain(checks).chain([filter]).collect::<Vec<_>>().join("|")
+}
+
+/// Returns the filter for a place where only the type of a param keeps its value from harm.
+pub(super) fn harmless_filter(promised: Harmless) -> String {
+    [&harmless_check(promised), "|", hidden::PLAIN].concat()
+}
+
+fn harmless_check(promised: Harmless) -> String {
+    format!("{}({})", hidden::HARMLESS, promised == Harmless::Number)
 }
 
 fn here_filter(here: &Here) -> String {
@@ -106,23 +130,29 @@ fn here_filter(here: &Here) -> String {
     format!("{}({delimiter}, {flags}, {before}, {after})", hidden::HERE)
 }
 
-/// A reference to a variable, in the quoting of a place; the error completes "a secret cannot stand …".
-pub(super) fn variable(place: &shell::Place, name: &str) -> Result<String, &'static str> {
-    if place.whole {
+/// Returns a reference to a variable, in the quoting of a place; the error completes "a secret cannot be used
+/// …".
+pub(super) fn variable(place: &shell::Slot, name: &str) -> Result<String, &'static str> {
+    let Demands { whole, command: _, no_parenthesis, no_option: _, no_assignment: _, harmless: _ } =
+        place.demands;
+    if no_parenthesis {
+        return Err("in a declaration, which expands a list in parentheses");
+    }
+    if whole {
         return Err("where the shell computes");
     }
-    Ok(match &place.context {
-        Context::Word(_) => format!("\"${name}\""),
-        Context::Single => format!("'\"${name}\"'"),
-        Context::Double { .. } => format!("${{{name}}}"),
-        Context::Here(here) if !here.quoted => format!("${{{name}}}"),
-        Context::Comment => name.to_owned(),
-        Context::Arithmetic => return Err("where the shell computes"),
-        Context::Here(_) => return Err("in a here-document whose delimiter is quoted"),
+    Ok(match &place.quoting {
+        Quoting::Word(_) => format!("\"${name}\""),
+        Quoting::Single => format!("'\"${name}\"'"),
+        Quoting::Double { .. } => format!("${{{name}}}"),
+        Quoting::Here(here) if !here.quoted => format!("${{{name}}}"),
+        Quoting::Comment => name.to_owned(),
+        Quoting::Arithmetic | Quoting::Bare => return Err("where the shell computes"),
+        Quoting::Here(_) => return Err("in a here-document whose delimiter is quoted"),
     })
 }
 
-/// A text as a string literal of the engine.
+/// Returns a text as a string literal of minijinja.
 fn literal(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

@@ -1,90 +1,100 @@
 //! Escaping values: the filters that compiled templates pass every expression through.
 //!
-//! Only quoting that every POSIX shell knows is written: `'…'` with `'\''` for a quote in bare and single-quoted
-//! places, backslashes in double-quoted ones.
-
-use std::fmt;
+//! Only quoting that every POSIX shell knows is written: `'…'` with `'\''` for a quote in bare and
+//! single-quoted places, backslashes in double-quoted ones.
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, State};
 
 use super::known::hidden;
+use super::number::Number;
+use super::problem::problem;
+use super::shell::Harmless;
 use super::values::Hidden;
-
-/// What is wrong with a value, in words for the user; travels through the engine as an error's source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Problem {}
-
-/// An engine's error that carries a problem.
-pub(super) fn problem(message: impl Into<String>, help: impl Into<String>) -> Error {
-    let problem = Problem { message: message.into(), help: Some(help.into()) };
-    Error::new(ErrorKind::InvalidOperation, problem.message.clone()).with_source(problem)
-}
+use super::weight;
 
 /// Registers the escaping filters.
-pub(super) fn register(engine: &mut Environment<'_>) {
-    engine.add_filter(hidden::PLAIN, |value: Value| text(&value));
-    engine.add_filter(hidden::WORD, |value: Value, alone: bool, needed: bool, plain: bool| {
-        words(&value, alone, needed, plain)
-    });
-    engine.add_filter(hidden::SINGLE, |value: Value| Ok::<_, Error>(text(&value)?.replace('\'', r"'\''")));
-    engine.add_filter(hidden::DOUBLE, |value: Value, guard: bool| {
-        let escaped = backslashed(&text(&value)?, &['\\', '$', '`', '"']);
+pub(super) fn register(jinja: &mut Environment<'_>) {
+    jinja.add_filter(hidden::PLAIN, |value: Value| text(&value));
+    jinja.add_filter(
+        hidden::WORD,
+        |state: &State<'_, '_>, value: Value, alone: bool, needed: bool, plain: bool| {
+            words(state, &value, alone, needed, plain)
+        },
+    );
+    jinja.add_filter(hidden::SINGLE, |value: Value| Ok::<_, Error>(text(&value)?.replace('\'', r"'\''")));
+    jinja.add_filter(hidden::DOUBLE, |value: Value, guard: bool| {
+        let text = text(&value)?;
+        // bash doubles these in the quotes of an array's words, but not in `'…'`.
+        if text.contains(['\u{1}', '\u{7f}']) {
+            return Ok(format!("\"'{}'\"", text.replace('\'', r"'\''")));
+        }
+        let escaped = backslashed(&text, &['\\', '$', '`', '"']);
         Ok::<_, Error>(if guard { format!("\"\"{escaped}") } else { escaped })
     });
-    engine.add_filter(hidden::COMMENT, |value: Value| Ok::<_, Error>(comment(&text(&value)?)));
-    engine.add_filter(hidden::COMMAND, command);
-    engine.add_filter(hidden::WHOLE, |value: Value| whole(&value));
-    engine.add_filter(hidden::HERE, here);
-    engine.add_filter(hidden::JSON, |json: Value| Ok::<_, Error>(inert_json(&text(&json)?)));
+    jinja.add_filter(hidden::COMMENT, |value: Value| Ok::<_, Error>(comment(&text(&value)?)));
+    jinja.add_filter(hidden::COMMAND, command);
+    jinja.add_filter(hidden::HARMLESS, harmless);
+    jinja.add_filter(hidden::NO_PARENTHESIS, no_parenthesis);
+    jinja.add_filter(hidden::NO_OPTION, no_option);
+    jinja.add_filter(hidden::NO_ASSIGNMENT, no_assignment);
+    jinja.add_filter(hidden::WHOLE, |value: Value| whole(&value));
+    jinja.add_filter(hidden::HERE, here);
+    jinja.add_filter(hidden::JSON, |json: Value| Ok::<_, Error>(inert_json(&text(&json)?)));
 }
 
-/// The text that a single value stands for.
+/// Returns the text that a single value stands for.
 pub(super) fn text(value: &Value) -> Result<String, Error> {
     const FIRST: &str = "pick a part of it, or write `| tojson`";
     if value.downcast_object_ref::<Hidden>().is_some() {
         let help = "set it in `env:` and use the variable";
         return Err(problem("a secret cannot be spliced into this text", help));
     }
+    if let Some(number) = Number::of(value) {
+        return Ok(number.text().to_owned());
+    }
     let text = match value.kind() {
         ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::None => {
-            return Err(problem("this is `none`, which is no text", "write `| default('…', true)`"));
+            return Err(problem("this is `none`, which is not text", "write `| default('…', true)`"));
         }
-        ValueKind::Bool | ValueKind::Number | ValueKind::String => value.to_string(),
+        // minijinja writes `True`.
+        ValueKind::Bool => value.is_true().to_string(),
+        ValueKind::Number | ValueKind::String => value.to_string(),
         ValueKind::Seq | ValueKind::Iterable => {
             return Err(problem(
-                "a list cannot stand here: it makes several words only where it is a word of its own",
+                "a list cannot be used here: it makes several words only where it is a word of its own",
                 "write `| join(' ')`, or go through it with `{% for item in list %}`",
             ));
         }
-        ValueKind::Map => return Err(problem("a mapping cannot stand in text", FIRST)),
-        _ => return Err(problem("this cannot stand in text", FIRST)),
+        ValueKind::Map => return Err(problem("a mapping cannot be used in text", FIRST)),
+        _ => return Err(problem("this cannot be used in text", FIRST)),
     };
     if text.contains('\0') {
-        return Err(problem("the value contains a NUL character", "no program can be given one; remove it"));
+        return Err(problem("the value contains a NUL character", "no program can receive one; remove it"));
     }
     Ok(text)
 }
 
-fn words(value: &Value, alone: bool, needed: bool, plain: bool) -> Result<String, Error> {
+/// The text of one of many values, which is paid for.
+pub(super) fn paid_text(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
+    weight::pay_bytes(state, value.as_str().map_or(0, str::len) + weight::BYTES)?;
+    text(value)
+}
+
+fn words(
+    state: &State<'_, '_>,
+    value: &Value,
+    alone: bool,
+    needed: bool,
+    plain: bool,
+) -> Result<String, Error> {
     if !alone || !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
         return Ok(word(&text(value)?, plain));
     }
     let mut words = Vec::new();
     for item in value.try_iter()? {
-        words.push(word(&text(&item)?, plain));
+        words.push(word(&paid_text(state, &item)?, plain));
     }
     if needed && words.is_empty() {
         let help = "write it inside `{% if list %}`, or put a command before it";
@@ -93,7 +103,7 @@ fn words(value: &Value, alone: bool, needed: bool, plain: bool) -> Result<String
     Ok(words.join(" "))
 }
 
-/// A value as one word.
+/// Returns a value as one word.
 fn word(text: &str, plain: bool) -> String {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '-');
     if plain && !text.is_empty() && text.chars().all(is_safe) {
@@ -114,7 +124,7 @@ fn backslashed(text: &str, special: &[char]) -> String {
     escaped
 }
 
-/// Text that cannot leave a comment, nor confuse an old shell that looks for quotes in comments.
+/// Returns text that cannot leave a comment, nor confuse an old shell that looks for quotes in comments.
 fn comment(text: &str) -> String {
     let inert = |c: char| match c {
         c if c.is_control() => ' ',
@@ -124,9 +134,10 @@ fn comment(text: &str) -> String {
     text.chars().map(inert).collect()
 }
 
-/// A whole number where the shell computes; anything else would be computed as well.
+/// Returns a whole number where the shell computes; anything else would be computed as well.
 fn whole(value: &Value) -> Result<String, Error> {
-    let text = text(value)?;
+    // A number by its value: to a shell `010` is eight.
+    let text = text(&Number::of(value).map_or_else(|| value.clone(), Number::value))?;
     let digits = text.strip_prefix('-').unwrap_or(&text);
     let is_plain = digits == "0" || !digits.starts_with('0') && !digits.is_empty();
     if !is_plain || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -137,7 +148,65 @@ fn whole(value: &Value) -> Result<String, Error> {
     Ok(if text.starts_with('-') { format!("({text})") } else { text })
 }
 
-/// The name of a command. A list, where one may stand, begins with it.
+/// Returns a value whose type is what keeps it from harm. A name may have been bound to another value.
+fn harmless(value: Value, number: bool) -> Result<Value, Error> {
+    let (promised, what) =
+        if number { (Harmless::Number, "a whole number") } else { (Harmless::Word, "a plain word") };
+    // A number by its value: to a shell `010` is eight.
+    let value = match Number::of(&value).filter(|_| number) {
+        Some(number) => number.value(),
+        None => value,
+    };
+    if promised.fits(&text(&value)?) {
+        return Ok(value);
+    }
+    let help = "the shell would run what other values contain; use the param itself";
+    Err(problem(format!("only {what} can stand here"), help))
+}
+
+/// Returns what a declaration assigns.
+fn no_parenthesis(value: Value) -> Result<Value, Error> {
+    if value.as_str().is_some_and(|text| text.starts_with('(')) {
+        let help = "assign it in a line of its own: `v={{ x }}`";
+        return Err(problem(
+            "a value that begins with `(` cannot be used here: if the variable is an array, the shell runs what is inside",
+            help,
+        ));
+    }
+    Ok(value)
+}
+
+/// Returns the name of a command after `env` or the like.
+fn no_assignment(value: Value) -> Result<Value, Error> {
+    if any_text(&value, |text| text.contains('='))? {
+        let help = "write the name of the variable before it: `env NAME={{ x }}`";
+        let message = "a value with a `=` cannot be used here: it would set a variable, and shells run what some variables hold";
+        return Err(problem(message, help));
+    }
+    Ok(value)
+}
+
+/// Returns whether a text, or one of a list, is of some kind.
+fn any_text(value: &Value, is: impl Fn(&str) -> bool) -> Result<bool, Error> {
+    Ok(match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.any(|item| item.as_str().is_some_and(&is)),
+        _ => value.as_str().is_some_and(is),
+    })
+}
+
+/// Returns an argument before the program of an interpreter, or the like.
+fn no_option(value: Value) -> Result<Value, Error> {
+    if any_text(&value, |text| text.starts_with(['-', '+']))? {
+        let help = "write `--` before it, or make it a param of `type: path`";
+        return Err(problem(
+            "a value that begins like an option cannot be used here: some options bring a program",
+            help,
+        ));
+    }
+    Ok(value)
+}
+
+/// Returns the name of a command. A list, where one may stand, begins with it.
 fn command(value: Value) -> Result<Value, Error> {
     let first = match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.next(),
@@ -150,9 +219,9 @@ fn command(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// A value in the body of a here-document. `before` and `after` are the literal text beside it on its line; of `flags`,
-/// `q` says that the delimiter is quoted, `-` that tabs are stripped, `<` and `>` that something not literal stands at
-/// that end of the line.
+/// Returns a value in the body of a here-document. `before` and `after` are the literal text beside it on its
+/// line; of `flags`, `q` says that the delimiter is quoted, `-` that tabs are stripped, `<` and `>` that
+/// something not literal stands at that end of the line.
 fn here(value: Value, delimiter: &str, flags: &str, before: &str, after: &str) -> Result<String, Error> {
     let [quoted, strip, open_before, open_after] = ['q', '-', '<', '>'].map(|flag| flags.contains(flag));
     let text = text(&value)?;
@@ -189,8 +258,8 @@ fn here(value: Value, delimiter: &str, flags: &str, before: &str, after: &str) -
     Ok(if quoted { text } else { backslashed(&text, &['\\', '$', '`']) })
 }
 
-/// JSON in which strings contain nothing but letters, digits, spaces and `\u` escapes, so that no language finds
-/// anything to interpolate in them.
+/// JSON in which strings contain nothing but letters, digits, spaces and `\u` escapes, so that no language
+/// finds anything to interpolate in them.
 fn inert_json(json: &str) -> String {
     let mut inert = String::with_capacity(json.len());
     let mut inside = false;

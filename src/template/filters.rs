@@ -1,34 +1,48 @@
-//! The filters and functions that the template language has beside the engine's own.
+//! The filters and functions that the template language has beside minijinja's own.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use minijinja::value::Value;
-use minijinja::{Environment, Error};
+use minijinja::{Environment, Error, State};
 use sha2::{Digest, Sha256};
 
-use super::escape::{problem, text};
+use super::bounds;
+use super::escape::text;
+use super::json::to_json;
+use super::problem::problem;
 use crate::pipeline::{ParamValue, Values};
 
-/// How `now()` and `run.started_at` write a time unless told otherwise.
+/// The default format of `now()` and `run.started_at`.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%:z";
 
-/// Registers the filters. The lengths and sizes of params are known by their text, so that a text means here what it
-/// means to the param.
-pub(super) fn register(engine: &mut Environment<'_>, values: &Values) {
-    // Left out: what makes HTML of a value, and what shows the engine's inside.
+/// Registers the filters. The lengths and sizes of params are known by their text, so that a text means here
+/// what it means to the param.
+pub(super) fn register(jinja: &mut Environment<'_>, values: &Values) {
+    // Left out: what makes HTML of a value, and what shows minijinja's inside.
     for name in ["safe", "escape", "e", "pprint", "attr"] {
-        engine.remove_filter(name);
+        jinja.remove_filter(name);
     }
-    engine.remove_global("debug");
+    jinja.remove_global("debug");
 
-    engine.add_filter("raw", |value: Value| value);
-    engine.add_filter("basename", |path: Value| part(&path, |path| path.file_name()));
-    engine.add_filter("stem", |path: Value| part(&path, |path| path.file_stem()));
-    engine.add_filter("extension", |path: Value| part(&path, |path| path.extension()));
-    engine.add_filter("dirname", |path: Value| dirname(&path));
-    engine.add_filter("sha256", |value: Value| Ok::<_, Error>(sha256(&text(&value)?)));
+    jinja.add_filter("raw", |value: Value| value);
+    jinja.add_filter("tojson", to_json);
+    jinja.add_filter("basename", |state: &State<'_, '_>, path: Value| {
+        part(&paid(state, &path)?, |path| path.file_name())
+    });
+    jinja.add_filter("stem", |state: &State<'_, '_>, path: Value| {
+        part(&paid(state, &path)?, |path| path.file_stem())
+    });
+    jinja.add_filter("extension", |state: &State<'_, '_>, path: Value| {
+        part(&paid(state, &path)?, |path| path.extension())
+    });
+    jinja.add_filter("dirname", |state: &State<'_, '_>, path: Value| {
+        Ok::<_, Error>(dirname(&paid(state, &path)?))
+    });
+    jinja.add_filter("sha256", |state: &State<'_, '_>, value: Value| {
+        Ok::<_, Error>(sha256(&paid(state, &value)?))
+    });
 
     let (mut sizes, mut lengths) = (BTreeMap::new(), BTreeMap::new());
     for value in values.values() {
@@ -39,12 +53,14 @@ pub(super) fn register(engine: &mut Environment<'_>, values: &Values) {
         }
     }
     let more_sizes = sizes.clone();
-    engine.add_filter("bytes", move |value: Value| bytes(&value, &sizes));
-    engine.add_filter("human_size", move |value: Value| {
-        bytes(&value, &more_sizes).map(|bytes| bytesize::ByteSize(bytes).display().iec().to_string())
+    jinja
+        .add_filter("bytes", move |state: &State<'_, '_>, value: Value| bytes(&paid(state, &value)?, &sizes));
+    jinja.add_filter("human_size", move |state: &State<'_, '_>, value: Value| {
+        bytes(&paid(state, &value)?, &more_sizes)
+            .map(|bytes| bytesize::ByteSize(bytes).display().iec().to_string())
     });
-    engine.add_filter("seconds", move |value: Value| {
-        let text = text(&value)?;
+    jinja.add_filter("seconds", move |state: &State<'_, '_>, value: Value| {
+        let text = paid(state, &value)?;
         let length = match lengths.get(&text) {
             Some(length) => *length,
             None => humantime::parse_duration(&text).map_err(|_| {
@@ -59,34 +75,41 @@ pub(super) fn register(engine: &mut Environment<'_>, values: &Values) {
 }
 
 /// Registers `now(format)`: the run's own clock, so that it says the same in every step.
-pub(super) fn register_now(engine: &mut Environment<'_>, time: jiff::Zoned) {
-    engine.add_function("now", move |format: Option<String>| {
+pub(super) fn register_now(jinja: &mut Environment<'_>, time: jiff::Zoned) {
+    jinja.add_function("now", move |format: Option<String>| {
         let format = format.as_deref().unwrap_or(TIME_FORMAT);
+        bounds::check_time_format(format)?;
         jiff::fmt::strtime::format(format, &time).map_err(|_| {
             problem(format!("`{format}` is not a format of times"), "write it like `%Y-%m-%d` or `%H:%M:%S`")
         })
     });
 }
 
-/// A time as `run.started_at` shows it.
+/// Returns a time as `run.started_at` shows it.
 pub(super) fn time(time: &jiff::Zoned) -> String {
     jiff::fmt::strtime::format(TIME_FORMAT, time).unwrap_or_default()
 }
 
-fn part(path: &Value, part: impl Fn(&Path) -> Option<&std::ffi::OsStr>) -> Result<String, Error> {
-    let path = text(path)?;
-    Ok(part(Path::new(&path)).and_then(|part| part.to_str()).unwrap_or_default().to_owned())
+/// Returns the text of a value, which the budget pays for: a filter reads all of it, however short its result
+/// is.
+fn paid(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
+    let text = text(value)?;
+    state.consume_fuel(text.len() as u64)?;
+    Ok(text)
+}
+
+fn part(path: &str, part: impl Fn(&Path) -> Option<&std::ffi::OsStr>) -> Result<String, Error> {
+    Ok(part(Path::new(path)).and_then(|part| part.to_str()).unwrap_or_default().to_owned())
 }
 
 /// As the program `dirname`: `.` for a name alone, `/` for the root.
-fn dirname(path: &Value) -> Result<String, Error> {
-    let path = text(path)?;
-    let parent = match Path::new(&path).parent().and_then(Path::to_str) {
+fn dirname(path: &str) -> String {
+    let parent = match Path::new(path).parent().and_then(Path::to_str) {
         None if path.starts_with('/') => "/",
         None | Some("") => ".",
         Some(parent) => parent,
     };
-    Ok(parent.to_owned())
+    parent.to_owned()
 }
 
 fn sha256(text: &str) -> String {
@@ -98,9 +121,8 @@ fn sha256(text: &str) -> String {
     hex
 }
 
-fn bytes(value: &Value, known: &BTreeMap<String, u64>) -> Result<u64, Error> {
-    let text = text(value)?;
-    match known.get(&text) {
+fn bytes(text: &str, known: &BTreeMap<String, u64>) -> Result<u64, Error> {
+    match known.get(text) {
         Some(bytes) => Ok(*bytes),
         None => text
             .parse::<bytesize::ByteSize>()

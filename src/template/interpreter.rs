@@ -1,8 +1,8 @@
-//! Scripts of interpreters other than the shell. Their grammar is not known, so that only a JSON literal can go in, and
-//! only where no string is open.
+//! Scripts of interpreters other than the shell. Their grammar is not known, so that only a JSON literal can
+//! go in, and only where no string is open.
 
 use super::scan::{Segment, Tag};
-use super::{Mistake, TemplateError};
+use super::{TemplateError, TemplateErrorKind};
 
 /// Refuses every expression that ends in neither `| tojson` nor `| raw`, and `| tojson` inside quotes.
 pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) -> bool) -> Vec<TemplateError> {
@@ -14,7 +14,7 @@ pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) ->
             Segment::Statement(_) => {}
             Segment::Expression(tag) if is_raw(tag) => {}
             Segment::Expression(tag) if !ends_in(source, tag, "tojson") => errors.push(TemplateError {
-                mistake: Mistake::Place,
+                kind: TemplateErrorKind::Place,
                 range: tag.outer.clone(),
                 message: "a value cannot go into this script safely".to_owned(),
                 help: Some(format!(
@@ -23,9 +23,9 @@ pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) ->
                 )),
             }),
             Segment::Expression(tag) if quotes.open.is_some() => errors.push(TemplateError {
-                mistake: Mistake::Place,
+                kind: TemplateErrorKind::Place,
                 range: tag.outer.clone(),
-                message: "`| tojson` writes its own quotes, and here it seems to stand in quotes already"
+                message: "`| tojson` writes its own quotes, and here it seems to be in quotes already"
                     .to_owned(),
                 help: Some("remove the quotes around it, or pass the value through `env:`".to_owned()),
             }),
@@ -35,13 +35,13 @@ pub(super) fn check(source: &str, segments: &[Segment], is_raw: &dyn Fn(&Tag) ->
     errors
 }
 
-/// Whether an expression ends in a filter without arguments.
+/// Returns whether an expression ends in a filter without arguments.
 pub(super) fn ends_in(source: &str, tag: &Tag, filter: &str) -> bool {
     matches!(tag.tokens.as_slice(), [.., pipe, name] if pipe.is_symbol(source, "|") && name.is_name(source, filter))
 }
 
-/// Follows quotes the way that most languages have them. It errs towards being inside: an apostrophe in a comment
-/// opens quotes until the end of its line.
+/// Follows quotes the way that most languages have them. It errs towards being inside: an apostrophe in a
+/// comment opens quotes until the end of its line.
 #[derive(Debug, Default)]
 struct Quotes {
     open: Option<Open>,

@@ -1,29 +1,40 @@
-//! Templates: compiling once, against the text around each expression; rendering many times.
+//! Templates: compiled once, against the text around each expression, and rendered many times.
 //!
 //! Values are data, never code: in a shell script every expression is escaped for the place where it stands.
 //!
-//! How a text becomes a [`Template`](crate::pipeline::Template): `scan` cuts it into literal text, expressions and
-//! statements; `structure` makes a tree of them; `names` finds every name that means nothing; `shell` follows the
-//! shell's quoting through the literal text and finds the place of each expression; `compile` writes the engine's
-//! text, each expression wrapped in the filter of its place. `render` runs that text; the filters are in `escape`.
+//! How a text becomes a [`Template`]: `scan` cuts it into literal text, expressions and statements;
+//! `structure` makes a tree of them; `names` finds every name that means nothing; `shell` follows the shell's
+//! quoting through the literal text and finds the place of each expression; `compile` writes minijinja's
+//! text, each expression wrapped in the filter of its place. `render` runs that text; the filters are in
+//! `escape`.
 
+mod bounds;
 mod compile;
 mod dotted;
 mod emit;
-mod engine;
+mod environment;
 mod escape;
+mod expression;
 mod filters;
 mod interpreter;
+mod jinja;
+mod json;
+mod kinds;
 mod known;
 mod names;
+mod number;
 mod outputs;
+mod problem;
 mod references;
 mod render;
 mod scan;
+mod senses;
 mod shell;
+mod spelling;
 mod structure;
 mod token;
 mod values;
+mod weight;
 
 #[cfg(test)]
 mod tests;
@@ -33,19 +44,27 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use compile::{compile, outputs as outputs_in};
-pub use render::{Around, Given, Renderer};
+pub use kinds::ExprType;
+pub use render::{Scope, StepOutputsMode, TemplateRenderer};
+pub use shell::{Shells, runs_in_environment};
 
-use crate::pipeline::{Outputs, Values};
+use crate::pipeline::{Outputs, Source, Template, Values};
+
+/// The longest part of a text, in characters, that an error repeats.
+const LONGEST_PLACE: usize = 80;
 
 /// What a text is used as, which decides how its values are escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum TextContext {
     /// Plain text: an environment value, a working directory, a param's default. Values go in as they are.
     Plain,
-    /// Plain text that anybody may see, such as an argument of a program: no secret may go in.
+    /// Plain text that every user may see, such as an argument of a program: no secret may go in.
     Argument,
-    /// A script of a POSIX-family shell. Values are quoted for the grammar around them.
-    PosixShell,
+    /// A script that one of these shells reads. Values are quoted for the grammar around them.
+    PosixShell(Shells),
+    /// The value of a variable that a shell runs commands from, such as PS4: only values whose type keeps
+    /// them from harm.
+    Commands,
     /// A script of another interpreter: only `| tojson` and `| raw` may put a value in.
     Interpreter,
 }
@@ -53,8 +72,8 @@ pub enum Place {
 /// The names that a template may use.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    /// Declared params: name, and whether it is a secret.
-    pub params: BTreeMap<String, bool>,
+    /// Declared params: name, and what kind of value each has.
+    pub params: BTreeMap<String, ExprType>,
     /// Variables of the environment that secret params come from: name, and the param.
     pub secret_variables: BTreeMap<String, String>,
     /// Whether it may read outputs of steps.
@@ -65,20 +84,24 @@ pub struct Names {
 
 /// Kinds of mistakes in templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mistake {
-    /// It is no template: a tag that is not closed, an expression that cannot be read.
+pub enum TemplateErrorKind {
+    /// It is not a template: a tag that is not closed, an expression that cannot be read.
     Syntax,
-    /// A name that there is not.
+    /// A name that is not defined.
     Undefined,
-    /// A filter, test or function that there is not.
+    /// A filter, test or function that does not exist.
     Function,
     /// A place of a script where no way of writing a value keeps it data.
     Place,
     /// A branch that leaves the shell's quoting otherwise than it found it.
     Branch,
+    /// A condition that is neither true nor false.
+    Condition,
+    /// A comparison of values that are never equal.
+    Comparison,
     /// A secret that would have to be spelled out.
     Secret,
-    /// The value that an expression has will not do: seen only when it is rendered.
+    /// The value of an expression cannot be used here: found only when it is rendered.
     Value,
 }
 
@@ -87,7 +110,7 @@ pub enum Mistake {
 #[error("{message}")]
 pub struct TemplateError {
     /// What kind of mistake it is.
-    pub mistake: Mistake,
+    pub kind: TemplateErrorKind,
     /// Byte range in the template's source.
     pub range: Range<usize>,
     /// What is wrong.
@@ -96,12 +119,26 @@ pub struct TemplateError {
     pub help: Option<String>,
 }
 
-/// What steps have given, by the step's name.
+impl TemplateError {
+    /// Returns what is wrong, and where, in one sentence for messages of a run.
+    pub fn sentence(&self, source: &Source, template: &Template) -> String {
+        let place = template.source.get(self.range.clone()).unwrap_or_default().trim();
+        let line = source.line(template.at);
+        match place.lines().count() {
+            1 if place.chars().count() <= LONGEST_PLACE => {
+                format!("{self} (`{place}` in the text at line {line})")
+            }
+            _ => format!("{self} (in the text at line {line})"),
+        }
+    }
+}
+
+/// The outputs of steps, by the step's name.
 pub type StepOutputs = BTreeMap<String, Arc<Outputs>>;
 
 /// What templates of one run can see, beside their own step's name.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct RunContext {
     /// `pipeline.name`.
     pub pipeline: String,
     /// `run.id`.
@@ -110,7 +147,7 @@ pub struct Facts {
     pub started_at: Option<jiff::Zoned>,
     /// `env.NAME`: the host's environment, as far as it is text.
     pub env: BTreeMap<String, String>,
-    /// Variables of that environment that are no UTF-8 text: nothing can be made of them.
+    /// Variables of that environment whose values are not UTF-8 text: templates cannot use them.
     pub not_text: BTreeSet<String>,
     /// The params' values.
     pub values: Values,

@@ -1,8 +1,9 @@
 //! Outputs of steps: `steps.NAME.outputs.KEY`.
 //!
-//! A step's name may have dashes and dots, and begin with a digit, which no name of the engine's may. So the tokens of such a
-//! name are joined to one, and in the engine's text each character that it cannot read is replaced by `_`, which keeps
-//! all offsets. Where two names of one text would then be the same, only `steps["NAME"]` tells them apart.
+//! A step's name may have dashes and dots, and begin with a digit, which no name of minijinja's may. So the
+//! tokens of such a name are joined to one, and in the compiled text each character that it cannot read is
+//! replaced by `_`, which keeps all offsets. Where two names of one text would then be the same, only
+//! `steps["NAME"]` can distinguish them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, Value};
 
 use super::references::Path;
-use super::token::{Kind, Token};
-use super::{Mistake, StepOutputs, TemplateError};
+use super::token::{Token, TokenKind};
+use super::{StepOutputs, TemplateError, TemplateErrorKind};
 use crate::pipeline::{OutputRef, Outputs};
 
-/// A name as the engine reads it, as long as it was.
+/// Returns a name as minijinja reads it, as long as it was.
 fn identifier(name: &str) -> String {
     let word = |(at, c): (usize, char)| match c {
         '0'..='9' if at == 0 => '_',
@@ -25,7 +26,7 @@ fn identifier(name: &str) -> String {
     name.chars().enumerate().map(word).collect()
 }
 
-/// Joins the tokens of each step's name that the engine could not read. Gives where such names stand, too.
+/// Joins the tokens of each step's name that minijinja could not read. Gives where such names stand, too.
 pub(super) fn join(source: &str, mut tokens: Vec<Token>) -> (Vec<Token>, Vec<Range<usize>>) {
     let mut joined = Vec::new();
     let mut at = 0;
@@ -34,13 +35,14 @@ pub(super) fn join(source: &str, mut tokens: Vec<Token>) -> (Vec<Token>, Vec<Ran
         let Some(range) = range else { continue };
         let first = tokens.partition_point(|token| token.range.start < range.start);
         let after = tokens.partition_point(|token| token.range.start < range.end);
-        tokens.splice(first..after, [Token { kind: Kind::Name, range: range.clone() }]);
+        tokens.splice(first..after, [Token { kind: TokenKind::Name, range: range.clone() }]);
         joined.push(range);
     }
     (tokens, joined)
 }
 
-/// The name of a step after the token `at`, where that is `steps` and the name needs joining; `None` behind the last token.
+/// Returns the name of a step after the token `at`, where that is `steps` and the name needs joining; `None`
+/// behind the last token.
 fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<usize>>> {
     let here = tokens.get(at)?;
     let is_attribute = at.checked_sub(2).and_then(|at| tokens.get(at..at + 2)).is_some_and(
@@ -61,7 +63,7 @@ fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<
     Some(name.map(|name| dot.range.end..dot.range.end + name.len()))
 }
 
-/// Replaces the names in `text`, which begins at `start` of the source, by what the engine can read.
+/// Replaces the names in `text`, which begins at `start` of the source, by what minijinja can read.
 pub(super) fn replace(text: &mut String, start: usize, names: &[Range<usize>]) {
     for name in names {
         let range = name.start - start..name.end - start;
@@ -70,10 +72,10 @@ pub(super) fn replace(text: &mut String, start: usize, names: &[Range<usize>]) {
     }
 }
 
-/// What a path that begins with `steps` reads. Whether there is such a step is not looked at.
+/// Returns what a path that begins with `steps` reads. Whether there is such a step is not looked at.
 pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, TemplateError> {
     let error = |message: String, help: String| TemplateError {
-        mistake: Mistake::Undefined,
+        kind: TemplateErrorKind::Undefined,
         range: path.range.clone(),
         message,
         help: Some(help),
@@ -97,7 +99,7 @@ pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, 
     }
 }
 
-/// Finds names in one text that look the same to the engine.
+/// Finds names in one text that look the same to minijinja.
 pub(super) fn clashes(source: &str, refs: &[OutputRef]) -> Vec<TemplateError> {
     let names: BTreeSet<&str> = refs.iter().map(|output| output.step.as_str()).collect();
     let clash = |output: &&OutputRef| {
@@ -110,7 +112,7 @@ pub(super) fn clashes(source: &str, refs: &[OutputRef]) -> Vec<TemplateError> {
     let error = |output: &OutputRef| {
         let (step, key) = (&output.step, output.key.as_deref().unwrap_or("KEY"));
         TemplateError {
-            mistake: Mistake::Undefined,
+            kind: TemplateErrorKind::Undefined,
             range: output.range.clone(),
             message: format!("`{step}` and another step of this text look the same here"),
             help: Some(format!("write `steps[\"{step}\"].outputs.{key}`")),
@@ -119,18 +121,18 @@ pub(super) fn clashes(source: &str, refs: &[OutputRef]) -> Vec<TemplateError> {
     refs.iter().filter(clash).map(error).collect()
 }
 
-/// What steps have given, as the template engine sees it.
+/// The outputs of steps, as minijinja sees them.
 #[derive(Debug)]
 pub(super) struct StepsView(BTreeMap<String, Value>);
 
 impl StepsView {
-    /// Those that a text reads.
+    /// Returns those that a text reads.
     pub(super) fn new(refs: &[OutputRef], given: &StepOutputs) -> Self {
         let outputs = |step: &str| given.get(step).cloned().unwrap_or_default();
         Self(refs.iter().map(|wanted| (wanted.step.clone(), view(map(&outputs(&wanted.step))))).collect())
     }
 
-    /// For those that a text reads, what stands for an output that is not known yet.
+    /// Returns a placeholder for each output that a text reads.
     pub(super) fn later(refs: &[OutputRef]) -> Self {
         let later = |step: &str| view(Value::from_object(Later(step.to_owned())));
         Self(refs.iter().map(|wanted| (wanted.step.clone(), later(&wanted.step))).collect())
@@ -149,7 +151,7 @@ impl Object for StepsView {
     }
 }
 
-/// A step of which only outputs are known.
+/// Returns a step of which only outputs are known.
 fn view(outputs: Value) -> Value {
     Value::from_object(BTreeMap::from([("outputs".to_owned(), outputs)]))
 }
@@ -176,10 +178,10 @@ impl Object for Later {
 #[cfg(test)]
 mod tests {
     use crate::pipeline::Span;
-    use crate::template::{Names, Place, compile, scan};
+    use crate::template::{Names, TextContext, compile, scan};
 
     #[test]
-    fn names_that_the_engine_cannot_read_are_joined() {
+    fn names_that_minijinja_cannot_read_are_joined() {
         let read = |source: &str| match scan::scan(source).unwrap().first() {
             Some(scan::Segment::Expression(tag)) => tag.text(source),
             other => panic!("{other:?}"),
@@ -207,7 +209,8 @@ mod tests {
     fn names_that_look_the_same_in_one_text_are_refused() {
         let clashing = |source: &str| {
             let names = Names { steps: true, ..Names::default() };
-            let errors = compile(source, Span::default(), Place::Plain, &names).err().unwrap_or_default();
+            let errors =
+                compile(source, Span::default(), TextContext::Plain, &names).err().unwrap_or_default();
             errors.into_iter().map(|error| source[error.range].to_owned()).collect::<Vec<_>>()
         };
         assert!(clashing("{{ steps.a-b.outputs.x }} {{ steps.a-b.outputs.y }}").is_empty());

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::token::{Kind, Token, is_keyword};
+use super::token::{Token, TokenKind, is_keyword};
 
 /// A name in an expression.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,14 +30,14 @@ pub(super) struct Path<'s> {
     pub(super) length: usize,
 }
 
-/// Every reference in the tokens of an expression, in order. Leading dots have been taken out.
+/// Returns every reference in the tokens of an expression, in order. Leading dots have been taken out.
 pub(super) fn references<'s>(source: &'s str, tokens: &[Token]) -> Vec<Reference<'s>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         let before = at.checked_sub(1).and_then(|at| tokens.get(at));
         let text = token.text(source);
-        if token.kind != Kind::Name || is_constant(text) {
+        if token.kind != TokenKind::Name || is_constant(text) {
             at += 1;
         } else if before.is_some_and(|before| before.is_symbol(source, "|")) {
             let (name, range, length) = dotted_name(source, tokens, at);
@@ -46,7 +46,7 @@ pub(super) fn references<'s>(source: &'s str, tokens: &[Token]) -> Vec<Reference
         } else if text == "is" {
             let negated = tokens.get(at + 1).is_some_and(|next| next.is_name(source, "not"));
             let name = at + 1 + usize::from(negated);
-            if tokens.get(name).is_some_and(|next| next.kind == Kind::Name) {
+            if tokens.get(name).is_some_and(|next| next.kind == TokenKind::Name) {
                 let (test, range, length) = dotted_name(source, tokens, name);
                 found.push(Reference::Test(test, range));
                 at = name + length;
@@ -65,7 +65,7 @@ pub(super) fn references<'s>(source: &'s str, tokens: &[Token]) -> Vec<Reference
     found
 }
 
-/// The path at the start of `tokens`, which must be a name.
+/// Returns the path at the start of `tokens`, which must be a name.
 pub(super) fn path<'s>(source: &'s str, tokens: &[Token], start: usize) -> Path<'s> {
     let here = tokens.get(start..).unwrap_or_default();
     let range = here.first().map_or(0..0, |token| token.range.clone());
@@ -73,13 +73,15 @@ pub(super) fn path<'s>(source: &'s str, tokens: &[Token], start: usize) -> Path<
     let mut path = Path { root, attributes: Vec::new(), range, is_call: false, length: 1 };
     loop {
         match here.get(path.length..).unwrap_or_default() {
-            [dot, name, ..] if dot.is_symbol(source, ".") && name.kind == Kind::Name => {
+            [dot, name, ..] if dot.is_symbol(source, ".") && name.kind == TokenKind::Name => {
                 path.attributes.push(name.text(source));
                 path.range.end = name.range.end;
                 path.length += 2;
             }
             [open, name, close, ..]
-                if open.is_symbol(source, "[") && name.kind == Kind::Text && close.is_symbol(source, "]") =>
+                if open.is_symbol(source, "[")
+                    && name.kind == TokenKind::Text
+                    && close.is_symbol(source, "]") =>
             {
                 let quoted = name.text(source);
                 path.attributes.push(quoted.get(1..quoted.len() - 1).unwrap_or_default());
@@ -94,10 +96,10 @@ pub(super) fn path<'s>(source: &'s str, tokens: &[Token], start: usize) -> Path<
     }
 }
 
-/// Whether the tokens are a name, or names with dots between them, and nothing else. Longer ones than
+/// Returns whether the tokens are a name, or names with dots between them, and nothing else. Longer ones than
 /// `steps.NAME.outputs.KEY` do not count.
 pub(super) fn is_name(source: &str, tokens: &[Token]) -> bool {
-    let part = |token: &Token| token.kind == Kind::Name && !is_keyword(token.text(source));
+    let part = |token: &Token| token.kind == TokenKind::Name && !is_keyword(token.text(source));
     let fits =
         |(at, token): (usize, &Token)| if at % 2 == 0 { part(token) } else { token.is_symbol(source, ".") };
     matches!(tokens.len(), 1 | 3 | 5 | 7) && tokens.iter().enumerate().all(fits)
@@ -114,12 +116,12 @@ fn is_constant(word: &str) -> bool {
     matches!(word, "true" | "True" | "false" | "False" | "none" | "None")
 }
 
-/// Whether the name is an attribute of a value that is no path, as in `f(x).name`.
+/// Returns whether the name is an attribute of a value that is not a path, as in `f(x).name`.
 fn is_attribute(source: &str, tokens: &[Token], at: usize) -> bool {
     at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(|before| before.is_symbol(source, "."))
 }
 
-/// Whether the name is that of an argument, as in `f(name=1)`.
+/// Returns whether the name is that of an argument, as in `f(name=1)`.
 fn is_argument_name(source: &str, tokens: &[Token], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     before.is_some_and(|before| before.is_symbol(source, "(") || before.is_symbol(source, ","))
@@ -133,9 +135,9 @@ mod tests {
     use super::is_name;
     use crate::pipeline::Span;
     use crate::template::scan::{Segment, scan};
-    use crate::template::{Names, Place, compile, engine};
+    use crate::template::{ExprType, Names, Shells, TextContext, compile, jinja};
 
-    /// The one expression of a text, if it is taken for a name.
+    /// Returns the one expression of a text, if it is taken for a name.
     fn name(source: &str) -> Option<Segment> {
         let segments = scan(source).ok()?;
         let [segment @ Segment::Expression(tag)] = segments.as_slice() else { return None };
@@ -155,19 +157,19 @@ mod tests {
     }
 
     proptest! {
-        /// Such an expression is not shown to the engine before it is rendered.
+        /// Such an expression is not shown to minijinja before it is rendered.
         #[test]
-        fn the_engine_can_read_what_passes_for_a_name(words in prop::collection::vec(prop::sample::select(vec![
+        fn minijinja_can_read_what_passes_for_a_name(words in prop::collection::vec(prop::sample::select(vec![
             ".", ".", ".", "x", "params", "steps", "outputs", "a-b", "1st", "_", "not", "in", "is", "if", "else", "and", "or",
             "elif", "for", "set", "with", "recursive", "true", "none", "loop", "self", "endif", "raw", " ", "\n", "-",
         ]), 1..8)) {
             let source = format!("{{{{ {} }}}}", words.concat());
             if let Some(segment) = name(&source) {
-                prop_assert!(engine::check(&source, &segment).is_ok());
-                let names = Names { params: [("x".to_owned(), false)].into(), steps: true, ..Names::default() };
-                for place in [Place::Plain, Place::PosixShell, Place::Interpreter] {
+                prop_assert!(jinja::check(&source, &segment).is_ok());
+                let names = Names { params: [("x".to_owned(), ExprType::Text)].into(), steps: true, ..Names::default() };
+                for place in [TextContext::Plain, TextContext::PosixShell(Shells::SH), TextContext::Interpreter] {
                     if let Ok(text) = compile(&source, Span::default(), place, &names) {
-                        prop_assert!(engine::check_whole(text.compiled.as_deref().unwrap_or_default()).is_ok());
+                        prop_assert!(jinja::check_whole(text.compiled.as_deref().unwrap_or_default()).is_ok());
                     }
                 }
             }

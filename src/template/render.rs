@@ -1,113 +1,151 @@
-//! Rendering: one engine for a run, its values in scope.
+//! Rendering: one environment for a run, its values in scope.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
 
 use minijinja::Environment;
 use minijinja::value::Value;
 
 use super::outputs::StepsView;
-use super::values::Scope;
-use super::{Facts, Mistake, StepOutputs, TemplateError, engine, escape, filters, known, scan, values};
-use crate::pipeline::{OutputRef, Step, Template};
+use super::values::Bindings;
+use super::{
+    RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known, scan, senses,
+    values,
+};
+use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Values};
 
 /// Renders the compiled templates of one run.
-pub struct Renderer {
-    engine: Environment<'static>,
+pub struct TemplateRenderer {
+    jinja: Environment<'static>,
     run: Arc<BTreeMap<String, Value>>,
+    values: Values,
 }
 
-/// What a template sees beside the facts of the run.
+/// What a template sees beside the context of the run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Around<'a> {
+pub struct Scope<'a> {
     /// The step: its name, and where it finds what it reads. None outside steps.
     pub step: Option<&'a Step>,
-    /// What steps have given.
-    pub outputs: Given<'a>,
+    /// The outputs of steps.
+    pub outputs: StepOutputsMode<'a>,
+    /// The caller that waits for the text. If it is gone, nothing is rendered.
+    pub waiter: Option<&'a Weak<()>>,
 }
 
-/// What is known of the outputs of steps.
+/// Which outputs of steps a template sees.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum Given<'a> {
-    /// Nothing: a text that reads one cannot be rendered.
+pub enum StepOutputsMode<'a> {
+    /// None: a text that reads an output cannot be rendered.
     #[default]
     Nothing,
     /// These.
     These(&'a StepOutputs),
-    /// They come later: a word stands for each.
+    /// None yet: a placeholder stands for each.
     Later,
 }
 
-impl fmt::Debug for Renderer {
-    // The engine holds the secrets' text.
+impl fmt::Debug for TemplateRenderer {
+    // minijinja holds the secrets' text.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Renderer").finish_non_exhaustive()
+        out.debug_struct("TemplateRenderer").finish_non_exhaustive()
     }
 }
 
-impl Renderer {
-    /// Takes the facts of a run.
-    pub fn new(facts: Facts) -> Self {
-        let mut engine = engine::new();
-        filters::register(&mut engine, &facts.values);
-        escape::register(&mut engine);
+impl TemplateRenderer {
+    /// Returns a renderer for the context of a run.
+    pub fn new(context: RunContext) -> Self {
+        let mut jinja = jinja::new();
+        filters::register(&mut jinja, &context.values);
+        escape::register(&mut jinja);
+        senses::register(&mut jinja);
 
-        let started_at = facts.started_at.unwrap_or_else(jiff::Zoned::now);
+        let started_at = context.started_at.unwrap_or_else(jiff::Zoned::now);
         let time = filters::time(&started_at);
-        filters::register_now(&mut engine, started_at);
+        filters::register_now(&mut jinja, started_at);
 
-        let revealed = Arc::new(values::params(&facts.values, true));
+        let revealed = Arc::new(values::params(&context.values, true));
         let all = Value::from_object(BTreeMap::clone(&revealed));
-        engine.add_function(known::hidden::REVEAL_ALL, move || all.clone());
-        engine.add_function(known::hidden::REVEAL, move |name: &str| revealed.get(name).cloned());
+        jinja.add_function(known::hidden::REVEAL_ALL, move || all.clone());
+        jinja.add_function(known::hidden::REVEAL, move |name: &str| revealed.get(name).cloned());
 
-        let params = values::params(&facts.values, false);
+        let params = values::params(&context.values, false);
         let mut run = BTreeMap::from([
-            ("env".to_owned(), map(facts.env)),
-            ("pipeline".to_owned(), map([("name".to_owned(), facts.pipeline)])),
-            ("run".to_owned(), map([("id".to_owned(), facts.run_id), ("started_at".to_owned(), time)])),
+            ("env".to_owned(), map(context.env)),
+            ("pipeline".to_owned(), map([("name".to_owned(), context.pipeline)])),
+            ("run".to_owned(), map([("id".to_owned(), context.run_id), ("started_at".to_owned(), time)])),
         ]);
         run.extend(params.clone());
         run.insert("params".to_owned(), Value::from_object(params));
-        Self { engine, run: Arc::new(run) }
+        Self { jinja, run: Arc::new(run), values: context.values }
     }
 
-    /// The text of a template.
+    /// Returns the values of all params.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Returns the value of a secret param; nothing if there is no secret of that name.
+    pub fn secret(&self, param: &str) -> Option<&Secret> {
+        match self.values.get(param) {
+            Some(ParamValue::Secret(secret)) => Some(secret),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Renders a template.
     ///
     /// # Errors
-    /// If a value is missing, or cannot stand where the template puts it. The range is in the template's source.
-    pub fn render(&self, template: &Template, around: Around<'_>) -> Result<String, TemplateError> {
+    /// If a value is missing or cannot be used where the template puts it. The range is in the template's
+    /// source.
+    pub fn render(&self, template: &Template, scope: Scope<'_>) -> Result<String, TemplateError> {
         let Some(compiled) = &template.compiled else {
             return Ok(template.source.clone());
         };
-        let step = around.step.map(|step| map([("name".to_owned(), step.name.clone())]));
+        if scope.waiter.is_some_and(|waiter| waiter.strong_count() == 0) {
+            return Err(TemplateError {
+                kind: TemplateErrorKind::Value,
+                range: 0..template.source.len(),
+                message: "nothing waits for this text any more".to_owned(),
+                help: None,
+            });
+        }
+        let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
         let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
-        let inputs = around.step.filter(|step| !step.inputs.is_empty()).map(paths);
-        let steps = steps(&template.outputs, around.outputs)?;
-        let scope = Value::from_object(Scope { run: self.run.clone(), step, steps, inputs });
-        self.engine.template_from_str(compiled).and_then(|template| template.render(scope)).map_err(|error| {
+        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(paths);
+        let steps = steps(&template.outputs, scope.outputs)?;
+        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs });
+        let render = || self.jinja.template_from_str(compiled)?.render(bindings);
+        // minijinja panics on some numbers that are out of its range, which must not end the run.
+        let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
+            kind: TemplateErrorKind::Value,
+            range: 0..template.source.len(),
+            message: "cannot evaluate this: a number in it is out of range".to_owned(),
+            help: None,
+        })?;
+        rendered.map_err(|error| {
             let segments = scan::scan(&template.source).unwrap_or_default();
-            let error = engine::translate(&error, &template.source, &segments, compiled);
-            missing_output(&error, &template.outputs, around.outputs).unwrap_or(error)
+            let error = jinja::translate(&error, &template.source, &segments, compiled);
+            missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
         })
     }
 
-    /// The name of the environment variable by which a script refers to a secret param.
+    /// Returns the name of the environment variable by which a script refers to a secret param.
     pub fn secret_variable(param: &str) -> String {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
     }
 }
 
-/// The outputs that a text reads, as a value; none if it reads none.
-fn steps(refs: &[OutputRef], given: Given<'_>) -> Result<Option<Value>, TemplateError> {
+/// Returns the outputs that a text reads, as a value; `None` if it reads none.
+fn steps(refs: &[OutputRef], mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
     let Some(first) = refs.first() else { return Ok(None) };
-    match given {
-        Given::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
-        Given::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
-        Given::Nothing => Err(TemplateError {
-            mistake: Mistake::Value,
+    match mode {
+        StepOutputsMode::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
+        StepOutputsMode::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
+        StepOutputsMode::Nothing => Err(TemplateError {
+            kind: TemplateErrorKind::Value,
             range: first.range.clone(),
             message: format!("the outputs of `{}` are known only once it has run", first.step),
             help: None,
@@ -115,9 +153,13 @@ fn steps(refs: &[OutputRef], given: Given<'_>) -> Result<Option<Value>, Template
     }
 }
 
-/// What there is to say of an error that comes of an output that is not there.
-fn missing_output(error: &TemplateError, refs: &[OutputRef], given: Given<'_>) -> Option<TemplateError> {
-    let Given::These(outputs) = given else { return None };
+/// Returns a better error if a missing output is the reason for `error`.
+fn missing_output(
+    error: &TemplateError,
+    refs: &[OutputRef],
+    mode: StepOutputsMode<'_>,
+) -> Option<TemplateError> {
+    let StepOutputsMode::These(outputs) = mode else { return None };
     let is_here =
         |wanted: &&OutputRef| wanted.range.start < error.range.end && error.range.start < wanted.range.end;
     let gave = |wanted: &OutputRef| outputs.get(&wanted.step).cloned().unwrap_or_default();
@@ -129,9 +171,9 @@ fn missing_output(error: &TemplateError, refs: &[OutputRef], given: Given<'_>) -
     let gave =
         if keys.is_empty() { "it gave none".to_owned() } else { format!("it gave {}", keys.join(", ")) };
     Some(TemplateError {
-        mistake: Mistake::Value,
+        kind: TemplateErrorKind::Value,
         range: wanted.range.clone(),
-        message: format!("`{step}` gave no output `{key}`; {gave}"),
+        message: format!("`{step}` did not set the output `{key}`; {gave}"),
         help: Some(format!("in `{step}`, write `echo \"{key}=…\" >> \"$PIPE_OUTPUT\"`")),
     })
 }

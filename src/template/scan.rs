@@ -1,12 +1,12 @@
 //! Cuts a source into literal text, `{{ expressions }}` and `{% statements %}`.
 //!
-//! Comments, `{% raw %}` and the whitespace control of `{{-` and `-%}` are dealt with here: what remains as text is the
+//! `{% raw %}` and the whitespace control of `{{-` and `-%}` are dealt with here: what remains as text is the
 //! text that will be emitted. `${#name}` is the shell's, not a comment.
 
 use std::ops::Range;
 
 use super::token::{self, Token};
-use super::{Mistake, TemplateError, dotted, outputs};
+use super::{TemplateError, TemplateErrorKind, dotted, outputs};
 
 /// A piece of a source; ranges are in bytes of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) enum Segment {
 }
 
 impl Segment {
-    /// The tag, if it is one.
+    /// Returns the tag, if it is one.
     pub(super) fn tag(&self) -> Option<&Tag> {
         match self {
             Self::Text(_) => None,
@@ -40,12 +40,13 @@ pub(super) struct Tag {
     pub(super) tokens: Vec<Token>,
     /// Where those leading dots stand.
     pub(super) dots: Vec<usize>,
-    /// Where names of steps stand that the engine cannot read as they are.
+    /// Where names of steps stand that minijinja cannot read as they are.
     pub(super) names: Vec<Range<usize>>,
 }
 
 impl Tag {
-    /// The text between the delimiters as the engine can read it; offsets stay. Every leading dot is a space.
+    /// Returns the text between the delimiters as minijinja can read it; offsets stay. Every leading dot is a
+    /// space.
     pub(super) fn text(&self, source: &str) -> String {
         let mut text = source.get(self.inner.clone()).unwrap_or_default().to_owned();
         for dot in &self.dots {
@@ -56,7 +57,7 @@ impl Tag {
         text
     }
 
-    /// The first word: the keyword of a statement.
+    /// Returns the first word: the keyword of a statement.
     pub(super) fn keyword<'s>(&self, source: &'s str) -> &'s str {
         self.tokens.first().map_or("", |token| token.text(source))
     }
@@ -66,7 +67,7 @@ impl Tag {
 pub(super) const BRACES_HELP: &str = "braces that belong to the command itself go between `{% raw %}` and \
                                       `{% endraw %}`, or in an expression: `{{ '{{' }}`";
 
-/// Whether a source has anything for [`scan`] to find.
+/// Returns whether a source has anything for [`scan`] to find.
 pub(super) fn is_literal(source: &str) -> bool {
     let bytes = source.as_bytes();
     !memchr::memchr_iter(b'{', bytes).any(|at| matches!(bytes.get(at + 1), Some(b'{' | b'%' | b'#')))
@@ -133,7 +134,7 @@ impl<'s> Scanner<'s> {
         let start = opening + 2 + usize::from(control.is_some());
         let trim_before = control == Some('-');
         match self.source.as_bytes().get(opening + 1) {
-            Some(b'#') => self.comment(opening, trim_before),
+            Some(b'#') => Err(self.comment(opening)),
             Some(b'%') => {
                 let tag = self.close(opening, start, "%}")?;
                 self.flush(opening, trim_before);
@@ -159,12 +160,15 @@ impl<'s> Scanner<'s> {
         self.segments.push(segment(tag));
     }
 
-    fn comment(&mut self, opening: usize, trim_before: bool) -> Result<(), TemplateError> {
-        let end = self.rest(opening + 2).find("#}").map(|at| opening + 2 + at);
-        let end = end.ok_or_else(|| unclosed(opening, "{#", "#}"))?;
-        self.flush(opening, trim_before);
-        self.resume(end + 2, end > opening + 2 && self.source.as_bytes().get(end - 1) == Some(&b'-'));
-        Ok(())
+    /// `{# … #}` would be left out of the text: in a script that may be half a command.
+    fn comment(&self, opening: usize) -> TemplateError {
+        let end = self.rest(opening + 2).find("#}").map_or(opening + 2, |at| opening + 2 + at + 2);
+        TemplateError {
+            kind: TemplateErrorKind::Syntax,
+            range: opening..end,
+            message: "`{# … #}` is not a comment here: it would be left out of the text".to_owned(),
+            help: Some(format!("write a comment of YAML, or of the script's own language; {BRACES_HELP}")),
+        }
     }
 
     /// Everything up to `{% endraw %}` is text.
@@ -172,7 +176,7 @@ impl<'s> Scanner<'s> {
         loop {
             let at = self.rest(from).find("{%").map(|at| from + at);
             let at = at.ok_or_else(|| TemplateError {
-                mistake: Mistake::Syntax,
+                kind: TemplateErrorKind::Syntax,
                 range: opening..self.at,
                 message: "`{% raw %}` is never closed".to_owned(),
                 help: Some("close it with `{% endraw %}`".to_owned()),
@@ -191,8 +195,8 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// Reads tokens up to the closing delimiter: the first one outside all brackets, as the engine does, or else the
-    /// first one at all. Says as well whether the text after it loses its leading whitespace.
+    /// Reads tokens up to the closing delimiter: the first one outside all brackets, as minijinja does, or
+    /// else the first one at all. Says as well whether the text after it loses its leading whitespace.
     fn close(&self, opening: usize, start: usize, closing: &str) -> Result<(Tag, bool), TemplateError> {
         let mut tokens: Vec<Token> = Vec::new();
         let mut fallback = None;
@@ -226,7 +230,7 @@ impl<'s> Scanner<'s> {
                 Err(_) if fallback.is_some() => break,
                 Err(range) if self.rest(range.start).contains(closing) => {
                     return Err(TemplateError {
-                        mistake: Mistake::Syntax,
+                        kind: TemplateErrorKind::Syntax,
                         range: range.start..range.start + 1,
                         message: "this quote is never closed".to_owned(),
                         help: Some(BRACES_HELP.to_owned()),
@@ -256,7 +260,7 @@ impl<'s> Scanner<'s> {
 
 fn unclosed(opening: usize, open: &str, close: &str) -> TemplateError {
     TemplateError {
-        mistake: Mistake::Syntax,
+        kind: TemplateErrorKind::Syntax,
         range: opening..opening + 2,
         message: format!("`{open}` is never closed by `{close}`"),
         help: Some(BRACES_HELP.to_owned()),
@@ -287,7 +291,6 @@ mod tests {
             cut("{% if x %}y{% endif %}"),
             ["statement \" if x \"", "text \"y\"", "statement \" endif \""]
         );
-        assert_eq!(cut("a{# b {{ c }} #}d"), ["text \"a\"", "text \"d\""]);
         assert_eq!(cut("${#name} {a"), ["text \"${#name} {a\""]);
     }
 
@@ -306,7 +309,6 @@ mod tests {
             cut("a {%- raw -%} {{ x }} {%- endraw -%} b"),
             ["text \"a\"", "text \"{{ x }}\"", "text \"b\""]
         );
-        assert_eq!(cut("a {#- x -#} b"), ["text \"a\"", "text \"b\""]);
         assert_eq!(cut(" {{- x }}"), ["expression \" x \""]);
     }
 
@@ -317,10 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn what_would_be_left_out_is_refused() {
+        let wrong = "`{# … #}` is not a comment here: it would be left out of the text";
+        for (source, part) in
+            [("a{# b {{ c }} #}d", "{# b {{ c }} #}"), ("a {#- x -#} b", "{#- x -#}"), ("{# x", "{#")]
+        {
+            assert_eq!(cut(source), [format!("{part:?}: {wrong}")]);
+        }
+        assert_eq!(cut("{% raw %}{#{% endraw %}id}"), ["text \"{#\"", "text \"id}\""]);
+    }
+
+    #[test]
     fn unclosed_delimiters() {
         assert_eq!(cut("é {{ x"), ["\"{{\": `{{` is never closed by `}}`"]);
         assert_eq!(cut("printf '{%s}'"), ["\"{%\": `{%` is never closed by `%}`"]);
-        assert_eq!(cut("{# x"), ["\"{#\": `{#` is never closed by `#}`"]);
         assert_eq!(cut("{{ 'x }}"), ["\"'\": this quote is never closed"]);
     }
 

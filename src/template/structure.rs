@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::scan::{Segment, Tag};
-use super::token::{Kind, Token};
-use super::{Mistake, TemplateError};
+use super::token::{Token, TokenKind};
+use super::{TemplateError, TemplateErrorKind};
 
 /// A piece of the template; numbers are indices of segments.
 #[derive(Debug)]
@@ -34,8 +34,11 @@ pub(super) struct Branch {
 
 /// The keywords that a statement can start with.
 const STATEMENTS: [&str; 8] = ["if", "elif", "else", "endif", "for", "endfor", "set", "with"];
-/// Statements inside statements beyond this are refused; it bounds the recursion of everything that walks the tree.
+/// Statements inside statements beyond this are refused; it bounds the recursion of everything that walks the
+/// tree.
 const DEEPEST: usize = 40;
+/// The branches of one statement. minijinja nests them.
+const MOST_BRANCHES: usize = 256;
 
 /// Builds the tree. Reports every statement that is unknown, never closed, or closes nothing.
 pub(super) fn build(source: &str, segments: &[Segment]) -> Result<Vec<Node>, Vec<TemplateError>> {
@@ -44,10 +47,11 @@ pub(super) fn build(source: &str, segments: &[Segment]) -> Result<Vec<Node>, Vec
     if builder.errors.is_empty() { Ok(nodes) } else { Err(builder.errors) }
 }
 
-/// Splits the tokens of `set a = …` or `for a, b in …` after the keyword: the tokens of the names, and the rest.
+/// Splits the tokens of `set a = …` or `for a, b in …` after the keyword: the tokens of the names, and the
+/// rest.
 pub(super) fn split_targets<'t>(source: &str, tokens: &'t [Token], sign: &str) -> (&'t [Token], &'t [Token]) {
     let tokens = tokens.get(1..).unwrap_or_default();
-    match tokens.iter().position(|token| token.text(source) == sign && token.kind != Kind::Text) {
+    match tokens.iter().position(|token| token.text(source) == sign && token.kind != TokenKind::Text) {
         Some(at) => tokens.split_at_checked(at).unwrap_or((tokens, &[])),
         None => (tokens, &[]),
     }
@@ -62,7 +66,8 @@ struct Builder<'s> {
 }
 
 impl Builder<'_> {
-    /// Nodes up to a statement that starts with one of `ends`, which is left standing, or the end of the source.
+    /// Nodes up to a statement that starts with one of `ends`, which is left standing, or the end of the
+    /// source.
     fn nodes(&mut self, ends: &[&str]) -> Vec<Node> {
         let mut nodes = Vec::new();
         while let Some(segment) = self.segments.get(self.at) {
@@ -129,7 +134,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The branches of a statement whose first has just been passed, up to and including `end…`.
+    /// Returns the branches of a statement whose first has just been passed, up to and including `end…`.
     fn branches(&mut self, head: usize, opening: &Tag, name: &str, ends: &[&str]) -> Option<Vec<Branch>> {
         self.depth += 1;
         let mut branches = vec![Branch { head, body: self.nodes(ends) }];
@@ -153,13 +158,19 @@ impl Builder<'_> {
                 self.error(tag, &message, "`else` is the last branch, and there is one");
             }
             seen_else |= keyword == "else";
+            if branches.len() == MOST_BRANCHES {
+                self.error(tag, "this `if` has too many branches", "split this text into several steps");
+                self.at = self.segments.len();
+                self.depth -= 1;
+                return None;
+            }
             branches.push(Branch { head, body: self.nodes(ends) });
         }
     }
 
     fn error(&mut self, tag: &Tag, message: &str, help: &str) {
         self.errors.push(TemplateError {
-            mistake: Mistake::Syntax,
+            kind: TemplateErrorKind::Syntax,
             range: tag.outer.clone(),
             message: message.to_owned(),
             help: Some(help.to_owned()),

@@ -1,10 +1,11 @@
-//! The tokens of an expression or statement, as far as their bounds go. What they mean is for the engine's own parser.
+//! The tokens of an expression or statement, as far as their bounds go. What they mean is for minijinja's own
+//! parser.
 
 use std::ops::Range;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// An identifier or keyword.
     Name,
     /// A string literal with its quotes.
@@ -19,39 +20,40 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     /// What it is.
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     /// Where it stands.
     pub(super) range: Range<usize>,
 }
 
 impl Token {
-    /// The text under it.
+    /// Returns the text under it.
     pub(super) fn text<'s>(&self, source: &'s str) -> &'s str {
         source.get(self.range.clone()).unwrap_or_default()
     }
 
-    /// Whether it is this operator or bracket.
+    /// Returns whether it is this operator or bracket.
     pub(super) fn is_symbol(&self, source: &str, symbol: &str) -> bool {
-        self.kind == Kind::Symbol && self.text(source) == symbol
+        self.kind == TokenKind::Symbol && self.text(source) == symbol
     }
 
-    /// Whether it is this identifier or keyword.
+    /// Returns whether it is this identifier or keyword.
     pub(super) fn is_name(&self, source: &str, name: &str) -> bool {
-        self.kind == Kind::Name && self.text(source) == name
+        self.kind == TokenKind::Name && self.text(source) == name
     }
 
-    /// Whether a value may end with it, so that a dot after it asks for one of the value's attributes.
+    /// Returns whether a value may end with it, so that a dot after it asks for one of the value's
+    /// attributes.
     pub(super) fn ends_value(&self, source: &str) -> bool {
         let text = self.text(source);
         match self.kind {
-            Kind::Name => !is_keyword(text),
-            Kind::Text | Kind::Number => true,
-            Kind::Symbol => matches!(text, ")" | "]" | "}"),
+            TokenKind::Name => !is_keyword(text),
+            TokenKind::Text | TokenKind::Number => true,
+            TokenKind::Symbol => matches!(text, ")" | "]" | "}"),
         }
     }
 }
 
-/// Words of the language that are no names of values. (`true`, `false` and `none` are values, and not here.)
+/// Words of the language that are not names of values. (`true`, `false` and `none` are values, and not here.)
 pub(super) fn is_keyword(word: &str) -> bool {
     matches!(
         word,
@@ -59,7 +61,8 @@ pub(super) fn is_keyword(word: &str) -> bool {
     )
 }
 
-/// The next token at or after `at`, `None` at the end of the source, the range of the literal if a string never ends.
+/// Returns the next token at or after `at`, `None` at the end of the source, the range of the literal if a
+/// string never ends.
 pub(super) fn next(source: &str, at: usize) -> Result<Option<Token>, Range<usize>> {
     let rest = source.get(at..).unwrap_or_default();
     let start = at + (rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_whitespace()).len());
@@ -68,10 +71,10 @@ pub(super) fn next(source: &str, at: usize) -> Result<Option<Token>, Range<usize
         return Ok(None);
     };
     let (kind, length) = match first {
-        '\'' | '"' => (Kind::Text, text_length(rest, first).ok_or(start..source.len())?),
-        'A'..='Z' | 'a'..='z' | '_' => (Kind::Name, prefix(rest, is_word)),
-        '0'..='9' => (Kind::Number, number_length(rest)),
-        _ => (Kind::Symbol, symbol_length(rest, first)),
+        '\'' | '"' => (TokenKind::Text, text_length(rest, first).ok_or(start..source.len())?),
+        'A'..='Z' | 'a'..='z' | '_' => (TokenKind::Name, prefix(rest, is_word)),
+        '0'..='9' => (TokenKind::Number, number_length(rest)),
+        _ => (TokenKind::Symbol, symbol_length(rest, first)),
     };
     Ok(Some(Token { kind, range: start..start + length }))
 }
@@ -100,11 +103,18 @@ fn text_length(rest: &str, quote: char) -> Option<usize> {
 
 fn number_length(rest: &str) -> usize {
     let whole = prefix(rest, is_word);
-    let fraction = rest.get(whole..).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
-    if fraction.starts_with(|c: char| c.is_ascii_digit()) {
-        whole + 1 + prefix(fraction, is_word)
-    } else {
-        whole
+    // `2.` is a number, but not the beginning of `2.name`.
+    let fraction = rest.get(whole..).and_then(|rest| rest.strip_prefix('.'));
+    let fraction = fraction.filter(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    let length = fraction.map_or(whole, |fraction| whole + 1 + prefix(fraction, is_word));
+    let (number, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+    let mantissa = number.strip_suffix(['e', 'E']).filter(|mantissa| !mantissa.starts_with("0x"));
+    // `1e-3` is one number.
+    match after.strip_prefix(['+', '-']) {
+        Some(power) if mantissa.is_some() && power.starts_with(|c: char| c.is_ascii_digit()) => {
+            length + 1 + prefix(power, is_word)
+        }
+        Some(_) | None => length,
     }
 }
 

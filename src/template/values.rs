@@ -1,11 +1,12 @@
-//! Values as the template engine sees them.
+//! Values as minijinja sees them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 
+use super::number::{Number, whole_value};
 use crate::pipeline::{ParamValue, Values};
 
 /// What a secret is while a script is rendered: it has no text.
@@ -24,14 +25,14 @@ impl Object for Hidden {
 
 /// The names of a template: those of the run, `step`, `steps` and `inputs`.
 #[derive(Debug)]
-pub(super) struct Scope {
+pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
 }
 
-impl Object for Scope {
+impl Object for Bindings {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
         let own = match name {
@@ -49,7 +50,7 @@ impl Object for Scope {
     }
 }
 
-/// The params as values, secrets hidden or not.
+/// Returns the params as values, secrets hidden or not.
 pub(super) fn params(values: &Values, reveal: bool) -> BTreeMap<String, Value> {
     values.iter().map(|(name, value)| (name.clone(), param(value, reveal))).collect()
 }
@@ -59,11 +60,27 @@ fn param(value: &ParamValue, reveal: bool) -> Value {
         ParamValue::Text(text) | ParamValue::Duration { text, .. } | ParamValue::Size { text, .. } => {
             Value::from(text.as_str())
         }
-        ParamValue::Int(int) => Value::from(*int),
-        ParamValue::Float(float) => Value::from(*float),
+        ParamValue::Int { text, value } => {
+            Value::from_object(Number::new(text.as_str(), Value::from(*value)))
+        }
+        ParamValue::Float { text, value } => {
+            Value::from_object(Number::new(text.as_str(), float(text, *value)))
+        }
         ParamValue::Bool(bool) => Value::from(*bool),
         ParamValue::List(items) => items.iter().map(String::as_str).collect(),
         ParamValue::Secret(secret) if reveal => Value::from(secret.reveal()),
         ParamValue::Secret(_) => Value::from_object(Hidden),
     }
+}
+
+/// Returns a float; a whole one that has more digits than a float can hold is kept exactly.
+fn float(text: &str, value: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let exact = || text.parse::<i128>().ok().filter(|_| value.abs() > EXACT);
+    exact().map_or_else(|| Value::from(value), whole_value)
+}
+
+/// Returns whether a value has no parts.
+pub(super) fn is_simple(value: &Value) -> bool {
+    !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map)
 }

@@ -1,21 +1,28 @@
-//! `pipe clean`: what runs have left behind goes, in the engine because they or it were killed, and on disk because it is
-//! old.
+//! `pipe clean`: removes what killed runs have left in the engine, and old runs on disk.
 
-use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use crate::cli::args::Clean;
+use crate::cli::args::CleanArgs;
 use crate::cli::containers::runtime;
 use crate::cli::error::CliError;
-use crate::cli::past;
-use crate::executor::EngineError;
-use crate::executor::docker::{Engine, Leftover, leftovers};
+use crate::cli::stdio::{self, say};
+use crate::cli::{past, secrets};
+use crate::executor::SystemError;
+use crate::executor::docker::{BuiltImage, Engine, Leftover, built_images, leftovers};
 use crate::history::{HistoryError, Runs, StoredRun};
 use crate::render::human::{count, size};
 
-pub(in crate::cli) fn run(args: &Clean) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &CleanArgs) -> Result<ExitCode, CliError> {
+    if Path::new(".pipe").is_symlink() {
+        let hint = "clean in the folder that it points to: `pipe clean -C DIR`".to_owned();
+        return Err(CliError::usage(
+            "`.pipe` is a symbolic link here, which `pipe clean` does not follow",
+            hint,
+        ));
+    }
     if !args.dry_run {
         killed_runs()?;
     }
@@ -25,26 +32,32 @@ pub(in crate::cli) fn run(args: &Clean) -> Result<ExitCode, CliError> {
     }
     directories(args)?;
     match runtime()?.block_on(engine(args)) {
-        Err(CliError::Engine(error)) => {
-            eprintln!("warning: containers and networks of dead runs may be left: {error}");
+        Err(CliError::System(error)) => {
+            say!("warning: containers and networks of dead runs may remain: {error}");
         }
         other => other?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What runs of this folder have left in their directories that were killed. Nobody knows it by name, so nobody is told. One
-/// that cannot be cleared does not keep the others.
+/// Clears what killed runs have left: files in their directories in this folder, and in memory the secrets of
+/// all runs of this user. Prints nothing, since these files have no names that a user knows. An error does
+/// not keep the others from being cleared.
 fn killed_runs() -> Result<(), CliError> {
     let mut failed = None;
     for run in past::runs()?.newest_first().iter().filter(|run| !run.is_live()) {
         failed = run.clear().err().or(failed);
     }
+    for path in secrets::left() {
+        if let Err(reason) = std::fs::remove_dir_all(&path) {
+            failed = Some(HistoryError::Remove { path, reason });
+        }
+    }
     Ok(failed.map_or(Ok(()), Err)?)
 }
 
-/// The containers and networks of runs that are dead.
-async fn engine(args: &Clean) -> Result<(), CliError> {
+/// Removes the containers and networks of dead runs.
+async fn engine(args: &CleanArgs) -> Result<(), CliError> {
     let engine = Engine::connect().await?;
     let (live, dead): (Vec<_>, Vec<_>) = leftovers(&engine).await?.into_iter().partition(|left| left.is_live);
     let mut failed = None;
@@ -54,23 +67,50 @@ async fn engine(args: &Clean) -> Result<(), CliError> {
     let what = if args.dry_run { "would be removed" } else { "removed" };
     let mut line = format!("containers and networks: {} {what}", dead.len());
     if !live.is_empty() {
-        line += &format!(", {} left alone: their runs go on, or are another machine's", live.len());
+        line += &format!(", {} kept: their runs are still going, or belong to another machine", live.len());
     }
-    writeln!(std::io::stdout(), "{line}")?;
-    failed.map_or(Ok(()), |error: EngineError| Err(error.into()))
+    stdio::print(line + "\n")?;
+    if args.images {
+        failed = images(&engine, args.dry_run).await?.or(failed);
+    }
+    failed.map_or(Ok(()), |error: SystemError| Err(error.into()))
 }
 
-/// Removes one and says so. One that cannot be removed does not keep the others.
-async fn clean(engine: &Engine, left: &Leftover, dry: bool) -> Result<Option<EngineError>, CliError> {
+/// Removes the images that builds have made. Returns the last error; an error does not keep the others from
+/// being removed.
+async fn images(engine: &Engine, dry: bool) -> Result<Option<SystemError>, CliError> {
+    let (used, free): (Vec<BuiltImage>, Vec<_>) =
+        built_images(engine).await?.into_iter().partition(|image| image.is_used);
+    let (mut gone, mut failed) = (0, None);
+    for image in &free {
+        if !dry && let Err(error) = image.remove(engine).await {
+            failed = Some(error);
+            continue;
+        }
+        gone += 1;
+        stdio::print(format!("image {}, {}\n", image.name, size(image.size)))?;
+    }
+    let what = if dry { "would be removed" } else { "removed" };
+    let mut line = format!("images: {gone} {what}");
+    if !used.is_empty() {
+        line += &format!(", {} kept: containers use them", used.len());
+    }
+    stdio::print(line + "\n")?;
+    Ok(failed)
+}
+
+/// Removes one container or network and prints its name. Returns the error if it cannot be removed, so that
+/// the caller goes on.
+async fn clean(engine: &Engine, left: &Leftover, dry: bool) -> Result<Option<SystemError>, CliError> {
     if !dry && let Err(error) = left.remove(engine).await {
         return Ok(Some(error));
     }
-    writeln!(std::io::stdout(), "{} {} of the run {}", left.kind.noun(), left.name, left.run)?;
+    stdio::print(format!("{} {} of the run {}\n", left.kind.noun(), left.name, left.run))?;
     Ok(None)
 }
 
-/// The directories of runs that are old. One that cannot be removed does not keep the others.
-fn directories(args: &Clean) -> Result<(), CliError> {
+/// Removes the directories of old runs. An error does not keep the others from being removed.
+fn directories(args: &CleanArgs) -> Result<(), CliError> {
     let runs = past::runs()?;
     let (mut gone, mut freed, mut failed) = (0, 0, None);
     for run in old(args, &runs) {
@@ -82,10 +122,10 @@ fn directories(args: &Clean) -> Result<(), CliError> {
             continue;
         }
         (gone, freed) = (gone + 1, freed + size_of_run);
-        writeln!(std::io::stdout(), "run {}, {}", run.id(), size(size_of_run))?;
+        stdio::print(format!("run {}, {}\n", run.id(), size(size_of_run)))?;
     }
     if !args.dry_run {
-        // Nobody knows them by name, so nobody is told.
+        // Removed without a message: their names mean nothing to a user.
         failed = failed.or(runs.remains().filter_map(|run| run.remove().err()).last());
     }
     let (gone, freed) = (count(gone, "run"), size(freed));
@@ -93,12 +133,12 @@ fn directories(args: &Clean) -> Result<(), CliError> {
         true => format!("{gone} would be removed, which would free {freed}"),
         false => format!("{gone} removed, {freed} freed"),
     };
-    writeln!(std::io::stdout(), "{line}")?;
+    stdio::print(line + "\n")?;
     failed.map_or(Ok(()), |error: HistoryError| Err(error.into()))
 }
 
-/// The runs that both `--keep` and `--older-than` let go, and that are over.
-fn old<'a>(args: &Clean, runs: &'a Runs) -> Vec<&'a StoredRun> {
+/// Returns the runs that have ended and that neither `--keep` nor `--older-than` keeps.
+fn old<'a>(args: &CleanArgs, runs: &'a Runs) -> Vec<&'a StoredRun> {
     let now = Timestamp::now();
     let is_old = |run: &StoredRun| {
         let age = std::time::Duration::try_from(now.duration_since(run.began())).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! `pipe completions SHELL`.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -8,10 +7,11 @@ use clap_complete::{Shell, generate};
 
 use crate::cli::args::Cli;
 use crate::cli::error::CliError;
+use crate::cli::stdio;
 
 pub(in crate::cli) fn run(shell: Shell) -> Result<ExitCode, CliError> {
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "pipe", &mut script);
-    std::io::stdout().write_all(&script)?;
+    stdio::print(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,17 +1,17 @@
-//! `pipe explain`: more about a class of mistake than fits beside its line.
+//! `pipe explain`: a longer text about an error code.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::error::CliError;
-use crate::spec::Code;
+use crate::cli::stdio;
+use crate::file::Code;
 
 pub(in crate::cli) fn run(code: Option<&str>) -> Result<ExitCode, CliError> {
     let text = match code {
         None => list(),
         Some(name) => one(name)?,
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,22 +1,22 @@
 //! `pipe graph`.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::args::{Drawing, Graph as Args};
+use crate::cli::args::{GraphArgs, GraphFormat};
 use crate::cli::drawing;
 use crate::cli::error::CliError;
 use crate::cli::load::load;
+use crate::cli::stdio;
 use crate::render::graph;
 
-pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &GraphArgs) -> Result<ExitCode, CliError> {
     let graph = drawing::graph(&load(&args.target, None)?);
     let text = match args.format {
-        Drawing::Text => graph::text(&graph),
-        Drawing::Mermaid => graph::mermaid(&graph),
-        Drawing::Dot => graph::dot(&graph),
-        Drawing::Svg => graph::svg(&graph),
+        GraphFormat::Text => graph::text(&graph),
+        GraphFormat::Mermaid => graph::mermaid(&graph),
+        GraphFormat::Dot => graph::dot(&graph),
+        GraphFormat::Svg => graph::svg(&graph),
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
 }

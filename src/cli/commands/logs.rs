@@ -1,28 +1,29 @@
 //! `pipe logs`: what the steps of a run wrote.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::args::Logs;
+use crate::cli::args::LogsArgs;
 use crate::cli::error::CliError;
 use crate::cli::past;
+use crate::cli::stdio::{Standard, say};
 use crate::event::EventKind;
+use crate::file::Nearest;
 use crate::history::{Follow, LogReader, Replay, StoredRun};
 use crate::pipeline::{Pipeline, StepId};
 use crate::render::Narrator;
-use crate::spec::Nearest;
 
 /// How long to wait before looking again for what a run has written.
 const PAUSE: Duration = Duration::from_millis(150);
 
-pub(in crate::cli) fn run(args: &Logs) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &LogsArgs) -> Result<ExitCode, CliError> {
     let run = past::find(&args.run)?;
-    let mut out = io::stdout().lock();
+    let mut out = BufWriter::new(Standard::Output.open()?);
     if args.follow {
         follow(args, &run, &mut out)?;
     } else {
@@ -32,41 +33,45 @@ pub(in crate::cli) fn run(args: &Logs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What there is now: of one step byte for byte, of all in the order of the file.
-fn print(args: &Logs, run: &StoredRun, out: &mut impl Write) -> Result<(), CliError> {
+/// Prints what is there now: of one step byte for byte, of all steps in the order of the file.
+fn print(args: &LogsArgs, run: &StoredRun, out: &mut impl Write) -> Result<(), CliError> {
     let Replay { events, skipped, .. } = run.replay()?;
     past::warn_of(skipped);
-    let started = events.iter().find_map(|event| match &event.kind {
-        EventKind::RunStarted(started) => Some(&started.pipeline),
-        _ => None,
+    let started = events.iter().find_map(|event| {
+        let EventKind::RunStarted(started) = &event.kind else { return None };
+        Some(&started.pipeline)
     });
     let Some(pipeline) = started else { return Ok(()) };
     let only = args.step.as_deref().map(|name| step(pipeline, name)).transpose()?;
     warn_of_gaps(run, only.map(|step| &pipeline.step(step).name))?;
-    let mut show = Show::of(pipeline, args);
+    let mut show = LogFormat::of(pipeline, args);
     for (id, step) in pipeline.steps().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
         LogReader::of(&run.log_path(&step.name))
             .read_new(true, |bytes| show.piece(id, bytes, out).map_err(CliError::from))?;
+        show.end(id, out)?;
     }
     Ok(())
 }
 
-/// What there is and what still comes, until the run has ended or the step has.
-fn follow(args: &Logs, run: &StoredRun, out: &mut impl Write) -> Result<(), CliError> {
+/// Prints what is there and what comes, until the run or the step has ended.
+fn follow(args: &LogsArgs, run: &StoredRun, out: &mut impl Write) -> Result<(), CliError> {
     let mut follow = Follow::new(run);
-    let mut shown: Option<(Show, Option<StepId>)> = None;
+    let mut shown: Option<(LogFormat, Option<StepId>)> = None;
     loop {
         if let (Some(pipeline), None) = (follow.look()?, &shown) {
             let only = args.step.as_deref().map(|name| step(pipeline, name)).transpose()?;
-            shown = Some((Show::of(pipeline, args), only));
+            shown = Some((LogFormat::of(pipeline, args), only));
         }
         let mut is_done = follow.is_over();
         if let Some((show, only)) = &mut shown {
-            let parts = matches!(show, Show::Bytes);
+            let parts = matches!(show, LogFormat::Bytes);
             follow.read_new(*only, parts, |id, bytes| show.piece(id, bytes, out).map_err(CliError::from))?;
-            out.flush()?;
             is_done |= only.is_some_and(|only| follow.has_ended(only));
         }
+        if is_done && let Some((show, _)) = &mut shown {
+            show.end_all(out)?;
+        }
+        out.flush()?;
         if is_done {
             past::warn_of(follow.skipped());
             return warn_of_gaps(run, args.step.as_ref());
@@ -75,12 +80,17 @@ fn follow(args: &Logs, run: &StoredRun, out: &mut impl Write) -> Result<(), CliE
     }
 }
 
-/// Says which of the logs are not whole.
+/// Warns about logs that are incomplete, or empty because the step had the terminal.
 fn warn_of_gaps(run: &StoredRun, only: Option<&String>) -> Result<(), CliError> {
-    let account = run.account()?;
-    let lost = account.steps.iter().filter(|step| step.log_lost);
-    for step in lost.filter(|step| only.is_none_or(|only| *only == step.step.name)) {
-        eprintln!("warning: the log of `{}` is not whole: it could not be written", step.step.name);
+    let details = run.details()?;
+    for step in details.steps.iter().filter(|step| only.is_none_or(|only| *only == step.step.name)) {
+        let name = &step.step.name;
+        if step.log_lost {
+            say!("warning: the log of `{name}` is incomplete: it could not be written");
+        }
+        if step.step.terminal && step.attempts > 0 {
+            say!("note: the log of `{name}` is empty: the step had the terminal");
+        }
     }
     Ok(())
 }
@@ -95,7 +105,7 @@ fn step(pipeline: &Pipeline, name: &str) -> Result<StepId, CliError> {
 }
 
 /// How a piece of a log is shown.
-enum Show {
+enum LogFormat {
     /// As it is.
     Bytes,
     /// In lines with the step's name before them.
@@ -113,8 +123,8 @@ struct Line<'a> {
     lossy: bool,
 }
 
-impl Show {
-    fn of(pipeline: &Arc<Pipeline>, args: &Logs) -> Self {
+impl LogFormat {
+    fn of(pipeline: &Arc<Pipeline>, args: &LogsArgs) -> Self {
         let pipeline = Arc::clone(pipeline);
         if args.json {
             return Self::Json { pipeline };
@@ -124,6 +134,25 @@ impl Show {
             None => {
                 let narrator = Narrator::new(&pipeline, past::palette());
                 Self::Lines { pipeline, narrator, lines: Vec::new() }
+            }
+        }
+    }
+
+    /// Shows the unfinished lines of all steps.
+    fn end_all(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let Self::Lines { pipeline, .. } = self else { return Ok(()) };
+        let pipeline = Arc::clone(pipeline);
+        pipeline.steps().try_for_each(|(step, _)| self.end(step, out))
+    }
+
+    /// Shows the unfinished line of a step.
+    fn end(&mut self, step: StepId, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Bytes | Self::Json { .. } => Ok(()),
+            Self::Lines { pipeline, narrator, lines } => {
+                lines.clear();
+                narrator.end_output(pipeline, step, lines);
+                out.write_all(lines)
             }
         }
     }

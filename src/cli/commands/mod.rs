@@ -1,4 +1,4 @@
-//! One module a command: what the command line asked for goes in, an exit code comes out.
+//! One module a command: each takes its arguments and returns an exit code.
 
 pub(super) mod clean;
 pub(super) mod completions;

@@ -1,48 +1,48 @@
-//! `pipe plan`: what runs when, and how the bytes get there.
+//! `pipe plan`: what runs when, and how the bytes travel.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::args::Plan;
-use crate::cli::containers::{Placed, runtime};
+use crate::cli::args::PlanArgs;
+use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
 use crate::cli::load::{Loaded, load_with};
+use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
-use crate::executor::{EngineError, MountFrom, MountSpec};
+use crate::executor::{MountFrom, MountSpec, SystemError};
+use crate::file::MissingSecrets;
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
 use crate::render::human;
-use crate::spec::MissingSecrets;
-use crate::template::Given;
+use crate::template::StepOutputsMode;
 
-pub(in crate::cli) fn run(args: &Plan) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
-    // Only containers are made of params' values; without them a plan needs none.
+    // Only containers depend on the values of params; without containers a plan needs none.
     let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
     let needs_values = in_containers(&loaded);
     if needs_values {
-        loaded = loaded.told(&args.params)?;
+        loaded = loaded.with_params(&args.params)?;
     }
     let containers = match needs_values {
-        true => Some(Containers::of(&loaded, args)?),
+        true => Some(ContainerPlan::of(&loaded, args)?),
         false => None,
     };
-    std::io::stdout().write_all(text(&loaded, containers.as_ref())?.as_bytes())?;
+    stdio::print(text(&loaded, containers.as_ref())?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is known of the containers of a pipeline.
-struct Containers<'a> {
-    placed: Placed<'a>,
+struct ContainerPlan<'a> {
+    placed: ResolvedPipeline<'a>,
     /// The engine, or why there is none.
-    engine: Result<Engine, EngineError>,
+    engine: Result<Engine, SystemError>,
     lane: LaneChoice,
 }
 
-impl<'a> Containers<'a> {
-    fn of(loaded: &'a Loaded, args: &Plan) -> Result<Self, CliError> {
-        let placed = Placed::of(loaded, Given::Later)?;
+impl<'a> ContainerPlan<'a> {
+    fn of(loaded: &'a Loaded, args: &PlanArgs) -> Result<Self, CliError> {
+        let placed = ResolvedPipeline::of(loaded, StepOutputsMode::Later)?;
         let engine = runtime()?.block_on(Engine::connect());
         Ok(Self { placed, engine, lane: args.containers.stream_lane.choice() })
     }
@@ -50,7 +50,11 @@ impl<'a> Containers<'a> {
     fn describe(&self, text: &mut String, id: StepId, step: &Step) -> Result<(), CliError> {
         let Some(container) = self.placed.container(id)? else { return Ok(()) };
         let image = container.image.source.shown();
-        let user = container.user.unwrap_or_else(|| format!("{}, the caller", docker::caller()));
+        let caller = match &self.engine {
+            Ok(engine) => format!("{}, the caller", engine.caller()),
+            Err(_) => "the caller".to_owned(),
+        };
+        let user = container.user.unwrap_or(caller);
         let lane = match &self.engine {
             Ok(engine) => {
                 format!("{} lane", self.lane.expected(engine, step.action.script().is_some()).name())
@@ -75,7 +79,7 @@ impl<'a> Containers<'a> {
     }
 }
 
-fn text(loaded: &Loaded, containers: Option<&Containers<'_>>) -> Result<String, CliError> {
+fn text(loaded: &Loaded, containers: Option<&ContainerPlan<'_>>) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
     let steps = human::count(pipeline.steps.len(), "step");
     let gangs = human::count(plan.gangs().len(), "gang");
@@ -94,13 +98,16 @@ fn text(loaded: &Loaded, containers: Option<&Containers<'_>>) -> Result<String, 
             if let Some(containers) = containers {
                 containers.describe(&mut text, step, pipeline.step(step))?;
             }
+            if pipeline.step(step).terminal {
+                let _ = writeln!(text, "   {} has the terminal, and runs alone", pipeline.step(step).name);
+            }
             describe_stream(&mut text, loaded, step);
         }
     }
     Ok(text)
 }
 
-/// Steps outside that members depend on, in the order of the file.
+/// Returns steps outside that members depend on, in the order of the file.
 fn waits_for<'a>(pipeline: &'a Pipeline, steps: &[StepId]) -> Vec<&'a str> {
     let dependencies =
         |step: &StepId| pipeline.step(*step).depends_on.iter().map(|dependency| dependency.step);
@@ -128,7 +135,7 @@ fn describe_stream(text: &mut String, loaded: &Loaded, step: StepId) {
         Some(Destination::Stdout) => writeln!(text, "     to standard output"),
         Some(Destination::File(path)) => writeln!(text, "     to {}", path.display()),
         None if stream.readers.is_empty() => {
-            writeln!(text, "     nobody reads it: kept in the run directory")
+            writeln!(text, "     no reader: kept in the run directory")
         }
         None => Ok(()),
     };

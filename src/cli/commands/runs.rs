@@ -1,55 +1,67 @@
 //! `pipe runs`: the runs of a folder, the newest first.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::cli::args::Runs;
+use crate::cli::args::RunsArgs;
 use crate::cli::error::CliError;
 use crate::cli::past::{self, line};
+use crate::cli::stdio::{self, say};
 use crate::event::wire::{EndRecord, OutcomeRecord};
-use crate::history::{Headline, State};
+use crate::history::{RunState, RunSummary};
 use crate::pipeline::{Failure, signal_name};
 use crate::render::Tone;
 use crate::render::human::duration;
 use crate::render::summary::table::{self, Row};
 
-/// How many runs a table shows unless told otherwise.
+/// How many runs a table shows by default.
 const ROWS: usize = 20;
 
-pub(in crate::cli) fn run(args: &Runs) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &RunsArgs) -> Result<ExitCode, CliError> {
     let runs = past::runs()?;
     let all = runs.newest_first();
     let most = args.max.unwrap_or(if args.json { usize::MAX } else { ROWS });
-    // One that was removed just now is none any more.
-    let shown = all.iter().take(most).filter(|run| run.path().is_dir()).map(|run| run.headline());
-    let shown = shown.collect::<Result<Vec<_>, _>>()?;
+    // A run may be removed while this reads.
+    let mut shown = Vec::new();
+    let mut passed = 0;
+    for run in all.iter().take(most).filter(|run| run.path().is_dir()) {
+        match run.summary() {
+            Ok(summary) => shown.push(summary),
+            // The other runs are still listed.
+            Err(error) => {
+                passed += 1;
+                let why = past::one_line(&error.to_string());
+                say!("warning: skipping the run {}: {why}", run.id());
+            }
+        }
+    }
     let mut text = String::new();
     if args.json {
-        for headline in &shown {
-            text += &line(headline)?;
+        for summary in &shown {
+            text += &line(summary)?;
         }
     } else {
         let rows: Vec<Row> = shown.iter().map(row).collect();
         table::write(&rows, past::palette(), &mut text);
-        if all.len() > shown.len() {
-            text += &format!("  … {} more: `pipe runs -n {}`\n", all.len() - shown.len(), all.len());
+        let more = all.len().saturating_sub(shown.len() + passed);
+        if more > 0 {
+            text += &format!("  … {more} more: `pipe runs -n {}`\n", all.len());
         }
         if all.is_empty() {
-            eprintln!("there are no runs here yet");
+            say!("there are no runs here yet");
         }
     }
-    std::io::stdout().write_all(text.as_bytes())?;
+    stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(of: &Headline) -> Row {
+fn row(of: &RunSummary) -> Row {
     let (mark, tone, outcome) = outcome(of);
     let (took, cause) = (Duration::from_millis(of.duration_ms), cause(of).unwrap_or_default());
     let took = match (of.state, &of.started) {
-        (State::Running, Some(started)) => since(started).unwrap_or(took),
+        (RunState::Running, Some(started)) => since(started).unwrap_or(took),
         _ => took,
     };
     Row::default()
@@ -62,20 +74,20 @@ fn row(of: &Headline) -> Row {
         .left(Tone::Normal, past::one_line(&cause))
 }
 
-/// A mark, a tone and a word or two.
-fn outcome(of: &Headline) -> (&'static str, Tone, String) {
+/// Returns a mark, a tone and a word or two.
+fn outcome(of: &RunSummary) -> (&'static str, Tone, String) {
     match (&of.end, of.state) {
         (Some(EndRecord::Succeeded), _) => ("✓", Tone::Good, "succeeded".into()),
         (Some(EndRecord::Failed { .. } | EndRecord::NoOutput { .. }), _) => ("✗", Tone::Bad, "failed".into()),
         (Some(EndRecord::Signalled { .. }), _) => ("■", Tone::Doubtful, "cancelled".into()),
-        (Some(EndRecord::Engine { .. }), _) => ("✗", Tone::Bad, "engine failed".into()),
-        (None, State::Running) => ("▸", Tone::Busy, "running".into()),
-        (None, _) => ("✗", Tone::Bad, "died".into()),
+        (Some(EndRecord::Engine { .. }), _) => ("✗", Tone::Bad, "aborted".into()),
+        (None, RunState::Running) => ("▸", Tone::Busy, "running".into()),
+        (None, RunState::Ended | RunState::Died) => ("✗", Tone::Bad, "died".into()),
     }
 }
 
-/// Why it did not succeed.
-fn cause(of: &Headline) -> Option<String> {
+/// Returns why it did not succeed.
+fn cause(of: &RunSummary) -> Option<String> {
     Some(match of.end.as_ref()? {
         EndRecord::Succeeded | EndRecord::Failed { cause: None } => return None,
         EndRecord::Failed { cause: Some(step) } => match &of.cause_ended {
@@ -83,7 +95,15 @@ fn cause(of: &Headline) -> Option<String> {
                 format!("`{step}`: {}", Failure::from(failure))
             }
             Some(OutcomeRecord::TimedOut) => format!("`{step}`: timed out"),
-            _ => format!("`{step}`"),
+            Some(
+                OutcomeRecord::Succeeded
+                | OutcomeRecord::Tainted { .. }
+                | OutcomeRecord::Cancelled
+                | OutcomeRecord::Skipped { .. }
+                | OutcomeRecord::Reused
+                | OutcomeRecord::LeftOut,
+            )
+            | None => format!("`{step}`"),
         },
         EndRecord::NoOutput { message } | EndRecord::Engine { message } => message.clone(),
         EndRecord::Signalled { signal } => {
@@ -92,13 +112,13 @@ fn cause(of: &Headline) -> Option<String> {
     })
 }
 
-/// Local time, to the second.
+/// Formats a time as local time, to the second.
 fn local(at: &str) -> String {
     let local = at.parse::<Timestamp>().map(|at| at.to_zoned(TimeZone::system()));
     local.map_or_else(|_| past::one_line(at), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// How long ago; nothing where that cannot be.
+/// Returns how long ago; nothing where that cannot be.
 fn since(at: &str) -> Option<Duration> {
     let started: Timestamp = at.parse().ok()?;
     Duration::try_from(Timestamp::now().duration_since(started)).ok()

@@ -1,21 +1,21 @@
 //! `pipe show`: the summary of a run, as the run itself printed it.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::args::Show;
+use crate::cli::args::ShowArgs;
 use crate::cli::error::CliError;
 use crate::cli::past;
+use crate::cli::stdio::{self, say};
 use crate::event::{Event, EventKind};
-use crate::history::{Replay, State, StoredRun};
+use crate::history::{Replay, RunState, StoredRun};
 use crate::render::human::count;
 use crate::render::{Report, summary};
 
-pub(in crate::cli) fn run(args: &Show) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &ShowArgs) -> Result<ExitCode, CliError> {
     let run = past::find(&args.run)?;
-    let text = if args.json { past::line(&run.account()?)? } else { summary(&run)? };
-    std::io::stdout().write_all(text.as_bytes())?;
+    let text = if args.json { past::line(&run.details()?)? } else { summary(&run)? };
+    stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -24,21 +24,23 @@ fn summary(run: &StoredRun) -> Result<String, CliError> {
     past::warn_of(skipped);
     let Some((report, elapsed)) = report(&events) else {
         return Ok(match state {
-            State::Running => format!("{} is about to begin\n", run.id()),
-            _ => format!("{} died before it began\n", run.id()),
+            RunState::Running => format!("{} is starting\n", run.id()),
+            RunState::Ended | RunState::Died => format!("{} died before it began\n", run.id()),
         });
     };
     let endless = report.steps.iter().filter(|step| step.outcome().is_none()).count();
-    if state == State::Ended && endless > 0 {
-        eprintln!("warning: the journal has a gap: how {} ended is not in it", count(endless, "step"));
+    if state == RunState::Ended && endless > 0 {
+        say!("warning: the journal has a gap: the outcome of {} is missing", count(endless, "step"));
     }
     Ok(match state {
-        State::Ended => summary::text(&report, past::palette()),
-        _ => summary::unfinished(&report, state == State::Running, elapsed, past::palette()),
+        RunState::Ended => summary::text(&report, past::palette()),
+        RunState::Running | RunState::Died => {
+            summary::unfinished(&report, state == RunState::Running, elapsed, past::palette())
+        }
     })
 }
 
-/// The run as far as it has come, and when that was; nothing of one that has not begun.
+/// Returns the run as far as it has come, and when that was; nothing of one that has not begun.
 fn report(events: &[Event]) -> Option<(Report, Duration)> {
     let (first, rest) = events.split_first()?;
     let EventKind::RunStarted(started) = &first.kind else { return None };

@@ -1,48 +1,52 @@
-//! `pipe validate`: everything that can be known without running.
+//! `pipe validate`: checks everything that can be known without running.
 
-use std::io::Write;
 use std::ops::Range;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::cli::args::{Findings, Validate};
+use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
+use crate::cli::stdio;
+use crate::file::{DiagnosticRecord, Diagnostics, leading_dashes, lint, locate, record};
 use crate::pipeline::{Position, Template};
-use crate::spec::{Problems, Record, leading_dashes, lint, locate, record};
 
-pub(in crate::cli) fn run(args: &Validate) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
     let loaded = load(&args.target, gave_params.then_some(&args.params));
     let warnings = loaded.as_ref().ok().and_then(|loaded| {
         let pipeline = &loaded.pipeline;
-        Problems::of(if args.strict { lint(pipeline) } else { leading_dashes(pipeline) })
+        Diagnostics::of(if args.strict { lint(pipeline) } else { leading_dashes(pipeline) })
     });
     let strict_code = if args.strict && warnings.is_some() { error::USAGE } else { error::OK };
     let (text, code) = match (args.format, loaded) {
-        (Findings::Text, loaded) => {
+        (ValidateFormat::Text, loaded) => {
             let loaded = loaded?;
             match warnings {
                 Some(warnings) if args.strict => return Err(warnings.into()),
                 warnings => (text(&loaded, warnings.as_ref()), error::OK),
             }
         }
-        (Findings::Json, Ok(loaded)) => (json(&Report::good(&loaded, warnings.as_ref()))?, strict_code),
-        (Findings::Json, Err(CliError::Problems(problems))) => (json(&Report::bad(&problems))?, error::USAGE),
-        (Findings::Json, Err(error)) => return Err(error),
+        (ValidateFormat::Json, Ok(loaded)) => {
+            (json(&ValidationReport::good(&loaded, warnings.as_ref()))?, strict_code)
+        }
+        (ValidateFormat::Json, Err(CliError::Diagnostics(problems))) => {
+            (json(&ValidationReport::bad(&problems))?, error::USAGE)
+        }
+        (ValidateFormat::Json, Err(error)) => return Err(error),
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    stdio::print(text)?;
     Ok(ExitCode::from(code))
 }
 
-fn text(loaded: &Loaded, warnings: Option<&Problems>) -> String {
+fn text(loaded: &Loaded, warnings: Option<&Diagnostics>) -> String {
     let path = loaded.pipeline.source.path.display();
     let Counts { steps, streams, params } = Counts::of(loaded);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let counts = [many(steps, "step"), many(streams, "stream"), many(params, "param")].join(", ");
     let mut text = format!("{path} is valid: {counts}\n");
-    for Raw { line, column, text: raw } in raw_uses(loaded) {
+    for RawUse { line, column, text: raw } in raw_uses(loaded) {
         text.push_str(&format!("{path}:{line}:{column}: `{raw}` goes into the script unescaped\n"));
     }
     for warning in warnings.into_iter().flatten() {
@@ -53,16 +57,16 @@ fn text(loaded: &Loaded, warnings: Option<&Problems>) -> String {
     text
 }
 
-/// What `--format json` prints. `v` is the version of this format: a key may be added to it, but none changes its
-/// meaning.
+/// What `--format json` prints. `v` is the version of this format: a key may be added to it, but none changes
+/// its meaning.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct ValidationReport<'a> {
     v: u32,
     valid: bool,
     #[serde(flatten)]
     counts: Option<Counts>,
-    raw: Vec<Raw>,
-    problems: Vec<Record<'a>>,
+    raw: Vec<RawUse>,
+    problems: Vec<DiagnosticRecord<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,20 +78,20 @@ struct Counts {
 
 /// A `| raw`, with its place.
 #[derive(Debug, Serialize)]
-struct Raw {
+struct RawUse {
     line: usize,
     column: usize,
     text: String,
 }
 
-impl<'a> Report<'a> {
-    fn good(loaded: &Loaded, warnings: Option<&'a Problems>) -> Self {
+impl<'a> ValidationReport<'a> {
+    fn good(loaded: &Loaded, warnings: Option<&'a Diagnostics>) -> Self {
         let counts = Some(Counts::of(loaded));
         let problems = warnings.into_iter().flatten().map(record).collect();
         Self { v: 1, valid: true, counts, raw: raw_uses(loaded), problems }
     }
 
-    fn bad(problems: &'a Problems) -> Self {
+    fn bad(problems: &'a Diagnostics) -> Self {
         let problems = problems.iter().map(record).collect();
         Self { v: 1, valid: false, counts: None, raw: Vec::new(), problems }
     }
@@ -100,18 +104,18 @@ impl Counts {
     }
 }
 
-fn json(report: &Report<'_>) -> Result<String, CliError> {
+fn json(report: &ValidationReport<'_>) -> Result<String, CliError> {
     let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from)?;
     Ok(text + "\n")
 }
 
-/// Every `| raw`: whoever reviews a file wants to see them.
-fn raw_uses(loaded: &Loaded) -> Vec<Raw> {
+/// Returns every `| raw`, since a review of the file has to look at each.
+fn raw_uses(loaded: &Loaded) -> Vec<RawUse> {
     let source = &loaded.pipeline.source;
-    let uses = |template: &Template| -> Vec<Raw> {
+    let uses = |template: &Template| -> Vec<RawUse> {
         let one = |range: &Range<usize>| {
             let Position { line, column } = source.position(locate(source, template, range.clone()).start);
-            Some(Raw { line, column, text: template.source.get(range.clone())?.to_owned() })
+            Some(RawUse { line, column, text: template.source.get(range.clone())?.to_owned() })
         };
         template.raw.iter().filter_map(one).collect()
     };

@@ -6,8 +6,8 @@ use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
 
-/// The automaton of Aho and Corasick. A library steps through it; what is known of its states is worked out here, since
-/// whoever replaces in a stream must know how much of its end to hold back.
+/// An automaton of Aho and Corasick. The library steps through it; this type adds what is known of each
+/// state, since replacing in a stream needs to know how much of its end to hold back.
 #[derive(Debug)]
 pub(super) struct Finder {
     automaton: NFA,
@@ -67,12 +67,12 @@ impl Finder {
         self.automaton.next_state(Anchored::No, state, byte)
     }
 
-    /// How many of the last bytes may be the beginning of a string.
+    /// Returns how many of the last bytes may be the beginning of a string.
     pub(super) fn open(&self, state: StateID) -> usize {
         self.reach(state).open as usize
     }
 
-    /// How long the longest string is that ends here.
+    /// Returns how long the longest string is that ends here.
     pub(super) fn found(&self, state: StateID) -> usize {
         self.reach(state).found as usize
     }

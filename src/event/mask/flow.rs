@@ -1,4 +1,4 @@
-//! A text that comes in pieces, with its secrets masked.
+//! Masks a text that comes in pieces.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,28 +6,25 @@ use std::sync::Arc;
 
 use aho_corasick::automaton::StateID;
 
-use super::Patterns;
 use super::finder::Finder;
 use super::spelling::ACROSS_LINES;
+use super::{MASK, Patterns};
 
-/// What stands in place of a secret.
-const MASK: &[u8] = b"***";
-
-/// Masks one text. What comes out does not depend on how the text was cut into pieces, and nothing is held back but an end
-/// that may be the beginning of a secret.
-#[derive(Debug)]
+/// Masks one text. The result does not depend on how the text was cut into pieces. Only an end that may be
+/// the beginning of a secret is held back.
+#[derive(Debug, Clone)]
 pub(super) struct Flow {
     patterns: Arc<Patterns>,
     plain: StateID,
     wrapped: StateID,
-    /// Bytes that came and did not go out yet, and the place of the first of them in the text.
+    /// Bytes that are held back, and the position of the first of them in the text.
     held: Vec<u8>,
     start: usize,
-    /// Places of the last bytes that are no line ends, as many as may be the beginning of a secret.
+    /// Positions of the last bytes that are not line ends, as many as may be the beginning of a secret.
     signs: VecDeque<usize>,
-    /// Secrets in what is held: in order, with something between each two.
+    /// Secrets in `held`, in order, none of which touch.
     secrets: VecDeque<Range<usize>>,
-    /// The last byte that went out was of a secret, and is masked already.
+    /// The last byte that was returned belonged to a secret, for which the mask has been written.
     in_secret: bool,
 }
 
@@ -38,7 +35,7 @@ impl Flow {
         Self { patterns, plain, wrapped, held, start: 0, signs, secrets, in_secret: false }
     }
 
-    /// Takes the next piece; gives what can be said by now.
+    /// Takes the next piece, and returns what can be shown by now.
     pub(super) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         let patterns = Arc::clone(&self.patterns);
         for (at, &byte) in (self.start + self.held.len()..).zip(piece) {
@@ -54,7 +51,7 @@ impl Flow {
         self.release(self.signs.front().map_or(open, |&sign| sign.min(open)))
     }
 
-    /// The text is at its end: gives the rest.
+    /// Ends the text, and returns the rest.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         let rest = self.release(self.start + self.held.len());
         *self = Self::new(Arc::clone(&self.patterns));
@@ -69,8 +66,9 @@ impl Flow {
         }
     }
 
-    /// A line end is no sign, but it may be an end: many a line closes with a sign or two that some secret begins with, and
-    /// nobody should wait for the next line to see this one. Nor where a secret is complete.
+    /// Handles a line end in a search that skips line ends. Many lines end with a character or two that begin
+    /// some secret, and such a line must not be held back until the next one comes. A line at whose end a
+    /// secret is complete need not be either.
     fn end_line(&mut self, wrapped: &Finder) {
         let open = wrapped.open(self.wrapped);
         if open < ACROSS_LINES || wrapped.found(self.wrapped) == open {
@@ -92,7 +90,7 @@ impl Flow {
         }
     }
 
-    /// Notes a secret, which ends no sooner than those before it. Those that touch become one.
+    /// Records a secret, which ends no sooner than those before it. Secrets that touch become one.
     fn cover(&mut self, mut secret: Range<usize>) {
         while let Some(last) = self.secrets.back().filter(|last| last.end >= secret.start) {
             secret.start = secret.start.min(last.start);
@@ -101,7 +99,7 @@ impl Flow {
         self.secrets.push_back(secret);
     }
 
-    /// Lets go of everything before a place.
+    /// Returns everything before `until`, masked, and forgets it.
     fn release(&mut self, until: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(until - self.start);
         let mut at = self.start;
@@ -114,7 +112,7 @@ impl Flow {
                 continue;
             }
             if !self.in_secret {
-                out.extend_from_slice(MASK);
+                out.extend_from_slice(MASK.as_bytes());
             }
             self.in_secret = true;
             at = next.end.min(until);

@@ -1,21 +1,27 @@
 //! The ways in which a secret may be written: as it is, and in the encodings that programs print.
 
+mod html;
+mod shell;
+
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
-/// Anything shorter stands in too many harmless texts to be told from them; in characters.
+/// The shortest secret that is masked, in characters. A shorter text occurs by chance in too many harmless
+/// ones.
 const SHORTEST: usize = 4;
 /// Fewer signs of base64 than this say nothing. It is what the shortest secret has in its worst place.
 const SHORTEST_BASE64: usize = 4;
-/// How many signs of base64 at the end of a line are taken for the beginning of a secret that goes on in the next line.
+/// How many signs of base64 at the end of a line are taken for the beginning of a secret that goes on in the
+/// next line.
 pub(super) const ACROSS_LINES: usize = 4;
-/// The least that is looked for at the beginning of a line, where the line before it has fewer signs than that.
+/// The least that is looked for at the beginning of a line, where the line before it has fewer signs than
+/// that.
 const SHORTEST_REST: usize = 6;
 
-/// What percent encodings leave alone beside letters and digits: that of RFC 3986, Python's for paths, those of JavaScript for
-/// a part and for a whole address, that of forms.
+/// What percent encodings leave alone beside letters and digits: that of RFC 3986, Python's for paths, those
+/// of JavaScript for a part and for a whole address, that of forms.
 const UNTOUCHED: [&str; 5] = ["-_.~", "-_.~/", "-_.!~*'()", "-_.!~*'();,/?:@&=+$#", "-_.*"];
 
 /// What to look for.
@@ -28,7 +34,7 @@ pub(super) struct Spellings {
 }
 
 impl Spellings {
-    /// Adds every way to write a secret; tells whether it is long enough to be looked for.
+    /// Adds every spelling of a secret. Returns whether it is long enough to be looked for.
     pub(super) fn add(&mut self, secret: &str) -> bool {
         let whole = secret.trim();
         if !is_long(whole) {
@@ -47,8 +53,8 @@ impl Spellings {
 
     fn piece(&mut self, text: &str) {
         self.plain.insert(text.into());
-        // As a shell shows it that prints what it runs.
-        self.plain.insert(text.replace('\'', r"'\''").into());
+        self.plain.extend(shell::spellings(text).into_iter().map(String::into_bytes));
+        self.plain.extend(html::spellings(text).into_iter().map(String::into_bytes));
         self.json(text);
         self.percent(text);
         self.base64(text);
@@ -113,8 +119,9 @@ impl Spellings {
         encode(&|_| false, false);
     }
 
-    /// By itself, and anywhere in a longer text: of three bytes, each may be the one that it begins at. Signs that it shares
-    /// with its neighbours are left out, but where it ends the text, perhaps but for a newline.
+    /// By itself, and anywhere in a longer text: of three bytes, each may be the one that it begins at. Signs
+    /// that it shares with its neighbours are left out, but where it ends the text, perhaps but for a
+    /// newline.
     fn base64(&mut self, text: &str) {
         for end in ["", "\n"] {
             for (before, start) in [(0, 0), (1, 2), (2, 3)] {

@@ -3,8 +3,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{OutputChannel, channel};
-use crate::pipeline::{Secret, StepId};
+use crate::event::{EventKind, OutputChannel, RunEnd, RunFinished, StepFinished, channel};
+use crate::pipeline::{Failure, Outcome, Outputs, Secret, StepId};
 
 fn masker(secrets: &[&str]) -> Masker {
     let value =
@@ -13,10 +13,10 @@ fn masker(secrets: &[&str]) -> Masker {
 }
 
 fn masked(secrets: &[&str], text: &str) -> String {
-    mask(masker(secrets).patterns.as_ref().unwrap(), text.into())
+    masker(secrets).text(text)
 }
 
-/// A text in pieces.
+/// Returns a text in pieces.
 fn in_pieces(masker: &Masker, text: &[u8], cuts: &[usize]) -> Vec<u8> {
     let (mut output, mut out, mut start) = (masker.output(), Vec::new(), 0);
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
@@ -58,6 +58,112 @@ fn spellings_are_found() {
     }
 }
 
+/// What shells themselves make of a secret, where they are installed.
+#[test]
+fn what_shells_print_is_found() {
+    let odd = "p4ss' w''rd\"$x`!#~,&*\\ö=\u{1b}\t.";
+    let commands: [(&str, &[&str]); 6] = [
+        ("bash", &["-xc", "true \"$S\""]),
+        ("bash", &["-xc", "set -u; a=$S; [[ $a ]]"]),
+        (
+            "bash",
+            &[
+                "-c",
+                "printf '%q' \"$S\"; echo; declare -p S; echo \"${S@Q}\"; trap \"$S\" USR1; trap -p; set",
+            ],
+        ),
+        ("sh", &["-xc", "true \"$S\"; a=$S"]),
+        ("busybox", &["sh", "-xc", "true \"$S\""]),
+        ("env", &["printf", "%q\n", odd]),
+    ];
+    for secret in [odd, "p4ss' w''rd", "#p4ss~,word", "~p4ss{a,b}", "p4ss ö"] {
+        for locale in ["C", "C.UTF-8"] {
+            for (program, words) in commands {
+                let words = words.iter().map(|word| if *word == odd { secret } else { word });
+                let ran = std::process::Command::new(program)
+                    .args(words)
+                    .env("S", secret)
+                    .env("LC_ALL", locale)
+                    .output();
+                let Ok(ran) = ran else { continue };
+                // Also without what stands around it.
+                for printed in [&ran.stdout, &ran.stderr] {
+                    let printed = String::from_utf8_lossy(printed);
+                    for line in printed.lines().filter(|line| line.contains("p4ss")) {
+                        let shown = masked(&[secret], line);
+                        assert!(!shown.contains("p4ss"), "{program} {locale}: {line} is shown as {shown}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn html_is_found() {
+    let odd = "p4ss<w'rd>&\"ö+/`=";
+    for spelt in [
+        "p4ss&lt;w'rd>&amp;\"ö+/`=",
+        "p4ss&lt;w'rd&gt;&amp;\"ö+/`=",
+        "p4ss&lt;w&#39;rd&gt;&amp;&#34;ö&#43;/`=",
+        "p4ss&lt;w&#x27;rd&gt;&amp;&quot;ö+/`=",
+        "p4ss&lt;w&#x27;rd&gt;&amp;&quot;&#246;+&#x2F;`=",
+        "p4ss&lt;w&#039;rd&gt;&amp;&quot;&#xF6;+/`=",
+        "p4ss&lt;w&apos;rd&gt;&amp;&quot;ö+/`=",
+    ] {
+        assert_eq!(masked(&[odd], &format!("<b>{spelt}</b>")), "<b>***</b>");
+    }
+}
+
+#[test]
+fn every_text_of_an_event_that_a_step_can_make_is_masked() {
+    use std::time::Duration;
+
+    use crate::event::KeptFile;
+    use crate::event::sample::{ended as stream_ended, finished as ended, stats};
+    use crate::pipeline::Artifact;
+
+    let masker = masker(&["hunter22"]);
+    let said = || "a hunter22".to_owned();
+    let failures =
+        || [Failure::Start(said()), Failure::Outputs(said()), Failure::Missing(said())].into_iter();
+    let outcomes = failures().map(Outcome::Failed).chain(failures().map(Outcome::Ignored));
+    let mut kinds: Vec<EventKind> = outcomes.map(|outcome| ended(0, outcome, 1, 5)).collect();
+    kinds.extend(failures().map(|failure| EventKind::StepRetrying {
+        step: StepId::new(0),
+        attempt: 1,
+        failure,
+        delay: Duration::ZERO,
+        restarting: Vec::new(),
+    }));
+    let EventKind::StepFinished(finished) = ended(0, Outcome::Succeeded, 1, 5) else { unreachable!() };
+    kinds.push(EventKind::StepFinished(StepFinished {
+        outputs: Arc::new([(said(), said())].into()),
+        products: vec![Artifact { path: said(), bytes: 1, sha256: "ab".into(), unchanged: false }],
+        ..finished
+    }));
+    let mut stream = stream_ended(stats(1, 1.0, &[]));
+    stream.kept = Some(KeptFile { path: said().into(), bytes: 1, sha256: "ab".into() });
+    kinds.push(EventKind::StreamFinished(stream));
+    kinds.extend([EventKind::Warning(said()), EventKind::Note(said())]);
+    for end in [RunEnd::NoOutput(said()), RunEnd::Aborted(said())] {
+        let outputs = vec![("key".into(), said())];
+        kinds.push(EventKind::RunFinished(RunFinished { end, duration: Duration::ZERO, outputs }));
+    }
+    kinds.push(EventKind::StepOutput {
+        step: StepId::new(0),
+        channel: OutputChannel::Stdout,
+        bytes: said().as_bytes().into(),
+    });
+    for kind in kinds {
+        let shown = match masker.event(kind) {
+            EventKind::StepOutput { bytes, .. } => String::from_utf8_lossy(&bytes).into_owned(),
+            shown => format!("{shown:?}"),
+        };
+        assert!(shown.contains("a ***") && !shown.contains("hunter22"), "{shown}");
+    }
+}
+
 #[test]
 fn base64_is_found_in_the_middle_of_more_and_across_lines() {
     let secret = "c4n4ry-0123456789-abcdefghijklmnopqrstuvwxyz";
@@ -68,7 +174,8 @@ fn base64_is_found_in_the_middle_of_more_and_across_lines() {
                 let lines: Vec<&str> =
                     encoded.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
                 let shown = masked(&[secret], &lines.join("\n")).replace('\n', "");
-                // At most three signs are left in the line before, and one shared with the neighbours on each side.
+                // At most three signs are left in the line before, and one shared with the neighbours on each
+                // side.
                 let most = encoded.len() - STANDARD_NO_PAD.encode(secret).len() + 5;
                 assert!(shown.contains("***") && shown.replace('*', "").len() <= most, "{shown}");
             }
@@ -143,7 +250,7 @@ async fn no_event_shows_a_secret() {
             restarting: Vec::new(),
         },
         run(RunEnd::NoOutput(told())),
-        run(RunEnd::Engine(told())),
+        run(RunEnd::Aborted(told())),
     ] {
         sender.send(kind);
     }
@@ -161,7 +268,7 @@ async fn no_event_shows_a_secret() {
     assert!(said[3..].iter().all(|said| said.contains("***")), "{said:?}");
 }
 
-/// A secret as a step may print it.
+/// Returns a secret as a step may print it.
 fn spelling(secret: String) -> impl Strategy<Value = String> {
     let json = serde_json::Value::from(secret.as_str()).to_string();
     let percent = |byte: u8| match byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

@@ -1,52 +1,60 @@
-//! From records back to events, so that whatever reads events can be told a run again.
+//! From records back to events, so that every reader of events can also show a run of the past.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::plain::plain;
 use super::skeleton::{self, Ids};
 use super::{
-    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ReasonRecord,
-    Record, UnreadRecord,
+    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ProductRecord,
+    ReasonRecord, Record, UnreadRecord,
 };
 use crate::event::{
-    CancelReason, EdgeStats, Event, EventKind, Kept, OutputChannel, RunEnd, RunFinished, RunStarted,
+    CancelReason, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished, RunStarted,
     StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Failure, Lane, Outcome, Product, SkipReason, StepId};
+use crate::pipeline::{Artifact, Failure, Lane, Outcome, SkipReason, StepId};
 
-/// Turns the records of one run into its events. The pipeline in them has what records tell of it: names, links and the
-/// lines where steps stand. Times are as exact as milliseconds are, and steps whose names `run-started` does not have
-/// are in no event.
+/// Turns the records of one run into its events. The pipeline in them has what records have of it: names,
+/// links and the lines where steps stand. Times are as exact as milliseconds are, and steps whose names
+/// `run-started` does not have are in no event.
 #[derive(Debug, Default)]
 pub struct Decoder {
     ids: Option<Ids>,
 }
 
 impl Decoder {
-    /// A decoder for one run.
+    /// Returns a decoder for one run.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The event of a record; nothing for one that comes before `run-started`, or names what there is not.
+    /// Returns the event of a record; nothing for one that comes before `run-started`, or names what there is
+    /// not.
     pub fn decode(&mut self, record: &Record) -> Option<Event> {
-        let kind = match &record.body {
-            Body::RunStarted { run, pipeline, file, dir, steps, streams } => {
-                let (pipeline, ids) = skeleton::pipeline(pipeline, file, steps, streams);
-                self.ids = Some(ids);
-                let (run, dir) = (run.clone(), dir.as_ref().map(PathBuf::from));
-                EventKind::RunStarted(RunStarted { run, pipeline: Arc::new(pipeline), dir })
-            }
-            body => kind_of(self.ids.as_ref()?, body)?,
+        // The reader of a journal has skipped records of a later version.
+        let Record { v: _, at, elapsed_ms, body } = record;
+        Some(Event { at: wall_clock(at), elapsed: millis(*elapsed_ms), kind: self.kind(body)? })
+    }
+
+    fn kind(&mut self, body: &Body) -> Option<EventKind> {
+        let Body::RunStarted { run, pipeline, file, dir, steps, streams } = body else {
+            return kind_of(self.ids.as_ref()?, body);
         };
-        Some(Event { at: wall_clock(&record.at), elapsed: millis(record.elapsed_ms), kind })
+        let (pipeline, ids) = skeleton::pipeline(pipeline, file, steps, streams);
+        self.ids = Some(ids);
+        let dir = dir.as_ref().map(|dir| PathBuf::from(plain(dir).as_ref()));
+        let run = plain(run).into_owned();
+        Some(EventKind::RunStarted(RunStarted { run, pipeline: Arc::new(pipeline), dir }))
     }
 }
 
 fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
     Some(match body {
-        Body::RunStarted { .. } | Body::Unknown => return None,
+        Body::RunStarted { run: _, pipeline: _, file: _, dir: _, steps: _, streams: _ } | Body::Unknown => {
+            return None;
+        }
         Body::StepStarted { step, attempt, lane, log_at: _ } => EventKind::StepStarted {
             step: ids.step(step)?,
             attempt: *attempt,
@@ -57,6 +65,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             channel: match channel {
                 Channel::Stdout => OutputChannel::Stdout,
                 Channel::Stderr => OutputChannel::Stderr,
+                Channel::Both => OutputChannel::Both,
             },
             bytes: text.as_bytes().into(),
         },
@@ -85,7 +94,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             leaky: *leaky,
             fingerprint: fingerprint.clone(),
             outputs: Arc::new(outputs.clone()),
-            products: products.iter().map(Product::from).collect(),
+            products: products.iter().map(product).collect(),
         }),
         Body::StreamProgress { streams } => {
             EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
@@ -97,8 +106,8 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
                 complete: *complete,
                 unread,
                 kept: kept.as_ref().map(kept_as),
-                sha256: sha256.clone(),
-                engine: engine_of(engine),
+                sha256: sha256.as_deref().map(|sum| plain(sum).into_owned()),
+                backend: backend_of(engine),
             })
         }
         Body::Cancelling { reason, now } => {
@@ -118,8 +127,8 @@ fn lane_of(name: &str) -> Option<Lane> {
     [Lane::Fifo, Lane::Attach].into_iter().find(|lane| lane.name() == name)
 }
 
-/// Events name the engine by a constant.
-fn engine_of(name: &str) -> &'static str {
+/// Returns the constant by which events name the backend.
+fn backend_of(name: &str) -> &'static str {
     ["splice", "copy"].into_iter().find(|known| *known == name).unwrap_or("other")
 }
 
@@ -141,41 +150,50 @@ fn outcome_of(ids: &Ids, outcome: &OutcomeRecord) -> Option<Outcome> {
 }
 
 fn stats_of(ids: &Ids, counters: &Counters) -> Option<StreamStats> {
+    let Counters { stream, bytes, rate, starved_ms, edges } = counters;
     Some(StreamStats {
-        stream: ids.stream(&counters.stream)?,
-        bytes: counters.bytes,
-        rate: counters.rate as f64,
-        starved: millis(counters.starved_ms),
-        edges: counters.edges.iter().filter_map(|record| edge(ids, record)).collect(),
+        stream: ids.stream(stream)?,
+        bytes: *bytes,
+        rate: *rate as f64,
+        starved: millis(*starved_ms),
+        edges: edges.iter().filter_map(|record| edge(ids, record)).collect(),
     })
 }
 
 fn edge(ids: &Ids, record: &EdgeRecord) -> Option<EdgeStats> {
-    let (bytes, blocked, left) = (record.bytes, millis(record.blocked_ms), record.left);
-    let spilled = record.spilled;
-    Some(EdgeStats { reader: ids.step(&record.reader)?, bytes, blocked, left, spilled })
+    let EdgeRecord { reader, bytes, blocked_ms, left, spilled } = record;
+    let (reader, blocked) = (ids.step(reader)?, millis(*blocked_ms));
+    Some(EdgeStats { reader, bytes: *bytes, blocked, left: *left, spilled: *spilled })
 }
 
 fn left(ids: &Ids, record: &UnreadRecord) -> Option<(StepId, Option<u64>)> {
-    Some((ids.step(&record.reader)?, record.bytes))
+    let UnreadRecord { reader, bytes } = record;
+    Some((ids.step(reader)?, *bytes))
 }
 
-impl From<&KeptRecord> for Product {
-    fn from(record: &KeptRecord) -> Self {
-        let KeptRecord { path, bytes, sha256 } = record.clone();
-        Self { path, bytes, sha256 }
+impl From<&ProductRecord> for Artifact {
+    fn from(record: &ProductRecord) -> Self {
+        let ProductRecord { path, bytes, sha256, unchanged } = record.clone();
+        Self { path, bytes, sha256, unchanged }
     }
 }
 
-fn kept_as(record: &KeptRecord) -> Kept {
-    Kept { path: PathBuf::from(&record.path), bytes: record.bytes, sha256: record.sha256.clone() }
+/// Returns a product to be shown, without control characters. `--resume` uses the record as it is.
+fn product(record: &ProductRecord) -> Artifact {
+    let Artifact { path, bytes, sha256, unchanged } = record.into();
+    Artifact { path: plain(&path).into_owned(), bytes, sha256: plain(&sha256).into_owned(), unchanged }
+}
+
+fn kept_as(record: &KeptRecord) -> KeptFile {
+    let KeptRecord { path, bytes, sha256 } = record;
+    KeptFile { path: plain(path).as_ref().into(), bytes: *bytes, sha256: plain(sha256).into_owned() }
 }
 
 fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
     Some(match reason {
         ReasonRecord::Signal { signal } => CancelReason::Signal(*signal),
         ReasonRecord::StepFailed { step } => CancelReason::StepFailed(ids.step(step)?),
-        ReasonRecord::Engine => CancelReason::Engine,
+        ReasonRecord::Engine => CancelReason::Aborted,
     })
 }
 
@@ -187,14 +205,15 @@ fn end_of(ids: &Ids, end: &EndRecord) -> RunEnd {
         }
         EndRecord::NoOutput { message } => RunEnd::NoOutput(message.clone()),
         EndRecord::Signalled { signal } => RunEnd::Signalled(*signal),
-        EndRecord::Engine { message } => RunEnd::Engine(message.clone()),
+        EndRecord::Engine { message } => RunEnd::Aborted(message.clone()),
     }
 }
 
 impl From<&FailureRecord> for Failure {
     fn from(record: &FailureRecord) -> Self {
         match record {
-            FailureRecord::Exit { code } => Self::Exit(*code),
+            FailureRecord::Exit { code, broken_pipe: false } => Self::Exit(*code),
+            FailureRecord::Exit { code, broken_pipe: true } => Self::BrokenPipe(*code),
             FailureRecord::Signal { signal } => Self::Signal(*signal),
             FailureRecord::OutOfMemory => Self::OutOfMemory,
             FailureRecord::Timeout => Self::Timeout,
@@ -206,7 +225,7 @@ impl From<&FailureRecord> for Failure {
     }
 }
 
-/// The epoch for what is no time.
+/// Parses a time; returns the epoch if it is not one.
 fn wall_clock(at: &str) -> SystemTime {
     at.parse::<jiff::Timestamp>().map_or(SystemTime::UNIX_EPOCH, SystemTime::from)
 }
@@ -222,7 +241,7 @@ mod tests {
     use crate::event::wire::Encoder;
     use crate::pipeline::Pipeline;
 
-    /// What decoding the records of these events gives, encoded again, beside the records themselves.
+    /// Returns what decoding the records of these events gives, encoded again, beside the records themselves.
     fn twice(pipeline: Pipeline, kinds: Vec<EventKind>) -> (Vec<Record>, Vec<Record>) {
         let (mut first, mut second, mut decoder) = (Encoder::new(), Encoder::new(), Decoder::new());
         let events = std::iter::once(run_started(pipeline)).chain(kinds).map(|kind| at(1250, kind));
@@ -236,7 +255,7 @@ mod tests {
     fn what_is_decoded_is_what_was_encoded() {
         let mut end = ended(stats(1 << 30, 3.1e9, &[(COMPRESS, 1 << 30), (COUNT, 1 << 20)]));
         end.unread = vec![(StepId::new(COUNT), Some(5)), (StepId::new(CHECKSUM), None)];
-        end.kept = Some(Kept { path: "streams/archive".into(), bytes: 7, sha256: "ab12".into() });
+        end.kept = Some(KeptFile { path: "streams/archive".into(), bytes: 7, sha256: "ab12".into() });
         let outcomes = [
             Outcome::Succeeded,
             Outcome::Failed(Failure::Exit(2)),
@@ -257,7 +276,7 @@ mod tests {
             RunEnd::Failed { cause: None },
             RunEnd::NoOutput("no".into()),
             RunEnd::Signalled(15),
-            RunEnd::Engine("disk full".into()),
+            RunEnd::Aborted("disk full".into()),
         ];
         let cancelling = |reason| EventKind::Cancelling { reason, now: true };
         let mut kinds = vec![
@@ -270,13 +289,15 @@ mod tests {
             EventKind::StreamFinished(end),
             cancelling(CancelReason::Signal(2)),
             cancelling(CancelReason::StepFailed(StepId::new(TAR))),
-            cancelling(CancelReason::Engine),
+            cancelling(CancelReason::Aborted),
             EventKind::Warning("the clock went back".into()),
             EventKind::Note("pulling".into()),
         ];
         kinds.extend(outcomes.map(|outcome| finished(UPLOAD, outcome, 1, 1200)));
         kinds.extend(ends.map(|end| run_finished(end, 1250)));
-        let (records, again) = twice(backup(), kinds);
+        let mut pipeline = backup();
+        pipeline.steps[UPLOAD].terminal = true;
+        let (records, again) = twice(pipeline, kinds);
         assert_eq!(records, again);
         let (records, again) = twice(fed(), Vec::new());
         assert_eq!(records, again);

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ReasonRecord,
-    Record, StepRecord, StreamRecord, UnreadRecord, VERSION,
+    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ProductRecord,
+    ReasonRecord, Record, StepRecord, StreamRecord, UnreadRecord, VERSION,
 };
 use crate::event::{
-    CancelReason, EdgeStats, Event, EventKind, OutputChannel, RunEnd, RunStarted, StepFinished,
-    StreamFinished, StreamStats,
+    CancelReason, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished, RunStarted,
+    StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Destination, Failure, Feed, Outcome, Pipeline, Port, Product, SkipReason, Step, StepId, Stream,
+    Action, Artifact, Destination, Failure, Feed, Outcome, Pipeline, Port, SkipReason, Step, StepId, Stream,
     StreamId,
 };
 
@@ -23,19 +23,21 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for one run.
+    /// Returns an encoder for one run.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The record of an event; nothing for an event that comes before `RunStarted`, whose ids mean nothing yet.
+    /// Returns the record of an event; nothing for one that nothing keeps, or that comes before `RunStarted`,
+    /// whose ids mean nothing yet.
     pub fn encode(&mut self, event: &Event) -> Option<Record> {
         if let EventKind::RunStarted(started) = &event.kind {
             self.pipeline = Some(Arc::clone(&started.pipeline));
         }
         let names = Names(self.pipeline.as_deref()?);
-        let elapsed_ms = millis(event.elapsed);
-        Some(Record { v: VERSION, at: timestamp(event.at), elapsed_ms, body: names.body(&event.kind) })
+        let Event { at, elapsed, kind } = event;
+        let body = names.body(kind)?;
+        Some(Record { v: VERSION, at: timestamp(*at), elapsed_ms: millis(*elapsed), body })
     }
 }
 
@@ -55,8 +57,8 @@ impl Names<'_> {
         self.0.streams.get(id.index()).map_or_else(String::new, |stream| stream.name.clone())
     }
 
-    fn body(&self, kind: &EventKind) -> Body {
-        match kind {
+    fn body(&self, kind: &EventKind) -> Option<Body> {
+        Some(match kind {
             EventKind::RunStarted(started) => self.run_started(started),
             EventKind::StepStarted { step, attempt, lane } => Body::StepStarted {
                 step: self.step(*step),
@@ -65,6 +67,8 @@ impl Names<'_> {
                 log_at: 0,
             },
             EventKind::StepOutput { step, channel, bytes } => self.output(*step, *channel, bytes),
+            // All of the line comes once it is whole.
+            EventKind::StepLine { step: _, bytes: _ } => return None,
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => Body::StepRetrying {
                 step: self.step(*step),
                 attempt: *attempt,
@@ -82,20 +86,22 @@ impl Names<'_> {
             }
             EventKind::Warning(message) => Body::Warning { message: message.clone() },
             EventKind::Note(message) => Body::Note { message: message.clone() },
-            EventKind::RunFinished(finished) => Body::RunFinished {
-                end: self.end(&finished.end),
-                duration_ms: millis(finished.duration),
-                outputs: finished.outputs.clone(),
+            EventKind::RunFinished(RunFinished { end, duration, outputs }) => Body::RunFinished {
+                end: self.end(end),
+                duration_ms: millis(*duration),
+                outputs: outputs.clone(),
             },
-        }
+        })
     }
 
     fn run_started(&self, started: &RunStarted) -> Body {
+        // `self` has the pipeline.
+        let RunStarted { run, pipeline: _, dir } = started;
         Body::RunStarted {
-            run: started.run.clone(),
+            run: run.clone(),
             pipeline: self.0.name.clone(),
             file: self.0.source.path.to_string_lossy().into_owned(),
-            dir: started.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned()),
+            dir: dir.as_ref().map(|dir| dir.to_string_lossy().into_owned()),
             steps: self.0.steps.iter().map(|step| self.step_record(step)).collect(),
             streams: self.0.streams.iter().map(|stream| self.stream_record(stream)).collect(),
         }
@@ -119,6 +125,7 @@ impl Names<'_> {
                 Action::Feed(Feed::Stdin) => Some("-".into()),
                 Action::Feed(Feed::File(path)) => Some(path.to_string_lossy().into_owned()),
             },
+            terminal: step.terminal,
         }
     }
 
@@ -142,14 +149,17 @@ impl Names<'_> {
         let channel = match channel {
             OutputChannel::Stdout => Channel::Stdout,
             OutputChannel::Stderr => Channel::Stderr,
+            OutputChannel::Both => Channel::Both,
         };
         Body::StepOutput { step: self.step(step), channel, text, lossy }
     }
 
     fn step_finished(&self, finished: &StepFinished) -> Body {
+        let StepFinished { step, outcome, attempts, duration, leaky, outputs, products, fingerprint } =
+            finished;
         Body::StepFinished {
-            step: self.step(finished.step),
-            outcome: match &finished.outcome {
+            step: self.step(*step),
+            outcome: match outcome {
                 Outcome::Succeeded => OutcomeRecord::Succeeded,
                 Outcome::Failed(failure) => OutcomeRecord::Failed { failure: failure.into() },
                 Outcome::TimedOut => OutcomeRecord::TimedOut,
@@ -163,53 +173,55 @@ impl Names<'_> {
                 Outcome::Skipped(SkipReason::Stopped) => OutcomeRecord::Skipped { dependency: None },
                 Outcome::Ignored(failure) => OutcomeRecord::Ignored { failure: failure.into() },
             },
-            attempts: finished.attempts,
-            duration_ms: millis(finished.duration),
-            leaky: finished.leaky,
-            outputs: (*finished.outputs).clone(),
-            products: finished.products.iter().map(KeptRecord::from).collect(),
-            fingerprint: finished.fingerprint.clone(),
+            attempts: *attempts,
+            duration_ms: millis(*duration),
+            leaky: *leaky,
+            outputs: (**outputs).clone(),
+            products: products.iter().map(ProductRecord::from).collect(),
+            fingerprint: fingerprint.clone(),
             log_lost: false,
         }
     }
 
     fn counters(&self, stats: &StreamStats) -> Counters {
+        let StreamStats { stream, bytes, rate, starved, edges } = stats;
         Counters {
-            stream: self.stream(stats.stream),
-            bytes: stats.bytes,
-            rate: stats.rate as u64, // a cast from float saturates, and takes what is no number for 0
-            starved_ms: millis(stats.starved),
-            edges: stats.edges.iter().map(|edge| self.edge(edge)).collect(),
+            stream: self.stream(*stream),
+            bytes: *bytes,
+            rate: *rate as u64, // a cast from a float saturates, and turns NaN into 0
+            starved_ms: millis(*starved),
+            edges: edges.iter().map(|edge| self.edge(edge)).collect(),
         }
     }
 
     fn edge(&self, edge: &EdgeStats) -> EdgeRecord {
-        let reader = self.step(edge.reader);
+        let EdgeStats { reader, bytes, blocked, left, spilled } = edge;
         EdgeRecord {
-            reader,
-            bytes: edge.bytes,
-            blocked_ms: millis(edge.blocked),
-            left: edge.left,
-            spilled: edge.spilled,
+            reader: self.step(*reader),
+            bytes: *bytes,
+            blocked_ms: millis(*blocked),
+            left: *left,
+            spilled: *spilled,
         }
     }
 
     fn stream_finished(&self, finished: &StreamFinished) -> Body {
-        let unread = |(reader, bytes): &(StepId, Option<u64>)| UnreadRecord {
+        let StreamFinished { stats, complete, unread, kept, sha256, backend } = finished;
+        let record = |(reader, bytes): &(StepId, Option<u64>)| UnreadRecord {
             reader: self.step(*reader),
             bytes: *bytes,
         };
         Body::StreamFinished {
-            counters: self.counters(&finished.stats),
-            complete: finished.complete,
-            engine: finished.engine.into(),
-            unread: finished.unread.iter().map(unread).collect(),
-            kept: finished.kept.as_ref().map(|kept| KeptRecord {
-                path: kept.path.to_string_lossy().into_owned(),
-                bytes: kept.bytes,
-                sha256: kept.sha256.clone(),
+            counters: self.counters(stats),
+            complete: *complete,
+            engine: (*backend).into(),
+            unread: unread.iter().map(record).collect(),
+            kept: kept.as_ref().map(|KeptFile { path, bytes, sha256 }| KeptRecord {
+                path: path.to_string_lossy().into_owned(),
+                bytes: *bytes,
+                sha256: sha256.clone(),
             }),
-            sha256: finished.sha256.clone(),
+            sha256: sha256.clone(),
         }
     }
 
@@ -217,7 +229,7 @@ impl Names<'_> {
         match reason {
             CancelReason::Signal(signal) => ReasonRecord::Signal { signal },
             CancelReason::StepFailed(step) => ReasonRecord::StepFailed { step: self.step(step) },
-            CancelReason::Engine => ReasonRecord::Engine,
+            CancelReason::Aborted => ReasonRecord::Engine,
         }
     }
 
@@ -227,22 +239,23 @@ impl Names<'_> {
             RunEnd::Failed { cause } => EndRecord::Failed { cause: cause.map(|step| self.step(step)) },
             RunEnd::NoOutput(message) => EndRecord::NoOutput { message: message.clone() },
             RunEnd::Signalled(signal) => EndRecord::Signalled { signal: *signal },
-            RunEnd::Engine(message) => EndRecord::Engine { message: message.clone() },
+            RunEnd::Aborted(message) => EndRecord::Engine { message: message.clone() },
         }
     }
 }
 
-impl From<&Product> for KeptRecord {
-    fn from(product: &Product) -> Self {
-        let Product { path, bytes, sha256 } = product.clone();
-        Self { path, bytes, sha256 }
+impl From<&Artifact> for ProductRecord {
+    fn from(product: &Artifact) -> Self {
+        let Artifact { path, bytes, sha256, unchanged } = product.clone();
+        Self { path, bytes, sha256, unchanged }
     }
 }
 
 impl From<&Failure> for FailureRecord {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::Exit(code) => Self::Exit { code: *code },
+            Failure::Exit(code) => Self::Exit { code: *code, broken_pipe: false },
+            Failure::BrokenPipe(code) => Self::Exit { code: *code, broken_pipe: true },
             Failure::Signal(signal) => Self::Signal { signal: *signal },
             Failure::OutOfMemory => Self::OutOfMemory,
             Failure::Timeout => Self::Timeout,

@@ -1,12 +1,13 @@
-//! As much of a pipeline as a journal tells: names, links and lines. Enough to show a run again, not to run it.
+//! The part of a pipeline that a journal has: names, links and lines. Enough to show a run, not to run it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use super::plain::plain;
 use super::{StepRecord, StreamRecord};
 use crate::pipeline::{
-    Action, Dependency, Destination, Exec, Feed, Input, Pipeline, Policy, Port, Source, Span, Step, StepId,
-    Stream, StreamId,
+    Action, Dependency, Destination, Exec, Feed, Input, Pipeline, Port, Source, Span, Step, StepId, Stream,
+    StreamId,
 };
 
 /// The lines of a file beyond which none is looked for.
@@ -27,21 +28,21 @@ impl Ids {
     }
 
     pub(super) fn step(&self, name: &str) -> Option<StepId> {
-        self.steps.get(name).copied()
+        self.steps.get(plain(name).as_ref()).copied()
     }
 
-    /// Those of the names that there are.
+    /// Returns those of the names that there are.
     pub(super) fn steps(&self, names: &[String]) -> Vec<StepId> {
         names.iter().filter_map(|name| self.step(name)).collect()
     }
 
     pub(super) fn stream(&self, name: &str) -> Option<StreamId> {
-        self.streams.get(name).copied()
+        self.streams.get(plain(name).as_ref()).copied()
     }
 }
 
-/// The pipeline of a `run-started`, with the ids that its names stand for. What names something that there is not is left
-/// out, so that every id of the pipeline points at something.
+/// Returns the pipeline of a `run-started`, with the ids that its names stand for. What names something that
+/// there is not is left out, so that every id of the pipeline points at something.
 pub(super) fn pipeline(
     name: &str,
     file: &str,
@@ -50,7 +51,7 @@ pub(super) fn pipeline(
 ) -> (Pipeline, Ids) {
     let mut pipeline = Pipeline {
         source: source(file, steps),
-        name: name.to_owned(),
+        name: plain(name).into_owned(),
         description: None,
         params: Vec::new(),
         max_parallel: None,
@@ -67,32 +68,24 @@ pub(super) fn pipeline(
     (pipeline, ids)
 }
 
-/// A file of empty lines, as many as the steps need: a line number is all that is known of where a step stands.
+/// Returns a file of empty lines, as many as the steps need: a line number is all that is known of where a
+/// step stands.
 fn source(file: &str, steps: &[StepRecord]) -> Source {
     let lines = steps.iter().map(|step| step.line).max().unwrap_or(0).min(MOST_LINES);
-    Source::new(file, "\n".repeat(lines))
+    Source::new(plain(file).as_ref(), "\n".repeat(lines))
 }
 
 fn step(record: &StepRecord) -> Step {
-    let feed = record.feed.as_deref().map(|from| match from {
+    // `link` needs the ids of all steps, and does the rest.
+    let StepRecord { name, line, depends_on: _, input: _, inputs: _, output: _, feed, terminal } = record;
+    let feed = feed.as_deref().map(|from| match from {
         "-" => Feed::Stdin,
-        path => Feed::File(PathBuf::from(path)),
+        path => Feed::File(PathBuf::from(plain(path).as_ref())),
     });
     let exec = Exec { entrypoint: None, args: Vec::new() };
-    Step {
-        name: record.name.clone(),
-        at: Span::new(record.line.saturating_sub(1), record.line),
-        action: feed.map_or(Action::Exec(exec), Action::Feed),
-        container: None,
-        env: Vec::new(),
-        working_dir: None,
-        depends_on: Vec::new(),
-        inputs: Vec::new(),
-        output: None,
-        produces: Vec::new(),
-        secrets: Vec::new(),
-        policy: Policy::default(),
-    }
+    let (at, action) =
+        (Span::new(line.saturating_sub(1), *line), feed.map_or(Action::Exec(exec), Action::Feed));
+    Step { terminal: *terminal, ..Step::new(plain(name), at, action) }
 }
 
 fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
@@ -101,19 +94,20 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
     step.inputs = port(&record.input).map(Input::stdin).into_iter().collect();
     for (name, stream) in &record.inputs {
         let input = ids.stream(stream).map(|stream| Input::stdin(Port { stream, at }));
-        step.inputs.extend(input.map(|input| Input { name: Some(name.clone()), ..input }));
+        step.inputs.extend(input.map(|input| Input { name: Some(plain(name).into_owned()), ..input }));
     }
     step.output = port(&record.output);
     step.depends_on = ids.steps(&record.depends_on).into_iter().map(|step| Dependency { step, at }).collect();
 }
 
 fn stream(record: &StreamRecord, ids: &Ids) -> Option<Stream> {
+    let StreamRecord { name, producer, readers, out } = record;
     Some(Stream {
-        readers: ids.steps(&record.readers),
-        out: record.out.as_deref().map(|out| match out {
+        readers: ids.steps(readers),
+        out: out.as_deref().map(|out| match out {
             "-" => Destination::Stdout,
-            path => Destination::File(PathBuf::from(path)),
+            path => Destination::File(PathBuf::from(plain(path).as_ref())),
         }),
-        ..Stream::new(record.name.as_str(), Span::default(), ids.step(&record.producer)?)
+        ..Stream::new(plain(name), Span::default(), ids.step(producer)?)
     })
 }

@@ -7,118 +7,156 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::query_parameters::AttachContainerOptionsBuilder;
+use bollard::query_parameters::{AttachContainerOptionsBuilder, KillContainerOptionsBuilder};
 use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::debug;
 
 use super::container::{Container, Handle, Traffic};
 use super::create::{self, Command};
 use super::engine::{Engine, is_connection};
+use super::farewell::{Mark, Unmark};
 use super::init::Opening;
 use super::{Shared, container_name};
 use crate::executor::{
-    ContainerSpec, EngineError, Inlet, Presence, RunningStep, StartError, StdinSpec, StepSpec,
+    ContainerSpec, Exit, HoldGuard, InputPipe, InputSource, Keepalive, RunningStep, StartError, StdoutSpec,
+    StepSpec, SystemError,
 };
 use crate::pipeline::Lane;
-use crate::reaper::Charge;
 
-/// Bytes taken at once from a step's stdin.
+/// Bytes of one read from a step's stdin.
 const PIECE: usize = 64 << 10;
 
-/// How long a piece of what a stopped container says may take to reach whoever listens.
+/// How long to wait for a reader to take the last output of a stopped container.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// More than lies between a container and here at any time.
-const ON_THE_WAY: usize = 16 << 20;
+/// Pause before another SIGCONT to a shell that has not ended.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Upper bound on bytes in flight between a container and this process.
+const IN_FLIGHT: usize = 16 << 20;
 
+/// The result of a container, once it has ended.
+type Ending = watch::Receiver<Option<Result<Exit, SystemError>>>;
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>;
 
-/// Starts an attempt whose streams go through the engine. The container is attached to before it is started, so that
-/// nothing it says is missed.
+/// Starts an attempt whose streams go through the engine. Attaches to the container before it is started, so
+/// that no output is missed.
 pub(super) async fn start(
     shared: &Arc<Shared>,
     spec: &StepSpec,
     container: &ContainerSpec,
     image: &str,
-    presence: &Presence,
+    guard: &HoldGuard,
 ) -> Result<RunningStep, StartError> {
     let failed =
-        |error: io::Error| EngineError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
+        |error: io::Error| SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
     let (stdin, source) = stdin(spec)?;
-    let (stdout, out) = ends().map_err(failed)?;
-    let (stderr, err) = ends().map_err(failed)?;
+    let (stdout, stream) = match spec.stdout {
+        StdoutSpec::Stream => ends().map(|(reader, writer)| (Some(reader), Some(writer))).map_err(failed)?,
+        StdoutSpec::Log => (None, None),
+    };
+    let (log, to_log) = ends().map_err(failed)?;
 
-    let command = Command::attached(&spec.program, source.is_some());
-    let mut network = shared.networks.join(shared, container.network.as_deref(), image, spec).await?;
-    let lease = network.lease.take();
+    let mark = Mark::of(spec).map_err(failed)?;
+    let command = Command::attached(spec, image, source.is_some(), mark.as_ref());
+    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "");
     let platform = container.image.platform.as_deref();
-    let mut created = Container::create(shared, name, &spec.name, platform, body, Some(presence)).await?;
+    let created = Container::create(shared, name, &spec.name, platform, body, Some(guard)).await?;
     let options = AttachContainerOptionsBuilder::default()
         .stream(true)
         .stdin(source.is_some())
         .stdout(true)
         .stderr(true)
         .build();
+    debug!(container = created.name(), "docker: attach to container");
     let attached = shared.engine.docker().attach_container(created.name(), Some(options)).await;
     let attached = attached.map_err(|error| match is_connection(&error) {
-        true => StartError::Engine(shared.engine.lost(&error)),
+        true => StartError::System(shared.engine.lost(error)),
         false => {
-            EngineError::new(format!("cannot attach to the container of step `{}`", spec.name), error).into()
+            SystemError::new(format!("cannot attach to the container of step `{}`", spec.name), error).into()
         }
     })?;
-    created.occupy(lease);
-    let to_stdin = created.keep(source.is_some().then_some(attached.input));
+    let to_stdin = created.hold_open(source.is_some().then_some(attached.input));
     created.start(image).await?;
 
     let (unread, noticed) = watch::channel(None);
+    let (heard, end) = watch::channel(false);
     let (stopping, asked) = watch::channel(false);
     let mut traffic = Traffic::default();
-    let sinks = Sinks { out: Some(out), err: Some(err), unread, stopping: asked, image: image.to_owned() };
+    let sinks = Sinks {
+        is_stream: stream.is_some(),
+        stream,
+        log: Some(to_log),
+        unread,
+        stopping: asked,
+        image: image.to_owned(),
+        marks: [mark.as_ref(), mark.as_ref().filter(|_| spec.stdout == StdoutSpec::Stream)].map(Unmark::new),
+        heard,
+    };
     traffic.outputs.spawn(outputs(attached.output, sinks, shared.engine.clone()));
     if let (Some(source), Some(to_stdin)) = (source, to_stdin.release()) {
         traffic.input.spawn(input(source, to_stdin));
     }
     let exit = created.watch(traffic, std::future::ready(None));
-    hang_up(shared, created.name(), noticed, exit.clone());
+    emulate_sigpipe(shared, created.name(), noticed, exit.clone());
+    if mark.is_some() {
+        resume_shell(shared, created.name(), end, exit.clone());
+    }
     let handle = Handle { container: created, exit, stopping };
-    // The engine takes the end of this connection for an end of what the container reads, and nobody else can hold that.
-    let stdin = stdin.map(|end| Inlet { end, held: Charge::default() });
+    // The engine treats the end of this connection as the end of the container's stdin, so the reaper cannot
+    // keep that open.
+    let stdin = stdin.map(|fd| InputPipe { keepalive: Keepalive::none(), fd });
     Ok(RunningStep {
-        stdin,
-        inputs: Vec::new(),
+        // This lane has no other input.
+        inputs: spec.inputs.iter().zip([stdin]).map(|(_, stdin)| stdin).collect(),
         stdout,
-        stderr,
+        log,
         lane: Some(Lane::Attach),
         handle: Box::new(handle),
     })
 }
 
-/// A program whose stdout nobody reads any more is told so, as by the kernel on the host. One that takes no notice would
-/// write for ever: where the kernel would refuse its writes, an engine swallows them.
-fn hang_up(
+/// Lets the shell of a container continue once the end of its outputs has arrived, or the connection has
+/// ended. It may not have stopped itself yet, so SIGCONT is repeated until it has ended.
+fn resume_shell(shared: &Arc<Shared>, name: &str, mut end: watch::Receiver<bool>, mut exit: Ending) {
+    let (shared, name) = (Arc::clone(shared), name.to_owned());
+    tokio::spawn(async move {
+        tokio::select! {
+            // A dropped sender means that all outputs have arrived.
+            _ = end.wait_for(|heard| *heard) => {}
+            _ = exit.wait_for(Option::is_some) => return,
+        }
+        loop {
+            signal(&shared, &name, "SIGCONT").await;
+            if timeout(AGAIN, exit.wait_for(Option::is_some)).await.is_ok() {
+                return;
+            }
+        }
+    });
+}
+
+/// Emulates SIGPIPE. The engine discards output without a reader, so this sends SIGPIPE to the container once
+/// its stdout has lost its reader, and SIGKILL if it keeps writing.
+fn emulate_sigpipe(
     shared: &Arc<Shared>,
     name: &str,
     mut unread: watch::Receiver<Option<usize>>,
-    mut exit: watch::Receiver<Option<Result<crate::executor::Exit, EngineError>>>,
+    mut exit: Ending,
 ) {
     let (shared, name) = (Arc::clone(shared), name.to_owned());
     tokio::spawn(async move {
-        let signal = async |signal: &str| {
-            let options = bollard::query_parameters::KillContainerOptionsBuilder::default().signal(signal);
-            // It may have ended meanwhile, which is its own affair.
-            let _ = shared.engine.docker().kill_container(&name, Some(options.build())).await;
-        };
         let told = async {
             let Ok(_) = unread.wait_for(Option::is_some).await else { return };
-            signal("SIGPIPE").await;
+            signal(&shared, &name, "SIGPIPE").await;
             let before = unread.borrow().unwrap_or_default();
-            let on_the_way = |unread: &Option<usize>| unread.unwrap_or_default() - before < ON_THE_WAY;
-            if unread.wait_for(|unread| !on_the_way(unread)).await.is_ok() {
-                signal("SIGKILL").await;
+            let in_flight = |unread: &Option<usize>| unread.unwrap_or_default() - before < IN_FLIGHT;
+            if unread.wait_for(|unread| !in_flight(unread)).await.is_ok() {
+                signal(&shared, &name, "SIGKILL").await;
             }
         };
         tokio::select! {
@@ -128,28 +166,35 @@ fn hang_up(
     });
 }
 
-/// A pipe: the reading end for the caller, the writing one for a task.
+/// Sends a signal to a container, which may have ended.
+async fn signal(shared: &Shared, name: &str, signal: &str) {
+    debug!(container = name, signal, "docker: signal container");
+    let options = KillContainerOptionsBuilder::default().signal(signal).build();
+    let _ = shared.engine.docker().kill_container(name, Some(options)).await;
+}
+
+/// Makes a pipe: the reading end for the caller, the writing end for a task.
 fn ends() -> io::Result<(OwnedFd, pipe::Sender)> {
     let (reader, writer) = io::pipe()?;
     Ok((reader.into(), pipe::Sender::from_owned_fd(writer.into())?))
 }
 
-/// The writing end for the caller, and what the container reads.
+/// Returns the writing end for the caller, and the source of the container's stdin.
 fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartError> {
     let failed =
-        |error: io::Error| EngineError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
-    Ok(match &spec.stdin {
-        StdinSpec::Null => (None, None),
-        StdinSpec::Pipe => {
+        |error: io::Error| SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
+    Ok(match spec.stdin() {
+        None => (None, None),
+        Some(InputSource::Pipe) => {
             let (reader, writer) = io::pipe().map_err(failed)?;
             let receiver = pipe::Receiver::from_owned_fd(reader.into()).map_err(failed)?;
             (Some(writer.into()), Some(Box::pin(receiver)))
         }
-        StdinSpec::File(path) => {
+        Some(InputSource::File(path)) => {
             let file = std::fs::File::open(path).map_err(|error| {
                 let what =
                     format!("cannot read {}, the stream kept for step `{}`", path.display(), spec.name);
-                EngineError::new(what, error)
+                SystemError::new(what, error)
             })?;
             (None, Some(Box::pin(tokio::fs::File::from_std(file))))
         }
@@ -158,8 +203,8 @@ fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartErro
 
 type Source = Pin<Box<dyn AsyncRead + Send>>;
 
-/// Takes bytes to the container's stdin. It sees the end when the source ends; when it takes no more, the source is let go,
-/// so that whoever writes there knows.
+/// Copies bytes to the container's stdin, and closes it when the source ends. When the container takes no
+/// more, the source is closed, so that its writer gets EPIPE.
 async fn input(mut source: Source, mut input: Input) {
     let mut piece = vec![0; PIECE];
     let pass = async {
@@ -172,61 +217,82 @@ async fn input(mut source: Source, mut input: Input) {
             input.flush().await?;
         }
     };
-    // If it fails, the container has ended or has closed its stdin: there is nobody to tell.
+    // An error means that the container has ended or closed its stdin, which is not a failure.
     let _: io::Result<()> = pass.await;
 }
 
 /// Where a container's outputs go.
 struct Sinks {
-    out: Option<pipe::Sender>,
-    err: Option<pipe::Sender>,
+    /// Whether its stdout is a stream; else it goes into the log.
+    is_stream: bool,
+    /// The stream, as long as it has a reader.
+    stream: Option<pipe::Sender>,
+    log: Option<pipe::Sender>,
     /// Bytes that came on stdout after its reader had left.
     unread: watch::Sender<Option<usize>>,
     /// Whether the container was asked to end.
     stopping: watch::Receiver<bool>,
     image: String,
+    /// The marks of the ends of stdout and stderr.
+    marks: [Unmark; 2],
+    /// Told when all marks have come.
+    heard: watch::Sender<bool>,
 }
 
-/// Takes a container's outputs apart until the connection ends, which is when all of them have been passed on.
+/// Demultiplexes a container's outputs until the connection ends. Returns whether all of them were passed on,
+/// as far as that can be known.
 ///
-/// It must not stop taking: as long as an engine cannot get rid of an output, it does not notice that its container has
-/// ended, nor does it answer requests about it.
-async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<(), EngineError> {
+/// It must not stop reading: an engine that cannot deliver an output does not notice the end of the
+/// container, and does not answer requests about it.
+async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<bool, SystemError> {
     let mut opening = Opening::default();
     while let Some(piece) = output.next().await {
-        // Podman resets the connection of a container that has not read all of its stdin. Of one that was asked to end,
-        // nothing more is wanted.
+        // Podman resets the connection of a container that has not read all of its stdin. Of one that was
+        // asked to end, nothing more is wanted.
         let piece = match piece {
-            Err(_) if *sinks.stopping.borrow() => return Ok(()),
-            piece => piece.map_err(|error| engine.lost(&error))?,
+            Err(_) if *sinks.stopping.borrow() => return Ok(true),
+            piece => piece.map_err(|error| engine.lost(error))?,
         };
         match piece {
             LogOutput::StdOut { message } => {
-                let refused = pass(&mut sinks.out, &message, &sinks.stopping).await.is_err();
+                let message = sinks.marks[0].take(&message);
+                let sink = if sinks.is_stream { &mut sinks.stream } else { &mut sinks.log };
+                let refused = pass(sink, &message, &sinks.stopping).await.is_err();
                 if refused || sinks.unread.borrow().is_some() {
                     sinks.unread.send_modify(|unread| *unread = Some(unread.unwrap_or(0) + message.len()));
                 }
             }
             LogOutput::StdErr { message } => {
+                let message = sinks.marks[1].take(&message);
                 let text = opening.take(&message, &sinks.image);
-                // Nobody is told that nobody reads its log.
-                let _ = pass(&mut sinks.err, &text, &sinks.stopping).await;
+                // A closed log does not stop the container.
+                let _ = pass(&mut sinks.log, &text, &sinks.stopping).await;
             }
             LogOutput::StdIn { .. } => {}
             LogOutput::Console { message } => {
-                return Err(EngineError::new(
+                return Err(SystemError::new(
                     "the engine cut off a container's output",
                     format!("{} bytes came without their header or without their end", message.len()),
                 ));
             }
         }
+        if sinks.marks.iter().all(|mark| mark.is_ended) {
+            sinks.heard.send_replace(true);
+        }
     }
-    let _ = pass(&mut sinks.err, &opening.held, &sinks.stopping).await;
-    Ok(())
+    let is_whole = sinks.marks.iter().all(|mark| mark.is_ended);
+    let [stdout, stderr] = &mut sinks.marks;
+    let (rest, more) = (stdout.rest(), stderr.rest());
+    let sink = if sinks.is_stream { &mut sinks.stream } else { &mut sinks.log };
+    let _ = pass(sink, &rest, &sinks.stopping).await;
+    for text in [more, opening.held] {
+        let _ = pass(&mut sinks.log, &text, &sinks.stopping).await;
+    }
+    Ok(is_whole || *sinks.stopping.borrow())
 }
 
-/// Writes to somebody, until they have left. Nobody may take the bytes of a container that is being stopped: its stream has
-/// been halted.
+/// Writes to a sink until its reader is gone. After the container was told to stop, the reader may not take
+/// the bytes any more: its stream has been halted.
 async fn pass(
     sink: &mut Option<pipe::Sender>,
     bytes: &[u8],
@@ -234,14 +300,14 @@ async fn pass(
 ) -> io::Result<()> {
     let Some(sender) = sink else { return Ok(()) };
     let mut stopping = stopping.clone();
-    let nobody_takes_it = async {
-        // A handle that is gone waits for nothing either.
+    let is_given_up = async {
+        // A dropped handle is as good as a stop.
         let _ = stopping.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(LAST_WORDS).await;
     };
     let written = tokio::select! {
         written = sender.write_all(bytes) => written.map(|()| true),
-        () = nobody_takes_it => Ok(false),
+        () = is_given_up => Ok(false),
     };
     if !matches!(written, Ok(true)) {
         *sink = None;
@@ -254,7 +320,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_has_to_take_what_a_stopped_container_says() {
+    async fn the_output_of_a_stopped_container_is_given_up_without_a_reader() {
         let (_reader, writer) = ends().unwrap();
         let (_stop, stopping) = watch::channel(true);
         let mut sink = Some(writer);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::process::Stdio;
 
-use super::engine::{Engine, config_dir};
+use super::endpoint::config_dir;
+use super::engine::Engine;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bollard::auth::DockerCredentials;
 use serde::Deserialize;
@@ -32,12 +33,47 @@ struct Told {
     secret: String,
 }
 
-/// The credentials for the registry of an image; nothing if there are none, or they cannot be read: then the pull says
-/// what is wrong.
+/// The credentials for the registry of an image; nothing if there are none, or they cannot be read: then the
+/// pull says what is wrong.
 pub(super) async fn credentials(engine: &Engine, image: &str) -> Option<DockerCredentials> {
-    let config: Config =
-        serde_json::from_slice(&std::fs::read(config_dir().join("config.json")).ok()?).ok()?;
-    of(&config, registry(image, engine.usual_registry())).await
+    of(&config()?, registry(image, engine.usual_registry())).await
+}
+
+/// Returns the host of an image's registry, or what the engine calls the usual one.
+pub(super) fn registry_of<'a>(engine: &'a Engine, image: &'a str) -> &'a str {
+    registry(image, engine.usual_registry())
+}
+
+/// The credentials for a registry by its host, as a builder knows it.
+pub(super) async fn of_registry(engine: &Engine, host: &str) -> Option<DockerCredentials> {
+    let usual = engine.usual_registry();
+    of(&config()?, if is_of(host, usual) { usual } else { host }).await
+}
+
+/// The credentials for all registries that the configuration names, by what it calls them.
+pub(super) async fn all() -> HashMap<String, DockerCredentials> {
+    let config = config().unwrap_or_default();
+    let mut found = HashMap::new();
+    for registry in config.auths.keys().chain(config.cred_helpers.keys()) {
+        if let Some(credentials) = of(&config, registry).await {
+            found.insert(registry.clone(), credentials);
+        }
+    }
+    found
+}
+
+/// Whether a host is one of those of the usual registry, whose images lie on another host than its users, in
+/// one domain.
+fn is_of(host: &str, usual: &str) -> bool {
+    let domain =
+        self::host(usual).split_once('.').map(|(_, domain)| domain).filter(|rest| rest.contains('.'));
+    domain.is_some_and(|domain| {
+        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+fn config() -> Option<Config> {
+    serde_json::from_slice(&std::fs::read(config_dir().join("config.json")).ok()?).ok()
 }
 
 async fn of(config: &Config, registry: &str) -> Option<DockerCredentials> {
@@ -96,8 +132,8 @@ async fn ask(helper: &str, registry: &str) -> Option<Told> {
     serde_json::from_slice(&output.stdout).ok()
 }
 
-/// The registry of an image. The first part of a name is one if it has a dot or a port, or is `localhost`; else it is the
-/// usual one, which the configuration knows by the address that the engine tells.
+/// The registry of an image. The first part of a name is one if it has a dot or a port, or is `localhost`;
+/// else it is the usual one, which the configuration knows by the address that the engine tells.
 fn registry<'a>(image: &'a str, usual: &'a str) -> &'a str {
     match image.split_once('/') {
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
@@ -110,6 +146,14 @@ mod tests {
     use super::*;
 
     const USUAL: &str = "https://index.test/v1/";
+
+    #[test]
+    fn the_usual_registry_has_several_hosts() {
+        let is_of = |host| is_of(host, "https://index.images.test/v1/");
+        assert!(is_of("images.test") && is_of("registry-1.images.test") && is_of("index.images.test"));
+        assert!(!is_of("other-images.test") && !is_of("test") && !is_of("images.test:5000") && !is_of(""));
+        assert!(!super::is_of("test", "https://index.test/v1/") && !super::is_of("", ""));
+    }
 
     #[test]
     fn the_registry_of_an_image() {
@@ -125,7 +169,7 @@ mod tests {
         let config = r#"{"auths": {
             "here.test:5000": {"auth": "bWU6c2U6Y3JldA=="},
             "https://there.test/v2/": {"auth": "", "identitytoken": "t"},
-            "nobody.test": {}
+            "elsewhere.test": {}
         }}"#;
         let mut config: Config = serde_json::from_str(config).unwrap();
         config.auths.insert(USUAL.to_owned(), config.auths["here.test:5000"].clone());
@@ -134,7 +178,7 @@ mod tests {
             assert_eq!((found.username.as_deref(), found.password.as_deref()), (Some("me"), Some("se:cret")));
         }
         assert_eq!(of(&config, "there.test").await.unwrap().identitytoken.as_deref(), Some("t"));
-        assert_eq!(of(&config, "nobody.test").await, None);
+        assert_eq!(of(&config, "elsewhere.test").await, None);
         assert_eq!(of(&config, "elsewhere.test").await, None);
     }
 }

@@ -11,44 +11,46 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use tracing::debug;
 
 use super::Shared;
-use super::engine::{UNSEEN, is_connection, words};
-use super::labels::{self, is_gone};
-use super::sandbox::Lease;
-use crate::executor::{EngineError, Exit, Presence, StartError, StepHandle, Stop};
+use super::engine::{UNSEEN, is_connection, is_gone, words};
+use super::leftovers;
+use crate::executor::{Exit, HoldGuard, Released, StartError, StepHandle, Stop, SystemError};
 
-/// A container that there may be; it is removed when this is dropped.
+/// The first program of each container on Podman, which is a package of its own.
+const INIT: &str = "catatonit";
+
+/// A container that may exist; dropping this removes it.
 pub(super) struct Container {
     shared: Arc<Shared>,
     name: String,
-    /// Its id, once the engine has told it.
+    /// Its id, once the engine has created it.
     id: String,
     step: String,
-    /// Goes when the container has gone.
-    presence: watch::Sender<()>,
-    /// Its right to its network, until it has gone.
-    lease: Option<Lease>,
-    /// That of its attempt, until it has gone.
-    attempt: Option<Presence>,
+    /// Dropped once the container is removed.
+    held: HoldGuard,
+    /// Held until the container is removed.
+    attempt: Option<HoldGuard>,
 }
 
-/// This side's end of what a container reads. Dropped before the container is known to run well, it stays until the
-/// container has gone: what is cut off must not look like an end.
-pub(super) struct Kept<T: Send + 'static> {
+/// This side's end of what a container reads. Dropped before it is released, it stays open until the
+/// container is removed: a truncated input must not look like a complete one.
+pub(super) struct HeldOpen<T: Send + 'static> {
     end: Option<T>,
-    gone: watch::Receiver<()>,
+    gone: Released,
 }
 
 impl Container {
-    /// Creates a container. If the future is dropped on the way, the request goes on, and what it has made is removed.
+    /// Creates a container. If the future is dropped on the way, the request goes on, and what it has made is
+    /// removed.
     pub(super) async fn create(
         shared: &Arc<Shared>,
         name: String,
         step: &str,
         platform: Option<&str>,
         body: ContainerCreateBody,
-        attempt: Option<&Presence>,
+        attempt: Option<&HoldGuard>,
     ) -> Result<Self, StartError> {
         let image = body.image.clone().unwrap_or_default();
         let mut options = CreateContainerOptionsBuilder::default().name(&name);
@@ -57,28 +59,23 @@ impl Container {
         }
         let (options, step, attempt) = (options.build(), step.to_owned(), attempt.cloned());
         let (sender, created) = oneshot::channel();
+        debug!(container = name, image, "docker: create container");
         let owned = Arc::clone(shared);
         shared.later(async move {
             let answer = owned.engine.docker().create_container(Some(options), body).await;
-            let presence = watch::channel(()).0;
-            let mut container = Self {
-                shared: Arc::clone(&owned),
-                name,
-                id: String::new(),
-                step,
-                presence,
-                lease: None,
-                attempt,
-            };
+            let (held, _) = HoldGuard::new();
+            let mut container =
+                Self { shared: Arc::clone(&owned), name, id: String::new(), step, held, attempt };
             let created = match answer {
                 Ok(answer) => {
                     container.id = answer.id;
                     Ok(container)
                 }
                 Err(error) => {
-                    let failed = container.failed(&image, "be created", &error);
-                    if !is_connection(&error) {
-                        // There is none. One of that name may be somebody else's.
+                    let is_answer = !is_connection(&error);
+                    let failed = container.failed(&image, "be created", error);
+                    if is_answer {
+                        // It was not created; a container of that name would be another program's.
                         container.name.clear();
                     }
                     Err(failed)
@@ -86,45 +83,45 @@ impl Container {
             };
             let _ = sender.send(created);
         });
-        let lost = |_| EngineError::new("lost a container", "whoever was creating it has ended");
+        let lost = |_| SystemError::new("lost a container", "the task that creates it has ended");
         created.await.map_err(lost)?
     }
 
     /// Starts it.
     pub(super) async fn start(&self, image: &str) -> Result<(), StartError> {
+        debug!(container = self.name, "docker: start container");
         let started = self.shared.engine.docker().start_container(&self.name, None).await;
-        started.map_err(|error| self.failed(image, "be started", &error))
+        started.map_err(|error| self.failed(image, "be started", error))
     }
 
-    /// Holds on to its network until it has gone.
-    pub(super) fn occupy(&mut self, lease: Option<Lease>) {
-        self.lease = lease;
+    /// Keeps an end of its stdin open until it is released or the container is removed.
+    pub(super) fn hold_open<T: Send + 'static>(&self, end: Option<T>) -> HeldOpen<T> {
+        HeldOpen { end, gone: self.held.released() }
     }
 
-    /// Keeps an end of its stdin as long as it may read.
-    pub(super) fn keep<T: Send + 'static>(&self, end: Option<T>) -> Kept<T> {
-        Kept { end, gone: self.presence.subscribe() }
-    }
-
-    /// Waits until it has gone.
+    /// Waits until it is removed.
     pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut gone = self.presence.subscribe();
-        // It never changes; it goes.
-        async move { drop(gone.changed().await) }
+        self.held.released().wait()
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    fn failed(&self, image: &str, what: &str, error: &Error) -> StartError {
-        if is_connection(error) {
+    fn failed(&self, image: &str, what: &str, error: Error) -> StartError {
+        if is_connection(&error) {
             return self.shared.engine.lost(error).into();
         }
-        let text = words(error);
-        if text.contains("no space left on device") {
-            return EngineError::new(format!("the container of step `{}` cannot {what}", self.step), text)
-                .into();
+        let text = words(&error);
+        let cannot = format!("the container of step `{}` cannot {what}", self.step);
+        if let Some(error) = self.shared.engine.full(&cannot, &text) {
+            return error.into();
+        }
+        if text.contains("No such image") || text.contains("no such image") {
+            return StartError::Step(format!(
+                "the image `{image}` was removed after the run had found it, and before the container was made: run it \
+                 again, or let the step have `retry`"
+            ));
         }
         if let Some((_, path)) = text.split_once(UNSEEN) {
             let path = path.trim_start_matches([':', ' ']);
@@ -135,6 +132,9 @@ impl Container {
         let missing =
             text.contains("executable file not found") || text.contains("no such file or directory");
         StartError::Step(match text.split('"').nth(1) {
+            Some(INIT) => format!(
+                "the engine has no `{INIT}`, with which Podman starts every container: install it beside Podman"
+            ),
             Some(program) if missing && text.contains("exec") => no_program(image, program),
             _ if text.contains("exec format error") => {
                 format!("the image `{image}` is made for another platform: {text}")
@@ -143,50 +143,59 @@ impl Container {
         })
     }
 
-    /// Waits in the background for the end of the container, and then for its outputs to be passed on; what it returns
-    /// becomes known when both are done. If the container itself has `told` how its program ended, that is the end: the
-    /// engine knows only when it has taken everything apart. Its stdin stays open until it has ended, whatever happens here: one that is being
-    /// stopped must not take a broken stream for a finished one.
+    /// Waits in the background for the end of the container and of its outputs; the receiver gets the result
+    /// once both are done. `reported` is the exit code that the container itself reports, which is known
+    /// earlier than the engine's. The container's stdin stays open until it has ended: a container that is
+    /// being stopped must not take a truncated stream for a complete one.
     pub(super) fn watch(
         &self,
         mut traffic: Traffic,
-        told: impl Future<Output = Option<i32>> + Send + 'static,
-    ) -> watch::Receiver<Option<Result<Exit, EngineError>>> {
+        reported: impl Future<Output = Option<i32>> + Send + 'static,
+    ) -> watch::Receiver<Option<Result<Exit, SystemError>>> {
         let (sender, receiver) = watch::channel(None);
         let (shared, name, id) = (Arc::clone(&self.shared), self.name.clone(), self.id.clone());
         tokio::spawn(async move {
             let exit = tokio::select! {
                 biased;
-                Some(code) = told => Ok(Exit::Code(code)),
+                Some(code) = reported => Ok(Exit::Code(code)),
                 exit = end(&shared, &name) => exit,
             };
             if exit.is_err() {
                 shared.kill_orphans(&id);
             }
             drop(traffic.input);
-            let lost = |error| EngineError::new("the outputs of a container were lost", error);
-            let result = match (exit.is_ok(), traffic.outputs.join_next().await) {
-                (true, Some(passed)) => passed.map_err(lost).flatten().and(exit),
-                _ => exit,
+            let lost = |error| SystemError::new("the outputs of a container were lost", error);
+            let result = match (exit, traffic.outputs.join_next().await) {
+                (Ok(exit), Some(passed)) => passed.map_err(lost).flatten().and_then(|is_whole| match exit {
+                    // Of a failed step it is known that it is not whole.
+                    Exit::Code(0) if !is_whole => Err(SystemError::new(
+                        "the engine has lost the end of a container's output",
+                        "its connection ended before",
+                    )),
+                    exit => Ok(exit),
+                }),
+                (exit, _) => exit,
             };
+            debug!(container = name, ok = result.is_ok(), "docker: container ended");
             sender.send_replace(Some(result));
         });
         receiver
     }
 
-    /// Sends a signal; if the engine has died, whatever the signal is, the container's processes are killed. It is no error if the
-    /// container is not running any more.
-    pub(super) async fn kill(&self, signal: &str) -> Result<(), EngineError> {
+    /// Sends a signal. If the engine has died, the container's processes are killed, whatever the signal. A
+    /// container that is not running any more is not an error.
+    pub(super) async fn kill(&self, signal: &str) -> Result<(), SystemError> {
+        debug!(container = self.name, signal, "docker: kill container");
         let options = KillContainerOptionsBuilder::default().signal(signal).build();
         match self.shared.engine.docker().kill_container(&self.name, Some(options)).await {
             Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
             Err(error) if is_connection(&error) => {
                 self.shared.kill_orphans(&self.id);
-                Err(self.shared.engine.lost(&error))
+                Err(self.shared.engine.lost(error))
             }
             // Some engines have other words for one that has ended.
             Err(error) if is_over(&words(&error)) => Ok(()),
-            Err(error) => Err(EngineError::new(format!("cannot stop step `{}`", self.step), words(&error))),
+            Err(error) => Err(SystemError::new(format!("cannot stop step `{}`", self.step), words(&error))),
         }
     }
 }
@@ -198,45 +207,43 @@ impl Drop for Container {
             return;
         }
         let id = std::mem::take(&mut self.id);
-        let presence = std::mem::replace(&mut self.presence, watch::channel(()).0);
-        let (lease, attempt) = (self.lease.take(), self.attempt.take());
+        let (held, attempt) = (self.held.clone(), self.attempt.take());
         self.shared.later(async move {
-            let _until_it_has_gone = (presence, lease, attempt);
-            if labels::remove(&shared.engine, &name).await.is_err() {
+            let _until_it_has_gone = (held, attempt);
+            if leftovers::remove_container(&shared.engine, &name).await.is_err() {
                 // Its watcher may learn of the engine's death later than this.
                 shared.kill_orphans(&id);
-                shared.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
+                shared.left.lock().push(name);
             }
         });
     }
 }
 
-impl<T: Send + 'static> Kept<T> {
-    /// Hands out the end, to somebody who sees to it.
+impl<T: Send + 'static> HeldOpen<T> {
+    /// Hands the end to a caller that keeps it open as long as needed.
     pub(super) fn release(mut self) -> Option<T> {
         self.end.take()
     }
 }
 
-impl<T: Send + 'static> Drop for Kept<T> {
+impl<T: Send + 'static> Drop for HeldOpen<T> {
     fn drop(&mut self) {
-        let (end, mut gone) = (self.end.take(), self.gone.clone());
+        let (end, gone) = (self.end.take(), self.gone.clone());
         if let (Some(end), Ok(runtime)) = (end, tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {
-                // It never changes; it goes.
-                let _ = gone.changed().await;
+                gone.wait().await;
                 drop(end);
             });
         }
     }
 }
 
-/// Whether an engine says that a container takes no signal because it has ended; Podman has the second form.
+/// Returns whether an engine refuses a signal because the container has ended; Podman has the second form.
 fn is_over(text: &str) -> bool {
     text.contains("not running") || text.contains("container state improper")
 }
 
-/// What there is to say about a program that an image does not have.
+/// Returns the message about a program that an image does not have.
 pub(super) fn no_program(image: &str, program: &str) -> String {
     format!(
         "the image `{image}` has no `{program}`: choose an image that has it, or name a program that is there with \
@@ -244,29 +251,29 @@ pub(super) fn no_program(image: &str, program: &str) -> String {
     )
 }
 
-/// What is passed on for a container, by tasks that go when this does.
+/// The tasks that copy a container's streams; dropping this ends them.
 #[derive(Default)]
 pub(super) struct Traffic {
     /// To its stdin.
     pub(super) input: JoinSet<()>,
-    /// From its stdout and stderr.
-    pub(super) outputs: JoinSet<Result<(), EngineError>>,
+    /// From its stdout and stderr. Each returns whether all of it has arrived.
+    pub(super) outputs: JoinSet<Result<bool, SystemError>>,
 }
 
 /// Waits for the end of a container.
-async fn end(shared: &Shared, name: &str) -> Result<Exit, EngineError> {
+async fn end(shared: &Shared, name: &str) -> Result<Exit, SystemError> {
     let docker = shared.engine.patient();
     let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
     let mut answers = std::pin::pin!(docker.wait_container(name, Some(options)));
     let code = match answers.next().await {
         Some(Ok(answer)) => answer.status_code,
         Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
-        // Removed under our hands: by us when nobody waits any more, or by somebody else.
+        // Removed concurrently, by our own clean-up or by another program.
         Some(Err(error)) if is_gone(&error) => {
-            return Err(EngineError::new(format!("the container {name} is gone"), "somebody removed it"));
+            return Err(SystemError::new(format!("the container {name} is gone"), "it was removed"));
         }
-        Some(Err(error)) => return Err(shared.engine.lost(&error)),
-        None => return Err(EngineError::new(format!("lost the container {name}"), "the engine hung up")),
+        Some(Err(error)) => return Err(shared.engine.lost(error)),
+        None => return Err(SystemError::new(format!("lost the container {name}"), "the engine hung up")),
     };
     let code = i32::try_from(code).unwrap_or(-1);
     if code == 137 && was_out_of_memory(shared, name).await {
@@ -280,31 +287,31 @@ async fn was_out_of_memory(shared: &Shared, name: &str) -> bool {
     container.ok().and_then(|container| container.state?.oom_killed).unwrap_or_default()
 }
 
-/// A hold on a container that runs.
+/// A running container.
 pub(super) struct Handle {
     pub(super) container: Container,
-    pub(super) exit: watch::Receiver<Option<Result<Exit, EngineError>>>,
-    /// Whether it was asked to end.
+    pub(super) exit: watch::Receiver<Option<Result<Exit, SystemError>>>,
+    /// Whether it was told to stop.
     pub(super) stopping: watch::Sender<bool>,
 }
 
 impl StepHandle for Handle {
-    fn wait(&self) -> BoxFuture<'_, Result<Exit, EngineError>> {
+    fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>> {
         let mut exit = self.exit.clone();
         Box::pin(async move {
-            let lost = || EngineError::new("lost a container", "its watcher has ended");
+            let lost = || SystemError::new("lost a container", "its watcher has ended");
             let known = exit.wait_for(Option::is_some).await.map_err(|_| lost())?;
             known.clone().unwrap_or_else(|| Err(lost()))
         })
     }
 
-    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
+    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         Box::pin(async move {
             self.stopping.send_replace(true);
             match how {
                 Stop::Terminate if self.exit.borrow().is_some() => Ok(()),
                 Stop::Terminate => self.container.kill("SIGTERM").await,
-                // Its program may have ended, and what that left behind not yet.
+                // Its program may have ended while processes that it started still run.
                 Stop::Kill => self.container.kill("SIGKILL").await,
             }
         })

@@ -1,19 +1,26 @@
 //! What is asked of the engine: an attempt as a container's body.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 
 use super::Shared;
+use super::container::no_program;
+use super::farewell::Mark;
+use super::mountpoints;
 use super::network::Joined;
 use crate::executor::{
-    ContainerSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE, StartError, StepSpec,
+    ContainerSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE, StartError, StdoutSpec,
+    StepSpec, limits, shell,
 };
 
 /// Where the container sees the file for its values.
 const OUTPUTS: &str = "/run/pipe-output";
 /// Where a container sees its step's secrets.
 pub const SECRETS: &str = "/run/secrets";
+/// Where a container sees a script that is too long to be an argument.
+const SCRIPT: &str = "/run/pipe-script";
 /// Where a caller without a home in the image has one.
 const HOME: &str = "/home/pipe";
 
@@ -33,9 +40,24 @@ pub(super) struct Command {
 
 impl Command {
     /// The words of a program in an image, with streams through the engine.
-    pub(super) fn attached(program: &Program, has_stdin: bool) -> Self {
-        let (entrypoint, arguments) = match program {
-            Program::Script { .. } => (super::script_words(program), Some(Vec::new())),
+    ///
+    /// A container has a pipe for each output, and an engine that takes from both tells nothing of their
+    /// order. Where both are log, a script therefore gets one of them for both. A program without a shell
+    /// keeps two: nothing in its image can be trusted to join them.
+    pub(super) fn attached(spec: &StepSpec, image: &str, has_stdin: bool, mark: Option<&Mark>) -> Self {
+        let (entrypoint, arguments) = match &spec.program {
+            Program::Script { .. } => {
+                let words = script_words(spec).unwrap_or_default();
+                let words = match (mark, spec.stdout) {
+                    (Some(mark), stdout) => {
+                        let missing = no_program(image, words.first().map_or("", String::as_str));
+                        mark.words(words, stdout, &missing)
+                    }
+                    (None, StdoutSpec::Stream) => words,
+                    (None, StdoutSpec::Log) => joined(words, image),
+                };
+                (Some(words), Some(Vec::new()))
+            }
             Program::Exec { entrypoint, args } => {
                 // Without its own arguments a replaced entrypoint must not get the image's.
                 let own = entrypoint.is_some() || !args.is_empty();
@@ -44,6 +66,23 @@ impl Command {
         };
         Self { entrypoint, arguments, attached: true, has_stdin, mounts: Vec::new() }
     }
+}
+
+/// Becomes the rest of its words, with stdout and stderr in one pipe. A program that is not there is told of,
+/// as the engine would tell of the first one.
+const JOIN: &str = r#"command -v "$1" >/dev/null || { echo "$0" >&2; exit 127; }; exec "$@" 2>&1"#;
+
+fn joined(words: Vec<String>, image: &str) -> Vec<String> {
+    let program = words.first().cloned().unwrap_or_default();
+    let first = ["sh", "-c", JOIN, &no_program(image, &program)].map(str::to_owned);
+    first.into_iter().chain(words).collect()
+}
+
+/// The words that run a step's script in an image. What shells it has is not known before, but for the one
+/// that all have.
+pub(super) fn script_words(spec: &StepSpec) -> Option<Vec<String>> {
+    let Program::Script { shell, text } = &spec.program else { return None };
+    Some(shell::command(shell, false, text, spec.script.as_ref().map(|_| Path::new(SCRIPT))))
 }
 
 /// The body of the request that creates the container.
@@ -55,22 +94,35 @@ pub(super) fn body(
     network: Joined,
     command: Command,
 ) -> Result<ContainerCreateBody, StartError> {
-    let needs_home = container.user.is_none() && !rustix::process::getuid().is_root();
-    let outputs =
-        MountSpec { source: MountFrom::Path(spec.outputs.clone()), target: OUTPUTS.into(), read_only: false };
-    let secrets = spec.secrets.as_ref().map(|folder| MountSpec {
-        source: MountFrom::Path(folder.clone()),
-        target: SECRETS.into(),
-        read_only: true,
-    });
-    let mounts = container.mounts.iter().chain(&command.mounts).chain([&outputs]).chain(&secrets);
+    let needs_home = container.user.is_none() && !shared.engine.users().caller_is_root();
+    let own = |path: &PathBuf, target: &str, read_only| MountSpec {
+        source: MountFrom::Path(path.clone()),
+        target: target.to_owned(),
+        read_only,
+    };
+    let outputs = own(&spec.outputs, OUTPUTS, false);
+    let secrets = spec.secrets.as_ref().map(|folder| own(folder, SECRETS, true));
+    let script = spec.script.as_ref().map(|file| own(file, SCRIPT, true));
+    let own: Vec<&MountSpec> =
+        command.mounts.iter().chain([&outputs]).chain(&secrets).chain(&script).collect();
+    if let Some(mount) =
+        container.mounts.iter().find(|mount| own.iter().any(|own| own.target == mount.target))
+    {
+        return Err(StartError::Step(format!(
+            "its mount has the target {}, where `pipe` puts something of its own: choose another one",
+            mount.target
+        )));
+    }
+    let mounts = container.mounts.iter().chain(own);
     let mounts = mounts.map(|mount| self::mount(shared, mount)).collect::<Result<Vec<_>, _>>()?;
+    mountpoints::make(&container.mounts)?;
+    let env = env(spec, needs_home)?;
+    let arguments = command.entrypoint.iter().chain(&command.arguments).flatten().cloned();
+    limits::check(&arguments.collect::<Vec<_>>(), &env)?;
     let resources = container.resources;
     let host = HostConfig {
         mounts: Some(mounts),
         init: Some(true),
-        log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
-        security_opt: Some(vec!["no-new-privileges".into()]),
         network_mode: network.mode,
         nano_cpus: resources.cpus.map(|cpus| (cpus * 1e9) as i64),
         memory: resources.memory.and_then(|bytes| i64::try_from(bytes).ok()),
@@ -78,15 +130,19 @@ pub(super) fn body(
         memory_swap: resources.memory.and_then(|bytes| i64::try_from(bytes).ok()),
         pids_limit: resources.pids.map(i64::from),
         tmpfs: needs_home.then(|| HashMap::from([(HOME.into(), "rw,exec,nosuid,mode=1777".into())])),
+        // `pipe` keeps the log.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+        security_opt: Some(shared.engine.security()),
+        userns_mode: shared.engine.users().namespace(),
         ..HostConfig::default()
     };
     Ok(ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: command.entrypoint,
         cmd: command.arguments,
-        env: Some(env(spec, needs_home)?),
+        env: Some(env),
         working_dir: Some(spec.working_dir.to_string_lossy().into_owned()),
-        user: Some(container.user.clone().unwrap_or_else(super::caller)),
+        user: Some(container.user.clone().unwrap_or_else(|| shared.engine.caller())),
         labels: Some(shared.labels.all(&spec.name)),
         tty: Some(false),
         attach_stdin: Some(command.attached && command.has_stdin),
@@ -105,6 +161,8 @@ fn env(spec: &StepSpec, needs_home: bool) -> Result<Vec<String>, StartError> {
     // So that a signal reaches every process of the step, as on the host.
     let mut env = BTreeMap::from([("TINI_KILL_PROCESS_GROUP".to_owned(), "1".to_owned())]);
     env.insert(OUTPUT_VARIABLE.to_owned(), OUTPUTS.to_owned());
+    // Not every engine sets it, and programs that are no shells trust it where it is set.
+    env.insert("PWD".to_owned(), spec.working_dir.to_string_lossy().into_owned());
     if spec.secrets.is_some() {
         env.insert(SECRETS_VARIABLE.to_owned(), SECRETS.to_owned());
     }

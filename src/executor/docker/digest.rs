@@ -1,9 +1,10 @@
-//! What an image's name means today: the digest that a registry gives it, or else what the engine has under that name.
+//! What an image's name means today: the digest that a registry gives it, or else what the engine has under
+//! that name.
 
+use super::auth;
 use super::engine::{Engine, is_connection};
 use super::pull::with_tag;
-use super::{auth, image::Missing};
-use crate::executor::EngineError;
+use crate::executor::StartError;
 
 /// An image that a name means, for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,43 +15,27 @@ pub struct Digest {
     pub is_local: bool,
 }
 
-/// Why the digest of an image is not known.
-#[derive(Debug, thiserror::Error)]
-pub enum DigestError {
-    /// There is no such image, or it may not be asked for.
-    #[error("{0}")]
-    Missing(String),
-    /// The engine cannot tell.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-impl Engine {
+impl Digest {
     /// Looks up an image, first at its registry, then here.
     ///
     /// # Errors
     /// If neither has it; in the registry's words.
-    pub async fn digest(&self, name: &str) -> Result<Digest, DigestError> {
+    pub async fn of(engine: &Engine, name: &str) -> Result<Self, StartError> {
         let name = with_tag(name);
         let repository = repository(&name);
         let pinned = |digest: &str| Digest { reference: format!("{repository}@{digest}"), is_local: false };
-        let credentials = auth::credentials(self, &name).await;
-        let refused = match self.docker().inspect_registry_image(&name, credentials).await {
+        let credentials = auth::credentials(engine, &name).await;
+        let refused = match engine.docker().inspect_registry_image(&name, credentials).await {
             Ok(found) => match found.descriptor.digest {
                 Some(digest) => return Ok(pinned(&digest)),
-                None => Missing::Step(format!("the registry of `{name}` tells no digest")),
+                None => StartError::Step(format!("the registry of `{name}` tells no digest")),
             },
-            Err(error) => Missing::of(self, &format!("the image `{name}` is not known"), &error),
+            Err(error) => engine.blame(&format!("the image `{name}` is not known"), error),
         };
-        let here = match self.docker().inspect_image(&name).await {
+        let here = match engine.docker().inspect_image(&name).await {
             Ok(here) => here,
-            Err(error) if is_connection(&error) => return Err(self.lost(&error).into()),
-            Err(_) => {
-                return Err(match refused {
-                    Missing::Step(why) => DigestError::Missing(why),
-                    Missing::Engine(error) => error.into(),
-                });
-            }
+            Err(error) if is_connection(&error) => return Err(engine.lost(error).into()),
+            Err(_) => return Err(refused),
         };
         let digests = here.repo_digests.unwrap_or_default();
         let digest =
@@ -58,9 +43,7 @@ impl Engine {
         match (digest, here.id) {
             (Some((_, digest)), _) => Ok(pinned(digest)),
             (None, Some(id)) => Ok(Digest { reference: id, is_local: true }),
-            (None, None) => {
-                Err(DigestError::Missing(format!("the engine tells no id of the image `{name}`")))
-            }
+            (None, None) => Err(StartError::Step(format!("the engine tells no id of the image `{name}`"))),
         }
     }
 }

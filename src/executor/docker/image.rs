@@ -1,28 +1,17 @@
-//! The images of a run: each is fetched or built once, however many steps wait for it. One that could not be had is asked
-//! for again by the next step: an earlier step may have made it meanwhile.
+//! The images of a run: each is fetched or built once, however many steps wait for it. One that could not be
+//! had is asked for again by the next step: an earlier step may have made it meanwhile.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
-use super::engine::{Engine, is_connection, words};
+use super::engine::{Engine, is_connection, is_gone};
 use super::{Notify, build, pull};
-use crate::executor::{EngineError, ImageSource, ImageSpec, StartError};
+use crate::executor::{ImageSource, ImageSpec, StartError};
 use crate::pipeline::Pull;
-
-/// What the engine knows an image by, or why there is none.
-type Found = Result<String, Missing>;
-
-/// Why there is no image.
-#[derive(Debug, Clone)]
-pub(super) enum Missing {
-    /// The step is at fault.
-    Step(String),
-    /// The engine is.
-    Engine(EngineError),
-}
 
 pub(super) struct Images {
     engine: Engine,
@@ -42,27 +31,31 @@ impl Images {
     /// Sees to it that the engine has an image; what it is known by.
     pub(super) async fn ensure(&self, image: &ImageSpec) -> Result<String, StartError> {
         let cell = {
-            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut found = self.found.lock();
             Arc::clone(found.entry(image.clone()).or_default())
         };
-        match cell.get_or_try_init(|| self.get(image)).await {
-            Ok(name) => Ok(name.clone()),
-            Err(Missing::Step(why)) => Err(StartError::Step(why)),
-            Err(Missing::Engine(error)) => Err(error.into()),
+        cell.get_or_try_init(|| self.get(image)).await.cloned()
+    }
+
+    /// Forgets an image that the engine does not have any more, so that the next attempt fetches or builds it
+    /// again.
+    pub(super) async fn forget_if_gone(&self, image: &ImageSpec, name: &str) {
+        if self.engine.docker().inspect_image(name).await.is_err_and(|error| is_gone(&error)) {
+            self.found.lock().remove(image);
         }
     }
 
     /// Does something about images ahead of the steps.
     pub(super) fn ahead(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
+        self.ahead.lock().spawn(work);
     }
 
-    /// Nobody will ask any more.
+    /// Stops fetching ahead: the run is over.
     pub(super) fn stop(&self) {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.ahead.lock().abort_all();
     }
 
-    async fn get(&self, image: &ImageSpec) -> Found {
+    async fn get(&self, image: &ImageSpec) -> Result<String, StartError> {
         let name = match &image.source {
             ImageSource::Built { .. } => return build::build(&self.engine, image, &self.notify).await,
             ImageSource::Named(name) => self.locked.get(name).unwrap_or(name),
@@ -72,37 +65,27 @@ impl Images {
             match self.engine.docker().inspect_image(name).await {
                 Ok(found) if fits(&found, image.platform.as_deref()) => return Ok(name.clone()),
                 Ok(found) => unfit = misfit(name, &found, image),
-                Err(error) if is_connection(&error) => return Err(Missing::Engine(self.engine.lost(&error))),
+                Err(error) if is_connection(&error) => return Err(self.engine.lost(error).into()),
                 Err(_) => {}
             }
             if image.pull == Pull::Never {
                 let why = if unfit.is_empty() { format!("there is no image `{name}` here") } else { unfit };
-                return Err(Missing::Step(format!("{why}, and `pull: never` forbids to fetch it")));
+                return Err(StartError::Step(format!("{why}, and `pull: never` forbids to fetch it")));
             }
         }
         let pulled = pull::pull(&self.engine, name, image.platform.as_deref(), &self.notify).await;
         let name = match pulled {
-            Err(Missing::Step(why)) if !unfit.is_empty() => {
-                return Err(Missing::Step(format!("{unfit}, and {why}")));
+            Err(StartError::Step(why)) if !unfit.is_empty() => {
+                return Err(StartError::Step(format!("{unfit}, and {why}")));
             }
             pulled => pulled?,
         };
         // A registry that has a single one for all platforms hands it out whatever was asked for.
         match self.engine.docker().inspect_image(&name).await {
             Ok(found) if !fits(&found, image.platform.as_deref()) => {
-                Err(Missing::Step(misfit(&name, &found, image)))
+                Err(StartError::Step(misfit(&name, &found, image)))
             }
             _ => Ok(name),
-        }
-    }
-}
-
-impl Missing {
-    /// What the engine says about an image, or that it is gone itself.
-    pub(super) fn of(engine: &Engine, what: &str, error: &bollard::errors::Error) -> Self {
-        match is_connection(error) {
-            true => Self::Engine(engine.lost(error)),
-            false => Self::Step(format!("{what}: {}", words(error))),
         }
     }
 }

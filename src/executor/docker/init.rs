@@ -1,11 +1,12 @@
-//! What the engine's init says in place of a step's program that it does not find. The engine itself does not look for it.
+//! What the engine's init says in place of a step's program that it does not find. The engine itself does not
+//! look for it.
 
 use std::borrow::Cow;
 
 use super::container::no_program;
 
-/// The beginning of what a container says on stderr, which may be the engine's init in place of the step's program. It is
-/// held back for as long as it may turn out to be that: it comes in pieces.
+/// The beginning of what a container says on stderr, which may be the engine's init in place of the step's
+/// program. It is held back for as long as it may turn out to be that: it comes in pieces.
 #[derive(Default)]
 pub(super) struct Opening {
     pub(super) held: Vec<u8>,
@@ -36,8 +37,8 @@ impl Opening {
     }
 }
 
-/// The program that the image does not have, if that is what the engine's init says: `[FATAL tini (7)] exec sh failed: No
-/// such file or directory`.
+/// The program that the image does not have, if that is what the engine's init says: `[FATAL tini (7)] exec
+/// sh failed: No such file or directory`.
 fn missing_program(said: &[u8]) -> Option<&str> {
     let said = std::str::from_utf8(said).ok()?.trim_end();
     let (_, said) = said.strip_prefix("[FATAL tini (")?.split_once(")] exec ")?;

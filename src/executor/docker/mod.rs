@@ -1,18 +1,19 @@
 //! Steps as containers of a Docker engine, or of one that speaks its language.
 //!
-//! A container is created, its three standard streams are joined to pipes, it is started, waited for and removed. Which
-//! way the bytes go is its *lane*:
+//! A container is created, its three standard streams are joined to pipes, it is started, waited for and
+//! removed. The way that its bytes take is its *lane*:
 //!
-//! - `fifo`: named pipes, mounted into the container and opened by its shell, so that bytes never touch the engine. Only
-//!   for an engine on this kernel, and for steps with a shell. The container proves that it has opened the pipes by a
-//!   single byte before its script runs; one that does not falls back to the other lane.
+//! - `fifo`: named pipes, mounted into the container and opened by its shell, so that bytes never touch the
+//!   engine. Only for an engine on this kernel, and for steps with a shell. The container reports by a single
+//!   byte that it has opened the pipes, before its script runs; if that byte does not arrive, the step is
+//!   started on the other lane.
 //! - `attach`: through the engine, multiplexed on one connection. Works everywhere.
 //!
-//! On the first lane a container tells by itself how its program ended; on the second the engine does, when it has taken the
-//! container apart. Steps that run one after another use a network namespace again (`sandbox`).
+//! On the first lane the container itself reports how its program has ended; on the second the engine does,
+//! once it has taken the container apart.
 //!
-//! Every container has the label `pipe.run`. Removal happens in the background; [`Executor::close`] waits for it, and looks
-//! once more for anything with the run's label.
+//! Every container has the label `pipe.run`. Removal happens in the background; [`Executor::close`] waits for
+//! it, and then removes anything else with the run's label.
 
 mod attach;
 mod auth;
@@ -20,37 +21,43 @@ mod build;
 mod container;
 mod create;
 mod digest;
+mod endpoint;
 mod engine;
+mod farewell;
 mod fifo;
+mod hex;
 mod image;
 mod init;
 mod labels;
+mod leftovers;
+mod mountpoints;
 mod network;
 mod orphans;
 mod paths;
 mod pull;
 mod reach;
-mod sandbox;
+mod users;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
+pub use self::build::{BuiltImage, built_images};
 pub use self::create::SECRETS;
-pub use self::digest::{Digest, DigestError};
+pub use self::digest::Digest;
 pub use self::engine::Engine;
 use self::image::Images;
 use self::labels::Labels;
-pub use self::labels::{Leftover, LeftoverKind, leftovers, remove_all};
+pub use self::leftovers::{Leftover, LeftoverKind, leftovers, remove_all};
 use self::network::Networks;
-use self::sandbox::Sandboxes;
 use super::{
-    EngineError, Executor, ImageSource, ImageSpec, Presence, Program, RunningStep, StartError, StepSpec,
-    shell,
+    ContainerSpec, Executor, HoldGuard, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec,
+    SystemError,
 };
 use crate::pipeline::Lane;
 use crate::reaper::Reaper;
@@ -67,7 +74,7 @@ pub enum LaneChoice {
     Attach,
 }
 
-/// What happens that belongs to no step; shown to people.
+/// Shows a message that belongs to no step.
 pub type Notify = Arc<dyn Fn(String) + Send + Sync>;
 
 /// How a run uses an engine.
@@ -80,9 +87,9 @@ pub struct Setup {
     pub lane: LaneChoice,
     /// What to use in place of an image's name.
     pub locked: HashMap<String, String>,
-    /// Told what goes on.
+    /// Gets messages about images and lanes.
     pub notify: Notify,
-    /// Whose care everything is given into.
+    /// Cleans up if `pipe` is killed.
     pub reaper: Reaper,
 }
 
@@ -97,12 +104,13 @@ struct Shared {
     labels: Labels,
     images: Images,
     networks: Networks,
-    sandboxes: Sandboxes,
     lane: LaneChoice,
-    /// Named pipes were tried, and nobody opened them.
+    /// Named pipes were tried, and a container did not open them.
     fifo_failed: AtomicBool,
-    /// An existing folder for named pipes.
+    /// An existing directory for named pipes.
     fifo_dir: PathBuf,
+    /// Started with the first named pipes; `None` if it cannot be.
+    closings: OnceLock<Option<fifo::Closings>>,
     /// Removals, and images that are fetched ahead.
     background: Mutex<JoinSet<()>>,
     /// Removals that failed.
@@ -116,18 +124,18 @@ impl DockerExecutor {
     pub fn new(engine: Engine, setup: Setup) -> Self {
         let Setup { run, pipes, lane, locked, notify, reaper } = setup;
         let labels = Labels::of(&run, engine.paths().container());
-        reaper.labels(&labels.own()).for_good();
-        reaper.path(&pipes).for_good();
+        reaper.labels(&labels.own()).leak();
+        reaper.path(&pipes).leak();
         let images = Images::new(engine.clone(), locked, Arc::clone(&notify));
         let shared = Shared {
             engine,
             labels,
             images,
             networks: Networks::default(),
-            sandboxes: Sandboxes::default(),
             lane,
             fifo_failed: AtomicBool::new(false),
             fifo_dir: pipes,
+            closings: OnceLock::new(),
             background: Mutex::new(JoinSet::new()),
             left: Mutex::new(Vec::new()),
             notify,
@@ -136,18 +144,29 @@ impl DockerExecutor {
         Self { shared: Arc::new(shared) }
     }
 
-    async fn begin(
-        shared: Arc<Shared>,
-        spec: StepSpec,
-        presence: Presence,
-    ) -> Result<RunningStep, StartError> {
+    async fn begin(shared: Arc<Shared>, spec: StepSpec, guard: HoldGuard) -> Result<RunningStep, StartError> {
         let Some(container) = &spec.container else {
-            return Err(EngineError::new("cannot start a container", "the step has none").into());
+            return Err(SystemError::new("cannot start a container", "the step has none").into());
         };
         let image = shared.images.ensure(&container.image).await?;
-        let needs_fifo = !spec.inputs.is_empty();
-        if needs_fifo || shared.lane.wants_fifo(&shared, &spec.program) {
-            match fifo::start(&shared, &spec, container, &image, &presence).await {
+        let started = Self::begin_with(&shared, &spec, container, &image, &guard).await;
+        if let Err(StartError::Step(_)) = &started {
+            shared.images.forget_if_gone(&container.image, &image).await;
+        }
+        started
+    }
+
+    /// Starts an attempt in a container of an image that the engine has.
+    async fn begin_with(
+        shared: &Arc<Shared>,
+        spec: &StepSpec,
+        container: &ContainerSpec,
+        image: &str,
+        guard: &HoldGuard,
+    ) -> Result<RunningStep, StartError> {
+        let needs_fifo = spec.inputs.iter().any(|input| input.fd != 0);
+        if needs_fifo || shared.lane.wants_fifo(shared, &spec.program) {
+            match fifo::start(shared, spec, container, image, guard).await {
                 Ok(running) => return Ok(running),
                 Err(fifo::Failure::Start(error)) => return Err(error),
                 Err(fifo::Failure::Lane(why)) if needs_fifo => {
@@ -165,7 +184,7 @@ impl DockerExecutor {
                 }
             }
         }
-        attach::start(&shared, &spec, container, &image, &presence).await
+        attach::start(shared, spec, container, image, guard).await
     }
 }
 
@@ -188,17 +207,16 @@ impl LaneChoice {
 }
 
 impl Shared {
-    /// Does something in the background, which [`Executor::close`] waits for.
+    /// Runs a task in the background, which [`Executor::close`] waits for.
     fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut background = self.background.lock();
         background.spawn(work);
     }
 
-    /// Waits for everything in the background, and for what that brings about.
+    /// Waits for all background tasks, and for those that they start.
     async fn settled(&self) {
         loop {
-            let mut background =
-                std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut background = std::mem::take(&mut *self.background.lock());
             if background.join_next().await.is_none() {
                 return;
             }
@@ -206,33 +224,36 @@ impl Shared {
         }
     }
 
-    /// Kills the processes of a container whose engine cannot be asked to, if they are processes of this kernel.
+    fn closings(&self) -> Option<&fifo::Closings> {
+        self.closings.get_or_init(|| fifo::Closings::start().ok()).as_ref()
+    }
+
+    /// Kills the processes of a container whose engine does not answer, if they are processes of this kernel.
     fn kill_orphans(&self, id: &str) {
         if self.engine.is_on_this_kernel() {
             orphans::kill(id);
         }
     }
 
-    /// A path of this machine as the engine knows it.
+    /// Translates a path of this machine to the engine's path for it.
     fn translate(&self, path: &std::path::Path) -> Result<PathBuf, StartError> {
         self.engine.paths().translate(path).map_err(StartError::Step)
     }
 }
 
 impl Executor for DockerExecutor {
-    fn start(&self, spec: StepSpec, presence: Presence) -> BoxFuture<'_, Result<RunningStep, StartError>> {
-        Box::pin(Self::begin(Arc::clone(&self.shared), spec, presence))
+    fn start(&self, spec: StepSpec, guard: HoldGuard) -> BoxFuture<'_, Result<RunningStep, StartError>> {
+        Box::pin(Self::begin(Arc::clone(&self.shared), spec, guard))
     }
 
     fn prepare(&self, images: Vec<ImageSpec>) {
-        self.shared.sandboxes.expect(images.len());
         // What is built may be made of what earlier steps make.
         let named: HashSet<ImageSpec> =
             images.into_iter().filter(|image| matches!(image.source, ImageSource::Named(_))).collect();
         for image in named {
             let shared = Arc::clone(&self.shared);
             self.shared.images.ahead(async move {
-                // What goes wrong is told again by the step that needs it.
+                // An error comes up again at the step that needs the image.
                 let _ = shared.images.ensure(&image).await;
             });
         }
@@ -245,20 +266,19 @@ impl Executor for DockerExecutor {
         })
     }
 
-    fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+    fn close(&self) -> BoxFuture<'_, Result<(), SystemError>> {
         Box::pin(async move {
             self.shared.images.stop();
-            self.shared.sandboxes.clear();
             self.shared.settled().await;
-            let swept = self.shared.labels.sweep(&self.shared.engine).await;
-            let left = std::mem::take(&mut *self.shared.left.lock().unwrap_or_else(PoisonError::into_inner));
+            let swept = leftovers::sweep(&self.shared.engine, &self.shared.labels).await;
+            let left = std::mem::take(&mut *self.shared.left.lock());
             match swept {
-                // What could not be removed the first time is gone now.
+                // What failed to be removed the first time is gone now.
                 Ok(()) => Ok(()),
                 Err(why) if left.is_empty() => {
-                    Err(EngineError::new("cannot look for containers left behind", why))
+                    Err(SystemError::new("cannot look for containers left behind", why))
                 }
-                Err(why) => Err(EngineError::new(
+                Err(why) => Err(SystemError::new(
                     format!("containers are left behind ({}); `pipe clean` removes them", left.join(", ")),
                     why,
                 )),
@@ -267,18 +287,7 @@ impl Executor for DockerExecutor {
     }
 }
 
-/// Who a container's program runs as if its step says nothing: `pipe`'s own user and group.
-pub fn caller() -> String {
-    format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
-}
-
-/// What a container is called: the run, the step, the attempt.
+/// Returns the name of a container: run, step, attempt.
 fn container_name(labels: &Labels, spec: &StepSpec, suffix: &str) -> String {
     format!("pipe-{}-{}-{}{suffix}", labels.run(), spec.name, spec.attempt)
-}
-
-/// The words that run a script in an image. What shells it has is not known before, but for the one that all have.
-fn script_words(program: &Program) -> Option<Vec<String>> {
-    let Program::Script { shell: named, text } = program else { return None };
-    Some(shell::words(named, false).into_iter().chain([text.clone()]).collect())
 }

@@ -1,86 +1,82 @@
-//! The networks of a run. A name that the engine knows is that network; any other is one of the run's own, made when the
-//! first container asks for it. There, steps find each other by name.
+//! The networks that steps name. A container whose step names none is alone in the engine's default network.
+//!
+//! A name that the engine knows means that network. Any other name means a network of the run: the first
+//! container that asks for it has it made, and steps find each other there by their names.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bollard::models::{EndpointSettings, NetworkCreateRequest, NetworkingConfig};
-use bollard::query_parameters::ListNetworksOptionsBuilder;
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
+use tracing::debug;
 
 use super::Shared;
-use super::engine::{Engine, is_connection, words};
-use super::labels::{has_all, is_gone};
-use super::sandbox::Lease;
-use crate::executor::{Program, StartError, StepSpec};
+use super::engine::{is_connection, is_gone, words};
+use crate::executor::StartError;
 
-/// Names with a meaning of their own.
+/// Modes of the engine rather than names of networks.
 const BUILT_IN: [&str; 4] = ["none", "bridge", "host", "default"];
 
-/// The networks that containers have asked for, by what steps call them; each is known to the engine by another name if
-/// the run has made it.
+/// The networks that containers of this run have asked for, by the names in the file.
 #[derive(Default)]
 pub(super) struct Networks {
-    found: Mutex<HashMap<String, Arc<OnceCell<Found>>>>,
+    known: Mutex<HashMap<String, Arc<OnceCell<Network>>>>,
 }
 
-/// A network that there is.
 #[derive(Debug, Clone)]
-struct Found {
-    /// What the engine calls it.
+struct Network {
+    /// Its name in the engine.
     name: String,
-    /// Whether the run has made it.
-    own: bool,
+    /// Whether this run has made it.
+    is_own: bool,
 }
 
-/// How a container joins its network.
+/// The parts of a container's configuration that join it to a network. The default is the engine's default
+/// network.
 #[derive(Default)]
 pub(super) struct Joined {
     pub(super) mode: Option<String>,
     pub(super) endpoints: Option<NetworkingConfig>,
-    /// To be held as long as the container is there.
-    pub(super) lease: Option<Lease>,
 }
 
 impl Networks {
-    /// Sees to it that there is a network; how a container of this step joins it.
+    /// Makes the network if it does not exist, and returns how a container of this step joins it.
+    ///
+    /// # Errors
+    /// If the engine cannot look it up or make it.
     pub(super) async fn join(
         &self,
-        shared: &Arc<Shared>,
+        shared: &Shared,
         network: Option<&str>,
-        image: &str,
-        spec: &StepSpec,
+        step: &str,
     ) -> Result<Joined, StartError> {
-        let Some(name) = network else {
-            let has_shell = matches!(spec.program, Program::Script { .. });
-            let may_keep = has_shell && !shared.engine.is_podman();
-            let lease = shared.sandboxes.enter(shared, image, may_keep).await;
-            return Ok(Joined { mode: lease.mode(), endpoints: None, lease: Some(lease) });
-        };
+        let Some(name) = network else { return Ok(Joined::default()) };
         if BUILT_IN.contains(&name) || name.contains(':') {
-            return Ok(Joined { mode: Some(name.to_owned()), ..Joined::default() });
+            return Ok(Joined { mode: Some(name.to_owned()), endpoints: None });
         }
         let cell = {
-            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(found.entry(name.to_owned()).or_default())
+            let mut known = self.known.lock();
+            Arc::clone(known.entry(name.to_owned()).or_default())
         };
-        let Found { name, own } = cell.get_or_try_init(|| find_or_make(shared, name)).await?.clone();
-        let endpoints = own.then(|| {
-            let settings = EndpointSettings { aliases: Some(vec![spec.name.clone()]), ..Default::default() };
+        let Network { name, is_own } = cell.get_or_try_init(|| find_or_make(shared, name)).await?.clone();
+        let endpoints = is_own.then(|| {
+            let settings = EndpointSettings { aliases: Some(vec![step.to_owned()]), ..Default::default() };
             NetworkingConfig { endpoints_config: Some(HashMap::from([(name.clone(), settings)])) }
         });
-        Ok(Joined { mode: Some(name), endpoints, lease: None })
+        Ok(Joined { mode: Some(name), endpoints })
     }
 }
 
-async fn find_or_make(shared: &Shared, name: &str) -> Result<Found, StartError> {
+async fn find_or_make(shared: &Shared, name: &str) -> Result<Network, StartError> {
     let docker = shared.engine.docker();
     match docker.inspect_network(name, None).await {
-        Ok(_) => return Ok(Found { name: name.to_owned(), own: false }),
+        Ok(_) => return Ok(Network { name: name.to_owned(), is_own: false }),
         Err(error) if is_gone(&error) => {}
-        Err(error) => return Err(failed(shared, name, "looked for", &error)),
+        Err(error) => return Err(failed(shared, name, "looked for", error)),
     }
     let own = format!("pipe-{}-{name}", shared.labels.run());
+    debug!(network = own, "docker: create network");
     let request = NetworkCreateRequest {
         name: own.clone(),
         driver: Some("bridge".into()),
@@ -88,34 +84,13 @@ async fn find_or_make(shared: &Shared, name: &str) -> Result<Found, StartError> 
         ..NetworkCreateRequest::default()
     };
     let made = docker.create_network(request).await;
-    made.map_err(|error| failed(shared, name, "made", &error))?;
-    Ok(Found { name: own, own: true })
+    made.map_err(|error| failed(shared, name, "made", error))?;
+    Ok(Network { name: own, is_own: true })
 }
 
-fn failed(shared: &Shared, name: &str, what: &str, error: &bollard::errors::Error) -> StartError {
-    match is_connection(error) {
+fn failed(shared: &Shared, name: &str, what: &str, error: bollard::errors::Error) -> StartError {
+    match is_connection(&error) {
         true => shared.engine.lost(error).into(),
-        false => StartError::Step(format!("the network `{name}` cannot be {what}: {}", words(error))),
-    }
-}
-
-/// The networks that have these labels, as their names and labels.
-pub(super) async fn list(
-    engine: &Engine,
-    labels: &[String],
-) -> Result<Vec<(String, HashMap<String, String>)>, String> {
-    let filters = HashMap::from([("label", labels.to_vec())]);
-    let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-    let networks = engine.docker().list_networks(Some(options)).await.map_err(|error| words(&error))?;
-    let known = networks.into_iter().filter_map(|network| Some((network.name?, network.labels?)));
-    Ok(known.filter(|(_, known)| has_all(known, labels)).collect())
-}
-
-/// Removes a network that no container is in any more.
-pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), String> {
-    match engine.docker().remove_network(name).await {
-        Ok(()) => Ok(()),
-        Err(error) if is_gone(&error) => Ok(()),
-        Err(error) => Err(words(&error)),
+        false => StartError::Step(format!("the network `{name}` cannot be {what}: {}", words(&error))),
     }
 }

@@ -1,27 +1,29 @@
-//! Containers whose engine has died. Their processes run on, with nobody to ask for their end; where they are processes of
-//! this kernel they are found by their control group, which has the container's id in its name.
+//! Containers whose engine has died. Their processes run on, and there is no engine to stop them. Where they
+//! are processes of this kernel, they are found by their control group, whose name contains the container's
+//! id.
 
 use std::collections::HashSet;
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Looks again at most so often: who was just born is missed by a look.
+/// Most looks at the list of processes; one look can miss a process that is just being created.
 const LOOKS: usize = 10;
 
-/// Kills the processes of a container that can be seen from here and are the caller's own. They run not one step further,
-/// so that none of them sees the end of a stream that is let go after this. An empty `id` is nobody's.
+/// Kills the visible processes of a container that belong to the caller. After this returns none of them runs
+/// on, so that none mistakes a stream that is closed afterwards for a complete one. An empty `id` means no
+/// container.
 pub(super) fn kill(id: &str) {
     if id.is_empty() {
         return;
     }
-    // All stand still before the first one dies, or its parent would see it go and do what comes next.
+    // SIGSTOP all before killing any: otherwise a parent could notice its child's death and carry on.
     let mut still = HashSet::new();
     for _ in 0..LOOKS {
         let before = still.len();
         for process in processes(id) {
             if still.insert(process) {
-                // It has ended meanwhile, or is somebody else's.
+                // This fails if the process has ended, or is another user's.
                 let _ = kill_process(process, Signal::STOP);
             }
         }
@@ -40,7 +42,7 @@ pub(super) fn kill(id: &str) {
     }
 }
 
-/// The processes in the container's control group, but for those that have ended.
+/// Returns the processes in the container's control group, without zombies.
 fn processes(id: &str) -> Vec<Pid> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());

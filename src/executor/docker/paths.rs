@@ -1,5 +1,5 @@
-//! Paths as the engine knows them. They are this machine's, unless `pipe` itself runs in a container with the engine's
-//! socket mounted: then what it sees lies elsewhere on the host.
+//! Paths as the engine knows them. They are this machine's, unless `pipe` itself runs in a container with the
+//! engine's socket mounted: then what it sees lies elsewhere on the host.
 
 use std::path::{Path, PathBuf};
 

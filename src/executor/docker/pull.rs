@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::query_parameters::CreateImageOptionsBuilder;
-use futures::StreamExt;
-use tokio::time::{Instant, sleep};
+use futures::{Stream, StreamExt};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Notify;
 use super::auth;
 use super::engine::{Engine, words};
-use super::image::Missing;
+use crate::executor::StartError;
 
 /// Waits before another try, when a registry is busy, in seconds.
 const WAITS: [u64; 5] = [1, 2, 4, 8, 16];
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(5);
+/// How long a pull is silent before that is told for the first time.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Fetches an image; what the engine knows it by.
 pub(super) async fn pull(
@@ -24,7 +26,7 @@ pub(super) async fn pull(
     name: &str,
     platform: Option<&str>,
     notify: &Notify,
-) -> Result<String, Missing> {
+) -> Result<String, StartError> {
     let name = with_tag(name);
     let started = Instant::now();
     notify(format!("pulling {name}"));
@@ -40,12 +42,12 @@ pub(super) async fn pull(
                     sleep(Duration::from_secs(wait)).await;
                 }
                 None => {
-                    return Err(Missing::of(engine, &format!("the image `{name}` cannot be pulled"), &error));
+                    return Err(engine.blame(&format!("the image `{name}` cannot be pulled"), error));
                 }
             },
         }
     }
-    Err(Missing::Step(format!("the image `{name}` cannot be pulled")))
+    Err(StartError::Step(format!("the image `{name}` cannot be pulled")))
 }
 
 async fn attempt(engine: &Engine, name: &str, platform: Option<&str>, notify: &Notify) -> Result<(), Error> {
@@ -58,7 +60,7 @@ async fn attempt(engine: &Engine, name: &str, platform: Option<&str>, notify: &N
     let mut layers: HashMap<String, (i64, i64)> = HashMap::new();
     let mut told = Instant::now();
     let mut progress = std::pin::pin!(docker.create_image(Some(options.build()), None, credentials));
-    while let Some(info) = progress.next().await {
+    while let Some(info) = next(&mut progress, name, auth::registry_of(engine, name), notify).await {
         let info = info?;
         if let Some(message) = info.error_detail.and_then(|detail| detail.message) {
             return Err(Error::DockerStreamError { error: message });
@@ -77,6 +79,30 @@ async fn attempt(engine: &Engine, name: &str, platform: Option<&str>, notify: &N
         }
     }
     Ok(())
+}
+
+/// Waits for what the engine says next of a pull. Of a registry that does not answer it says nothing, so that
+/// this does, less and less often.
+async fn next<T>(
+    progress: &mut (impl Stream<Item = T> + Unpin),
+    name: &str,
+    registry: &str,
+    notify: &Notify,
+) -> Option<T> {
+    let (mut silence, mut interval) = (Duration::ZERO, SILENCE);
+    loop {
+        match timeout(interval, progress.next()).await {
+            Ok(info) => return info,
+            Err(_) => {
+                silence += interval;
+                interval = silence;
+                notify(format!(
+                    "pulling {name}: still waiting for the registry {registry}, which has sent nothing for {} s",
+                    silence.as_secs()
+                ));
+            }
+        }
+    }
 }
 
 /// Whether it is worth another try: too many requests, or the registry's own trouble.
@@ -113,6 +139,21 @@ mod tests {
         assert_eq!(with_tag("here:5000/alpine"), "here:5000/alpine:latest");
         assert_eq!(with_tag("here:5000/alpine:3.20"), "here:5000/alpine:3.20");
         assert_eq!(with_tag("alpine@sha256:00"), "alpine@sha256:00");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_registry_is_told_of_less_and_less_often() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let notify: Notify = std::sync::Arc::new(move |text| sender.send(text).unwrap_or_default());
+        let slow = futures::stream::once(async {
+            sleep(Duration::from_secs(21)).await;
+            1
+        });
+        assert_eq!(next(&mut Box::pin(slow), "here:5000/x:1", "here:5000", &notify).await, Some(1));
+        drop(notify);
+        let said: Vec<String> = receiver.iter().collect();
+        assert!(said[0].ends_with("the registry here:5000, which has sent nothing for 5 s"), "{said:?}");
+        assert_eq!(said.len(), 3, "after 5, 10 and 20 s: {said:?}");
     }
 
     #[test]

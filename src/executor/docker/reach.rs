@@ -7,16 +7,36 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::paths;
-use crate::executor::EngineError;
+use crate::executor::SystemError;
 
-/// What there is to say about an engine that did not answer.
-pub(super) fn unreachable(host: &str, error: &bollard::errors::Error) -> EngineError {
+/// An engine that did not answer.
+pub(super) struct Refused {
+    pub(super) host: String,
+    pub(super) error: bollard::errors::Error,
+}
+
+/// What there is to say about engines that did not answer, in the order in which they were asked. The first
+/// that there is at all is told of; of the others, that they were looked for.
+pub(super) fn unreachable(refused: &[Refused]) -> SystemError {
+    let is_there = |refused: &&Refused| !is_missing(&refused.error);
+    let Some(told) = refused.iter().find(is_there).or(refused.first()) else {
+        return SystemError::new("cannot reach Docker", "there is no place to look for it");
+    };
+    let others: Vec<&str> =
+        refused.iter().filter(|other| other.host != told.host).map(|other| other.host.as_str()).collect();
+    let others = match others.as_slice() {
+        [] => String::new(),
+        others => format!(" (nor at {})", others.join(", ")),
+    };
+    SystemError::new(format!("cannot reach Docker at {}", told.host), reason(told) + &others)
+}
+
+fn reason(Refused { host, error }: &Refused) -> String {
     let socket = Path::new(host.strip_prefix("unix://").unwrap_or(host));
     let is_inside = paths::own_container().is_some();
     let denied = || is_denied(error).then(|| denied(socket, is_inside)).flatten();
     let missing = || {
-        let is_missing = matches!(error, bollard::errors::Error::SocketNotFoundError(_));
-        (is_missing && is_inside).then(|| {
+        (is_missing(error) && is_inside).then(|| {
             format!(
                 "there is no such socket in this container; start it with \
                  `--volume /var/run/docker.sock:{}`, which mounts the engine's into it",
@@ -25,8 +45,12 @@ pub(super) fn unreachable(host: &str, error: &bollard::errors::Error) -> EngineE
         })
     };
     let cause = || chain(error).last().map_or_else(String::new, |error| format!("{error}; is it running?"));
-    let why = denied().or_else(missing).unwrap_or_else(cause);
-    EngineError::new(format!("cannot reach Docker at {host}"), why)
+    denied().or_else(missing).unwrap_or_else(cause)
+}
+
+/// Whether there is no such socket.
+fn is_missing(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::SocketNotFoundError(_))
 }
 
 /// An error, what brought it about, and so on.

@@ -2,14 +2,15 @@
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 
-/// More than that, this system gives nobody, whatever the limit says.
+/// macOS refuses more than OPEN_MAX whatever the hard limit says.
 #[cfg(target_vendor = "apple")]
 const MOST: Option<u64> = Some(10_240);
 #[cfg(not(target_vendor = "apple"))]
 const MOST: Option<u64> = None;
 
-/// The limit on open descriptors: raised for this process, and as it was for the processes that it starts. Programs that
-/// wait with `select` cannot live with descriptors past 1023, and the usual limit keeps them below.
+/// The limit on open descriptors: raised for this process, and as it was for the processes that it starts.
+/// Programs that wait with `select` cannot live with descriptors past 1023, and the usual limit keeps them
+/// below.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Descriptors {
     /// What it was, if it is another now.

@@ -1,53 +1,107 @@
-//! A process group and its leader.
+//! The processes of a step, and the first of them, which leads a group of its own.
 //!
-//! The leader is not reaped until the handle is dropped: as long as it is a zombie, neither its id nor its group's can
-//! be given to a stranger, so a signal to the group can never hit one.
+//! The leader is not reaped until the handle is dropped: as long as it is a zombie, neither its id nor its
+//! group's can be given to a stranger, so a signal to the group can never hit one.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use futures::future::BoxFuture;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+use futures::future::{BoxFuture, join_all};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
+use tokio::time::sleep;
+use tracing::debug;
 
-use crate::executor::{EngineError, Exit, StepHandle, Stop};
-use crate::reaper::Charge;
+use super::finder::Finder;
+use super::orphans::Orphans;
+use super::terminal::Lent;
+use crate::executor::{Exit, StepHandle, Stop, SystemError};
+use crate::processes::{self, Found, Signs, signal_group};
+use crate::reaper::Registration;
 
-/// A started process that leads a group of its own.
+/// Pause between two looks at a process, on a kernel without process descriptors.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A started step: its leader, and the signs of all of its processes.
 #[derive(Debug)]
 pub(super) struct Process {
     pid: Pid,
     name: String,
-    /// Some child ended: time to look whether it was this one.
+    signs: Arc<Signs>,
+    finder: Finder,
+    orphans: Orphans,
+    /// Whether every process that is found from now on is killed.
+    killed: AtomicBool,
+    /// Some child has ended; this one may have.
     child_ended: Mutex<tokio::signal::unix::Signal>,
-    /// Dropped before it is reaped, so that the reaper never knows a number that may be a stranger's.
-    charge: Option<Charge>,
+    /// Dropped before the leader is waited for, so that the reaper never has a process id that another
+    /// process may get.
+    registration: Option<Registration>,
+    /// The terminal, if it has it: until it has been reaped.
+    lent: Option<Lent>,
 }
 
 impl Process {
-    /// Takes over a child that was spawned with `process_group(0)`. Without a way to watch it, it is killed.
-    pub(super) fn adopt(child: &Child, name: &str, charge: Charge) -> Result<Self, EngineError> {
+    /// Takes over a child that leads a group of its own; `signs` are what is known of it beside that. Without
+    /// a way to watch it, it is killed.
+    pub(super) fn adopt(
+        child: &Child,
+        name: &str,
+        signs: Signs,
+        registration: Registration,
+        (finder, orphans): (Finder, Orphans),
+        lent: Option<Lent>,
+    ) -> Result<Self, SystemError> {
         let pid = Pid::from_child(child);
-        charge.lead_by(pid.as_raw_nonzero().get());
+        let number = pid.as_raw_nonzero().get();
+        let started = processes::started(number).unwrap_or_default();
+        registration.set_leader(number, &started);
+        let signs = Arc::new(Signs { leader: Some((number, started)), ..signs });
         match signal(SignalKind::child()) {
             Ok(child_ended) => {
                 let (name, child_ended) = (name.to_owned(), Mutex::new(child_ended));
-                Ok(Self { pid, name, child_ended, charge: Some(charge) })
+                let killed = AtomicBool::new(false);
+                let registration = Some(registration);
+                Ok(Self { pid, name, signs, finder, orphans, killed, child_ended, registration, lent })
             }
             Err(error) => {
-                let _ = kill_process_group(pid, Signal::KILL);
-                drop(charge);
+                let _ = signal_group(pid, Signal::KILL);
+                drop(registration);
                 let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
-                Err(EngineError::new(format!("cannot watch the process of step `{name}`"), error))
+                orphans.forget(pid);
+                Err(SystemError::new(format!("cannot watch the process of step `{name}`"), error))
             }
         }
     }
 
-    /// How it ended, if it has; leaves it unreaped.
+    /// Returns how it ended, if it has, without reaping it.
     fn peek(&self) -> io::Result<Option<Exit>> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         Ok(waitid(WaitId::Pid(self.pid), options)?.map(|status| exit(&status)))
+    }
+
+    /// Lets it go on if it has the terminal and was stopped there; any other stays stopped until it is told
+    /// to go on.
+    fn see_to_stop(&self) -> io::Result<()> {
+        let Some(lent) = &self.lent else { return Ok(()) };
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        let stopped = waitid(WaitId::Pid(self.pid), options)?;
+        if let Some(signal) = stopped.and_then(|status| status.stopping_signal()) {
+            lent.go_on(self.pid, signal);
+        }
+        Ok(())
+    }
+
+    /// Those that have left the group: a signal to the group does not reach them.
+    fn is_elsewhere(&self, found: &Found) -> bool {
+        found.group != self.pid.as_raw_nonzero().get()
     }
 }
 
@@ -60,42 +114,92 @@ fn exit(status: &WaitIdStatus) -> Exit {
 }
 
 impl StepHandle for Process {
-    fn wait(&self) -> BoxFuture<'_, Result<Exit, EngineError>> {
+    fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>> {
         Box::pin(async move {
-            let failed = |error| EngineError::new(format!("cannot wait for step `{}`", self.name), error);
+            let failed = |error| SystemError::new(format!("cannot wait for step `{}`", self.name), error);
             let mut child_ended = self.child_ended.lock().await;
             loop {
                 if let Some(exit) = self.peek().map_err(failed)? {
+                    debug!(step = self.name, ?exit, "host: process ended");
                     return Ok(exit);
                 }
+                self.see_to_stop().map_err(failed)?;
                 child_ended.recv().await;
             }
         })
     }
 
-    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), EngineError>> {
+    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         Box::pin(async move {
-            let signal = match how {
-                Stop::Terminate => Signal::TERM,
-                Stop::Kill => Signal::KILL,
-            };
-            match kill_process_group(self.pid, signal) {
-                Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-                // macOS says so of a group of zombies.
-                Err(rustix::io::Errno::PERM) if cfg!(target_os = "macos") => Ok(()),
-                Err(error) => Err(EngineError::new(format!("cannot stop step `{}`", self.name), error)),
+            debug!(step = self.name, ?how, "host: stop");
+            // Before the first signal: the descendants of a process that dies of it cannot be found any more.
+            let found = self.finder.find(&self.signs).await;
+            let elsewhere = || found.iter().filter(|it| self.is_elsewhere(it));
+            let failed = |error| SystemError::new(format!("cannot stop step `{}`", self.name), error);
+            match how {
+                // Interactive shells first, which would go on when what they wait for is gone. A process that
+                // is stopped sees TERM only when it goes on.
+                Stop::Terminate => {
+                    let shells = found.iter().filter(|it| !it.is_inner && it.is_interactive_shell());
+                    shells.for_each(|it| it.signal(Signal::HUP));
+                    for signal in [Signal::TERM, Signal::CONT] {
+                        signal_group(self.pid, signal).map_err(failed)?;
+                        // The steps of a run within this one are stopped by the `pipe` that started them.
+                        elsewhere().filter(|it| !it.is_inner).for_each(|it| it.signal(signal));
+                    }
+                }
+                Stop::Kill => {
+                    self.killed.store(true, Ordering::Relaxed);
+                    signal_group(self.pid, Signal::KILL).map_err(failed)?;
+                    elsewhere().for_each(|it| it.signal(Signal::KILL));
+                }
             }
+            Ok(())
         })
+    }
+
+    fn gone(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let is_killed = || self.killed.load(Ordering::Relaxed);
+            none_left(&self.finder, &self.signs, is_killed).await;
+        })
+    }
+}
+
+/// Waits until an attempt has no process left. Kills what it finds while `is_killed` says so.
+pub(super) async fn none_left(finder: &Finder, signs: &Arc<Signs>, is_killed: impl Fn() -> bool) {
+    let mut looks_in_vain = 0;
+    // One look can miss a process that is just being created.
+    while looks_in_vain < 2 {
+        let found = finder.find(signs).await;
+        looks_in_vain = if found.is_empty() { looks_in_vain + 1 } else { 0 };
+        if is_killed() {
+            found.iter().for_each(|it| it.signal(Signal::KILL));
+        }
+        join_all(found.iter().map(ended)).await;
+    }
+}
+
+/// Waits until a process has ended.
+async fn ended(found: &Found) {
+    // SAFETY: it owns the descriptor, which stays open until it is dropped.
+    let watched = |handle: OwnedFd| unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) };
+    match found.handle().map(watched) {
+        Some(Ok(handle)) => drop(handle.readable().await),
+        // It has ended, or the kernel does not report its end: look again.
+        Some(Err(_)) | None => sleep(PAUSE).await,
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         if !matches!(self.peek(), Ok(Some(_))) {
-            let _ = kill_process_group(self.pid, Signal::KILL);
+            let _ = signal_group(self.pid, Signal::KILL);
+            processes::kill(std::slice::from_ref(&*self.signs));
         }
-        self.charge = None;
+        self.registration = None;
         // A process that was just killed is gone in a moment; one that has ended is reaped at once.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED);
+        self.orphans.forget(self.pid);
     }
 }

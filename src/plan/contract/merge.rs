@@ -1,9 +1,9 @@
 //! Contracting stream edges one by one without closing a cycle.
 //!
-//! Contracting `p → r` closes a cycle just when there is another way from `p` to `r`, a *detour*. It is looked for from
-//! both ends at once, and only between the two in a topological order that is kept up as nodes merge: the two-way
-//! search of Bender, Fineman, Gilbert and Tarjan ("A New Approach to Incremental Cycle Detection"), turned from
-//! inserting edges to contracting them.
+//! Contracting `p → r` closes a cycle just when there is another way from `p` to `r`, a *detour*. It is
+//! looked for from both ends at once, and only between the two in a topological order that is kept up as
+//! nodes merge: the two-way search of Bender, Fineman, Gilbert and Tarjan ("A New Approach to Incremental
+//! Cycle Detection"), turned from inserting edges to contracting them.
 
 use std::collections::VecDeque;
 
@@ -33,7 +33,7 @@ struct Front {
 }
 
 /// What a search for a detour has found.
-enum Found {
+enum SearchResult {
     /// This one.
     Detour(Vec<EdgeIndex>),
     /// None; with all that one side could reach between the two gangs, itself left out.
@@ -66,7 +66,8 @@ impl<'a> Contraction<'a> {
         mut gang: Vec<usize>,
         tangled: Vec<bool>,
     ) -> Self {
-        // The gangs of tangled steps fall apart. No other step can have such a gang's number: it is one of its steps'.
+        // The gangs of tangled steps fall apart. No other step can have such a gang's number: it is one of
+        // its steps'.
         for step in (0..gang.len()).filter(|&step| tangled[step]) {
             gang[step] = step;
         }
@@ -99,8 +100,9 @@ impl<'a> Contraction<'a> {
             .map(|link| link.id())
             .collect();
         let mut stored = Vec::new();
-        // A detour by nothing but undecided stream edges vanishes if they are contracted: such an edge is tried again.
-        // Of the undecided, the one whose ends are nearest in the order can be decided: every round decides some.
+        // A detour by nothing but undecided stream edges vanishes if they are contracted: such an edge is
+        // tried again. Of the undecided, the one whose ends are nearest in the order can be decided: every
+        // round decides some.
         loop {
             let undecided = self.round(&pending, &mut stored);
             if undecided.is_empty() {
@@ -116,7 +118,8 @@ impl<'a> Contraction<'a> {
         stored
     }
 
-    /// Contracts or stores each of the pending edges; returns those that cannot be decided yet, with their detours.
+    /// Contracts or stores each of the pending edges; returns those that cannot be decided yet, with their
+    /// detours.
     fn round(&mut self, pending: &[EdgeIndex], stored: &mut Vec<Stored>) -> Vec<Stored> {
         let mut undecided = Vec::new();
         for &link in pending {
@@ -128,25 +131,25 @@ impl<'a> Contraction<'a> {
                 continue;
             }
             match self.search(producer, reader) {
-                Found::Nothing { side, cone } => self.merge(ends, side, cone),
-                Found::Detour(detour) if detour.iter().any(|&link| self.is_hard(link)) => {
+                SearchResult::Nothing { side, cone } => self.merge(ends, side, cone),
+                SearchResult::Detour(detour) if detour.iter().any(|&link| self.is_hard(link)) => {
                     self.stored[link.index()] = true;
                     stored.push(Stored { link, detour });
                 }
-                Found::Detour(detour) => undecided.push(Stored { link, detour }),
+                SearchResult::Detour(detour) => undecided.push(Stored { link, detour }),
             }
         }
         undecided
     }
 
-    /// Whether a link orders its ends, whatever becomes of the undecided edges.
+    /// Returns whether a link orders its ends, whatever becomes of the undecided edges.
     fn is_hard(&self, link: EdgeIndex) -> bool {
         !is_stream(self.graph[link]) || self.stored[link.index()]
     }
 
-    /// Looks for a way from one gang to another that does not vanish when the two are contracted. Both sides advance by
-    /// whole gangs, always the one that will have spent less.
-    fn search(&mut self, producer: NodeIndex, reader: NodeIndex) -> Found {
+    /// Looks for a way from one gang to another that does not vanish when the two are contracted. Both sides
+    /// advance by whole gangs, always the one that will have spent less.
+    fn search(&mut self, producer: NodeIndex, reader: NodeIndex) -> SearchResult {
         self.searches += 1;
         let ends = (self.gang[producer.index()], self.gang[reader.index()]);
         self.mark(ends.0, Outgoing, None);
@@ -161,19 +164,20 @@ impl<'a> Contraction<'a> {
             };
             let Some(&gang) = front.cone.get(front.head) else {
                 front.cone.swap_remove(0);
-                return Found::Nothing { side: front.side, cone: std::mem::take(&mut front.cone) };
+                return SearchResult::Nothing { side: front.side, cone: std::mem::take(&mut front.cone) };
             };
             front.spent = self.next_cost(front);
             front.head += 1;
             // From the ends themselves first, so that a detour without gang mates is preferred.
             let start = if front.head == 1 { start } else { gang };
             if let Some(meeting) = self.expand(front, start, ends) {
-                return Found::Detour(self.trace(meeting));
+                return SearchResult::Detour(self.trace(meeting));
             }
         }
     }
 
-    /// What a front will have spent after its next gang; nothing if it has no next one and so can answer at once.
+    /// Returns what a front will have spent after its next gang; nothing if it has no next one and so can
+    /// answer at once.
     fn next_cost(&self, front: &Front) -> usize {
         front.cone.get(front.head).map_or(0, |&gang| front.spent + self.cost[front.side as usize][gang])
     }
@@ -182,7 +186,8 @@ impl<'a> Contraction<'a> {
         self.marks[gang] = Mark { search: self.searches, side, by };
     }
 
-    /// Follows the links of the gang of `start` to gangs between the ends; returns one that leads to the other side.
+    /// Follows the links of the gang of `start` to gangs between the ends; returns one that leads to the
+    /// other side.
     fn expand(&mut self, front: &mut Front, start: usize, ends: (usize, usize)) -> Option<EdgeIndex> {
         let graph = self.graph;
         let from = self.gang[start];
@@ -212,7 +217,7 @@ impl<'a> Contraction<'a> {
         }
     }
 
-    /// The links by which the two sides of the present search meet.
+    /// Returns the links by which the two sides of the present search meet.
     fn trace(&self, meeting: EdgeIndex) -> Vec<EdgeIndex> {
         let mut links = VecDeque::from([meeting]);
         let end = |link: EdgeIndex, side: Direction| {
@@ -232,8 +237,9 @@ impl<'a> Contraction<'a> {
         links.into()
     }
 
-    /// Makes one gang of two that have no detour between them. `cone` is all that the producer's gang leads to
-    /// (`Outgoing`), or all that leads to the reader's (`Incoming`), between the two: it must get out of the way.
+    /// Makes one gang of two that have no detour between them. `cone` is all that the producer's gang leads
+    /// to (`Outgoing`), or all that leads to the reader's (`Incoming`), between the two: it must get out of
+    /// the way.
     fn merge(&mut self, (producer, reader): (usize, usize), side: Direction, mut cone: Vec<usize>) {
         self.order.sort(&mut cone);
         let place = match side {

@@ -1,10 +1,11 @@
 //! Gangs: which stream edges are live, and which must be stored.
 //!
-//! Steps joined by live edges form a gang, and gangs must be orderable: contracted to one node each, they and the order
-//! links between them may have no cycle. Most pipelines fulfil that with every edge live. Where they do not, only the
-//! strongly connected parts are worked on: there every step first stands alone, which is always orderable, and then the
-//! stream edges are contracted one by one, in the order of the file, each unless that would close a cycle. What is left
-//! over is stored. So the set of live edges is maximal: no stored edge could be live beside them.
+//! Steps joined by live edges form a gang, and gangs must be orderable: contracted to one node each, they and
+//! the order links between them may have no cycle. Most pipelines fulfil that with every edge live. Where
+//! they do not, only the strongly connected parts are worked on: there every step first stands alone, which
+//! is always orderable, and then the stream edges are contracted one by one, in the order of the file, each
+//! unless that would close a cycle. What is left over is stored. So the set of live edges is maximal: no
+//! stored edge could be live beside them.
 
 mod merge;
 
@@ -19,7 +20,7 @@ use merge::Contraction;
 /// The gangs of an acyclic graph of steps.
 #[derive(Debug)]
 pub(super) struct Contracted {
-    /// For each step a number that it has in common with the rest of its gang, and with nobody else.
+    /// For each step, the number of its gang.
     pub(super) gang: Vec<usize>,
     /// The stream links between different gangs.
     pub(super) stored: Vec<Stored>,
@@ -29,8 +30,8 @@ pub(super) struct Contracted {
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) link: EdgeIndex,
-    /// Links that lead from the producer's gang to the reader's, through other gangs or by order; each ends in the gang
-    /// where the next begins.
+    /// Links that lead from the producer's gang to the reader's, through other gangs or by order; each ends
+    /// in the gang where the next begins.
     pub(super) detour: Vec<EdgeIndex>,
 }
 
@@ -57,7 +58,7 @@ fn with_every_edge_live(graph: &StepGraph) -> Vec<usize> {
     sets.into_labeling()
 }
 
-/// Which steps belong to gangs on cycles; nothing if there is no cycle.
+/// Returns which steps belong to gangs on cycles; nothing if there is no cycle.
 fn tangled(graph: &StepGraph, gang: &[usize]) -> Option<Vec<bool>> {
     let mut gangs: DiGraph<(), (), u32> = DiGraph::with_capacity(gang.len(), graph.edge_count());
     for _ in gang {

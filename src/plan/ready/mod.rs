@@ -1,4 +1,4 @@
-//! Who may start: the part of the plan that changes during a run.
+//! Which gangs may start: the part of the plan that changes during a run.
 
 #[cfg(test)]
 mod tests;
@@ -9,14 +9,15 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::{EdgeKind, GangId, Plan};
 use crate::pipeline::{Pipeline, StepId};
 
-/// The gangs that may start, in the order in which they should. The runner tells it which steps have ended and how;
-/// it answers who may start and who never can. It counts: every call takes time in proportion to the links it settles.
+/// The gangs that may start, in the order in which they should. The runner reports which steps have ended and
+/// how, and gets the steps that can start or never will. Every call takes time in proportion to the links
+/// that it settles.
 #[derive(Debug)]
 pub struct ReadySet {
     steps: Vec<StepState>,
     gangs: Vec<GangState>,
-    /// Longest remaining path first, then the order of the file.
-    ready: BinaryHeap<(u32, Reverse<StepId>, GangId)>,
+    /// What runs alone first, then the longest remaining path, then the order of the file.
+    ready: BinaryHeap<(bool, u32, Reverse<StepId>, GangId)>,
     waiting: usize,
 }
 
@@ -49,6 +50,8 @@ struct GangState {
     steps: Vec<StepId>,
     first: StepId,
     remaining: u32,
+    /// It is one step that has the terminal.
+    is_alone: bool,
     /// Steps that wait: neither started nor skipped.
     waiting: usize,
     /// The sum of their `missing`.
@@ -56,12 +59,13 @@ struct GangState {
 }
 
 impl ReadySet {
-    /// The state before anything has started. `plan` must be `pipeline`'s.
+    /// Returns the state before anything has started. `plan` must be `pipeline`'s.
     pub fn new(plan: &Plan, pipeline: &Pipeline) -> Self {
         let steps = link(plan, pipeline);
         let state = |(index, gang): (usize, &super::Gang)| GangState {
             first: gang.steps.iter().min().copied().unwrap_or(StepId::new(0)),
             remaining: plan.remaining(GangId::new(index)),
+            is_alone: gang.steps.iter().any(|&step| pipeline.step(step).terminal),
             waiting: gang.steps.len(),
             missing: gang.steps.iter().map(|step| steps[step.index()].missing).sum(),
             steps: gang.steps.clone(),
@@ -72,13 +76,14 @@ impl ReadySet {
         set
     }
 
-    /// The ready gang with the longest remaining path (of several, the first in the file), if it fits: if it has no
-    /// more steps than are `free`, or nothing is running (`idle`), since a gang larger than the limit runs alone. A
-    /// large gang at the head is not overtaken, so it starts in the end. The steps are those not skipped, producers
-    /// first.
+    /// Returns the ready gang with the longest remaining path (of several, the first in the file), if it
+    /// fits: if it has no more steps than are `free`, or nothing is running (`idle`), since a gang larger
+    /// than the limit runs alone. A step that has the terminal always does, and comes before the others: a
+    /// person is there at the start of a run. A gang at the head is not overtaken, so it starts in the end.
+    /// The steps are those not skipped, producers first.
     pub fn pop(&mut self, free: usize, idle: bool) -> Option<(GangId, Vec<StepId>)> {
-        let &(_, _, id) = self.ready.peek()?;
-        if self.gangs[id.index()].waiting > free && !idle {
+        let &(is_alone, _, _, id) = self.ready.peek()?;
+        if (is_alone || self.gangs[id.index()].waiting > free) && !idle {
             return None;
         }
         self.ready.pop();
@@ -92,10 +97,10 @@ impl ReadySet {
         Some((id, members))
     }
 
-    /// A started step has ended for good. Returns the steps that can now never run, in the order of the file, each with
-    /// the step that it needed and that did not succeed; whoever needs a skipped step is skipped as well. The live
-    /// readers of the step itself have started with it and are the caller's to stop. A step that has not started, or
-    /// has ended before, changes nothing.
+    /// Records that a started step has ended for good. Returns the steps that can now never run, in the order
+    /// of the file, each with the step that it needed and that did not succeed; a step that needs a skipped
+    /// step is skipped as well. The live readers of the step itself have started with it and are the caller's
+    /// to stop. A step that has not started, or has ended before, changes nothing.
     pub fn finish(&mut self, step: StepId, success: bool) -> Vec<(StepId, StepId)> {
         let Some((mut dependents, mut stored_readers)) = self.end(step) else { return Vec::new() };
         dependents.append(&mut stored_readers);
@@ -106,8 +111,8 @@ impl ReadySet {
         self.skip_behind(step, dependents)
     }
 
-    /// As [`finish`](Self::finish), for a failure that is ignored: who depends on the step by order goes on, but who was
-    /// to read its stream from disk cannot, since the stream never became whole.
+    /// As [`finish`](Self::finish), for a failure that is ignored: steps that depend on it by order go on,
+    /// but a reader of its stored stream cannot run, since the stream is incomplete.
     pub fn finish_ignored(&mut self, step: StepId) -> Vec<(StepId, StepId)> {
         let Some((dependents, stored_readers)) = self.end(step) else { return Vec::new() };
         let skipped = self.skip_behind(step, stored_readers);
@@ -115,26 +120,26 @@ impl ReadySet {
         skipped
     }
 
-    /// Marks the end of a started step. Hands out who depends on it by order and by stored edges; each list is needed
-    /// once only.
+    /// Marks the end of a started step. Returns the steps that depend on it by order and by stored edges;
+    /// each list is needed only once.
     fn end(&mut self, step: StepId) -> Option<(Vec<StepId>, Vec<StepId>)> {
         let state = self.steps.get_mut(step.index()).filter(|state| state.phase == Phase::Started)?;
         state.phase = Phase::Ended;
         Some((std::mem::take(&mut state.dependents), std::mem::take(&mut state.stored_readers)))
     }
 
-    /// Whether no step waits any more. Started ones may still run.
+    /// Returns whether no step waits any more. Started ones may still run.
     pub fn is_done(&self) -> bool {
         self.waiting == 0
     }
 
-    /// The steps that have neither started nor been skipped, in the order of the file.
+    /// Returns the steps that have neither started nor been skipped, in the order of the file.
     pub fn waiting(&self) -> Vec<StepId> {
         let waits = |(_, state): &(usize, &StepState)| state.phase == Phase::Waiting;
         self.steps.iter().enumerate().filter(waits).map(|(index, _)| StepId::new(index)).collect()
     }
 
-    /// One of the things that a step waits for has come.
+    /// Records that one of the steps that a step waits for has succeeded.
     fn satisfy(&mut self, step: StepId) {
         let state = &mut self.steps[step.index()];
         if state.phase == Phase::Waiting {
@@ -167,7 +172,8 @@ impl ReadySet {
         }
         self.waiting -= skipped.len();
         skipped.sort_unstable();
-        // Only now: a skipped member may have been all that its gang waited for, but it takes its readers with it.
+        // Only now: a skipped member may have been all that its gang waited for, but it takes its readers
+        // with it.
         let mut gangs: Vec<usize> = skipped.iter().map(|(step, _)| self.steps[step.index()].gang).collect();
         gangs.sort_unstable();
         gangs.dedup();
@@ -175,17 +181,17 @@ impl ReadySet {
         skipped
     }
 
-    /// Queues a gang that has steps left and nothing to wait for. Called when something it waited for has come or gone,
-    /// which cannot happen again after that.
+    /// Queues a gang that has steps left and nothing to wait for. Called when something it waited for has
+    /// come or gone, which cannot happen again after that.
     fn queue_if_ready(&mut self, index: usize) {
         let gang = &self.gangs[index];
         if gang.missing == 0 && gang.waiting > 0 {
-            self.ready.push((gang.remaining, Reverse(gang.first), GangId::new(index)));
+            self.ready.push((gang.is_alone, gang.remaining, Reverse(gang.first), GangId::new(index)));
         }
     }
 }
 
-/// The steps with what each waits for, and who waits for it.
+/// Returns the steps with what each waits for, and which steps wait for it.
 fn link(plan: &Plan, pipeline: &Pipeline) -> Vec<StepState> {
     let state = |step| StepState { gang: plan.gang_of(step).index(), ..StepState::default() };
     let mut steps: Vec<StepState> = pipeline.steps().map(|(step, _)| state(step)).collect();

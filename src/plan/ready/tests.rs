@@ -43,7 +43,22 @@ fn the_longest_remaining_path_goes_first_and_is_not_overtaken() {
 }
 
 #[test]
-fn whoever_needs_a_failed_step_is_skipped_with_its_own_cause() {
+fn what_has_the_terminal_goes_first_and_only_where_nothing_runs() {
+    let mut pipeline = pipeline("long\nend after long\nask\nagain\nsmall");
+    for step in ["ask", "again"] {
+        let index = id(&pipeline, step).index();
+        pipeline.steps[index].terminal = true;
+    }
+    let mut ready = ReadySet::new(&Plan::new(&pipeline).unwrap(), &pipeline);
+    assert_eq!(pop(&pipeline, &mut ready, 9, false), None);
+    assert_eq!(pop(&pipeline, &mut ready, 9, true).as_deref(), Some("ask"));
+    assert_eq!(pop(&pipeline, &mut ready, 9, false), None, "never two");
+    assert_eq!(pop(&pipeline, &mut ready, 0, true).as_deref(), Some("again"));
+    assert_eq!(pop(&pipeline, &mut ready, 9, false).as_deref(), Some("long"));
+}
+
+#[test]
+fn a_step_that_needs_a_failed_step_is_skipped_with_its_own_cause() {
     let (pipeline, mut ready) = set("a\nb after a > x\nc < x\nd after c\ne");
     assert_eq!(pop(&pipeline, &mut ready, 9, true).as_deref(), Some("a"));
     assert_eq!(finish(&pipeline, &mut ready, "a", false), "b for a, c for b, d for c");
@@ -103,7 +118,7 @@ struct Run<'a> {
     plan: &'a Plan,
     model: Model,
     live: Vec<(usize, usize)>,
-    /// What must succeed first, and who needs it.
+    /// What must succeed first, and which step needs it.
     needs: Vec<(usize, usize)>,
     fails: Vec<bool>,
     running: Vec<usize>,
@@ -113,7 +128,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The steps that can never run, given those that have ended: the plain closure.
+    /// Returns the steps that can never run, given those that have ended: the plain closure.
     fn closure(&self, ended: &BTreeSet<usize>) -> BTreeSet<usize> {
         let mut skipped = BTreeSet::new();
         loop {
@@ -128,7 +143,7 @@ impl Run<'_> {
         }
     }
 
-    /// The gang that should start next, by the words of the contract: its position and its size.
+    /// Returns the gang that should start next, by the words of the contract: its position and its size.
     fn head(&self) -> Option<(usize, usize)> {
         let unblocked = |step: usize| {
             self.needs.iter().filter(|need| need.1 == step).all(|need| self.succeeded.contains(&need.0))

@@ -1,4 +1,4 @@
-//! What plans are checked against.
+//! A model that tests compare plans with.
 
 pub(super) mod model;
 

@@ -40,7 +40,8 @@ impl Model {
         (ends(true), ends(false))
     }
 
-    /// Whether gangs made by these live edges can be put in an order, with all other links between them.
+    /// Returns whether gangs made by these live edges can be put in an order, with all other links between
+    /// them.
     pub(in crate::plan) fn orderable(&self, live: &[(usize, usize)], stored: &[(usize, usize)]) -> bool {
         let gang = gangs(self.steps, live);
         let mut links: Vec<_> = self.order.iter().map(|&(from, to)| (gang[from], gang[to])).collect();
@@ -58,7 +59,7 @@ pub(in crate::plan) fn gangs(steps: usize, live: &[(usize, usize)]) -> Vec<usize
     (0..steps).map(|step| (0..steps).find(|&other| other == step || reach[step][other]).unwrap()).collect()
 }
 
-/// Which step leads to which by one link or more (Warshall).
+/// Returns which step leads to which by one link or more (Warshall).
 pub(in crate::plan) fn reach(steps: usize, links: &[(usize, usize)]) -> Vec<Vec<bool>> {
     let mut reach = vec![vec![false; steps]; steps];
     links.iter().for_each(|&(from, to)| reach[from][to] = true);

@@ -1,7 +1,8 @@
 //! Workflow commands: lines of the log that GitHub's runner acts on.
 //!
-//! The runner takes a line for a command if it begins with `::`, white space aside, or has `##[` anywhere in it (the old
-//! form, which its web page still reads in stored logs). Between `::stop-commands::TOKEN` and `::TOKEN::` it takes none.
+//! The runner takes a line for a command if it begins with `::`, white space aside, or has `##[` anywhere in
+//! it (the old form, which its web page still reads in stored logs). Between `::stop-commands::TOKEN` and
+//! `::TOKEN::` it takes none.
 
 use std::fmt::{self, Write as _};
 
@@ -9,14 +10,14 @@ use memchr::memmem;
 
 /// A command, in the form `::name property=value,…::message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command<'a> {
+pub struct WorkflowCommand<'a> {
     name: &'a str,
     properties: Vec<(&'static str, String)>,
     message: String,
 }
 
-impl<'a> Command<'a> {
-    /// A command whose message may be any text.
+impl<'a> WorkflowCommand<'a> {
+    /// Returns a command whose message may be any text.
     pub fn new(name: &'a str, message: impl Into<String>) -> Self {
         Self { name, properties: Vec::new(), message: message.into() }
     }
@@ -27,13 +28,13 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// The command as a line.
+    /// Returns the command as a line.
     pub fn line(&self) -> String {
         format!("{self}\n")
     }
 }
 
-impl fmt::Display for Command<'_> {
+impl fmt::Display for WorkflowCommand<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "::{}", self.name)?;
         for (at, (name, value)) in self.properties.iter().enumerate() {
@@ -43,7 +44,7 @@ impl fmt::Display for Command<'_> {
     }
 }
 
-/// Percent signs, ends of lines and some other characters in the form that the runner turns back.
+/// Escapes percent signs, line ends and `others` in the form that the runner turns back.
 fn escape(text: &str, others: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
@@ -56,7 +57,7 @@ fn escape(text: &str, others: &str) -> String {
     out
 }
 
-/// What marks lines in the old form, also for the web page that shows the log.
+/// The mark of the old form, which the web page of the log reads as well.
 const OLD_MARK: &[u8] = b"##[";
 
 /// Breaks every mark of the old form that begins at `start` or later: `## [`.
@@ -76,7 +77,7 @@ pub fn break_old_marks(lines: &mut Vec<u8>, start: usize) {
     }
 }
 
-/// Whether the runner could find a command in these lines, whatever its notion of white space is.
+/// Returns whether the runner could find a command in these lines, whatever its notion of white space is.
 pub fn may_command(lines: &[u8]) -> bool {
     memmem::find(lines, b"::").is_some()
 }
@@ -88,9 +89,9 @@ mod tests {
     #[test]
     fn what_means_something_to_the_runner_is_escaped() {
         let command =
-            Command::new("error", "100% :: a,b\r\nnext").with("file", "a:b,c%\n.yml").with("line", 7);
+            WorkflowCommand::new("error", "100% :: a,b\r\nnext").with("file", "a:b,c%\n.yml").with("line", 7);
         assert_eq!(command.line(), "::error file=a%3Ab%2Cc%25%0A.yml,line=7::100%25 :: a,b%0D%0Anext\n");
-        assert_eq!(Command::new("endgroup", "").to_string(), "::endgroup::");
+        assert_eq!(WorkflowCommand::new("endgroup", "").to_string(), "::endgroup::");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The page that GitHub shows beside a job: what a run came to, why, its steps, its streams, its graph.
+//! The page that GitHub shows beside a job: the outcome of a run and its cause, its steps, its streams, its
+//! graph.
 
 mod causes;
 mod drawing;
@@ -14,12 +15,12 @@ use std::path::PathBuf;
 
 use self::markdown::sentence;
 use self::page::Page;
+use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd};
 use crate::render::graph::Graph;
-use crate::render::secrets::Secrets;
 use crate::render::{Renderer, Report, summary};
 
-/// Bytes that GitHub takes in one file; of a larger one it shows nothing.
+/// The largest file that GitHub takes, in bytes; it shows nothing of a larger one.
 const LIMIT: u64 = 1 << 20;
 
 /// Rows of a table that are not folded away.
@@ -29,14 +30,14 @@ const UNFOLDED: usize = 40;
 #[derive(Debug)]
 pub struct StepSummary {
     path: PathBuf,
-    facts: Facts,
+    context: PageContext,
     report: Option<Report>,
 }
 
-/// What a page is made from beside the report.
+/// What a page needs beside the report.
 #[derive(Debug)]
-struct Facts {
-    secrets: Secrets,
+struct PageContext {
+    secrets: Masker,
     /// The pipeline's file as it is called in the repository.
     file: String,
     /// The pipeline, its nodes in the order of its steps.
@@ -44,16 +45,16 @@ struct Facts {
 }
 
 impl StepSummary {
-    /// Appends to `path`. `file` is the pipeline's file relative to the repository's root, and `graph` the pipeline with
-    /// its steps as nodes, in their order.
-    pub fn new(path: PathBuf, secrets: Secrets, file: String, graph: Graph) -> Self {
-        Self { path, facts: Facts { secrets, file, graph }, report: None }
+    /// Returns a renderer that appends to `path`. `file` is the pipeline's file relative to the repository's
+    /// root, and `graph` the pipeline with its steps as nodes, in their order.
+    pub fn new(path: PathBuf, secrets: Masker, file: String, graph: Graph) -> Self {
+        Self { path, context: PageContext { secrets, file, graph }, report: None }
     }
 
     fn write(&self, report: &Report) -> io::Result<()> {
         let there = fs::metadata(&self.path).map_or(0, |file| file.len());
         let room = usize::try_from(LIMIT.saturating_sub(there)).unwrap_or(0);
-        let page = page(report, &self.facts, room)
+        let page = page(report, &self.context, room)
             .ok_or_else(|| io::Error::other("it has grown to the 1 MiB that GitHub takes"))?;
         OpenOptions::new().append(true).create(true).open(&self.path)?.write_all(page.as_bytes())
     }
@@ -66,40 +67,39 @@ impl Renderer for StepSummary {
         }
         let Some(report) = &mut self.report else { return Ok(()) };
         report.event(event);
-        match (&event.kind, &self.report) {
-            (EventKind::RunFinished(_), Some(report)) => self.write(report),
-            _ => Ok(()),
-        }
+        let report = self.report.as_ref().filter(|_| matches!(event.kind, EventKind::RunFinished(_)));
+        report.map_or(Ok(()), |report| self.write(report))
     }
 }
 
-/// The page of a run that has ended, of at most `room` bytes; none if that is too little for anything.
-fn page(report: &Report, facts: &Facts, room: usize) -> Option<String> {
+/// Returns the page of a run that has ended, of at most `room` bytes; none if that is too little for
+/// anything.
+fn page(report: &Report, context: &PageContext, room: usize) -> Option<String> {
     let mut page = Page::new(room, &rest(report));
     for section in [head, causes::write, steps::write, streams::write, results::write, drawing::write] {
-        section(report, facts, &mut page);
+        section(report, context, &mut page);
     }
     page.finish()
 }
 
-/// Where everything is that a cut page leaves out.
+/// Returns the note at the end of a cut page.
 fn rest(report: &Report) -> String {
     let dir = report.dir.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default();
     sentence(&format!(
-        "GitHub takes 1 MiB here, and the rest of this page did not fit. The journal in `{dir}` has all."
+        "GitHub takes 1 MiB here, and the rest of this page did not fit. The journal in `{dir}` has the whole of it."
     ))
 }
 
-/// What the run came to.
-fn head(report: &Report, facts: &Facts, page: &mut Page) {
+/// Adds the outcome of the run.
+fn head(report: &Report, context: &PageContext, page: &mut Page) {
     let mark = match report.end.as_ref().map(|end| &end.end) {
         Some(RunEnd::Succeeded) => "✓",
         Some(RunEnd::Signalled(_)) => "■",
-        _ => "✗",
+        Some(RunEnd::Failed { .. } | RunEnd::NoOutput(_) | RunEnd::Aborted(_)) | None => "✗",
     };
     let (_, closing) = summary::closing(report);
     let name = sentence(&report.pipeline.name);
-    page.add(&format!("## {mark} {name}\n\n{}\n\n", sentence(&facts.secrets.hide(&closing))));
+    page.add(&format!("## {mark} {name}\n\n{}\n\n", sentence(&context.secrets.text(&closing))));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Words that nobody can guess.
+//! Tokens that no step can guess.
 
 use std::fmt::Write as _;
 use std::io;

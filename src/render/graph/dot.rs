@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Class, EdgeKind, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, plain};
 
 /// Draws a graph as a DOT file.
 pub fn dot(graph: &Graph) -> String {
@@ -25,9 +25,9 @@ pub fn dot(graph: &Graph) -> String {
     }
     for edge in graph.drawn() {
         let style = match &edge.kind {
-            EdgeKind::Order => String::new(),
-            EdgeKind::Stream { name } => format!(" [label={}, penwidth=3, color=\"#0969da\"]", quote(name)),
-            EdgeKind::Stored { name } => {
+            ArrowKind::Order => String::new(),
+            ArrowKind::Stream { name } => format!(" [label={}, penwidth=3, color=\"#0969da\"]", quote(name)),
+            ArrowKind::Stored { name } => {
                 let name = quote(&format!("{name} (from disk)"));
                 format!(" [label={name}, penwidth=2, style=dashed, color=\"#8250df\"]")
             }
@@ -47,7 +47,7 @@ fn style(class: Class) -> &'static str {
     }
 }
 
-/// A double-quoted string. Backslashes are doubled because labels give them a meaning of their own.
+/// Returns a double-quoted string. Backslashes are doubled because labels give them a meaning of their own.
 fn quote(text: &str) -> String {
     format!("\"{}\"", plain(text).replace('\\', "\\\\").replace('"', "\\\""))
 }

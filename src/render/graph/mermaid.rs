@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Class, EdgeKind, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, plain};
 
 /// Draws a graph as the text of a Mermaid flowchart, without a fence around it.
 pub fn mermaid(graph: &Graph) -> String {
@@ -19,9 +19,9 @@ pub fn mermaid(graph: &Graph) -> String {
     }
     for edge in graph.drawn() {
         let arrow = match &edge.kind {
-            EdgeKind::Order => "-->".to_owned(),
-            EdgeKind::Stream { name } => format!("==>|\"{}\"|", escape(name)),
-            EdgeKind::Stored { name } => format!("-.->|\"{} (from disk)\"|", escape(name)),
+            ArrowKind::Order => "-->".to_owned(),
+            ArrowKind::Stream { name } => format!("==>|\"{}\"|", escape(name)),
+            ArrowKind::Stored { name } => format!("-.->|\"{} (from disk)\"|", escape(name)),
         };
         let _ = writeln!(out, "  n{} {arrow} n{}", edge.from, edge.to);
     }
@@ -39,7 +39,7 @@ fn declare(graph: &Graph, index: usize) -> String {
     format!("  n{index}[\"{}\"]{class}\n", escape(&node.label))
 }
 
-/// Colours that can be read on light and on dark pages.
+/// Returns colours that can be read on light and on dark pages.
 fn style(class: Class) -> &'static str {
     match class {
         Class::Succeeded => "fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
@@ -50,7 +50,8 @@ fn style(class: Class) -> &'static str {
     }
 }
 
-/// A label's text: everything that Mermaid, its Markdown or HTML could read as more than text becomes an entity code.
+/// Returns a label's text: everything that Mermaid, its Markdown or HTML could read as more than text becomes
+/// an entity code.
 fn escape(text: &str) -> String {
     let mut out = String::new();
     for char in plain(text).chars() {
@@ -63,7 +64,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// A double-quoted YAML scalar.
+/// Returns a double-quoted YAML scalar.
 fn yaml(text: &str) -> String {
     format!("\"{}\"", plain(text).replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,5 +1,5 @@
-//! Drawings of a pipeline, made without any external program. The caller fills in a [`Graph`]; each drawing is a
-//! function of it alone.
+//! Drawings of a pipeline, made without any external program. The caller fills in a [`Graph`]; each drawing
+//! is a function of it alone.
 
 mod dot;
 mod mermaid;
@@ -11,6 +11,6 @@ mod text;
 
 pub use dot::dot;
 pub use mermaid::mermaid;
-pub use model::{Class, Edge, EdgeKind, Graph, Node};
+pub use model::{ArrowKind, Class, Graph, GraphEdge, GraphNode};
 pub use svg::svg;
 pub use text::text;

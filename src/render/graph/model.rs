@@ -8,14 +8,14 @@ pub struct Graph {
     /// The pipeline's name; any text.
     pub title: String,
     /// The steps, in the order of the file.
-    pub nodes: Vec<Node>,
-    /// The arrows. One whose ends are no nodes is not drawn.
-    pub edges: Vec<Edge>,
+    pub nodes: Vec<GraphNode>,
+    /// The arrows. An arrow without a node at both ends is not drawn.
+    pub edges: Vec<GraphEdge>,
 }
 
 /// A step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Node {
+pub struct GraphNode {
     /// Its name.
     pub label: String,
     /// Its level: greater than that of every node with an edge to it.
@@ -43,18 +43,18 @@ pub enum Class {
 
 /// An arrow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edge {
+pub struct GraphEdge {
     /// Position of the node that it leaves.
     pub from: usize,
     /// Position of the node that it enters.
     pub to: usize,
     /// What it stands for.
-    pub kind: EdgeKind,
+    pub kind: ArrowKind,
 }
 
 /// What an arrow stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EdgeKind {
+pub enum ArrowKind {
     /// The later step starts after the success of the earlier.
     Order,
     /// Bytes, while both run.
@@ -70,12 +70,12 @@ pub enum EdgeKind {
 }
 
 impl Graph {
-    /// The edges with both ends in the drawing.
-    pub(super) fn drawn(&self) -> impl Iterator<Item = &Edge> {
+    /// Returns the edges with both ends in the drawing.
+    pub(super) fn drawn(&self) -> impl Iterator<Item = &GraphEdge> {
         self.edges.iter().filter(|edge| edge.from.max(edge.to) < self.nodes.len())
     }
 
-    /// The gangs of more than one node, in the order of their first nodes, each with its nodes.
+    /// Returns the gangs of more than one node, in the order of their first nodes, each with its nodes.
     pub(super) fn groups(&self) -> Vec<Vec<usize>> {
         let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
         let mut place = std::collections::HashMap::new();
@@ -96,7 +96,7 @@ impl Class {
     pub(super) const ALL: [Self; 5] =
         [Self::Succeeded, Self::Ignored, Self::Failed, Self::Stopped, Self::Skipped];
 
-    /// Its word.
+    /// Returns its word.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -120,7 +120,7 @@ impl From<&Outcome> for Class {
     }
 }
 
-/// Text on one line, without characters that control a terminal or are no text.
+/// Returns text on one line, without characters that control a terminal or are not text.
 pub(super) fn plain(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|char| !char.is_control() && !matches!(char, '\u{fffe}' | '\u{ffff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()

@@ -4,14 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A graph from lines of `FROM -> TO`, `FROM =STREAM=> TO` (live) and `FROM ~STREAM~> TO` (stored), or a lone name.
+/// Returns a graph from lines of `FROM -> TO`, `FROM =STREAM=> TO` (live) and `FROM ~STREAM~> TO` (stored),
+/// or a lone name.
 fn sketch(title: &str, text: &str) -> Graph {
     let mut graph = Graph { title: title.into(), ..Graph::default() };
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let mut node = |label: &str| {
             graph.nodes.iter().position(|node| node.label == label).unwrap_or_else(|| {
-                graph.nodes.push(Node { label: label.into(), ..Node::default() });
+                graph.nodes.push(GraphNode { label: label.into(), ..GraphNode::default() });
                 graph.nodes.len() - 1
             })
         };
@@ -20,16 +21,16 @@ fn sketch(title: &str, text: &str) -> Graph {
         let to = node(to);
         let name = arrow.trim_matches(['=', '~', '-', '>']).to_owned();
         let kind = match arrow.as_bytes()[0] {
-            b'=' => EdgeKind::Stream { name },
-            b'~' => EdgeKind::Stored { name },
-            _ => EdgeKind::Order,
+            b'=' => ArrowKind::Stream { name },
+            b'~' => ArrowKind::Stored { name },
+            _ => ArrowKind::Order,
         };
-        graph.edges.push(Edge { from, to, kind });
+        graph.edges.push(GraphEdge { from, to, kind });
     }
     for _ in 0..graph.nodes.len() {
         for edge in &graph.edges {
             graph.nodes[edge.to].rank = graph.nodes[edge.to].rank.max(graph.nodes[edge.from].rank + 1);
-            if matches!(edge.kind, EdgeKind::Stream { .. }) {
+            if matches!(edge.kind, ArrowKind::Stream { .. }) {
                 let group = |node: usize| graph.nodes[node].group.unwrap_or(node);
                 let least = group(edge.from).min(group(edge.to));
                 graph.nodes[edge.from].group = Some(least);
@@ -141,7 +142,7 @@ fn text_that_means_something_elsewhere_is_escaped() {
     let nasty = "a \"b\" <c> & 'd' \\n #e; `f` ]] -->\u{1b}[31m\u{202e}\ng";
     let mut graph = sketch(nasty, "x =s=> y\nx ~t~> y");
     graph.nodes[0].label = nasty.into();
-    graph.edges[0].kind = EdgeKind::Stream { name: nasty.into() };
+    graph.edges[0].kind = ArrowKind::Stream { name: nasty.into() };
     insta::assert_snapshot!(mermaid(&graph), @r#"
     ---
     title: "a \"b\" <c> & 'd' \\n #e; `f` ]] -->[31m g"
@@ -173,21 +174,22 @@ fn text_that_means_something_elsewhere_is_escaped() {
 #[test]
 fn graphs_of_nothing_and_with_loose_edges_are_drawn() {
     let mut graph = Graph::default();
-    graph.edges.push(Edge { from: 0, to: 7, kind: EdgeKind::Order });
+    graph.edges.push(GraphEdge { from: 0, to: 7, kind: ArrowKind::Order });
     for _ in 0..2 {
         well_formed(&svg(&graph)).unwrap();
         assert!(!(text(&graph) + &dot(&graph) + &mermaid(&graph)).contains("n7"));
-        graph.nodes.push(Node::default());
+        graph.nodes.push(GraphNode::default());
         // Against the ranks, and to itself.
-        graph.edges.push(Edge { from: 0, to: 0, kind: EdgeKind::Order });
+        graph.edges.push(GraphEdge { from: 0, to: 0, kind: ArrowKind::Order });
     }
 }
 
 #[test]
 fn a_graph_too_large_to_be_read_is_still_drawn() {
-    let nodes = (0..150).map(|rank| Node { label: format!("s{rank}"), rank, ..Node::default() });
-    let edges = (0..150)
-        .flat_map(|from| (from + 1..150).step_by(5).map(move |to| Edge { from, to, kind: EdgeKind::Order }));
+    let nodes = (0..150).map(|rank| GraphNode { label: format!("s{rank}"), rank, ..GraphNode::default() });
+    let edges = (0..150).flat_map(|from| {
+        (from + 1..150).step_by(5).map(move |to| GraphEdge { from, to, kind: ArrowKind::Order })
+    });
     let graph = Graph { title: String::new(), nodes: nodes.collect(), edges: edges.collect() };
     well_formed(&svg(&graph)).unwrap();
 }
@@ -199,15 +201,15 @@ proptest! {
         labels in prop::collection::vec(any::<String>(), 1..8),
         links in prop::collection::vec((0..8usize, 0..8usize, 0..3u8), 0..16),
     ) {
-        let ranked = |(rank, label): (usize, String)| Node { label, rank: rank / 2, group: Some(rank / 3), class: None };
+        let ranked = |(rank, label): (usize, String)| GraphNode { label, rank: rank / 2, group: Some(rank / 3), class: None };
         let edge = |(from, to, kind): (usize, usize, u8)| {
             let name = labels[from % labels.len()].clone();
             let kind = match kind {
-                0 => EdgeKind::Order,
-                1 => EdgeKind::Stream { name },
-                _ => EdgeKind::Stored { name },
+                0 => ArrowKind::Order,
+                1 => ArrowKind::Stream { name },
+                _ => ArrowKind::Stored { name },
             };
-            Edge { from, to, kind }
+            GraphEdge { from, to, kind }
         };
         let edges = links.into_iter().map(edge).collect();
         let nodes = labels.clone().into_iter().enumerate().map(ranked).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{EdgeKind, Graph, Node, plain};
+use super::model::{ArrowKind, Graph, GraphNode, plain};
 
 /// Draws a graph as lines of text, without colour.
 pub fn text(graph: &Graph) -> String {
@@ -25,12 +25,12 @@ pub fn text(graph: &Graph) -> String {
     out + &legend(graph)
 }
 
-fn label(node: &Node) -> String {
+fn label(node: &GraphNode) -> String {
     let name = plain(&node.label);
     node.class.map_or(name.clone(), |class| format!("{name} ({})", class.name()))
 }
 
-/// The arrows that leave a node, their heads below one another.
+/// Returns the arrows that leave a node, their heads below one another.
 fn arrows(graph: &Graph, from: usize) -> Vec<String> {
     let arrows: Vec<(char, String, String)> = graph
         .drawn()
@@ -47,26 +47,26 @@ fn arrows(graph: &Graph, from: usize) -> Vec<String> {
         .collect()
 }
 
-fn line(kind: &EdgeKind) -> char {
+fn line(kind: &ArrowKind) -> char {
     match kind {
-        EdgeKind::Order => '─',
-        EdgeKind::Stream { .. } => '═',
-        EdgeKind::Stored { .. } => '┄',
+        ArrowKind::Order => '─',
+        ArrowKind::Stream { .. } => '═',
+        ArrowKind::Stored { .. } => '┄',
     }
 }
 
-/// The name on an arrow with the piece of line behind it.
-fn name(kind: &EdgeKind) -> String {
+/// Returns the name on an arrow with the piece of line behind it.
+fn name(kind: &ArrowKind) -> String {
     match kind {
-        EdgeKind::Order => String::new(),
-        EdgeKind::Stream { name } | EdgeKind::Stored { name } => {
+        ArrowKind::Order => String::new(),
+        ArrowKind::Stream { name } | ArrowKind::Stored { name } => {
             let line = line(kind);
             format!(" {} {line}{line}", plain(name))
         }
     }
 }
 
-/// What the arrows in use mean.
+/// Returns what the arrows in use mean.
 fn legend(graph: &Graph) -> String {
     let meanings = [('─', "runs after"), ('═', "stream, at the same time"), ('┄', "stream, from disk")];
     let used = meanings.into_iter().filter(|(kind, _)| graph.drawn().any(|edge| line(&edge.kind) == *kind));

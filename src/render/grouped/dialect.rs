@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use crate::pipeline::StepId;
 use crate::render::Report;
 
-/// How the log of a CI service marks what folds, and what else it reads there. Each text it gives is of whole lines.
+/// How the log of a CI service marks what folds, and what else it reads there. Each text it gives is of whole
+/// lines.
 pub trait Dialect: Send {
-    /// What has to be said before anything else.
+    /// Returns what has to be said before anything else.
     fn prelude(&self) -> String {
         String::new()
     }
@@ -24,28 +25,28 @@ pub trait Dialect: Send {
         Ok(String::new())
     }
 
-    /// The end of that.
+    /// Returns the end of that.
     fn unshield(&mut self) -> String {
         String::new()
     }
 
-    /// The beginning of a group, under a title of one line.
+    /// Returns the beginning of a group, under a title of one line.
     fn open(&mut self, title: &str, folded: bool, at: SystemTime) -> String;
 
-    /// Its end.
+    /// Returns its end.
     fn close(&mut self, at: SystemTime) -> String;
 
-    /// What marks a failed step in the file that it comes from; also one whose failure is ignored.
+    /// Returns what marks a failed step in the file that it comes from; also one whose failure is ignored.
     fn failure(&self, _report: &Report, _step: StepId) -> String {
         String::new()
     }
 
-    /// A warning about the run, where the service has a form of its own for it.
+    /// Returns a warning about the run, where the service has a form of its own for it.
     fn warning(&self, _report: &Report, _message: &str) -> Option<String> {
         None
     }
 
-    /// What marks a run that was ended by no step.
+    /// Returns what marks a run that was ended by no step.
     fn ended(&self, _report: &Report) -> String {
         String::new()
     }

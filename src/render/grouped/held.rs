@@ -12,7 +12,7 @@ const IN_MEMORY: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Held {
     lines: SpooledTempFile,
-    /// Bytes that could not be held, for want of disk.
+    /// Bytes that could not be held because the disk was full.
     lost: u64,
     /// Whether the service could take any of the lines for more than text.
     risky: bool,
@@ -32,7 +32,7 @@ impl Held {
         }
     }
 
-    /// Whether the service could take any of the lines for more than text.
+    /// Returns whether the service could take any of the lines for more than text.
     pub fn risky(&self) -> bool {
         self.risky
     }

@@ -1,5 +1,5 @@
-//! The log of a CI job, which can be written to in well-formed ways only: never more than one group is open, every
-//! group is closed, and a mark always begins a line.
+//! The log of a CI job, which can be written to in well-formed ways only: never more than one group is open,
+//! every group is closed, and a mark always begins a line.
 
 use std::io::{self, BufWriter, Write};
 use std::time::SystemTime;
@@ -25,12 +25,12 @@ impl Log {
         Self { out: BufWriter::new(out), dialect, group: None, shielded: false, fresh: true }
     }
 
-    /// The service's way.
+    /// Returns the service's way.
     pub fn dialect(&self) -> &dyn Dialect {
         &*self.dialect
     }
 
-    /// The step whose group is open.
+    /// Returns the step whose group is open.
     pub fn group(&self) -> Option<StepId> {
         self.group
     }
@@ -68,7 +68,7 @@ impl Log {
         self.end_line()?;
         match held.pour(&mut self.out)? {
             0 => Ok(()),
-            lost => writeln!(self.out, "* {} more could not be held back: {rest}", size(lost)),
+            lost => writeln!(self.out, "* {} more could not be stored: {rest}", size(lost)),
         }
     }
 

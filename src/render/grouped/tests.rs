@@ -1,6 +1,7 @@
 //! What the log of a CI job looks like.
 
 mod hostile;
+mod output;
 mod runner;
 
 use std::sync::{Arc, Mutex};
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use self::runner::Seen;
 use super::*;
+use crate::event::mask::Masker;
 use crate::event::sample::*;
 use crate::event::{CancelReason, RunEnd};
 use crate::pipeline::{Failure, ParamValue, Pipeline, Secret, SkipReason, Values};
-use crate::render::{GitHub, GitLab, Secrets};
+use crate::render::{GitHub, GitLab};
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -57,14 +59,15 @@ impl Show {
         self
     }
 
-    /// What has been written since this was last asked, with its random tokens and control characters by name.
+    /// Returns what has been written since this was last asked, with its random tokens and control characters
+    /// by name.
     fn said(&self) -> String {
         let bytes = std::mem::take(&mut *self.written.0.lock().unwrap());
         let text = String::from_utf8_lossy(&bytes).replace('\x1b', "ESC").replace('\r', "CR");
         regex::Regex::new("[0-9a-f]{32}").unwrap().replace_all(&text, "TOKEN").into_owned()
     }
 
-    /// What the runner makes of all that has been written.
+    /// Returns what the runner makes of all that has been written.
     fn seen(&self) -> Seen {
         let bytes = std::mem::take(&mut *self.written.0.lock().unwrap());
         let seen = Seen::of(&String::from_utf8_lossy(&bytes));
@@ -76,7 +79,7 @@ impl Show {
 fn github(secrets: &[&str]) -> GitHub {
     let secrets = secrets.iter().enumerate();
     let secrets = secrets.map(|(at, text)| (at.to_string(), ParamValue::Secret(Secret::new(*text))));
-    GitHub::new(Secrets::of(&secrets.collect::<Values>()), "ci/pipeline.yml".into())
+    GitHub::new(Masker::new(&secrets.collect::<Values>()).unwrap(), "ci/pipeline.yml".into())
 }
 
 fn step(number: usize) -> StepId {
@@ -95,7 +98,7 @@ fn succeeded(step: usize) -> EventKind {
     finished(step, Outcome::Succeeded, 1, 900)
 }
 
-/// A fan-out in which the producer fails at its second attempt.
+/// Returns a fan-out in which the producer fails at its second attempt.
 fn failing_fan_out() -> Vec<EventKind> {
     let tainted = |reader| finished(reader, Outcome::Tainted { producer: step(TAR) }, 2, 2_200);
     let gang = [TAR, COMPRESS, CHECKSUM, COUNT];
@@ -209,7 +212,7 @@ fn a_failing_fan_out_on_gitlab() {
 }
 
 #[test]
-fn who_runs_alone_is_live() {
+fn a_step_that_runs_alone_is_live() {
     let mut show = Show::github(backup());
     show.said();
     show.event(started(MANIFEST, 1));
@@ -232,7 +235,7 @@ fn who_runs_alone_is_live() {
 }
 
 #[test]
-fn who_is_no_longer_alone_goes_on_in_another_group() {
+fn a_step_that_is_no_longer_alone_goes_on_in_another_group() {
     let mut show = Show::github(backup());
     show.said();
     for kind in [started(TAR, 1), output(TAR, "alone\n"), started(COMPRESS, 1), output(TAR, "not alone\n")] {
@@ -304,9 +307,9 @@ fn only_causes_and_the_runs_own_end_are_errors() {
     assert_eq!(seen.data("error"), ["cancelled by SIGTERM"]);
     assert_eq!(seen.data("warning"), [""; 0]);
 
-    let end = RunEnd::Engine("no space left\non device".into());
+    let end = RunEnd::Aborted("no space left\non device".into());
     let seen = Show::github(many(1)).events([run_finished(end, 5)]).seen();
-    assert_eq!(seen.data("error"), ["the engine failed: no space left on device"]);
+    assert_eq!(seen.data("error"), ["aborted: no space left on device"]);
 }
 
 #[test]
@@ -326,66 +329,4 @@ fn what_is_ignored_and_what_is_doubtful_are_warnings() {
     let place = &seen.commands.last().unwrap().properties;
     let place = ["file", "line", "col", "title"].map(|key| place[key].as_str());
     assert_eq!(place, ["ci/pipeline.yml", "13", "5", "backup: upload"]);
-}
-
-#[test]
-fn what_could_not_be_held_back_is_said_to_be_missing() {
-    let written = Written::default();
-    let mut log = Log::new(Box::new(written.clone()), Box::new(github(&[])));
-    let mut held = Held::new(std::path::Path::new("/nowhere"));
-    held.push(b"the beginning\n", false);
-    held.push(&vec![b'x'; 1 << 20], false);
-    log.held(held, "the whole log is in logs").unwrap();
-    log.flush().unwrap();
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    insta::assert_snapshot!(text, @r"
-    the beginning
-    * 1.0 MiB more could not be held back: the whole log is in logs
-    ");
-}
-
-#[test]
-fn the_outputs_of_a_step_share_no_line() {
-    let on = |channel, text: &str| EventKind::StepOutput {
-        step: step(TAR),
-        channel,
-        bytes: text.as_bytes().into(),
-    };
-    let show = Show::github(backup());
-    show.said();
-    let show = show.events([
-        started(TAR, 1),
-        on(OutputChannel::Stdout, "out"),
-        on(OutputChannel::Stderr, "::error::err"),
-        on(OutputChannel::Stderr, " and more\n"),
-        on(OutputChannel::Stdout, "out again"),
-        succeeded(TAR),
-    ]);
-    insta::assert_snapshot!(show.said(), @r"
-    ::group::create-archive
-    out
-    ::stop-commands::TOKEN
-
-    ::error::err and more
-    out again
-    ::TOKEN::
-    ::endgroup::
-    ✓ create-archive succeeded in 900 ms
-    ");
-}
-
-#[test]
-fn a_feed_is_no_company_and_no_group() {
-    let show = Show::github(fed());
-    show.said();
-    let show = show.events([started(1, 1), started(0, 1), output(0, "live\n"), succeeded(1)]);
-    insta::assert_snapshot!(show.said(), @r"
-    ::group::sum
-    live
-    ");
-    let show = show.events([succeeded(0)]);
-    insta::assert_snapshot!(show.said(), @r"
-    ::endgroup::
-    ✓ sum succeeded in 900 ms
-    ");
 }

@@ -1,11 +1,12 @@
-//! A file that others only ever see whole.
+//! Writes a file that other processes only ever see complete.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Replaces a file in one step. What is no plain file, such as a named pipe, is written to instead.
+/// Replaces a file in one step. A path that is not a regular file, such as a named pipe, is written to
+/// instead.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
@@ -14,7 +15,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".junit-")
-        // Those of any new file; the process's mask takes away what it takes away.
+        // The mode of any new file, to which the umask applies.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
     file.write_all(bytes)?;

@@ -7,8 +7,8 @@ use crate::event::CancelReason;
 use crate::event::sample::*;
 use crate::pipeline::{ParamValue, Pipeline, Secret, SkipReason, Values};
 
-fn secrets(secret: &str) -> Secrets {
-    Secrets::of(&Values::from([("s".into(), ParamValue::Secret(Secret::new(secret)))]))
+fn secrets(secret: &str) -> Masker {
+    Masker::new(&Values::from([("s".into(), ParamValue::Secret(Secret::new(secret)))])).unwrap()
 }
 
 fn report(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -31,15 +31,15 @@ fn skipped(because_of: usize) -> Outcome {
     Outcome::Skipped(SkipReason::Dependency(step(because_of)))
 }
 
-/// A case's name, and what it came to.
+/// Returns a case's name, and what it came to.
 fn verdicts(text: &str) -> Vec<(String, String)> {
     let tree = Tree::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let cases = tree.descendants().filter(|node| node.has_tag_name("testcase"));
-    let verdict = |case: Node<'_, '_>| {
+    let result = |case: Node<'_, '_>| {
         let kind = case.children().find(|node| node.is_element() && !node.has_tag_name("system-out"));
         kind.map_or("passed".into(), |node| node.tag_name().name().to_owned())
     };
-    cases.map(|case| (case.attribute("name").unwrap().to_owned(), verdict(case))).collect()
+    cases.map(|case| (case.attribute("name").unwrap().to_owned(), result(case))).collect()
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_run_that_no_step_ended_is_no_good_one() {
     let expected =
         [("step-0", "skipped"), ("(the run)", "error")].map(|(name, kind)| (name.into(), kind.into()));
     assert_eq!(end(RunEnd::Signalled(15)), expected);
-    assert_eq!(end(RunEnd::Engine("disk full".into())), expected);
+    assert_eq!(end(RunEnd::Aborted("disk full".into())), expected);
     assert_eq!(end(RunEnd::Succeeded).len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! XML that is well formed whatever text goes into it.
+//! Writes XML that is well formed for every text.
 
 use std::io;
 
@@ -48,7 +48,7 @@ pub fn text(out: &mut Writer<Vec<u8>>, text: &str) -> io::Result<()> {
     out.write_event(Event::Text(BytesText::new(&readable(text))))
 }
 
-/// Text without what XML cannot hold, and without what controls a terminal.
+/// Returns text without the characters that XML cannot hold, and without control sequences.
 fn readable(text: &str) -> String {
     let mut lines = Vec::with_capacity(text.len());
     text::prefix_lines(b"", text.as_bytes(), &mut lines);

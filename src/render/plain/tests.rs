@@ -118,6 +118,24 @@ fn colours_are_for_prefixes_and_own_lines() {
 }
 
 #[test]
+fn a_progress_bar_is_one_line() {
+    let bar = (0..=100).map(|percent| output(TAR, format!("get {percent}%\r")));
+    let events =
+        [output(TAR, "begin\n")].into_iter().chain(bar).chain([output(TAR, "\n"), output(TAR, "end\n")]);
+    assert_eq!(
+        told(backup(), Palette::NONE, events).lines().skip(1).collect::<Vec<_>>(),
+        ["create-archive | begin", "create-archive | get 100%", "create-archive | end"]
+    );
+    // The last drawing comes with the end of the attempt, and none of one that was wiped out.
+    let unended =
+        [output(TAR, "get 7%\r"), retrying(TAR, 1, 2), output(TAR, "get 9%\r"), output(TAR, "      \r")];
+    let told =
+        told(backup(), Palette::NONE, unended.into_iter().chain([finished(TAR, Outcome::Succeeded, 2, 10)]));
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains('|')).collect();
+    assert_eq!(lines, ["create-archive | get 7%"], "{told}");
+}
+
+#[test]
 fn many_lines_are_one_write() {
     let written = Written::default();
     let mut plain = Plain::new(Box::new(written.clone()), Palette::NONE);

@@ -1,14 +1,16 @@
 //! A terminal for indicatif whose rows survive a change of its width.
 //!
-//! indicatif pads every row with spaces to the terminal's width and lets it wrap to the next. A terminal that wraps its
-//! text anew when it is resized takes such rows for one long line, and where they are afterwards nobody knows. Here rows
-//! end with a newline instead, so that each is wrapped by itself, and it can be told how many rows they have become.
+//! indicatif pads every row with spaces to the terminal's width and lets it wrap to the next. A terminal that
+//! wraps its text anew when it is resized takes such rows for one long line, and their number afterwards is
+//! unknown. Here rows end with a newline instead, so that each is wrapped by itself and the number of rows
+//! can be computed.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use console::measure_text_width;
 use indicatif::TermLike;
+use parking_lot::{Mutex, MutexGuard};
 
 /// A terminal and what is drawn on it. Clones share both.
 #[derive(Debug, Clone)]
@@ -28,13 +30,13 @@ struct Drawing {
 }
 
 impl<T: TermLike> Canvas<T> {
-    /// A canvas with nothing on it.
+    /// Returns a canvas with nothing on it.
     pub fn new(term: T) -> Self {
         Self { term, drawing: Arc::default() }
     }
 
-    /// To be called before drawing: where the terminal has become too narrow for what stands on it, and has wrapped
-    /// it, wipes that out and puts the cursor where indicatif takes it to be.
+    /// To be called before drawing: where the terminal has become too narrow for what stands on it, and has
+    /// wrapped it, wipes that out and puts the cursor where indicatif takes it to be.
     ///
     /// A terminal that cuts rows off instead of wrapping them loses a few lines above the drawing.
     pub fn refit(&self) -> io::Result<()> {
@@ -56,7 +58,7 @@ impl<T: TermLike> Canvas<T> {
     }
 
     fn drawing(&self) -> MutexGuard<'_, Drawing> {
-        self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.drawing.lock()
     }
 }
 

@@ -66,6 +66,23 @@ fn rows_stay_in_place_and_output_scrolls_above() {
 }
 
 #[test]
+fn the_view_steps_aside_and_comes_back_below_what_a_step_has_shown() {
+    let mut screen = Screen::new(24, 70);
+    screen.event(10, started(TAR, 1));
+    screen.at(100);
+    screen.event(200, output(TAR, "one line\n"));
+    screen.progress.step_aside().unwrap();
+    assert_eq!(screen.term.contents(), "create-archive | one line");
+    screen.term.write_line("password: ***").unwrap();
+    screen.event(300, output(TAR, "another\n"));
+    let shown = screen.at(1_300);
+    let first: Vec<&str> = shown.lines().take(4).collect();
+    let above = ["create-archive | one line", "password: ***", "create-archive | another"];
+    assert_eq!(first[..3], above);
+    assert!(first[3].starts_with("⠸ backup"), "{shown}");
+}
+
+#[test]
 fn drawings_follow_the_width() {
     let mut screen = Screen::new(24, 30);
     screen.event(10, started(TAR, 1));
@@ -122,8 +139,8 @@ fn a_burst_of_output_is_printed_without_a_tick() {
     assert!(screen.term.contents().starts_with("create-archive | a line\n"));
 }
 
-/// A narrow terminal that says it is wide until it is told to own up: what is drawn in between is wrapped, as after a
-/// resize.
+/// A narrow terminal that says it is wide until it is told to own up: what is drawn in between is wrapped, as
+/// after a resize.
 #[derive(Debug, Clone)]
 struct Shrinking {
     term: InMemoryTerm,

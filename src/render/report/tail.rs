@@ -14,14 +14,20 @@ impl LogTail {
     /// Bytes kept.
     pub const BYTES: usize = 8 << 10;
 
-    /// Takes in a piece of the log. Costs little more than the lines that it keeps, however long the piece is.
+    /// Takes in a piece of the log. Costs little more than the lines that it keeps, however long the piece
+    /// is.
     pub fn push(&mut self, piece: &[u8]) {
+        // The next drawing of a progress bar takes the place of the last.
+        if self.bytes.ends_with(b"\r") && !piece.starts_with(b"\n") {
+            let line = memchr::memrchr(b'\n', &self.bytes).map_or(0, |newline| newline + 1);
+            self.bytes.truncate(line);
+        }
         self.bytes.extend_from_slice(last_lines(piece));
         let surplus = self.bytes.len() - last_lines(&self.bytes).len();
         self.bytes.drain(..surplus);
     }
 
-    /// The lines, without control characters.
+    /// Returns the lines, without control characters.
     pub fn lines(&self) -> Vec<String> {
         let mut clean = Vec::with_capacity(self.bytes.len());
         text::prefix_lines(b"", &self.bytes, &mut clean);
@@ -55,5 +61,15 @@ mod tests {
         assert_eq!(log.lines().len(), 10);
         log.push(&[b'x'; 1 << 20]);
         assert_eq!(log.bytes.len(), LogTail::BYTES);
+    }
+
+    #[test]
+    fn a_progress_bar_is_one_line_of_it() {
+        let mut log = LogTail::default();
+        log.push(b"first\n");
+        (0..10_000).for_each(|percent| log.push(format!("[==>     ] {percent}\r").as_bytes()));
+        assert_eq!(log.lines(), ["first", "[==>     ] 9999"]);
+        log.push(b"\nlast\n");
+        assert_eq!(log.lines(), ["first", "[==>     ] 9999", "last"]);
     }
 }

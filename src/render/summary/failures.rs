@@ -11,18 +11,18 @@ use crate::render::{Report, text, words};
 /// Failures shown in full; past them only names.
 pub const SHOWN: usize = 5;
 
-/// Appends a block for whatever ended the run early and for each step that failed.
+/// Appends a block for the reason of an early end and for each step that failed.
 pub fn write(report: &Report, palette: Palette, out: &mut String) {
     match report.end.as_ref().map(|end| &end.end) {
         Some(RunEnd::Signalled(signal)) => {
             heading(palette, Tone::Doubtful, &format!("■ cancelled by {}", words::signal(*signal)), out);
             write_fallen(report, None, out);
         }
-        Some(RunEnd::Engine(what)) => {
-            heading(palette, Tone::Bad, &format!("✗ the engine failed: {}", text::one_line(what)), out);
+        Some(RunEnd::Aborted(what)) => {
+            heading(palette, Tone::Bad, &format!("✗ aborted: {}", text::one_line(what)), out);
             write_fallen(report, None, out);
         }
-        _ => {}
+        Some(RunEnd::Succeeded | RunEnd::Failed { .. } | RunEnd::NoOutput(_)) | None => {}
     }
     let failures = all(report);
     for step in failures.iter().take(SHOWN) {
@@ -42,14 +42,14 @@ fn heading(palette: Palette, tone: Tone, text: &str, out: &mut String) {
     let _ = writeln!(out, "{}", palette.paint(tone, text)); // writing to a string cannot fail
 }
 
-/// The steps that failed by themselves, the one that failed first before all others.
+/// Returns the steps that failed by themselves, the one that failed first before all others.
 pub fn all(report: &Report) -> Vec<StepId> {
     let first = super::cause(report);
     let others = report.failures.iter().copied().filter(|step| Some(*step) != first);
     first.into_iter().chain(others).collect()
 }
 
-/// How a step failed, in a sentence.
+/// Returns how a step failed, in a sentence.
 pub fn headline(report: &Report, id: StepId) -> String {
     let known = report.steps.get(id.index());
     let outcome = known.and_then(|known| known.outcome());
@@ -61,7 +61,7 @@ pub fn headline(report: &Report, id: StepId) -> String {
     text
 }
 
-/// How a step failed, where it stands in the file, and the last it said.
+/// Appends how a step failed, its line in the file, and its last output.
 fn failure(report: &Report, id: StepId, palette: Palette, out: &mut String) {
     let pipeline = &report.pipeline;
     let Some((step, known)) = pipeline.steps.get(id.index()).zip(report.steps.get(id.index())) else {
@@ -81,32 +81,42 @@ fn write_fallen(report: &Report, cause: Option<StepId>, out: &mut String) {
     }
 }
 
-/// Which steps ended otherwise than they should because of `cause` (none: of what ended the run), a sentence for each
+/// Returns which steps did not succeed because of `cause` (none: of what ended the run), a sentence for each
 /// way in which they did.
 pub fn fallen(report: &Report, cause: Option<StepId>) -> Vec<String> {
-    let fell = |id: StepId, outcome: &Outcome| {
-        !outcome.is_success() && !outcome.is_failure() && report.blame(id) == cause
-    };
-    let of = |kind: fn(&Outcome) -> bool| -> Vec<&str> {
+    let of = |word: &'static str| -> (&str, Vec<&str>) {
         let steps = report.pipeline.steps().zip(&report.steps);
-        steps
+        let names = steps
             .filter(|((id, _), known)| {
-                known.outcome().is_some_and(|outcome| kind(outcome) && fell(*id, outcome))
+                known.outcome().and_then(fell) == Some(word) && report.blame(*id) == cause
             })
             .filter(|((id, _), _)| report.counts(*id))
-            .map(|((_, step), _)| step.name.as_str())
-            .collect()
+            .map(|((_, step), _)| step.name.as_str());
+        (word, names.collect())
     };
-    let kinds: [(&str, Vec<&str>); 3] = [
-        ("tainted", of(|outcome| matches!(outcome, Outcome::Tainted { .. }))),
-        ("cancelled", of(|outcome| matches!(outcome, Outcome::Cancelled))),
-        ("skipped", of(|outcome| matches!(outcome, Outcome::Skipped(_)))),
-    ];
     let why = if cause.is_some() { " because of it" } else { "" };
     let sentence = |(what, names): (&str, Vec<&str>)| {
         let verb = if names.len() == 1 { "was" } else { "were" };
         let count = human::count(names.len(), "step");
         format!("{count} {verb} {what}{why}: {}", list(names.into_iter()))
     };
-    kinds.into_iter().filter(|(_, names)| !names.is_empty()).map(sentence).collect()
+    FALLEN.into_iter().map(of).filter(|(_, names)| !names.is_empty()).map(sentence).collect()
+}
+
+/// The words of [`fell`], in the order in which they are shown.
+const FALLEN: [&str; 3] = ["tainted", "cancelled", "skipped"];
+
+/// Returns the word for an outcome whose reason is outside of its step.
+fn fell(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Tainted { .. } => Some("tainted"),
+        Outcome::Cancelled => Some("cancelled"),
+        Outcome::Skipped(_) => Some("skipped"),
+        Outcome::Succeeded
+        | Outcome::Failed(_)
+        | Outcome::TimedOut
+        | Outcome::Reused
+        | Outcome::LeftOut
+        | Outcome::Ignored(_) => None,
+    }
 }

@@ -1,4 +1,4 @@
-//! What the run gives back.
+//! The outputs of the run.
 
 use super::table::{self, Row};
 use crate::render::human;
@@ -20,7 +20,7 @@ pub fn write(report: &Report, palette: Palette, out: &mut String) {
     table::write(&outputs.map(row).collect::<Vec<_>>(), palette, out);
 }
 
-/// A value on one line; how much it is, where that is too long.
+/// Returns a value on one line; if it is too long, its beginning and its size.
 pub fn shown(value: &str) -> String {
     let first = text::one_line(value.lines().next().unwrap_or_default());
     let lines = value.lines().count();

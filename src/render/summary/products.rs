@@ -1,4 +1,4 @@
-//! The files that steps have promised and made.
+//! The files that steps have produced.
 
 use super::table::{self, Row};
 use crate::render::human::{self, size};
@@ -16,7 +16,8 @@ pub fn write(report: &Report, palette: Palette, out: &mut String) {
             .left(Tone::Busy, "◆")
             .left(Tone::Normal, text::one_line(&product.path))
             .right(Tone::Normal, size(product.bytes))
-            .left(Tone::Faint, format!("sha256 {}", product.sha256))
+            .left(Tone::Faint, format!("sha256 {}", text::one_line(&product.sha256)))
+            .left(Tone::Doubtful, if product.unchanged { "unchanged by this run" } else { "" })
     });
     table::write(&rows.collect::<Vec<_>>(), palette, out);
     if products.len() > ROWS {

@@ -1,4 +1,4 @@
-//! A run that is told again from its records is summed up in the same words.
+//! The summary of a run that is replayed from its records is the summary of the run.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::sample::*;
 use crate::event::wire::{Decoder, Encoder, Record};
-use crate::event::{CancelReason, Event, EventKind, Kept, RunFinished, StepFinished, StreamFinished};
-use crate::pipeline::{Failure, Lane, Outcome, Pipeline, Product, SkipReason};
+use crate::event::{CancelReason, Event, EventKind, KeptFile, RunFinished, StepFinished, StreamFinished};
+use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason};
 
 fn summed_up(events: &[Event]) -> String {
     let (first, rest) = events.split_first().unwrap();
@@ -45,6 +45,7 @@ fn length() -> impl Strategy<Value = Duration> {
 fn failure() -> impl Strategy<Value = Failure> {
     prop_oneof![
         (1..255).prop_map(Failure::Exit),
+        (1..255).prop_map(Failure::BrokenPipe),
         (1..16).prop_map(Failure::Signal),
         Just(Failure::OutOfMemory),
         ".{0,20}".prop_map(Failure::Start),
@@ -73,7 +74,8 @@ fn step_finished() -> impl Strategy<Value = EventKind> {
         |(step, outcome, attempts, duration, leaky)| {
             let (step, outputs) = (StepId::new(step), [("key".into(), "value".into())].into());
             let outputs = std::sync::Arc::new(outputs);
-            let products = vec![Product { path: "out/a".into(), bytes: 3, sha256: "ab12".into() }];
+            let products =
+                vec![Artifact { path: "out/a".into(), bytes: 3, sha256: "ab12".into(), unchanged: false }];
             EventKind::StepFinished(StepFinished {
                 step,
                 outcome,
@@ -103,7 +105,7 @@ fn stream_finished() -> impl Strategy<Value = EventKind> {
         for (edge, (_, blocked, left)) in stats.edges.iter_mut().zip(edges) {
             (edge.blocked, edge.left, edge.spilled) = (blocked, left, edge.bytes / 2);
         }
-        let kept = kept.map(|(bytes, path)| Kept {
+        let kept = kept.map(|(bytes, path)| KeptFile {
             path: path.into(),
             bytes: u64::from(bytes),
             sha256: "ab12".into(),
@@ -119,7 +121,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
     let reason = prop_oneof![
         (1..16).prop_map(CancelReason::Signal),
         any_step().prop_map(|step| CancelReason::StepFailed(StepId::new(step))),
-        Just(CancelReason::Engine),
+        Just(CancelReason::Aborted),
     ];
     prop_oneof![
         2 => (any_step(), 1..3u32, lane).prop_map(|(step, attempt, lane)| EventKind::StepStarted {
@@ -142,7 +144,7 @@ fn run_end() -> impl Strategy<Value = EventKind> {
         proptest::option::of(any_step()).prop_map(|step| RunEnd::Failed { cause: step.map(StepId::new) }),
         ".{0,20}".prop_map(RunEnd::NoOutput),
         (1..16).prop_map(RunEnd::Signalled),
-        ".{0,20}".prop_map(RunEnd::Engine),
+        ".{0,20}".prop_map(RunEnd::Aborted),
     ];
     let outputs = proptest::collection::vec(("[a-z]{1,3}", ".{0,80}"), 0..3);
     (end, length(), outputs)

@@ -32,7 +32,7 @@ struct Ended<'a> {
     duration: Duration,
 }
 
-/// A step with its end. A feed is no step of the user's and shows only when it went wrong.
+/// Returns a step with its end. A feed is not one of the user's steps, and shows only when it has failed.
 fn ended<'a>(report: &Report, index: usize, step: &'a StepReport) -> Option<Ended<'a>> {
     let id = StepId::new(index);
     let StepState::Finished { outcome, duration } = &step.state else {
@@ -41,7 +41,7 @@ fn ended<'a>(report: &Report, index: usize, step: &'a StepReport) -> Option<Ende
     (report.counts(id) || outcome.is_failure()).then_some(Ended { id, step, outcome, duration: *duration })
 }
 
-/// What to show, in the order of the file, and what to say of the rest.
+/// Returns what to show, in the order of the file, and what to say of the rest.
 fn choose<'a, 'b>(ended: &'b [Ended<'a>]) -> (Vec<&'b Ended<'a>>, Vec<String>) {
     if ended.len() <= ROWS {
         return (ended.iter().collect(), Vec::new());
@@ -68,7 +68,11 @@ fn rank(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Succeeded => 1,
         Outcome::Skipped(_) | Outcome::Reused | Outcome::LeftOut => 2,
-        _ => 0,
+        Outcome::Failed(_)
+        | Outcome::TimedOut
+        | Outcome::Tainted { .. }
+        | Outcome::Cancelled
+        | Outcome::Ignored(_) => 0,
     }
 }
 
@@ -81,6 +85,9 @@ fn row(report: &Report, ended: &Ended<'_>) -> Row {
     }
     if let Some(lane) = ended.step.lane {
         notes.push(format!("{} lane", lane.name()));
+    }
+    if ran && report.pipeline.step(ended.id).terminal {
+        notes.push("had the terminal: its log is empty".into());
     }
     if ended.step.attempt > 1 {
         notes.push(human::count(ended.step.attempt as usize, "attempt"));

@@ -13,7 +13,7 @@ use crate::render::{Report, words};
 /// Rows at most; past them, the streams that moved most.
 const ROWS: usize = 40;
 
-/// Waits shorter than this say nothing about who is slow.
+/// Waits shorter than this do not show which step is slow.
 const NOTABLE: Duration = Duration::from_millis(100);
 
 /// Appends the table, in the order of the file, and a line for what it leaves out.
@@ -46,25 +46,25 @@ fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> Row {
         .left(Tone::Normal, stream.name.as_str())
         .right(Tone::Normal, size(stats.bytes))
         .right(Tone::Normal, rate(stats.rate))
-        .left(Tone::Faint, finished.engine)
+        .left(Tone::Faint, finished.backend)
         .left(Tone::Normal, way(report, stream, stats))
         .notes(notes(report, finished))
 }
 
-/// The mark of a stream, one column wide, and its tone.
+/// Returns the mark of a stream, one column wide, and its tone.
 pub fn mark(finished: &StreamFinished) -> (&'static str, Tone) {
     if finished.complete || cut_short(finished) { ("≡", Tone::Busy) } else { ("~", Tone::Doubtful) }
 }
 
-/// `tar → compress, checksum`.
+/// Returns the way of a stream: `tar → compress, checksum`.
 fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     format!("{} → {}", words::label(&report.pipeline, stream.producer), readers(report, stream, stats))
 }
 
-/// Who took the stream, and from where.
+/// Returns the readers of the stream and its file, and which of them read from disk.
 pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     let reader = |id: &StepId| {
-        // One that never started has no edge either.
+        // A step that never started has no live edge either.
         let ran = report.steps.get(id.index()).is_some_and(|step| step.ran);
         let live = !ran || stats.edges.iter().any(|edge| edge.reader == *id);
         let name = words::label(&report.pipeline, *id);
@@ -77,23 +77,23 @@ pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String 
         None => {}
     }
     if readers.is_empty() {
-        readers.push("nobody".into());
+        readers.push("(no reader)".into());
     }
     list(readers.iter().map(String::as_str))
 }
 
-/// What else there is to say of a stream, a sentence each.
+/// Returns notes about a stream, a sentence each.
 pub fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
     let mut notes = Vec::new();
     if !finished.complete && !cut_short(finished) {
-        notes.push("not complete; nobody was told that it had ended".into());
+        notes.push("incomplete; no reader saw end-of-file".into());
     }
     for (reader, unread) in &finished.unread {
         let reader = words::label(&report.pipeline, *reader);
         notes.push(match unread {
             Some(0) => continue,
             Some(bytes) => format!("`{reader}` left {} unread", size(*bytes)),
-            None => format!("`{reader}` left early, as the last; the rest was never made"),
+            None => format!("`{reader}` was the last reader and left early; the rest was not produced"),
         });
     }
     for edge in finished.stats.edges.iter().filter(|edge| edge.spilled > 0) {
@@ -110,23 +110,23 @@ pub fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
     notes
 }
 
-/// Whether the stream ended because its last reader had what it wanted.
+/// Returns whether the stream ended because its last reader left early.
 fn cut_short(finished: &StreamFinished) -> bool {
     finished.unread.iter().any(|(_, unread)| unread.is_none())
 }
 
-/// Who held the pace: the reader that held the others up longest, or the producer where they waited for it longer. Times
-/// count in milliseconds, as in journals.
+/// Returns a note that names the slowest step: the reader that blocked the stream longest, or the producer if
+/// the readers waited longer for it. Times are compared in milliseconds, as journals have them.
 fn pace(report: &Report, stats: &StreamStats) -> Option<String> {
     let slowest = stats.edges.iter().max_by_key(|edge| edge.blocked.as_millis())?;
     if slowest.blocked.max(stats.starved) < NOTABLE {
         return None;
     }
     let producer = report.pipeline.streams.get(stats.stream.index())?.producer;
-    let (who, held) = match slowest.blocked.as_millis() > stats.starved.as_millis() {
+    let (step, held) = match slowest.blocked.as_millis() > stats.starved.as_millis() {
         true => (slowest.reader, slowest.blocked),
         false => (producer, stats.starved),
     };
-    let who = words::label(&report.pipeline, who);
-    Some(format!("`{who}` held the pace: the others waited {} for it", duration(held)))
+    let name = words::label(&report.pipeline, step);
+    Some(format!("`{name}` set the pace: the others waited {} for it", duration(held)))
 }

@@ -1,4 +1,4 @@
-//! Columns side by side.
+//! Tables with aligned columns.
 
 use std::fmt::Write as _;
 
@@ -22,14 +22,19 @@ struct Cell {
 
 impl Row {
     /// Adds a cell that is aligned to the left.
-    pub fn left(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.cells.push(Cell { text: text.into(), tone, right: false });
-        self
+    pub fn left(self, tone: Tone, text: impl Into<String>) -> Self {
+        self.cell(tone, text.into(), false)
     }
 
     /// Adds a cell that is aligned to the right.
-    pub fn right(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.cells.push(Cell { text: text.into(), tone, right: true });
+    pub fn right(self, tone: Tone, text: impl Into<String>) -> Self {
+        self.cell(tone, text.into(), true)
+    }
+
+    /// Adds a cell: one line of text, without control characters.
+    fn cell(mut self, tone: Tone, text: String, right: bool) -> Self {
+        let text = if text.contains(char::is_control) { text.replace(char::is_control, "") } else { text };
+        self.cells.push(Cell { text, tone, right });
         self
     }
 

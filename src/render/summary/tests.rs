@@ -1,10 +1,12 @@
 //! What a run is said to come to.
 
+mod ends;
+
 use std::time::Duration;
 
 use super::*;
 use crate::event::sample::*;
-use crate::event::{CancelReason, EventKind, Kept, RunFinished, StreamFinished};
+use crate::event::{CancelReason, EventKind, KeptFile, RunFinished, StreamFinished};
 use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason};
 
 fn summed_up(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -22,7 +24,7 @@ fn skipped(because_of: usize) -> Outcome {
     Outcome::Skipped(SkipReason::Dependency(step(because_of)))
 }
 
-/// The archive, read to its end by all.
+/// Returns the archive, read to its end by all.
 fn archive() -> StreamFinished {
     const GIB: u64 = 1 << 30;
     ended(stats(GIB, 3.1e9, &[(COMPRESS, GIB), (CHECKSUM, GIB), (COUNT, GIB)]))
@@ -51,7 +53,7 @@ fn success() {
       ✓  upload          1m 05s  3 attempts
 
       ≡  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
-           `compress` held the pace: the others waited 4.1 s for it
+           `compress` set the pace: the others waited 4.1 s for it
 
     succeeded: 6 steps in 1m 10s
     ");
@@ -81,7 +83,7 @@ fn the_lanes_of_containers_and_a_reader_that_never_started() {
       ✗  checksum          0 ms  failed: could not start: there is no image `x`
 
       ~  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count (from disk)
-           not complete; nobody was told that it had ended
+           incomplete; no reader saw end-of-file
 
     failed: `checksum` could not start: there is no image `x`, 2 cancelled, in 800 ms
     ");
@@ -129,7 +131,7 @@ fn a_failure_and_what_fell_with_it() {
       -  upload                 skipped: `manifest` did not succeed
 
       ~  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
-           not complete; nobody was told that it had ended
+           incomplete; no reader saw end-of-file
 
     failed: `create-archive` exit code 2, 3 tainted, 2 skipped, in 1.3 s
     ");
@@ -240,7 +242,7 @@ fn an_early_leaver() {
 
       ≡  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
            `count` left 1023 MiB unread
-           `create-archive` held the pace: the others waited 700 ms for it
+           `create-archive` set the pace: the others waited 700 ms for it
 
     succeeded: 6 steps in 50 ms
     ");
@@ -260,7 +262,7 @@ fn a_lone_leaver_ends_its_producer() {
       ✓  sum  20 ms
 
       ≡  data  1.0 MiB  954 MiB/s  splice  standard input → sum
-           `sum` left early, as the last; the rest was never made
+           `sum` was the last reader and left early; the rest was not produced
 
     succeeded: 1 step in 50 ms
     ");
@@ -272,8 +274,8 @@ fn a_kept_stream_and_an_ignored_failure() {
     pipeline.streams[0].readers.clear();
     let mut archive = ended(stats(1 << 30, 3.1e9, &[]));
     let path = ".pipe/runs/20261122-231500-1a2b/streams/archive".into();
-    archive.kept = Some(Kept { path, bytes: 1 << 30, sha256: "ab12".repeat(16) });
-    archive.engine = "copy";
+    archive.kept = Some(KeptFile { path, bytes: 1 << 30, sha256: "ab12".repeat(16) });
+    archive.backend = "copy";
     insta::assert_snapshot!(summed_up(pipeline, [
         finished(TAR, Outcome::Succeeded, 1, 20),
         finished(UPLOAD, Outcome::Ignored(Failure::Exit(7)), 4, 20),
@@ -283,7 +285,7 @@ fn a_kept_stream_and_an_ignored_failure() {
       ✓  create-archive  20 ms
       !  upload          20 ms  failed, ignored: exit code 7, 4 attempts
 
-      ≡  archive  1.0 GiB  2.9 GiB/s  copy  create-archive → nobody
+      ≡  archive  1.0 GiB  2.9 GiB/s  copy  create-archive → (no reader)
            kept in .pipe/runs/20261122-231500-1a2b/streams/archive, 1.0 GiB, sha256 ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12
 
     succeeded: 2 steps in 50 ms, 1 failure ignored
@@ -291,21 +293,21 @@ fn a_kept_stream_and_an_ignored_failure() {
 }
 
 #[test]
-fn a_failed_engine() {
+fn an_aborted_run() {
     insta::assert_snapshot!(summed_up(many(2), [
-        EventKind::Cancelling { reason: CancelReason::Engine, now: true },
+        EventKind::Cancelling { reason: CancelReason::Aborted, now: true },
         finished(0, Outcome::Cancelled, 1, 20),
         finished(1, Outcome::Skipped(SkipReason::Stopped), 0, 0),
-        run_finished(RunEnd::Engine("cannot write to the journal: disk full".into()), 50),
+        run_finished(RunEnd::Aborted("cannot write to the journal: disk full".into()), 50),
     ]), @r"
-    ✗ the engine failed: cannot write to the journal: disk full
+    ✗ aborted: cannot write to the journal: disk full
       1 step was cancelled: step-0
       1 step was skipped: step-1
 
       ■  step-0  20 ms  cancelled
       -  step-1         skipped: the run was stopped
 
-    the engine failed after 50 ms: cannot write to the journal: disk full
+    aborted after 50 ms: cannot write to the journal: disk full
     ");
 }
 
@@ -334,70 +336,4 @@ fn a_large_run_is_folded() {
       at many.yml:1
       499 steps were skipped because of it: step-501, step-502, step-503, step-504, step-505, step-506, step-507, step-508 and 491 more
     ");
-}
-
-#[test]
-fn there_is_none_before_the_end() {
-    assert_eq!(summed_up(backup(), [finished(TAR, Outcome::Succeeded, 1, 1)]), "");
-}
-
-#[test]
-fn what_the_run_gives_back_stands_before_the_last_line() {
-    let outputs = [
-        ("version", "1.2.3".to_owned()),
-        ("notes", "first\x1b[31m line\nsecond".to_owned()),
-        ("list", "x".repeat(3_000)),
-        ("empty", String::new()),
-    ];
-    let outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
-    let end = RunFinished { end: RunEnd::Succeeded, duration: Duration::from_millis(50), outputs };
-    let kinds = [finished(0, Outcome::Succeeded, 1, 20), EventKind::RunFinished(end)];
-    insta::assert_snapshot!(summed_up(many(1), kinds), @r"
-      ✓  step-0  20 ms
-
-      →  version  1.2.3
-      →  notes    first line … (2 lines)
-      →  list     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx … (2.9 KiB)
-      →  empty
-
-    succeeded: 1 step in 50 ms
-    ");
-}
-
-#[test]
-fn an_output_that_cannot_be_given_fails_the_run() {
-    let why = "the output `x`: `a` gave no output `x`; it gave none";
-    let kinds = [finished(0, Outcome::Succeeded, 1, 20), run_finished(RunEnd::NoOutput(why.into()), 50)];
-    insta::assert_snapshot!(summed_up(many(1), kinds), @r"
-      ✓  step-0  20 ms
-
-    failed after 50 ms: the output `x`: `a` gave no output `x`; it gave none
-    ");
-}
-
-#[test]
-fn a_run_without_an_end() {
-    let of = |lives| {
-        let EventKind::RunStarted(begun) = run_started(backup()) else { unreachable!() };
-        let mut report = Report::new(&begun);
-        for kind in [
-            started(TAR, 1),
-            started(COMPRESS, 1),
-            finished(CHECKSUM, Outcome::Failed(Failure::Exit(3)), 1, 70),
-        ] {
-            report.event(&at(10, kind));
-        }
-        unfinished(&report, lives, Duration::from_millis(12_340), Palette::NONE)
-    };
-    insta::assert_snapshot!(of(false), @r"
-    ✗ `checksum` failed: exit code 3
-      at pipeline.yml:7
-
-      ✗  checksum  70 ms  failed: exit code 3
-
-    died after about 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting
-    ");
-    assert!(
-        of(true).ends_with("goes on after 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting\n")
-    );
 }

@@ -1,8 +1,9 @@
 //! Lines with a prefix, eight bytes at a time.
 //!
-//! Most of what steps write is short lines that need no care, and there may be millions of them. The program is built for
-//! size, where compilers leave a loop over bytes as it is, and to call for the copy of a few bytes takes longer than to copy
-//! some more: so bytes are looked at and moved in words, and what is too much is overwritten by what follows.
+//! Most output of steps is short lines that need no care, and there may be millions of them. The program is
+//! built for size, where compilers leave a loop over bytes as it is, and to call for the copy of a few bytes
+//! takes longer than to copy some more: so bytes are looked at and moved in words, and what is too much is
+//! overwritten by what follows.
 
 use super::needs_care;
 
@@ -16,8 +17,8 @@ const HIGH: u64 = 0x80 * EACH;
 /// What is moved for a prefix that is no longer than that.
 const SHORT: usize = 48;
 
-/// Appends each line of `chunk` to `out` as [`prefix_lines`](super::prefix_lines) does, if nothing in it needs care; whether
-/// that is so. If not, `out` is as it was.
+/// Appends each line of `chunk` to `out` as [`prefix_lines`](super::prefix_lines) does, if nothing in it
+/// needs care. Returns whether it has; if not, `out` is unchanged.
 pub(super) fn prefix_clean_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>) -> bool {
     let (before, lines) = (out.len(), 1 + memchr::memchr_iter(b'\n', chunk).count());
     out.resize(before + chunk.len() + lines * (prefix.len() + 1) + SHORT, 0);
@@ -64,7 +65,7 @@ pub(super) fn prefix_clean_lines(prefix: &[u8], chunk: &[u8], out: &mut Vec<u8>)
     doubts == 0
 }
 
-/// A prefix with something behind it, if it is short.
+/// Returns a prefix with something behind it, if it is short.
 fn short(prefix: &[u8]) -> Option<[u8; SHORT]> {
     let mut padded = [0; SHORT];
     padded.get_mut(..prefix.len())?.copy_from_slice(prefix);
@@ -87,13 +88,13 @@ impl Writer<'_> {
     }
 }
 
-/// Which bytes of a word [need care](needs_care).
+/// Returns which bytes of a word [need care](needs_care).
 fn care(word: u64) -> u64 {
     let control = !(((word & LOW) + 0x60 * EACH) | word) & HIGH;
     (control & !equal(word, b'\t') & !equal(word, b'\n')) | equal(word, 0x7f) | equal(word, 0xc2)
 }
 
-/// Which bytes of a word are this one.
+/// Returns which bytes of a word are this one.
 fn equal(word: u64, byte: u8) -> u64 {
     let unlike = word ^ (u64::from(byte) * EACH);
     !(((unlike & LOW) + LOW) | unlike) & HIGH
@@ -105,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// What a byte at a time makes of it.
+    /// Returns what a byte at a time makes of it.
     fn slowly(prefix: &[u8], chunk: &[u8]) -> Option<Vec<u8>> {
         if chunk.iter().any(|byte| needs_care(*byte)) {
             return None;

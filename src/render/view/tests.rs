@@ -51,6 +51,23 @@ fn what_fits_is_shown_whole() {
 }
 
 #[test]
+fn a_progress_bar_is_shown_beside_its_step() {
+    let bar = [
+        started(TAR, 2),
+        output(TAR, "begin\n"),
+        output(TAR, "10%\r"),
+        output(TAR, "\x1b[1m99% \x1b[0m of it\r"),
+    ];
+    let row = |events: Vec<EventKind>| drawn(backup(), events, 24, 80).lines().nth(1).unwrap().to_owned();
+    assert_eq!(row(bar.to_vec()), "  ⠸ create-archive   12.2 s  attempt 2  99%  of it");
+    let begun = EventKind::StepLine { step: StepId::new(TAR), bytes: b"100%, almost".as_slice().into() };
+    let with_begun = row(bar.iter().cloned().chain([begun]).collect());
+    assert_eq!(with_begun, "  ⠸ create-archive   12.2 s  attempt 2  100%, almost");
+    let over = bar.into_iter().chain([output(TAR, "\n")]);
+    assert_eq!(row(over.collect()), "  ⠸ create-archive   12.2 s  attempt 2");
+}
+
+#[test]
 fn retries_and_ends() {
     let mut ended = ended(stats(1 << 20, 1e6, &[]));
     ended.complete = false;

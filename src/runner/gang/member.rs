@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::pipeline::{Failure, OnError, Outcome, Outputs, Policy, StepId};
-use crate::runner::attempt::{Attempt, End, Ended};
-use crate::runner::files::Produced;
-use crate::runner::{Halt, retry};
+use crate::runner::attempt::Attempt;
+use crate::runner::end::{End, Ended};
+use crate::runner::files::Artifacts;
+use crate::runner::{Shutdown, retry};
 
 /// A step of a running gang.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ pub(super) struct Member {
     /// The values that its last attempt gave.
     pub(super) outputs: Arc<Outputs>,
     /// What its last attempt has left behind.
-    pub(super) produced: Produced,
-    /// Its end has been told to the dispatcher, so nothing can start it again.
+    pub(super) artifacts: Artifacts,
+    /// Its end has been sent to the dispatcher, so nothing can start it again.
     pub(super) reported: bool,
 }
 
@@ -48,11 +49,11 @@ pub(super) enum State {
     Settled(Outcome, Duration),
 }
 
-/// What the end of a member's process says by itself.
-pub(super) enum Verdict {
+/// What the end of a member's process means by itself.
+pub(super) enum ExitClass {
     /// It did its work.
     Success,
-    /// It wrote to a stream that nobody reads.
+    /// It wrote to a stream without a reader.
     BrokenPipe,
     /// It failed.
     Failure(Failure),
@@ -72,7 +73,7 @@ impl Member {
             tainted_by: None,
             leaky: false,
             outputs: Arc::default(),
-            produced: Produced::default(),
+            artifacts: Artifacts::default(),
             reported: false,
         }
     }
@@ -101,16 +102,16 @@ impl Member {
         matches!(self.outcome(), Some(Outcome::Failed(_) | Outcome::TimedOut | Outcome::Tainted { .. }))
     }
 
-    /// What its exited process says; nothing while it runs or once it is settled.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
+    /// Returns what its exited process says; nothing while it runs or once it is settled.
+    pub(super) fn exit_class(&self) -> Option<ExitClass> {
         let State::Exited(ended) = &self.state else { return None };
         Some(match &ended.how {
-            End::Stopped => Verdict::Stopped,
-            End::TimedOut => Verdict::Failure(Failure::Timeout),
-            End::NotStarted(why) => Verdict::Failure(Failure::Start(why.clone())),
-            End::Faulty(failure) => Verdict::Failure(failure.clone()),
-            End::Exit(exit) if exit.is_broken_pipe() => Verdict::BrokenPipe,
-            End::Exit(exit) => exit.failure().map_or(Verdict::Success, Verdict::Failure),
+            End::Stopped => ExitClass::Stopped,
+            End::TimedOut => ExitClass::Failure(Failure::Timeout),
+            End::NotStarted(why) => ExitClass::Failure(Failure::Start(why.clone())),
+            End::Faulty(failure) => ExitClass::Failure(failure.clone()),
+            End::Exit(exit) if exit.is_broken_pipe() => ExitClass::BrokenPipe,
+            End::Exit(exit) => exit.failure().map_or(ExitClass::Success, ExitClass::Failure),
         })
     }
 
@@ -138,27 +139,27 @@ impl Member {
         if let State::Exited(ended) = &mut self.state {
             self.leaky |= ended.leaky;
             self.outputs = Arc::new(std::mem::take(&mut ended.outputs));
-            self.produced = std::mem::take(&mut ended.produced);
+            self.artifacts = std::mem::take(&mut ended.artifacts);
         }
         if outcome != Outcome::Succeeded {
-            std::mem::take(&mut self.produced).undo();
+            std::mem::take(&mut self.artifacts).undo();
         }
         let duration = self.started.map_or(Duration::ZERO, |started| started.elapsed());
         self.state = State::Settled(outcome, duration);
     }
 
-    pub(super) fn stop(&self, how: Halt) {
+    pub(super) fn stop(&self, how: Shutdown) {
         if let State::Running(attempt) = &self.state {
             attempt.stop(how);
         }
     }
 
-    /// Ready for another attempt that is not of its own making: its time starts again.
+    /// Makes it ready for another attempt. Unless the retry is charged to it, its time starts again.
     pub(super) fn reset(&mut self, charged: bool) {
         if let State::Exited(ended) = &mut self.state {
-            self.produced = std::mem::take(&mut ended.produced);
+            self.artifacts = std::mem::take(&mut ended.artifacts);
         }
-        std::mem::take(&mut self.produced).undo();
+        std::mem::take(&mut self.artifacts).undo();
         self.state = State::Waiting;
         self.tainted_by = None;
         if !charged {
@@ -167,7 +168,7 @@ impl Member {
     }
 }
 
-/// What a failure is for the run, once nothing is left to retry.
+/// Returns the outcome of a failure that is not retried.
 pub(super) fn final_outcome(policy: &Policy, failure: Failure) -> Outcome {
     match (policy.on_error, failure) {
         (OnError::Ignore, failure) => Outcome::Ignored(failure),

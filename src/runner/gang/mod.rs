@@ -1,97 +1,98 @@
 //! A gang: steps joined by live streams, which start together, are judged together and are retried together.
 //!
 //! One task owns a gang from its first start to its last outcome. Everything that happens to it arrives as a
-//! [`Signal`]; after each one the gang is *settled* ([`settle`]): whatever can be said about its members by now is said.
+//! [`Signal`]; after each one the gang is *settled* ([`settle`]): every outcome that is known by now is
+//! taken. `docs/explanation/gang.md` draws the states of a member and of a restart, and says who holds which
+//! descriptor.
 //!
 //! The guarantees that are kept here, by the numbers of the stream contract:
 //!
-//! - *Never truncated but green*: a stream is finished, so that its readers see end-of-file, only when its producer has
-//!   exited with success and all its bytes are delivered. If it fails, the stream is halted first and its readers are
-//!   stopped; its pipes are closed only when they are gone.
-//! - *A reader may leave early*: the stream goes on without it. A producer that dies of SIGPIPE after the last reader
-//!   has left is judged by what becomes of its readers.
-//! - *Retry never mixes attempts*: a failed producer is started again alone only if none of its bytes has gone out.
-//!   Otherwise everybody is stopped, the pipes are thrown away, and all start afresh. A member's success is not told to
-//!   anybody as long as that can happen.
+//! - *Never truncated but green*: a stream is finished, so that its readers see end-of-file, only when its
+//!   producer has exited with success and all its bytes are delivered. If it fails, the stream is halted
+//!   first and its readers are stopped; its pipes are closed only when they are gone.
+//! - *A reader may leave early*: the stream goes on without it. A producer that dies of SIGPIPE after the
+//!   last reader has left is judged by what becomes of its readers.
+//! - *Retry never mixes attempts*: a failed producer is started again alone only if none of its bytes has
+//!   gone out. Otherwise all members are stopped, the pipes are discarded, and the gang starts afresh. A
+//!   member's success is not reported as long as that can happen.
 
-mod flow;
-mod keep;
-mod lag;
+mod deadlock;
+mod live;
 mod member;
+mod pipes;
+mod report;
 mod restart;
 mod settle;
 mod signal;
+mod sink;
+mod start;
+mod state;
 mod stats;
-mod wires;
+mod streams;
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
-pub(super) use self::keep::stored_path;
 use self::member::{Member, State};
 use self::restart::Restart;
-pub(super) use self::signal::Message;
 use self::signal::Signal;
-use self::wires::{Ends, Wires};
-use super::attempt::{self, NotStarted, Request};
-use super::{Halt, Shared};
-use crate::event::{EventKind, StepFinished};
-use crate::executor::{EngineError, Inlet, StartError};
-use crate::pipeline::{Outcome, StepId};
-use crate::stream::FanoutEvent;
+pub(super) use self::sink::stored_path;
+use self::streams::GangStreams;
+use super::end::{End, Ended};
+use super::{GangMessage, GangOrder, Job, Shutdown};
+use crate::executor::{Executor, Exit, SystemError};
+use crate::stream::{FanoutEvent, PipeBudget};
 use crate::template::StepOutputs;
 
-/// How often the progress of live streams is told.
+/// The signals that a terminal sends: it hangs up, Ctrl-C, Ctrl-\.
+const TYPED: [i32; 3] = [1, 2, 3];
+
+/// How often the progress of live streams is sent as an event.
 const PROGRESS: Duration = Duration::from_millis(250);
 
 /// The state of a gang's task.
 struct Gang {
-    shared: Arc<Shared>,
-    /// What the steps have given that its members depend on.
+    job: Arc<Job>,
+    executor: Arc<dyn Executor>,
+    budget: Arc<PipeBudget>,
+    /// The outputs of the steps that its members depend on.
     given: Arc<StepOutputs>,
     members: Vec<Member>,
-    wires: Wires,
-    /// Counts the times that the whole gang was started; tells stale signals.
+    streams: GangStreams,
+    /// Counts the starts of the whole gang; a signal of another round is stale.
     round: u32,
     restart: Restart,
-    halt: Halt,
-    /// Where the run's end is called for.
-    halts: watch::Receiver<Halt>,
+    halt: Shutdown,
+    /// The end of the run, as the dispatcher calls for it.
+    halts: watch::Receiver<Shutdown>,
     signals: mpsc::UnboundedSender<(u32, Signal)>,
-    dispatcher: mpsc::UnboundedSender<Message>,
+    dispatcher: mpsc::UnboundedSender<GangMessage>,
 }
 
-/// Where an attempt that runs is joined to streams.
-struct LiveEnds {
-    /// To what it reads live, by the positions of its inputs.
-    inputs: Vec<(usize, Inlet)>,
-    /// Where its stdout is a stream.
-    stdout: Option<OwnedFd>,
-}
-
-/// Runs the members of a gang to their ends. Everything is told to the dispatcher; nothing is left running.
+/// Runs the members of a gang to their ends. Sends every end to the dispatcher, and leaves nothing running.
 pub(super) async fn run(
-    shared: Arc<Shared>,
-    steps: Vec<StepId>,
-    given: StepOutputs,
-    mut halt: watch::Receiver<Halt>,
-    dispatcher: mpsc::UnboundedSender<Message>,
+    (executor, budget): (Arc<dyn Executor>, Arc<PipeBudget>),
+    order: GangOrder,
+    mut halt: watch::Receiver<Shutdown>,
+    dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
+    let GangOrder { job, steps, given } = order;
     let (signals, mut inbox) = mpsc::unbounded_channel();
     let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
-    let wires = Wires::new(&shared, &members);
+    let streams = GangStreams::new(&job, &members);
     let mut gang = Gang {
-        shared,
+        job,
+        executor,
+        budget,
         given: Arc::new(given),
         members,
-        wires,
+        streams,
         round: 0,
         restart: Restart::No,
-        halt: Halt::Never,
+        halt: Shutdown::None,
         halts: halt.clone(),
         signals,
         dispatcher,
@@ -100,174 +101,124 @@ pub(super) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     gang.start_round().await;
     loop {
-        gang.settle();
+        gang.settle().await;
         if gang.members.iter().all(|member| member.reported) {
             break;
         }
         tokio::select! {
             Some((round, signal)) = inbox.recv() => if round == gang.round {
+                signal.log(round);
                 gang.take(signal).await;
             },
             Ok(()) = halt.changed() => {
                 let how = *halt.borrow_and_update();
                 gang.stop(how);
             }
-            _ = ticks.tick(), if gang.wires.any_flowing() => {
-                gang.wires.relieve();
-                gang.tell_progress();
+            _ = ticks.tick(), if gang.streams.any_moving() => {
+                gang.streams.break_deadlock();
+                gang.send_progress();
             }
         }
     }
+    gang.close_broken_streams().await;
 }
 
 impl Gang {
-    /// Starts everybody who waits, together, and connects them.
-    async fn start_round(&mut self) {
-        self.round += 1;
-        self.restart = Restart::No;
-        let waiting: Vec<usize> = self.waiting().collect();
-        let starts = waiting.iter().map(|&member| self.start_attempt(member));
-        let started = futures::future::join_all(starts).await;
-        let mut ends = Ends::default();
-        for (member, started) in waiting.into_iter().zip(started) {
-            if let Some(live) = self.admit(member, started) {
-                let step = self.shared.pipeline.step(self.members[member].step);
-                let stream = |position: usize| step.inputs[position].port.stream;
-                let inputs = live.inputs.into_iter();
-                ends.inputs.extend(inputs.map(|(position, fd)| ((member, stream(position)), fd)));
-                ends.stdout.extend(live.stdout.map(|fd| (member, fd)));
-            }
-        }
-        if let Err(error) = self.wires.connect(&self.shared, ends, self.round, &self.signals) {
-            self.engine_failed(error);
-        }
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = usize> {
-        let waits = |member: &Member| matches!(member.state, State::Waiting);
-        self.members.iter().enumerate().filter(move |(_, member)| waits(member)).map(|(index, _)| index)
-    }
-
-    /// Starts one attempt; its end will arrive as a signal of this round.
-    async fn start_attempt(&self, index: usize) -> Result<attempt::Started, attempt::NotStarted> {
-        let member = &self.members[index];
-        let policy = &self.shared.pipeline.step(member.step).policy;
-        let one = policy.retry.as_ref().and_then(|retry| retry.timeout);
-        let whole = member.deadline.or_else(|| attempt::deadline_in(policy.timeout));
-        let request = Request {
-            step: member.step,
-            number: member.attempts + 1,
-            inputs: self.wires.inputs_of(&self.shared, index, member.step),
-            deadline: attempt::earlier(whole, attempt::deadline_in(one)),
-            given: Arc::clone(&self.given),
-        };
-        let (signals, round) = (self.signals.clone(), self.round);
-        let report = move |result| {
-            let _ = signals.send((round, Signal::Ended { member: index, result }));
-        };
-        attempt::start(&self.shared, request, self.halts.clone(), report).await
-    }
-
-    /// Notes how the start of an attempt went; hands on the pipe ends of one that runs.
-    fn admit(
-        &mut self,
-        index: usize,
-        started: Result<attempt::Started, attempt::NotStarted>,
-    ) -> Option<LiveEnds> {
-        let timeout = self.shared.pipeline.step(self.members[index].step).policy.timeout;
-        let member = &mut self.members[index];
-        member.attempts += 1;
-        member.started.get_or_insert_with(Instant::now);
-        member.deadline = member.deadline.or_else(|| attempt::deadline_in(timeout));
-        match started {
-            Ok(started) => {
-                started.attempt.stop(self.halt);
-                member.state = State::Running(started.attempt);
-                Some(LiveEnds { inputs: started.inputs, stdout: started.stdout })
-            }
-            Err(NotStarted::Early(how)) => {
-                member.state = State::Exited(how.into());
-                None
-            }
-            Err(NotStarted::Failed(StartError::Step(why))) => {
-                member.state = State::Exited(attempt::End::NotStarted(why).into());
-                None
-            }
-            Err(NotStarted::Failed(StartError::Engine(error))) => {
-                member.state = State::Exited(attempt::End::Stopped.into());
-                self.engine_failed(error);
-                None
-            }
-        }
-    }
-
-    /// Starts one member again, its readers still waiting.
-    async fn start_again(&mut self, index: usize) {
-        // If the whole gang is about to start afresh, so is this one.
-        if self.restart != Restart::No || !matches!(self.members[index].state, State::Waiting) {
-            return;
-        }
-        let started = self.start_attempt(index).await;
-        if let Some(LiveEnds { stdout: Some(stdout), .. }) = self.admit(index, started) {
-            self.wires.feed_again(index, stdout);
-        }
-    }
-
     async fn take(&mut self, signal: Signal) {
         match signal {
-            Signal::Ended { member, result: Ok(ended) } => self.members[member].state = State::Exited(ended),
+            Signal::Ended { member, result: Ok(ended) } => self.ended(member, ended),
             Signal::Ended { member, result: Err(error) } => {
-                self.members[member].state = State::Exited(attempt::End::Stopped.into());
-                self.engine_failed(error);
+                self.members[member].state = State::Exited(End::Stopped.into());
+                self.site_failed(error);
             }
             Signal::Stream { event: FanoutEvent::Failed(error), .. } => {
-                self.engine_failed(EngineError::new("a stream could not be moved", error));
+                self.site_failed(SystemError::new("a stream could not be moved", error));
             }
             Signal::Stream { stream, event: FanoutEvent::SourceEnded { .. } } => {
-                self.wires.note_source_ended(stream);
-            }
-            Signal::Stream { stream, event: FanoutEvent::SinkLeft { sink } } => self.ask_why(stream, sink),
-            Signal::Stream { event: FanoutEvent::AllLeft, .. } => {}
-            Signal::FileClosed { stream, result: Ok(()) } => self.wires.excuse(stream),
-            Signal::FileClosed { result: Err(error), .. } => self.engine_failed(error),
-            Signal::Finished { stream, result: Ok(kept) } => self.wires.note_finished(stream, kept),
-            Signal::Finished { result: Err(error), .. } => self.engine_failed(error),
-            Signal::StreamSilent { stream } => {
-                if self.wires.is_moving(stream) {
-                    self.engine_failed(EngineError::new("a stream stopped moving", "its thread has ended"));
+                if let Some(live) = self.streams[stream].live_mut() {
+                    live.source_ended = true;
                 }
             }
-            Signal::LeakGraceOver { stream } => self.wires.cut(stream),
+            Signal::Stream { stream, event: FanoutEvent::SinkLeft { sink } } => {
+                self.find_out_why(stream, sink)
+            }
+            Signal::Stream { event: FanoutEvent::AllLeft, .. } => {}
+            // Rightly: the reader of a named pipe or of standard output may leave.
+            Signal::FileClosed { stream, result: Ok(()) } => {
+                if let Some(live) = self.streams[stream].live_mut() {
+                    live.excused += 1;
+                }
+            }
+            Signal::FileClosed { result: Err(error), .. } => self.site_failed(error),
+            Signal::Finished { stream, result: Ok(kept) } => {
+                if let Some(live) = self.streams[stream].live_mut() {
+                    live.note_finished(kept);
+                }
+            }
+            Signal::Finished { result: Err(error), .. } => self.site_failed(error),
+            Signal::StreamSilent { stream } => {
+                if self.streams[stream].is_moving() {
+                    self.site_failed(SystemError::new("a stream stopped moving", "its thread has ended"));
+                }
+            }
+            Signal::LeakGraceOver { stream } => self.streams[stream].cut(),
             Signal::RetryMember { member } => self.start_again(member).await,
             Signal::RetryGang => self.start_round().await,
         }
     }
 
-    /// A file that is closed early is a full disk, unless it is a pipe whose reader has enough.
-    fn ask_why(&mut self, stream: usize, sink: usize) {
-        if let Some(keeper) = self.wires.take_left_file(stream, sink) {
+    /// Takes the end of an attempt. A signal typed on the terminal reaches the step that has the terminal,
+    /// and not `pipe`: if the step dies of it, so does the run, as a script does in a shell.
+    fn ended(&mut self, index: usize, ended: Ended) {
+        let member = &mut self.members[index];
+        let typed = match ended.how {
+            End::Exit(Exit::Signal(signal)) if TYPED.contains(&signal) => Some(signal),
+            _ => None,
+        };
+        let typed = typed.filter(|_| self.job.pipeline.step(member.step).terminal);
+        member.state = State::Exited(match typed {
+            Some(_) => Ended { how: End::Stopped, ..ended },
+            None => ended,
+        });
+        if let Some(signal) = typed {
+            let _ = self.dispatcher.send(GangMessage::Interrupted(signal));
+        }
+    }
+
+    /// Closes the streams that are not whole. No reader runs any more. A process that a reader has left
+    /// behind, even with success, is killed first: it would mistake the closing for the end of a complete
+    /// stream.
+    async fn close_broken_streams(&mut self) {
+        self.executor.sever(self.streams.open_pipes()).await;
+        self.streams.discard();
+    }
+
+    /// Finds out why a file was closed early: a full disk, or a pipe whose reader has enough.
+    fn find_out_why(&mut self, stream: usize, sink: usize) {
+        if let Some(keeper) = self.streams.take_left_file(stream, sink) {
             let (signals, round) = (self.signals.clone(), self.round);
             tokio::spawn(async move {
-                let result = keep::complete(vec![keeper]).await.map(|_| ());
+                let result = sink::complete(vec![keeper]).await.map(|_| ());
                 let _ = signals.send((round, Signal::FileClosed { stream, result }));
             });
         }
     }
 
-    /// Stops everybody, because the run ends.
-    fn stop(&mut self, how: Halt) {
+    /// Stops all members, because the run ends.
+    fn stop(&mut self, how: Shutdown) {
         self.halt = self.halt.max(how);
-        if self.halt == Halt::Never {
+        if self.halt == Shutdown::None {
             return;
         }
-        self.wires.halt();
+        self.streams.halt();
         self.members.iter().for_each(|member| member.stop(self.halt));
     }
 
-    /// The engine cannot go on: the dispatcher will end the run, and the streams must not end before that.
-    fn engine_failed(&mut self, error: EngineError) {
-        let _ = self.dispatcher.send(Message::EngineFailed(error));
-        self.stop(Halt::Gently);
+    /// Reports a failure that is no step's. The dispatcher ends the run; the streams must not end before
+    /// that.
+    fn site_failed(&mut self, error: SystemError) {
+        let _ = self.dispatcher.send(GangMessage::SiteFailed(error));
+        self.stop(Shutdown::Graceful);
     }
 
     /// Sends a signal of this round after a while.
@@ -277,65 +228,5 @@ impl Gang {
             tokio::time::sleep(delay).await;
             let _ = signals.send((round, signal));
         });
-    }
-
-    /// Tells the dispatcher about members whose end nothing can change any more. A failure is told at once; any other end
-    /// only when no restart of the gang can undo it.
-    fn report(&mut self) {
-        let policy = |member: &Member| &self.shared.pipeline.step(member.step).policy;
-        let undoable = self.halt == Halt::Never
-            && (self.restart != Restart::No
-                || self.members.iter().any(|member| member.may_retry(policy(member))));
-        let mut ends = Vec::new();
-        for index in 0..self.members.len() {
-            let member = &self.members[index];
-            let State::Settled(outcome, duration) = &member.state else { continue };
-            // One that was cancelled for want of readers comes back with those of them that do.
-            if member.reported || (undoable && !member.has_failed()) {
-                continue;
-            }
-            let (mut outcome, duration) = (outcome.clone(), *duration);
-            if outcome == Outcome::Succeeded
-                && let Err(error) = self.wires.commit(index)
-            {
-                self.engine_failed(error);
-                outcome = Outcome::Cancelled;
-            }
-            let member = &mut self.members[index];
-            member.reported = true;
-            let (step, attempts, leaky) = (member.step, member.attempts, member.leaky);
-            let outputs = Arc::clone(&member.outputs);
-            let products = std::mem::take(&mut member.produced.products);
-            let fingerprint = std::mem::take(&mut member.produced.fingerprint);
-            ends.push(StepFinished {
-                step,
-                outcome,
-                attempts,
-                duration,
-                leaky,
-                outputs,
-                products,
-                fingerprint,
-            });
-        }
-        if !ends.is_empty() {
-            // Before the ends: the last of them may end the run, and this belongs to it.
-            self.tell_finished_streams();
-        }
-        for end in ends {
-            let _ = self.dispatcher.send(Message::Finished(end));
-        }
-    }
-
-    /// Tells about streams whose producer and readers have all ended for good.
-    fn tell_finished_streams(&mut self) {
-        for finished in self.wires.take_finished(&self.shared, &self.members) {
-            self.shared.events.send(EventKind::StreamFinished(finished));
-        }
-    }
-
-    fn tell_progress(&mut self) {
-        let stats = self.wires.progress(&self.members);
-        self.shared.events.send(EventKind::StreamProgress(stats));
     }
 }

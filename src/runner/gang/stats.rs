@@ -1,73 +1,74 @@
-//! What a gang tells about its streams.
+//! The events about a gang's streams.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::flow::Flow;
+use super::live::LiveStream;
 use super::member::Member;
-use super::wires::{Wire, Wires};
+use super::streams::{GangStreams, StreamSlot};
 use crate::event::{EdgeStats, StreamFinished, StreamStats};
 use crate::pipeline::Outcome;
-use crate::runner::Shared;
+use crate::runner::Job;
 use crate::stream::Snapshot;
 
-impl Wires {
-    /// How far the streams are, and their rates since this was last asked.
+impl GangStreams {
+    /// Returns how far the streams are, and their rates since the last call.
     pub(super) fn progress(&mut self, members: &[Member]) -> Vec<StreamStats> {
         let mut stats = Vec::new();
-        for wire in &mut self.wires {
-            let stream = wire.stream;
-            let Some(flow) = wire.flow.as_mut() else { continue };
-            let snapshot = flow.snapshot();
-            let (since, before) = std::mem::replace(&mut flow.told, (Instant::now(), snapshot.taken));
+        for slot in &mut self.slots {
+            let stream = slot.stream;
+            let Some(live) = slot.state.live_mut() else { continue };
+            let snapshot = live.snapshot();
+            let (since, before) = std::mem::replace(&mut live.progress, (Instant::now(), snapshot.taken));
             let rate = per_second(snapshot.taken.saturating_sub(before), since.elapsed());
-            let edges = edges(flow, &snapshot, members);
+            let edges = edges(live, &snapshot, members);
             stats.push(StreamStats { stream, bytes: snapshot.taken, rate, starved: snapshot.starved, edges });
         }
         stats
     }
 
-    /// The streams that have ended for good since this was last asked.
-    pub(super) fn take_finished(&mut self, shared: &Shared, members: &[Member]) -> Vec<StreamFinished> {
+    /// Returns the streams that have ended for good since the last call: whose producer and readers have all
+    /// been reported.
+    pub(super) fn take_finished(&mut self, job: &Job, members: &[Member]) -> Vec<StreamFinished> {
         let mut finished = Vec::new();
-        for wire in self.wires.iter_mut().filter(|wire| !wire.told) {
-            let everybody = wire.readers.iter().chain([&wire.producer]);
-            if everybody.into_iter().all(|&member| members[member].reported) {
-                wire.told = true;
-                finished.extend(tell(shared, wire, members));
+        for slot in self.slots.iter_mut().filter(|slot| !slot.is_reported) {
+            let is_over = slot.readers().chain([slot.producer]).all(|member| members[member].reported);
+            if is_over {
+                slot.is_reported = true;
+                finished.extend(stream_finished(job, slot, members));
             }
         }
         finished
     }
 }
 
-fn tell(shared: &Shared, wire: &Wire, members: &[Member]) -> Option<StreamFinished> {
-    let flow = wire.flow.as_ref()?;
-    let snapshot = flow.snapshot();
+fn stream_finished(job: &Job, slot: &StreamSlot, members: &[Member]) -> Option<StreamFinished> {
+    let live = slot.state.live()?;
+    let snapshot = live.snapshot();
     let bytes = snapshot.taken;
-    let complete = flow.finished.is_some() && members[wire.producer].outcome() == Some(&Outcome::Succeeded);
-    let mut edges = edges(flow, &snapshot, members);
+    let complete = live.finished.is_some() && members[slot.producer].outcome() == Some(&Outcome::Succeeded);
+    let mut edges = edges(live, &snapshot, members);
     // What sits in a pipe whose reader has ended is left unread as well.
-    edges.iter_mut().for_each(|edge| edge.left |= flow.closed.is_some() && edge.bytes < bytes);
+    edges.iter_mut().for_each(|edge| edge.left |= live.closed.is_some() && edge.bytes < bytes);
     // What a reader that was stopped has not read says nothing.
     let succeeded = |reader| members.iter().any(|it| it.step == reader && it.succeeded());
     let left = edges.iter().filter(|edge| edge.left && succeeded(edge.reader));
     let unread = left.map(|edge| (edge.reader, complete.then(|| bytes.saturating_sub(edge.bytes)))).collect();
-    let lasted = flow.closed.unwrap_or_else(Instant::now).duration_since(flow.since);
+    let lasted = live.closed.unwrap_or_else(Instant::now).duration_since(live.since);
     let rate = per_second(bytes, lasted);
     Some(StreamFinished {
-        stats: StreamStats { stream: wire.stream, bytes, rate, starved: snapshot.starved, edges },
+        stats: StreamStats { stream: slot.stream, bytes, rate, starved: snapshot.starved, edges },
         complete,
         unread,
-        kept: flow.kept.clone(),
-        sha256: flow.sha256.clone().filter(|_| complete && shared.pipeline.stream(wire.stream).checksum),
-        engine: flow.engine(),
+        kept: live.kept.clone(),
+        sha256: live.sha256.clone().filter(|_| complete && job.pipeline.stream(slot.stream).checksum),
+        backend: live.pipes.fanout.backend_name(),
     })
 }
 
-fn edges(flow: &Flow, snapshot: &Snapshot, members: &[Member]) -> Vec<EdgeStats> {
-    let counted = flow.sinks.iter().zip(&snapshot.sinks).zip(flow.spilled());
+fn edges(live: &LiveStream, snapshot: &Snapshot, members: &[Member]) -> Vec<EdgeStats> {
+    let counted = live.readers.iter().zip(&snapshot.sinks).zip(live.pipes.spilled());
     counted
         .map(|((&member, sink), spilled)| EdgeStats {
             reader: members[member].step,

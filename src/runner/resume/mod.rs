@@ -1,44 +1,46 @@
-//! Going on from an earlier run: which steps need not be done again, and why the others are.
+//! Resuming an earlier run: which steps are reused, and why the others run.
 //!
-//! All of it is known before anything starts. What need not be done again hangs on nothing but such steps, whose values are
+//! All of it is decided before anything starts. A reused step depends on reused steps only, whose values are
 //! those of the earlier run; so every text can be rendered with them, and compared by its fingerprint.
 
 mod fingerprint;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(super) use self::fingerprint::{add_image, fingerprint};
-use super::{Shared, produce, spec};
-use crate::pipeline::{Fingerprint, Outputs, Product, Step, StepId, StreamId};
+use super::{Job, Site, produce, spec};
+use crate::pipeline::{Artifact, Fingerprint, Outputs, StepId, StreamId};
 use crate::plan::EdgeKind;
+use crate::stream::sha256;
 use crate::template::StepOutputs;
 
-/// What there is of an earlier run to go on from.
+/// An earlier run that is resumed.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct PreviousRun {
     /// Its id.
     pub run: String,
-    /// The steps that succeeded in it, or did so in the run that it went on from.
-    pub steps: BTreeMap<String, PastStep>,
+    /// The steps that succeeded in it, or in the run that it resumed.
+    pub steps: BTreeMap<String, PreviousStep>,
     /// The streams that it has kept.
-    pub streams: BTreeMap<String, PastStream>,
+    pub streams: BTreeMap<String, PreviousStream>,
 }
 
 /// A step that succeeded.
 #[derive(Debug, Clone, Default)]
-pub struct PastStep {
+pub struct PreviousStep {
     /// The values that it gave.
     pub outputs: Outputs,
     /// The files that it left behind.
-    pub products: Vec<Product>,
+    pub products: Vec<Artifact>,
     /// What it did.
     pub fingerprint: Fingerprint,
 }
 
 /// A stream in a file.
 #[derive(Debug, Clone)]
-pub struct PastStream {
+pub struct PreviousStream {
     /// The file.
     pub path: PathBuf,
     /// Its checksum, in lower-case hexadecimal digits.
@@ -47,10 +49,10 @@ pub struct PastStream {
 
 /// What becomes of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It runs, and why; no word where all do.
+pub(super) enum Decision {
+    /// It runs, and why; an empty text where all do.
     Run(String),
-    /// It need not be done again.
+    /// It is reused.
     Reuse,
     /// It was not asked for.
     LeftOut,
@@ -58,79 +60,76 @@ pub(super) enum Verdict {
 
 /// What becomes of all steps.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts {
-    by_step: Vec<Verdict>,
-    /// Streams of steps that do not run, to be taken over from where they were kept.
+pub(super) struct Decisions {
+    by_step: Vec<Decision>,
+    /// Kept streams of steps that do not run, and their files.
     pub(super) streams: Vec<(StreamId, PathBuf)>,
 }
 
-impl Verdicts {
-    /// A step's; where nothing was decided, all run.
-    pub(super) fn of(&self, step: StepId) -> Verdict {
-        self.by_step.get(step.index()).cloned().unwrap_or(Verdict::Run(String::new()))
+impl Decisions {
+    /// Returns the decision about a step; where nothing was decided, all run.
+    pub(super) fn of(&self, step: StepId) -> Decision {
+        self.by_step.get(step.index()).cloned().unwrap_or(Decision::Run(String::new()))
     }
 }
 
-/// Decides. `chosen` are the steps that were asked for by name, if any were.
-pub(super) async fn decide(
-    shared: &Shared,
-    past: Option<&Past>,
-    chosen: Option<&BTreeSet<StepId>>,
-) -> Verdicts {
-    if past.is_none() && chosen.is_none() {
-        return Verdicts::default();
+/// Decides, by the run that this one goes on from and by which steps were asked for.
+pub(super) async fn decide(job: &Arc<Job>, site: &dyn Site) -> Decisions {
+    let (previous, chosen) = (job.previous.as_ref(), job.chosen.as_ref());
+    if previous.is_none() && chosen.is_none() {
+        return Decisions::default();
     }
-    let past_outputs = |past: &Past| -> StepOutputs {
-        past.steps.iter().map(|(name, step)| (name.clone(), step.outputs.clone().into())).collect()
+    let past_outputs = |previous: &PreviousRun| -> StepOutputs {
+        previous.steps.iter().map(|(name, step)| (name.clone(), step.outputs.clone().into())).collect()
     };
-    let given = past.map(past_outputs).unwrap_or_default();
+    let given = Arc::new(previous.map(past_outputs).unwrap_or_default());
     let mut own = Vec::new();
-    for (id, step) in shared.pipeline.steps() {
-        own.push(match (chosen, past) {
+    for (id, _) in job.pipeline.steps() {
+        own.push(match (chosen, previous) {
             (Some(chosen), _) if chosen.contains(&id) => Some("it was asked for".to_owned()),
             (_, None) => Some("it did not run before".to_owned()),
-            (_, Some(past)) => changed(shared, past, &given, step).await,
+            (_, Some(previous)) => changed(job, site, previous, &given, id).await,
         });
     }
-    let mut decision =
-        Decision { shared, past, chosen, own, pulled: BTreeSet::new(), verdicts: Verdicts::default() };
-    // A stream that has to be made again makes its whole gang run, and whoever depends on that.
+    let mut decider =
+        Decider { job, previous, chosen, own, pulled: BTreeSet::new(), decisions: Decisions::default() };
+    // A stream that has to be made again makes its whole gang run, and the steps that depend on that.
     loop {
-        decision.verdicts.by_step = decision.by_gang();
-        if !decision.find_streams() {
-            return decision.verdicts;
+        decider.decisions.by_step = decider.by_gang();
+        if !decider.find_streams() {
+            return decider.decisions;
         }
     }
 }
 
-struct Decision<'a> {
-    shared: &'a Shared,
-    past: Option<&'a Past>,
+struct Decider<'a> {
+    job: &'a Job,
+    previous: Option<&'a PreviousRun>,
     chosen: Option<&'a BTreeSet<StepId>>,
     /// By step: why it has to run by itself.
     own: Vec<Option<String>>,
-    /// Steps whose stream somebody needs who runs.
+    /// Steps whose stream is needed by a step that runs.
     pulled: BTreeSet<StepId>,
-    verdicts: Verdicts,
+    decisions: Decisions,
 }
 
-impl Decision<'_> {
-    /// A gang is reused whole or not at all, and only if all that it depends on is.
-    fn by_gang(&self) -> Vec<Verdict> {
-        let pipeline = &self.shared.pipeline;
-        let mut verdicts = vec![Verdict::Reuse; pipeline.steps.len()];
-        for gang in self.shared.plan.gangs() {
-            let runs = |step: &StepId, verdicts: &[Verdict]| {
-                let needs = needs(self.shared, *step);
+impl Decider<'_> {
+    /// Decides for each gang, which is reused whole or not at all, and only if all that it depends on is.
+    fn by_gang(&self) -> Vec<Decision> {
+        let pipeline = &self.job.pipeline;
+        let mut decisions = vec![Decision::Reuse; pipeline.steps.len()];
+        for gang in self.job.plan.gangs() {
+            let runs = |step: &StepId, decisions: &[Decision]| {
+                let needs = needs(self.job, *step);
                 needs.into_iter().find(|need| {
-                    !gang.steps.contains(need) && matches!(verdicts[need.index()], Verdict::Run(_))
+                    !gang.steps.contains(need) && matches!(decisions[need.index()], Decision::Run(_))
                 })
             };
             let own = |step: &StepId| self.own[step.index()].clone();
             let because = |step: &StepId| {
                 let name = |id: StepId| &pipeline.step(id).name;
                 own(step).or_else(|| {
-                    Some(format!("`{}`, which it depends on, runs", name(runs(step, &verdicts)?)))
+                    Some(format!("`{}`, which it depends on, runs", name(runs(step, &decisions)?)))
                 })
             };
             let reasons: Vec<Option<String>> = gang.steps.iter().map(because).collect();
@@ -141,31 +140,31 @@ impl Decision<'_> {
             });
             for (&step, reason) in gang.steps.iter().zip(reasons) {
                 let with = format!("`{}`, with which it starts, runs", pipeline.step(gang.steps[first]).name);
-                verdicts[step.index()] =
-                    if wanted { Verdict::Run(reason.unwrap_or(with)) } else { Verdict::LeftOut };
+                decisions[step.index()] =
+                    if wanted { Decision::Run(reason.unwrap_or(with)) } else { Decision::LeftOut };
             }
         }
-        verdicts
+        decisions
     }
 
-    /// Looks for the streams that are read from disk by steps that run, and made by steps that do not. Tells whether one
-    /// has to be made again.
+    /// Finds the streams that are read from disk by steps that run, and made by steps that do not. Returns
+    /// whether one has to be made again.
     fn find_streams(&mut self) -> bool {
-        self.verdicts.streams.clear();
-        for (id, stream) in self.shared.pipeline.streams() {
-            let runs = |step: &StepId| matches!(self.verdicts.of(*step), Verdict::Run(_));
+        self.decisions.streams.clear();
+        for (id, stream) in self.job.pipeline.streams() {
+            let runs = |step: &StepId| matches!(self.decisions.of(*step), Decision::Run(_));
             let reads = |reader: &&StepId| {
-                runs(reader) && matches!(self.shared.plan.edge(id, **reader), EdgeKind::Stored(_))
+                runs(reader) && matches!(self.job.plan.edge(id, **reader), EdgeKind::Stored(_))
             };
             let Some(&reader) = stream.readers.iter().find(reads) else { continue };
             if runs(&stream.producer) {
                 continue;
             }
-            let kept = self.past.and_then(|past| past.streams.get(&stream.name));
-            match kept.filter(|kept| produce::sha256(&kept.path).is_ok_and(|sum| sum == kept.sha256)) {
-                Some(kept) => self.verdicts.streams.push((id, kept.path.clone())),
+            let kept = self.previous.and_then(|previous| previous.streams.get(&stream.name));
+            match kept.filter(|kept| sha256(&kept.path).is_ok_and(|sum| sum == kept.sha256)) {
+                Some(kept) => self.decisions.streams.push((id, kept.path.clone())),
                 None => {
-                    let reader = &self.shared.pipeline.step(reader).name;
+                    let reader = &self.job.pipeline.step(reader).name;
                     let why = format!(
                         "it is needed: its stream `{}` has to be made again for `{reader}`",
                         stream.name
@@ -180,40 +179,47 @@ impl Decision<'_> {
     }
 }
 
-/// The steps that a step depends on, by order or by what it reads.
-fn needs(shared: &Shared, step: StepId) -> Vec<StepId> {
-    let step = shared.pipeline.step(step);
-    let producers = step.inputs.iter().map(|input| shared.pipeline.stream(input.port.stream).producer);
+/// Returns the steps that a step depends on, by order or by what it reads.
+fn needs(job: &Job, step: StepId) -> Vec<StepId> {
+    let step = job.pipeline.step(step);
+    let producers = step.inputs.iter().map(|input| job.pipeline.stream(input.port.stream).producer);
     step.depends_on.iter().map(|dependency| dependency.step).chain(producers).collect()
 }
 
-/// Why a step cannot be taken as done, whatever becomes of others; nothing if it can. `given` are the values of the earlier
-/// run.
-async fn changed(shared: &Shared, past: &Past, given: &StepOutputs, step: &Step) -> Option<String> {
-    let Some(before) = past.steps.get(&step.name) else {
-        return Some(format!("it has not succeeded in run {}", past.run));
+/// Returns why a step cannot be reused, regardless of other steps; nothing if it can. `given` are the values
+/// of the earlier run.
+async fn changed(
+    job: &Arc<Job>,
+    site: &dyn Site,
+    previous: &PreviousRun,
+    given: &Arc<StepOutputs>,
+    id: StepId,
+) -> Option<String> {
+    let step = job.pipeline.step(id);
+    let Some(before) = previous.steps.get(&step.name) else {
+        return Some(format!("it has not succeeded in run {}", previous.run));
     };
     if step.action.is_feed() {
         return Some("what it reads comes from outside".into());
     }
     if let Some(port) = step.output
-        && shared.pipeline.stream(port.stream).out.is_some()
+        && job.pipeline.stream(port.stream).out.is_some()
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(shared, step, given) {
+    let rendered = match spec::render(job, id, given).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };
-    let mut now = fingerprint(shared, step, &rendered);
+    let mut now = fingerprint(job, step, &rendered);
     if let Some(container) = &rendered.container {
-        add_image(shared, &container.image, &mut now).await;
+        add_image(job, site.image_id(&container.image).await, &mut now);
     }
     let parts: BTreeSet<&String> = now.keys().chain(before.fingerprint.keys()).collect();
     if let Some(part) = parts.into_iter().find(|part| now.get(*part) != before.fingerprint.get(*part)) {
         return Some(format!("its {part} has changed"));
     }
-    let (folder, products) = (rendered.working_dir, before.products.clone());
+    let (folder, products) = (rendered.products_dir, before.products.clone());
     let look = move || products.iter().find_map(|product| produce::differs(&folder, product));
     tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| Some(error.to_string()))
 }

@@ -76,7 +76,7 @@ async fn what_an_attempt_has_made_that_the_engine_loses_is_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::of("a").act("a", [Act::lost(Some("made"))]).with("a", promise);
     let played = scene.play_in(dir.path()).await;
-    assert!(matches!(played.end, RunEnd::Engine(_)), "{:?}", played.end);
+    assert!(matches!(played.end, RunEnd::Aborted(_)), "{:?}", played.end);
     assert_eq!(played.outcome("a"), Outcome::Cancelled);
     assert!(!dir.path().join("made").exists());
 }

@@ -74,7 +74,7 @@ async fn a_timeout_breaks_the_stream_as_well() {
 }
 
 #[tokio::test]
-async fn whoever_reads_a_tainted_step_is_tainted_too() {
+async fn a_reader_of_a_tainted_step_is_tainted_too() {
     let scene = Scene::of("p > s\nm < s > t\nr < t");
     let scene = scene.scripts([("p", "echo one; exit 1"), ("m", "cat"), ("r", "cat; touch whole")]);
     let dir = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ async fn leaving_a_stream_that_fits_its_pipe_is_noticed_too() {
 }
 
 #[tokio::test]
-async fn an_endless_producer_ends_when_everybody_has_enough() {
+async fn an_endless_producer_ends_when_every_reader_has_enough() {
     let played = Scene::of("p > s\nr < s").scripts([("p", "yes"), ("r", "head -n 3")]).play().await;
     assert_eq!((played.letters().as_str(), played.end), ("SS", RunEnd::Succeeded));
     let scripts = [("p", "yes"), ("r", "head -n 3; exit 4")];
@@ -211,7 +211,7 @@ async fn a_stored_stream_is_read_once_its_producer_has_succeeded() {
         Scene::of("p > s\ngate after p\nr < s after gate").scripts(scripts).play_in(dir.path()).await;
     assert_eq!(played.letters(), "SSS");
     assert_eq!(lines(&dir.path().join("got")), 100_000);
-    assert!(!dir.path().join("s").exists(), "it is removed when nobody needs it any more");
+    assert!(!dir.path().join("s").exists(), "it is removed when no reader needs it any more");
 }
 
 #[tokio::test]
@@ -291,8 +291,8 @@ async fn a_restart_of_the_gang_takes_the_place_of_a_members_own() {
         ("r", "[ -e once ] || { touch once; exit 1; }; cat > whole"),
     ]);
     // The gang is still being stopped when the producer's own wait is over.
-    scene.settings.grace = std::time::Duration::from_millis(200);
-    let delay = std::time::Duration::from_millis(50);
+    scene.settings.grace = std::time::Duration::from_secs(3);
+    let delay = std::time::Duration::from_secs(1);
     let own = crate::pipeline::Retry { delay, ..crate::runner::testing::retry(1, 0) };
     let scene = scene.retries("r", 1).with("p", |step| step.policy.retry = Some(own));
     let played = scene.play_in(dir.path()).await;
@@ -347,7 +347,7 @@ async fn a_gang_that_would_stand_still_is_helped_on() {
     let played = diamond().play().await;
     assert_eq!(played.letters(), "SSSS");
     let mut without = diamond();
-    without.settings.relieve = false;
+    without.settings.break_deadlocks = false;
     let played = without.play().await;
     assert_eq!(played.outcome("d"), Outcome::TimedOut, "without help it waits for ever");
 }
@@ -365,7 +365,8 @@ async fn who_reads_a_step_that_has_failed_for_good_does_not_start_again_without_
     assert_eq!((played.attempts("p"), played.attempts("f"), played.attempts("q")), (2, 1, 1));
 }
 
-/// The gang's last word ends the run, and only then does the gang let go of its files: of many, so that it takes a while.
+/// The gang's last word ends the run, and only then does the gang let go of its files: of many, so that it
+/// takes a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_over_only_when_no_file_that_is_not_whole_is_left() {
     let readers: String = (1..100).map(|step| format!("\nr{step} < s{} > s{step}", step - 1)).collect();
@@ -375,7 +376,10 @@ async fn a_run_is_over_only_when_no_file_that_is_not_whole_is_left() {
         stream.out = Some(Destination::File(format!("{}.out", stream.name).into()));
     }
     let played = scene.play_in(dir.path()).await;
-    assert_eq!(played.letters(), format!("F{}", "X".repeat(99)));
+    assert_eq!(
+        (played.letters(), played.end.clone()),
+        (format!("F{}", "X".repeat(99)), RunEnd::Failed { cause: Some(StepId::new(0)) })
+    );
     let left = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
     assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
 }
@@ -388,7 +392,59 @@ async fn a_step_whose_stream_has_found_no_room_has_not_succeeded() {
         let mut scene = Scene::of("p > s").scripts([("p", "exec yes")]);
         scene.pipeline.streams[0].out = Some(Destination::File("/dev/full".into()));
         let played = scene.play().await;
-        assert!(matches!(played.end, RunEnd::Engine(_)), "{:?}", played.end);
+        assert!(matches!(played.end, RunEnd::Aborted(_)), "{:?}", played.end);
         assert_eq!(played.letters(), "C");
+    }
+}
+
+/// Takes no notice of SIGPIPE, as Python, node and curl do, and reports the broken pipe by an exit code of
+/// its own.
+fn unmoved(code: i32) -> String {
+    format!("trap '' PIPE; seq 10000000 2>/dev/null || exit {code}")
+}
+
+#[tokio::test]
+async fn an_exit_code_may_be_how_a_step_reports_a_broken_pipe() {
+    let codes = [(23, vec![23], "SS"), (23, vec![1, 23], "SS"), (23, vec![1], "FS"), (23, vec![], "FS")];
+    for (code, accepted, letters) in codes {
+        let mut scene = Scene::of("p > s\nr < s").scripts([("p", &unmoved(code)), ("r", "head -n 1")]);
+        scene.pipeline.streams[0].broken_pipe = accepted;
+        let played = scene.play().await;
+        assert_eq!(played.letters(), letters);
+        if letters == "FS" {
+            assert_eq!(played.outcome("p"), Outcome::Failed(Failure::BrokenPipe(code)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_exit_code_is_a_failure_while_a_reader_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = reader("r2");
+    let mut scene =
+        Scene::of(FAN).scripts([("p", "seq 100000; exit 23"), ("r1", "head -n 1"), ("r2", &whole)]);
+    scene.pipeline.streams[0].broken_pipe = vec![23];
+    let played = scene.play_in(dir.path()).await;
+    assert_eq!(played.outcome("p"), Outcome::Failed(Failure::Exit(23)));
+    assert_eq!(played.letters(), "FSX");
+    assert!(!dir.path().join("r2.whole").exists());
+}
+
+#[tokio::test]
+async fn a_broken_pipe_is_no_success_where_a_reader_failed() {
+    let mut scene = Scene::of("p > s\nr < s").scripts([("p", &unmoved(23)), ("r", "head -n 1; exit 4")]);
+    scene.pipeline.streams[0].broken_pipe = vec![23];
+    let played = scene.play().await;
+    assert_eq!(played.outcome("r"), Outcome::Failed(Failure::Exit(4)));
+    assert_eq!(played.letters(), "CF");
+}
+
+/// The end of the reader and the failure of its producer come together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_had_enough_has_succeeded_whatever_comes_after() {
+    for _ in 0..50 {
+        let played =
+            Scene::of("p > s\nr < s").scripts([("p", &unmoved(1)), ("r", "exec head -n 1")]).play().await;
+        assert_eq!(played.letters(), "FS");
     }
 }

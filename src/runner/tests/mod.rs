@@ -5,5 +5,6 @@ mod gangs;
 mod outputs;
 mod policy;
 mod schedule;
+mod terminal;
 
 use super::testing::{Act, Played, Scene, retry};

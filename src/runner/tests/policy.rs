@@ -1,6 +1,6 @@
 //! What a failure means for the others.
 
-use super::{Act, Scene, retry};
+use super::{Act, Played, Scene, retry};
 use crate::event::RunEnd;
 use crate::pipeline::{Failure, OnError, Outcome};
 
@@ -71,9 +71,9 @@ async fn a_step_that_cannot_start_fails_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_engine_is_nobodys_failure() {
+async fn a_failing_executor_is_no_steps_failure() {
     let played = Scene::of("a\nb").act("b", [Act::engine_fails()]).play().await;
-    assert_eq!(played.end, RunEnd::Engine("cannot start anything: no luck".into()));
+    assert_eq!(played.end, RunEnd::Aborted("cannot start anything: no luck".into()));
     assert_eq!(played.letters(), "CC");
 }
 
@@ -81,8 +81,28 @@ async fn a_failing_engine_is_nobodys_failure() {
 async fn a_reader_that_is_lost_is_killed_before_it_could_see_an_end() {
     let scene = Scene::of("p > s\nr < s").act("p", [Act::exit(0).takes(10.0)]).act("r", [Act::lost(None)]);
     let played = scene.play().await;
-    assert_eq!(played.end, RunEnd::Engine("cannot wait: the process is lost".into()));
+    assert_eq!(played.end, RunEnd::Aborted("cannot wait: the process is lost".into()));
     assert_eq!(played.log.stopped, ["r KILL", "p TERM"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipe_is_let_go_at_the_end_of_its_stream_or_of_its_reader() {
+    // While a thread moves the stream, paused time jumps: the reader must not end before that.
+    let order = |played: &Played| {
+        let of_reader = played.log.pipes.iter().filter(|what| what.starts_with("r "));
+        of_reader.cloned().collect::<Vec<_>>()
+    };
+    let scene = || Scene::of("p > s\nr < s").act("r", [Act::exit(0).takes(10_000.0).obeys_after(1)]);
+    let played = scene().play().await;
+    assert_eq!(
+        (played.letters().as_str(), order(&played)),
+        ("SS", vec!["r is let go".into(), "r ends".into()])
+    );
+    let played = scene().act("p", [Act::exit(1)]).play().await;
+    assert_eq!(
+        (played.letters().as_str(), order(&played)),
+        ("FX", vec!["r ends".into(), "r is let go".into()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,6 +138,6 @@ async fn a_retry_that_would_come_too_late_is_not_made() {
 #[tokio::test(start_paused = true)]
 async fn a_bug_in_the_engine_ends_the_run_and_does_not_hang_it() {
     let played = Scene::of("a").act("a", [Act::panics()]).play().await;
-    let RunEnd::Engine(why) = played.end else { panic!("{:?}", played.end) };
-    assert!(why.starts_with("a part of the engine broke down"), "{why}");
+    let RunEnd::Aborted(why) = played.end else { panic!("{:?}", played.end) };
+    assert!(why.starts_with("a part of `pipe` broke down"), "{why}");
 }

@@ -1,4 +1,4 @@
-//! The portable engine: a chunk is read once and written to every sink before the next is read.
+//! The portable backend: a chunk is read once and written to every sink before the next is read.
 
 use rustix::io::{Errno, read, write};
 
@@ -10,7 +10,7 @@ const CHUNK: usize = 256 * 1024;
 
 pub(super) struct Copy {
     buffer: Box<[u8]>,
-    /// How much of the buffer is the present chunk. Its first byte is the source's head.
+    /// How much of the buffer is the current chunk. Its first byte is the source's head.
     filled: usize,
 }
 
@@ -19,7 +19,7 @@ impl Copy {
         Self { buffer: vec![0; CHUNK].into_boxed_slice(), filled: 0 }
     }
 
-    /// Gives every sink what it can take of the chunk now, or reads the next one.
+    /// Writes to every sink what it can take of the chunk, or reads the next chunk.
     pub(super) fn pass(&mut self, source: &mut Source, sinks: &mut [Sink]) -> Result<Pass, Errno> {
         if self.filled == 0 && !self.refill(source)? {
             return Ok(if source.is_drained() { Pass::Ended } else { Pass::NeedsSource });
@@ -27,7 +27,7 @@ impl Copy {
         let chunk = self.buffer.get(..self.filled).unwrap_or_default();
         let mut moved = false;
         for sink in sinks.iter_mut() {
-            // One that came over from splicing may already have more than this chunk.
+            // After a change from `splice` a sink may already have more than this chunk.
             let start = usize::try_from(sink.ahead).unwrap_or(usize::MAX);
             let Some(rest) = chunk.get(start..).filter(|rest| !rest.is_empty()) else {
                 continue;
@@ -50,7 +50,7 @@ impl Copy {
         Ok(if moved { Pass::Moved } else { Pass::NeedsRoom })
     }
 
-    /// Reads a chunk; whether there was one. Notes the end of the source.
+    /// Reads a chunk, and returns whether there was one. Records the end of the source.
     fn refill(&mut self, source: &mut Source) -> Result<bool, Errno> {
         let most = source.most(CHUNK);
         let room = self.buffer.get_mut(..most).unwrap_or_default();

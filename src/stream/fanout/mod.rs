@@ -1,18 +1,20 @@
-//! One source, N sinks: every reader of a stream gets all of its bytes, in order, at the pace of the slowest who stays.
+//! One source, N sinks: every reader of a stream gets all of its bytes, in order, at the pace of the slowest
+//! reader.
 //!
-//! A [`Fanout`] is the handle to one thread. It is fed with a source, the producer's stdout, and reports what happens
-//! to the stream as [`FanoutEvent`]s. What it never does by itself is to close a sink whose reader is still there:
-//! end-of-file reaches the readers by [`Fanout::close`] or [`Fanout::finish`], once the producer is known to have
-//! succeeded, and at no other time.
+//! A [`Fanout`] is the handle to one thread. It is fed with a source, the producer's stdout, and reports what
+//! happens to the stream as [`FanoutEvent`]s. It never closes by itself a sink whose reader is still there:
+//! the readers see end-of-file only after [`Fanout::close`] or [`Fanout::finish`], once the producer is known
+//! to have succeeded.
 //!
 //! ```text
 //!              feed                 tee, splice                close
 //!   producer ───────▶ source pipe ───────────────▶ sink pipes ────────▶ readers see end-of-file
 //! ```
 
+mod backend;
+mod coalescer;
 mod copy;
-mod engine;
-mod ledger;
+mod counters;
 mod mover;
 mod sink;
 mod source;
@@ -20,7 +22,6 @@ mod source;
 mod splice;
 #[cfg(test)]
 mod tests;
-mod trickle;
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,19 +32,20 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use self::engine::Mechanism;
-use self::ledger::{Ledger, SharedLedger};
-use self::mover::{Command, Mover};
+use self::backend::Backend;
+use self::coalescer::Coalescer;
+use self::counters::{FanoutCounters, SharedCounters};
+use self::mover::{FanoutCommand, Mover};
 use self::sink::Sink;
-use self::trickle::Trickle;
 use super::task::Task;
 use super::wake::Wake;
 use super::{PipeBudget, StreamError};
 
 /// How the bytes are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Engine {
-    /// The fastest that works: tee(2) and splice(2) on Linux, read and write where an end is no pipe, and elsewhere.
+pub enum BackendChoice {
+    /// The fastest that works: tee(2) and splice(2) on Linux, read and write where an end is not a pipe, and
+    /// on other systems.
     #[default]
     Auto,
     /// tee(2) and splice(2), or a failure. Linux only.
@@ -52,11 +54,11 @@ pub enum Engine {
     Copy,
 }
 
-/// What has become of a stream.
+/// What has happened to a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FanoutEvent {
-    /// The source has reached its end (or was cut) and every byte of it is in the pipes of the readers who stayed. The
-    /// sinks stay open: no reader has seen end-of-file.
+    /// The source has reached its end (or was cut) and every byte of it is in the pipes of the remaining
+    /// readers. The sinks stay open: no reader has seen end-of-file.
     SourceEnded {
         /// How many bytes this source had.
         bytes: u64,
@@ -66,10 +68,11 @@ pub enum FanoutEvent {
         /// Its position among the sinks that the fan-out was started with.
         sink: usize,
     },
-    /// The last reader has left and the source is closed: the producer's next write gets SIGPIPE. Comes after the last
-    /// `SinkLeft`, and again for each source fed when nobody is there; no `SourceEnded` follows for a source closed so.
+    /// The last reader has left and the source is closed: the producer's next write gets SIGPIPE. Comes after
+    /// the last `SinkLeft`, and again for each source that is fed without a reader; no `SourceEnded` follows
+    /// for such a source.
     AllLeft,
-    /// The engine has failed. Nothing moves any more, as after [`Fanout::halt`]; the sinks stay open.
+    /// The backend has failed. Nothing moves any more, as after [`Fanout::halt`]; the sinks stay open.
     Failed(StreamError),
 }
 
@@ -87,8 +90,8 @@ pub struct Snapshot {
 /// What one reader has done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkSnapshot {
-    /// Bytes the reader has really taken: those delivered, minus what sits unread in its pipe. Where the system does not
-    /// tell how much that is (anywhere but on Linux), the bytes delivered.
+    /// Bytes that the reader has read: those delivered, minus the unread bytes in its pipe. Only Linux can
+    /// count the latter; elsewhere these are the bytes delivered.
     pub taken: u64,
     /// How long this reader's full pipe has held up the stream.
     pub blocked: Duration,
@@ -96,18 +99,18 @@ pub struct SinkSnapshot {
     pub left: bool,
 }
 
-/// A stream on its way from one source at a time to N sinks, moved by a thread of its own.
+/// A stream from one source at a time to N sinks, moved by a thread of its own.
 ///
-/// Dropping a fan-out stops the thread and closes the sinks, so that the readers see end-of-file wherever the stream
-/// was. Do that only when the readers are dead, or after [`Fanout::close`].
+/// Dropping a fan-out stops the thread and closes the sinks, so that the readers see end-of-file wherever the
+/// stream was. Do that only when the readers are dead, or after [`Fanout::close`].
 pub struct Fanout {
     /// `None` only while being dropped.
-    commands: Option<mpsc::Sender<Command>>,
+    commands: Option<mpsc::Sender<FanoutCommand>>,
     wake: Arc<Wake>,
-    ledger: SharedLedger,
+    counters: SharedCounters,
     /// Whether the thread moves by splice at present.
     splices: Arc<AtomicBool>,
-    /// Whether somebody else still held the source when it was cut.
+    /// Whether another process still had the source open for writing when it was cut.
     held: Arc<AtomicBool>,
     /// Whether `close` was called.
     closed: AtomicBool,
@@ -115,33 +118,39 @@ pub struct Fanout {
 }
 
 impl Fanout {
-    /// Starts the thread. `sinks` are the writing ends of the readers' pipes: owned from now on, shared with no child,
-    /// enlarged as the budget allows, and watched from the start, so that a reader who leaves before the first byte is
-    /// reported too. They are close-on-exec, or some child will keep a reader waiting for ever.
+    /// Starts the thread. `sinks` are the writing ends of the readers' pipes: owned from now on, shared with
+    /// no child, enlarged as the budget allows, and watched from the start, so that a reader that leaves
+    /// before the first byte is reported too. They have to be close-on-exec: a child that inherits one keeps
+    /// its reader from ever seeing end-of-file.
     ///
-    /// Fails if the system has no thread or descriptor left, or has no splice though it was asked for by name. If the
-    /// channel of events ends while the fan-out is alive, its thread has died of a bug: treat it as `Failed`.
+    /// If the channel of events ends while the fan-out is alive, a bug has ended its thread: treat that as
+    /// `Failed`.
+    ///
+    /// # Errors
+    /// If the system has no thread or descriptor left, or `backend` is [`BackendChoice::Splice`] and there is
+    /// no splice.
     pub fn start(
         name: &str,
         sinks: Vec<OwnedFd>,
-        engine: Engine,
+        backend: BackendChoice,
         budget: &Arc<PipeBudget>,
     ) -> Result<(Fanout, UnboundedReceiver<FanoutEvent>), StreamError> {
         let sinks: Vec<_> = sinks.into_iter().map(Arc::new).collect();
-        let mechanism = Mechanism::choose(engine, &sinks).map_err(|error| cannot_set_up(name, error))?;
-        Self::launch(name, sinks, mechanism, engine == Engine::Auto, budget)
+        let may_copy = backend == BackendChoice::Auto;
+        let backend = Backend::choose(backend, &sinks).map_err(|error| cannot_set_up(name, error))?;
+        Self::launch(name, sinks, backend, may_copy, budget)
     }
 
     fn launch(
         name: &str,
         sinks: Vec<Arc<OwnedFd>>,
-        mechanism: Mechanism,
+        backend: Backend,
         may_copy: bool,
         budget: &Arc<PipeBudget>,
     ) -> Result<(Fanout, UnboundedReceiver<FanoutEvent>), StreamError> {
-        let splices = Arc::new(AtomicBool::new(mechanism.splices()));
+        let splices = Arc::new(AtomicBool::new(backend.splices()));
         let wake = Arc::new(Wake::new().map_err(|error| cannot_set_up(name, error))?);
-        let ledger = Ledger::open(sinks.iter().map(|fd| (Arc::clone(fd), budget.enlarge(fd))));
+        let counters = FanoutCounters::open(sinks.iter().map(|fd| (Arc::clone(fd), budget.enlarge(fd))));
         let held = Arc::new(AtomicBool::new(false));
         let (commands, inbox) = mpsc::channel();
         let (events, outbox) = unbounded_channel();
@@ -150,79 +159,80 @@ impl Fanout {
             sinks: sinks.into_iter().enumerate().map(|(index, fd)| Sink::new(index, fd)).collect(),
             source: None,
             queue: VecDeque::new(),
-            mechanism,
+            backend,
             may_copy,
             splices: Arc::clone(&splices),
             held: Arc::clone(&held),
             halted: false,
-            trickle: Trickle::default(),
+            coalescer: Coalescer::default(),
             inbox,
             wake: Arc::clone(&wake),
             events,
-            ledger: Arc::clone(&ledger),
+            counters: Arc::clone(&counters),
             budget: Arc::clone(budget),
         };
         let thread = Task::spawn(format!("stream {name}"), move || mover.run())?;
         let closed = AtomicBool::new(false);
-        Ok((Fanout { commands: Some(commands), wake, ledger, splices, held, closed, thread }, outbox))
+        Ok((Fanout { commands: Some(commands), wake, counters, splices, held, closed, thread }, outbox))
     }
 
-    /// Starts to move from a source: the reading end of the producer's stdout, shared with no child. A further one is
-    /// for a producer that failed before its first byte (`SourceEnded { bytes: 0 }`) and was started again: it follows
-    /// on where the former ended.
+    /// Starts to move from a source: the reading end of the producer's stdout, shared with no child. A
+    /// further one is for a producer that failed before its first byte (`SourceEnded { bytes: 0 }`) and was
+    /// started again: it follows on where the former ended.
     pub fn feed(&self, source: OwnedFd) {
-        self.tell(Command::Feed(source));
+        self.send(FanoutCommand::Feed(source));
     }
 
-    /// The producer has ended, but something else still holds its stdout: delivers what is in the pipe now and ends the
-    /// source there. Without a source it does nothing.
+    /// The producer has ended, but something else still holds its stdout: delivers what is in the pipe now
+    /// and ends the source there. Without a source it does nothing.
     pub fn cut(&self) {
-        self.tell(Command::Cut);
+        self.send(FanoutCommand::Cut);
     }
 
-    /// Whether a [`cut`](Self::cut) has found the source still held by somebody.
+    /// Returns whether a [`cut`](Self::cut) has found the source still open for writing in another process.
     pub fn was_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Stops moving at once and for good. Every end stays open: no reader sees end-of-file, and the producer blocks.
-    /// No events follow.
+    /// Stops moving at once and for good. Every end stays open: no reader sees end-of-file, and the producer
+    /// blocks. No events follow.
     pub fn halt(&self) {
-        self.tell(Command::Halt);
+        self.send(FanoutCommand::Halt);
     }
 
-    /// Closes the sinks: the readers see end-of-file once they have read what is in their pipes. Snapshots go on
-    /// counting what they take from there.
+    /// Closes the sinks: the readers see end-of-file once they have read what is in their pipes. Snapshots go
+    /// on counting what they take from there.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        self.tell(Command::Close);
+        self.send(FanoutCommand::Close);
     }
 
     /// Closes the sinks if [`Fanout::close`] has not, and waits for the thread.
     ///
-    /// After `close`, and with all readers ended, the snapshot is exact: bytes still in a pipe were left unread. Without
-    /// a `close` before it, readers that are still there are counted as if they had read the rest.
+    /// After `close`, and with all readers ended, the snapshot is exact: bytes still in a pipe were left
+    /// unread. Without a `close` before it, readers that are still there are counted as if they had read the
+    /// rest.
     pub async fn finish(mut self) -> Snapshot {
         let closed = self.closed.load(Ordering::Relaxed);
-        self.tell(Command::Close);
-        // Should the thread have broken off, the books still say how far it came.
+        self.send(FanoutCommand::Close);
+        // If the thread has panicked, the counters still say how far it came.
         let _ = self.thread.answer().await;
-        ledger::lock(&self.ledger).settle(!closed)
+        counters::lock(&self.counters).settle(!closed)
     }
 
-    /// The state of things; cheap enough to ask ten times a second.
+    /// Returns the counters; cheap enough for ten calls a second.
     pub fn snapshot(&self) -> Snapshot {
-        ledger::lock(&self.ledger).snapshot()
+        counters::lock(&self.counters).snapshot()
     }
 
-    /// How the bytes are moved at present: `splice` or `copy`.
-    pub fn engine_name(&self) -> &'static str {
+    /// Returns how the bytes are moved at present: `splice` or `copy`.
+    pub fn backend_name(&self) -> &'static str {
         if self.splices.load(Ordering::Relaxed) { "splice" } else { "copy" }
     }
 
-    fn tell(&self, command: Command) {
+    fn send(&self, command: FanoutCommand) {
         if let Some(commands) = &self.commands {
-            // A thread that has ended wants no commands.
+            // The thread may have ended.
             let _ = commands.send(command);
             self.wake.wake();
         }

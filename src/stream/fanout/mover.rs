@@ -1,4 +1,4 @@
-//! The thread behind a fan-out: it takes commands, lets the engine move what can be moved, and sleeps in `poll`.
+//! The thread behind a fan-out: it takes commands, moves what its backend can move, and sleeps in `poll`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,23 +12,23 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::super::wake::Wake;
 use super::super::{is_held, set_nonblocking};
-use super::engine::Mechanism;
-use super::ledger::{self, SharedLedger};
+use super::backend::Backend;
+use super::coalescer::Coalescer;
+use super::counters::{self, SharedCounters};
 use super::sink::{Pass, Sink};
 use super::source::Source;
-use super::trickle::Trickle;
 use super::{FanoutEvent, PipeBudget, StreamError};
 
-/// What the handle asks of the thread.
-pub(super) enum Command {
+/// A command from the handle to the thread.
+pub(super) enum FanoutCommand {
     Feed(OwnedFd),
     Cut,
     Halt,
     Close,
 }
 
-/// What a poll has shown.
-struct Seen {
+/// The result of a poll.
+struct Readiness {
     woken: bool,
     sinks: Vec<PollFlags>,
     source: PollFlags,
@@ -37,43 +37,43 @@ struct Seen {
 /// The thread's state.
 pub(super) struct Mover {
     pub(super) name: String,
-    /// Those who have not left.
+    /// The sinks whose readers have not left.
     pub(super) sinks: Vec<Sink>,
     pub(super) source: Option<Source>,
-    /// Sources that were fed before the present one had ended.
+    /// Sources that were fed before the current one had ended.
     pub(super) queue: VecDeque<OwnedFd>,
-    pub(super) mechanism: Mechanism,
+    pub(super) backend: Backend,
     /// Whether to copy where the kernel refuses to splice.
     pub(super) may_copy: bool,
     pub(super) splices: Arc<AtomicBool>,
     pub(super) held: Arc<AtomicBool>,
     pub(super) halted: bool,
-    pub(super) trickle: Trickle,
-    pub(super) inbox: mpsc::Receiver<Command>,
+    pub(super) coalescer: Coalescer,
+    pub(super) inbox: mpsc::Receiver<FanoutCommand>,
     pub(super) wake: Arc<Wake>,
     pub(super) events: UnboundedSender<FanoutEvent>,
-    pub(super) ledger: SharedLedger,
+    pub(super) counters: SharedCounters,
     pub(super) budget: Arc<PipeBudget>,
 }
 
 impl Mover {
-    /// Works until the handle closes the stream or is dropped; then closes the sinks.
+    /// Runs until the handle closes the stream or is dropped, then closes the sinks.
     pub(super) fn run(mut self) {
-        while self.obey() {
-            if let Err(error) = self.turn() {
+        while self.drain_commands() {
+            if let Err(error) = self.step() {
                 self.halted = true;
                 let what = format!("cannot move the bytes of stream `{}`", self.name);
                 self.report(FanoutEvent::Failed(StreamError::new(what, error)));
             }
         }
-        ledger::lock(&self.ledger).close();
+        counters::lock(&self.counters).close();
     }
 
-    /// Does what the handle has asked for since; whether to go on.
-    fn obey(&mut self) -> bool {
+    /// Carries out the commands that have arrived. Returns false once the thread has to end.
+    fn drain_commands(&mut self) -> bool {
         loop {
             let command = if self.halted {
-                // Nothing else can happen: sleep here, and spend no descriptor on it.
+                // Nothing else can happen, so sleep on the channel.
                 match self.inbox.recv() {
                     Ok(command) => command,
                     Err(mpsc::RecvError) => return false,
@@ -86,13 +86,13 @@ impl Mover {
                 }
             };
             match command {
-                Command::Feed(fd) => {
+                FanoutCommand::Feed(fd) => {
                     self.queue.push_back(fd);
                     self.next_source();
                 }
-                Command::Cut => self.cut(),
-                Command::Halt => self.halted = true,
-                Command::Close => return false,
+                FanoutCommand::Cut => self.cut(),
+                FanoutCommand::Halt => self.halted = true,
+                FanoutCommand::Close => return false,
             }
         }
     }
@@ -103,12 +103,12 @@ impl Mover {
             self.held.store(true, Ordering::Relaxed);
         }
         if source.end_here().is_err() {
-            // It cannot say what it holds, so it holds nothing that was promised.
+            // Without a byte count no byte of it can be delivered for certain.
             source.left = Some(0);
         }
     }
 
-    /// Turns to the source that waits, if none is at work.
+    /// Starts with the next source in the queue, if there is no current one.
     fn next_source(&mut self) {
         if self.source.is_some() {
             return;
@@ -119,27 +119,27 @@ impl Mover {
             self.report(FanoutEvent::AllLeft);
             return;
         }
-        // Harmless to splice, needed to copy; where it is refused, reads follow a poll anyway.
+        // `copy` needs it, `splice` does not mind it. Where it fails, each read follows a poll anyway.
         let _ = set_nonblocking(&fd);
         self.source = Some(Source::new(fd, &self.budget));
     }
 
-    /// Moves what can be moved now, or waits for what is missing.
-    fn turn(&mut self) -> io::Result<()> {
+    /// Moves what can be moved now, or waits for the source or for room.
+    fn step(&mut self) -> io::Result<()> {
         let Some(source) = &mut self.source else {
             return self.wait(false);
         };
-        let pass = match self.mechanism.pass(source, &mut self.sinks) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) if self.may_copy && self.mechanism.splices() => {
+        let pass = match self.backend.pass(source, &mut self.sinks) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) if self.may_copy && self.backend.splices() => {
                 self.fall_back()?;
                 Pass::Moved
             }
             pass => pass?,
         };
-        self.book();
-        self.dismiss();
+        self.record();
+        self.drop_closed();
         match pass {
-            Pass::Moved => self.let_gather(),
+            Pass::Moved => self.coalesce(),
             Pass::NeedsSource => self.wait(true),
             Pass::NeedsRoom => self.wait(false),
             Pass::Ended => {
@@ -149,29 +149,30 @@ impl Mover {
         }
     }
 
-    /// Goes on by read and write. What the splicing has not yet taken off the head is still in the source, so this is
-    /// safe at any point.
+    /// Continues by read and write. This is safe at any point: bytes that not every sink has are still in the
+    /// source.
     fn fall_back(&mut self) -> io::Result<()> {
-        self.mechanism = Mechanism::copy(self.sinks.iter().map(|sink| &sink.fd))?;
+        self.backend = Backend::copy(self.sinks.iter().map(|sink| &sink.fd))?;
         self.splices.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    fn book(&self) {
-        let mut ledger = ledger::lock(&self.ledger);
-        ledger.taken = self.source.as_ref().map_or(ledger.taken, |source| source.taken);
+    /// Copies the progress of the source and the sinks into the counters.
+    fn record(&self) {
+        let mut counters = counters::lock(&self.counters);
+        counters.taken = self.source.as_ref().map_or(counters.taken, |source| source.taken);
         for sink in &self.sinks {
-            ledger.deliver(sink.index, sink.delivered);
+            counters.deliver(sink.index, sink.delivered);
         }
     }
 
-    /// Parts with the readers that have left. The first of those who stay is the next consumer.
-    fn dismiss(&mut self) {
+    /// Drops the sinks whose readers have left. The first of the others becomes the consumer.
+    fn drop_closed(&mut self) {
         if !self.sinks.iter().any(|sink| sink.left) {
             return;
         }
         for sink in self.sinks.extract_if(.., |sink| sink.left) {
-            ledger::lock(&self.ledger).leave(sink.index);
+            counters::lock(&self.counters).leave(sink.index);
             let _ = self.events.send(FanoutEvent::SinkLeft { sink: sink.index });
         }
         if self.sinks.is_empty() {
@@ -190,29 +191,29 @@ impl Mover {
         self.next_source();
     }
 
-    /// Lets small pieces gather. Nothing but a command interrupts it.
-    fn let_gather(&mut self) -> io::Result<()> {
+    /// Waits for small pieces to accumulate. Only a command ends the wait early.
+    fn coalesce(&mut self) -> io::Result<()> {
         let taken = self.source.as_ref().map_or(0, |source| source.taken);
-        if !self.trickle.advises_nap(taken) {
+        if !self.coalescer.should_wait(taken) {
             return Ok(());
         }
-        let length = Timespec { tv_sec: 0, tv_nsec: Trickle::NAP.subsec_nanos().into() };
+        let length = Timespec { tv_sec: 0, tv_nsec: Coalescer::WINDOW.subsec_nanos().into() };
         match poll(&mut [PollFd::new(&*self.wake, PollFlags::IN)], Some(&length)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Sleeps until the source has something (if that is what is missing), a full sink has room, a reader leaves, or
-    /// the handle has a command.
+    /// Sleeps until a full sink has room, a reader leaves, a command arrives, or, with `for_source`, the
+    /// source has bytes.
     fn wait(&mut self, for_source: bool) -> io::Result<()> {
         let full = self.sinks.iter().filter(|sink| sink.full);
         let full = full.map(|sink| sink.index).collect();
-        ledger::lock(&self.ledger).pause(for_source && self.source.is_some(), full);
-        let seen = self.look(for_source);
-        let length = ledger::lock(&self.ledger).resume();
+        counters::lock(&self.counters).pause(for_source && self.source.is_some(), full);
+        let seen = self.poll_ends(for_source);
+        let length = counters::lock(&self.counters).resume();
         if for_source {
-            self.trickle.waited(length);
+            self.coalescer.waited(length);
         }
 
         let seen = seen?;
@@ -223,10 +224,11 @@ impl Mover {
             sink.full = false;
             sink.left |= seen.intersects(PollFlags::ERR | PollFlags::HUP);
         }
-        self.dismiss();
-        // Nobody can write to the pipe any more: what is in it now is the rest. A read would find out by itself.
+        self.drop_closed();
+        // The last writer has closed the pipe, so it holds the rest. (A read returns 0 by itself; a splice
+        // needs the count.)
         if let Some(source) = &mut self.source
-            && self.mechanism.splices()
+            && self.backend.splices()
             && seen.source.contains(PollFlags::HUP)
         {
             source.end_here()?;
@@ -234,8 +236,9 @@ impl Mover {
         Ok(())
     }
 
-    /// Polls everything that matters now. The sinks are always among it: that is how a reader's leaving shows.
-    fn look(&self, for_source: bool) -> io::Result<Seen> {
+    /// Polls the wake-up, the sinks and, with `for_source`, the source. A reader that leaves shows as an
+    /// error on its sink.
+    fn poll_ends(&self, for_source: bool) -> io::Result<Readiness> {
         let mut fds = vec![PollFd::new(&*self.wake, PollFlags::IN)];
         let room = |sink: &Sink| {
             if sink.full { PollFlags::OUT } else { PollFlags::empty() }
@@ -248,7 +251,7 @@ impl Mover {
             Err(error) => return Err(error.into()),
         }
         let mut seen = fds.iter().map(PollFd::revents);
-        Ok(Seen {
+        Ok(Readiness {
             woken: seen.next().is_some_and(|wake| !wake.is_empty()),
             sinks: seen.by_ref().take(self.sinks.len()).collect(),
             source: seen.next().unwrap_or(PollFlags::empty()),
@@ -256,7 +259,7 @@ impl Mover {
     }
 
     fn report(&self, event: FanoutEvent) {
-        // Whoever does not listen does not care.
+        // The receiver may be gone.
         let _ = self.events.send(event);
     }
 }

@@ -1,4 +1,4 @@
-//! The pipe that a stream goes to, and what a pass over all of them can come to.
+//! A reader's pipe, and the result of one pass over all of them.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ impl Sink {
         Self { index, fd, ahead: 0, delivered: 0, full: false, left: false }
     }
 
-    /// Books the result of an attempt to give it bytes: how many it took. A full pipe took none, a dead reader has left;
-    /// neither is an error.
+    /// Records the result of a write, and returns how many bytes the pipe took. A full pipe (none) and a
+    /// reader that has left are not errors.
     pub(super) fn accept(&mut self, result: rustix::io::Result<usize>) -> Result<u64, Errno> {
         match result {
             Ok(bytes) => {
@@ -43,7 +43,7 @@ impl Sink {
     }
 }
 
-/// What one pass of an engine over the sinks came to.
+/// The result of one pass over the sinks.
 pub(super) enum Pass {
     /// Something has changed; there may be more to do.
     Moved,

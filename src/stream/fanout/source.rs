@@ -1,4 +1,4 @@
-//! The pipe that a stream comes from.
+//! The pipe that a producer writes to.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,7 +14,8 @@ pub(super) struct Source {
     pub(super) head: u64,
     /// Bytes that some sink has.
     pub(super) taken: u64,
-    /// How many bytes are still to be taken out of the pipe, once that is known: no writer remains, or it was cut.
+    /// How many bytes are still to be taken out of the pipe, once that is known: no writer remains, or it was
+    /// cut.
     pub(super) left: Option<u64>,
     _lease: Lease,
 }
@@ -25,29 +26,29 @@ impl Source {
         Self { fd, head: 0, taken: 0, left: None, _lease: lease }
     }
 
-    /// What is in the pipe now is all that there will be.
+    /// Ends the source after the bytes that are in the pipe now.
     pub(super) fn end_here(&mut self) -> io::Result<()> {
         let left = bytes_in(&self.fd)?;
         self.left = Some(self.left.map_or(left, |known| known.min(left)));
         Ok(())
     }
 
-    /// Whether everything has been taken out of the pipe.
+    /// Returns whether everything has been taken out of the pipe.
     pub(super) fn is_drained(&self) -> bool {
         self.left == Some(0)
     }
 
-    /// At most this many bytes may be asked of the pipe at once.
+    /// Returns how many of `wish` bytes may be taken from the pipe at once.
     pub(super) fn most(&self, wish: usize) -> usize {
         self.left.map_or(wish, |left| usize::try_from(left).unwrap_or(wish).min(wish))
     }
 
-    /// Notes bytes that were taken out of the pipe.
+    /// Records bytes that were taken out of the pipe.
     pub(super) fn drain(&mut self, bytes: u64) {
         self.left = self.left.map(|left| left.saturating_sub(bytes));
     }
 
-    /// Notes how far the foremost sink has come.
+    /// Records how far the foremost sink has come.
     pub(super) fn note_progress(&mut self, sinks: &[Sink]) {
         let foremost = sinks.iter().map(|sink| sink.ahead).max().unwrap_or(0);
         self.taken = self.taken.max(self.head + foremost);

@@ -1,10 +1,10 @@
-//! The fast engine: tee(2) and splice(2) pass references to pages from pipe to pipe and copy nothing.
+//! The fast backend: tee(2) and splice(2) pass references to pages from pipe to pipe and copy nothing.
 //!
-//! tee sees only the head of the source pipe, and a partial tee cannot be resumed: repeating it would repeat bytes. So
-//! each sink has a count `ahead`, the bytes past the head that it already has, and is given more only when that is 0.
-//! Bytes leave the source by one way only: spliced to the *consumer*, the first of the sinks, and never more than every
-//! other sink already has. A consumer that is itself ahead, because it was no consumer when those bytes came, lets them
-//! go to /dev/null instead.
+//! tee sees only the head of the source pipe, and a partial tee cannot be resumed: repeating it would repeat
+//! bytes. So each sink has a count `ahead`, the bytes past the head that it already has, and is given more
+//! only when that is 0. Bytes leave the source by one way only: spliced to the *consumer*, the first of the
+//! sinks, and never more than every other sink already has. A consumer that is itself ahead, because it was
+//! no consumer when those bytes came, lets them go to /dev/null instead.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -75,8 +75,8 @@ impl Splice {
     }
 }
 
-/// What a pass without progress lacked. EAGAIN does not say whether the source was empty or the sink full; the number of
-/// bytes in the source does.
+/// Returns what a pass without progress lacked. EAGAIN does not say whether the source was empty or the sink
+/// full; the number of bytes in the source does.
 fn missing(source: &Source, sinks: &mut [Sink], share: u64) -> Result<Pass, Errno> {
     let held = bytes_in(&source.fd).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     if held == 0 {

@@ -1,3 +1,5 @@
+mod backends;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::thread::{self, JoinHandle};
@@ -8,13 +10,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::stream::{pipe, set_nonblocking};
 
-/// The engines of this system.
-const ENGINES: &[Engine] =
-    if cfg!(target_os = "linux") { &[Engine::Splice, Engine::Copy] } else { &[Engine::Copy] };
+/// The backends of this system.
+const BACKENDS: &[BackendChoice] = if cfg!(target_os = "linux") {
+    &[BackendChoice::Splice, BackendChoice::Copy]
+} else {
+    &[BackendChoice::Copy]
+};
 
 /// Pipes keep the sizes that the tests give them.
-fn start(sinks: Vec<OwnedFd>, engine: Engine) -> (Fanout, UnboundedReceiver<FanoutEvent>) {
-    Fanout::start("test", sinks, engine, &PipeBudget::with_limit(0)).unwrap()
+fn start(sinks: Vec<OwnedFd>, backend: BackendChoice) -> (Fanout, UnboundedReceiver<FanoutEvent>) {
+    Fanout::start("test", sinks, backend, &PipeBudget::with_limit(0)).unwrap()
 }
 
 fn pipes(count: usize) -> (Vec<File>, Vec<OwnedFd>) {
@@ -34,7 +39,7 @@ fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|index| (index.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
 }
 
-/// Writes in pieces of these sizes until all is written or nobody reads; how much was written.
+/// Writes in pieces of these sizes until all is written or no reader is left. Returns how much was written.
 fn write_in_pieces(mut to: File, bytes: Vec<u8>, sizes: Vec<usize>) -> JoinHandle<usize> {
     thread::spawn(move || {
         let mut done = 0;
@@ -65,7 +70,7 @@ fn read_in_pieces(mut from: File, sizes: Vec<usize>, leave: Option<usize>) -> Jo
     })
 }
 
-/// Writes as long as anybody reads.
+/// Writes as long as any_reader reads.
 fn write_for_ever(mut to: File) -> JoinHandle<std::io::ErrorKind> {
     thread::spawn(move || {
         loop {
@@ -107,18 +112,18 @@ fn reader_plan() -> impl Strategy<Value = ReaderPlan> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Every reader gets all the bytes in order, or just as many as it wanted, and the books say so.
+    /// Every reader gets all the bytes in order, or just as many as it asked for, and the counters agree.
     #[test]
     fn every_reader_gets_every_byte(
         plans in prop::collection::vec(reader_plan(), 1..=8),
         count in 0..300_000usize,
         writes in sizes(),
         source in pipe_size(),
-        engine in prop::sample::select(ENGINES),
+        backend in prop::sample::select(BACKENDS),
     ) {
         let bytes = pattern(count);
         let (readers, sinks): (Vec<_>, Vec<_>) = plans.iter().map(|plan| pipe_of(plan.pipe)).unzip();
-        let (fanout, mut events) = start(sinks, engine);
+        let (fanout, mut events) = start(sinks, backend);
         let readers: Vec<_> = readers
             .into_iter()
             .zip(&plans)
@@ -163,10 +168,10 @@ proptest! {
 }
 
 #[test]
-fn nobody_sees_the_end_before_it_is_declared() {
-    for engine in ENGINES {
+fn no_reader_sees_the_end_before_it_is_declared() {
+    for backend in BACKENDS {
         let (mut readers, sinks) = pipes(3);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         fanout.feed(source);
         File::from(producer).write_all(b"all of it").unwrap();
@@ -183,10 +188,10 @@ fn nobody_sees_the_end_before_it_is_declared() {
 
 #[test]
 fn the_consumer_may_leave_while_others_are_ahead() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let bytes = pattern(2_000_000);
         let (mut readers, sinks) = pipes(3);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         fanout.feed(source);
         let writer = write_in_pieces(producer.into(), bytes.clone(), vec![10_000]);
@@ -211,9 +216,9 @@ fn the_consumer_may_leave_while_others_are_ahead() {
 
 #[test]
 fn when_all_have_left_the_producer_is_told_by_a_broken_pipe() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (readers, sinks) = pipes(2);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         let writer = write_for_ever(producer.into());
         fanout.feed(source);
@@ -233,9 +238,9 @@ fn when_all_have_left_the_producer_is_told_by_a_broken_pipe() {
 
 #[test]
 fn a_reader_that_leaves_is_noticed_while_nothing_moves() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (mut readers, sinks) = pipes(3);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         drop(readers.remove(1));
         assert_eq!(
             events.blocking_recv(),
@@ -259,9 +264,9 @@ fn a_reader_that_leaves_is_noticed_while_nothing_moves() {
 
 #[test]
 fn a_producer_that_failed_before_its_first_byte_may_try_again() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (mut readers, sinks) = pipes(2);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         fanout.feed(source);
         drop(producer);
@@ -281,9 +286,9 @@ fn a_producer_that_failed_before_its_first_byte_may_try_again() {
 
 #[test]
 fn sources_follow_one_another() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (mut readers, sinks) = pipes(2);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         for word in [b"one", b"two"] {
             let (source, producer) = pipe().unwrap();
             fanout.feed(source);
@@ -299,9 +304,9 @@ fn sources_follow_one_another() {
 
 #[test]
 fn a_halt_shows_no_end_to_anybody() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (mut readers, sinks) = pipes(2);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         fanout.feed(source);
         let mut producer = File::from(producer);
@@ -323,9 +328,9 @@ fn a_halt_shows_no_end_to_anybody() {
 
 #[test]
 fn a_cut_delivers_what_is_in_the_pipe_and_no_more() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (mut readers, sinks) = pipes(2);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         let mut producer = File::from(producer);
         producer.write_all(b"before").unwrap();
@@ -342,9 +347,9 @@ fn a_cut_delivers_what_is_in_the_pipe_and_no_more() {
 
 #[test]
 fn a_cut_ends_a_source_that_never_falls_silent() {
-    for engine in ENGINES {
+    for backend in BACKENDS {
         let (readers, sinks) = pipes(3);
-        let (fanout, mut events) = start(sinks, *engine);
+        let (fanout, mut events) = start(sinks, *backend);
         let (source, producer) = pipe().unwrap();
         let writer = write_for_ever(producer.into());
         fanout.feed(source);
@@ -361,146 +366,4 @@ fn a_cut_ends_a_source_that_never_falls_silent() {
             assert_eq!(reader.join().unwrap().len() as u64, bytes);
         }
     }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn what_a_reader_leaves_unread_is_counted_even_after_the_end() {
-    for engine in ENGINES {
-        let (mut readers, sinks) = pipes(2);
-        let (fanout, mut events) = start(sinks, *engine);
-        let (source, producer) = pipe().unwrap();
-        fanout.feed(source);
-        File::from(producer).write_all(&pattern(1000)).unwrap();
-        assert_eq!(events.blocking_recv(), Some(FanoutEvent::SourceEnded { bytes: 1000 }));
-        let taken =
-            |fanout: &Fanout| fanout.snapshot().sinks.iter().map(|sink| sink.taken).collect::<Vec<_>>();
-        assert_eq!(taken(&fanout), [0, 0]);
-        readers[0].read_exact(&mut [0; 300]).unwrap();
-        assert_eq!(taken(&fanout), [300, 0]);
-        fanout.close();
-        // The end of the channel is the end of the thread.
-        assert_eq!(events.blocking_recv(), None);
-        readers[0].read_exact(&mut [0; 200]).unwrap();
-        assert_eq!(readers[1].read_to_end(&mut Vec::new()).unwrap(), 1000);
-        assert_eq!(taken(&fanout), [500, 1000]);
-        drop(readers);
-        let snapshot = block_on(fanout.finish());
-        let books: Vec<_> = snapshot.sinks.iter().map(|sink| (sink.taken, sink.left)).collect();
-        assert_eq!(books, [(500, true), (1000, false)]);
-    }
-}
-
-#[test]
-fn finish_alone_trusts_the_readers_with_the_rest() {
-    let (_readers, sinks) = pipes(1);
-    let (fanout, mut events) = start(sinks, Engine::Auto);
-    let (source, producer) = pipe().unwrap();
-    fanout.feed(source);
-    File::from(producer).write_all(&pattern(1000)).unwrap();
-    assert_eq!(events.blocking_recv(), Some(FanoutEvent::SourceEnded { bytes: 1000 }));
-    let snapshot = block_on(fanout.finish());
-    assert_eq!((snapshot.sinks[0].taken, snapshot.sinks[0].left), (1000, false));
-}
-
-#[test]
-fn a_stream_without_readers_breaks_the_pipe_at_once() {
-    for engine in ENGINES {
-        let (fanout, mut events) = start(Vec::new(), *engine);
-        let (source, producer) = pipe().unwrap();
-        fanout.feed(source);
-        assert_eq!(events.blocking_recv(), Some(FanoutEvent::AllLeft));
-        assert!(File::from(producer).write_all(b"x").is_err());
-        assert_eq!(block_on(fanout.finish()), Snapshot::default());
-    }
-}
-
-#[test]
-fn the_time_that_nothing_moves_is_charged_to_whoever_holds_it_up() {
-    for engine in ENGINES {
-        let (mut readers, sinks) = pipes(2);
-        let (fanout, _events) = start(sinks, *engine);
-        let (source, producer) = pipe().unwrap();
-        fanout.feed(source);
-        while fanout.snapshot().starved.is_zero() {
-            thread::yield_now();
-        }
-        let fast = read_in_pieces(readers.remove(0), vec![1 << 20], None);
-        let writer = write_for_ever(producer.into());
-        while fanout.snapshot().sinks[1].blocked.is_zero() {
-            thread::yield_now();
-        }
-        drop(readers);
-        fanout.halt();
-        drop(fanout);
-        fast.join().unwrap();
-        writer.join().unwrap();
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn where_splicing_is_refused_bytes_are_copied_and_none_twice() {
-    use std::os::unix::net::UnixStream;
-    let bytes = pattern(1_000_000);
-    let (readers, sinks) = pipes(2);
-    let (fanout, mut events) = start(sinks, Engine::Auto);
-    assert_eq!(fanout.engine_name(), "splice");
-    let readers: Vec<_> =
-        readers.into_iter().map(|reader| read_in_pieces(reader, vec![5000], None)).collect();
-    // One source of each kind: the engine must change over between them.
-    let (source, producer) = pipe().unwrap();
-    fanout.feed(source);
-    write_in_pieces(producer.into(), bytes.clone(), vec![7777]).join().unwrap();
-    assert_eq!(events.blocking_recv(), Some(FanoutEvent::SourceEnded { bytes: 1_000_000 }));
-    let (source, producer) = UnixStream::pair().unwrap();
-    fanout.feed(source.into());
-    write_in_pieces(OwnedFd::from(producer).into(), bytes.clone(), vec![7777]).join().unwrap();
-    assert_eq!(events.blocking_recv(), Some(FanoutEvent::SourceEnded { bytes: 1_000_000 }));
-    assert_eq!(fanout.engine_name(), "copy");
-    block_on(fanout.finish());
-    for reader in readers {
-        assert!(reader.join().unwrap() == bytes.repeat(2));
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn copying_takes_over_where_tee_stopped() {
-    use std::os::unix::net::UnixStream;
-    // A socket among the sinks is refused by tee, after the first has already got its share. `Auto` would not begin so;
-    // the change-over must be right all the same.
-    let bytes = pattern(500_000);
-    let (mut readers, mut sinks) = pipes(3);
-    let (near, far) = UnixStream::pair().unwrap();
-    (readers[2], sinks[2]) = (File::from(OwnedFd::from(near)), far.into());
-    let sinks: Vec<_> = sinks.into_iter().map(Arc::new).collect();
-    let mechanism = Mechanism::Splice(splice::Splice::new().unwrap());
-    let (fanout, mut events) =
-        Fanout::launch("test", sinks, mechanism, true, &PipeBudget::with_limit(0)).unwrap();
-    let readers: Vec<_> =
-        readers.into_iter().map(|reader| read_in_pieces(reader, vec![5000], None)).collect();
-    let (source, producer) = pipe().unwrap();
-    let writer = write_in_pieces(producer.into(), bytes.clone(), vec![7777]);
-    fanout.feed(source);
-    assert_eq!(events.blocking_recv(), Some(FanoutEvent::SourceEnded { bytes: 500_000 }));
-    assert_eq!(fanout.engine_name(), "copy");
-    block_on(fanout.finish());
-    writer.join().unwrap();
-    for reader in readers {
-        assert!(reader.join().unwrap() == bytes);
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_failure_of_the_engine_shows_no_end_to_anybody() {
-    let (mut readers, sinks) = pipes(2);
-    let (fanout, mut events) = start(sinks, Engine::Splice);
-    fanout.feed(tempfile::tempfile().unwrap().into());
-    let Some(FanoutEvent::Failed(error)) = events.blocking_recv() else { panic!("no failure") };
-    insta::assert_snapshot!(error, @"cannot move the bytes of stream `test`: Invalid argument (os error 22)");
-    assert_eq!(contents(&mut readers[0]), (Vec::new(), false));
-    block_on(fanout.finish());
-    assert_eq!(contents(&mut readers[0]), (Vec::new(), true));
 }

@@ -1,7 +1,8 @@
 //! Bytes on disk between a stream and its reader: a queue of files without names.
 //!
-//! Pages that were spliced out of a file are still the file's: whatever is written over them, or punched out, changes what
-//! the reader sees. So each file is only ever appended to, and let go as a whole once it has been read.
+//! Pages that were spliced out of a file still belong to the file: overwriting them, or punching a hole,
+//! changes what the reader sees. So each file is only ever appended to, and closed as a whole once it has
+//! been read.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,7 +14,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, splice};
 
-/// How large a file grows before the next one is begun: so much disk at most stays taken for nothing.
+/// How large a file grows before the next one begins: at most so much of the disk is held for bytes that have
+/// been read.
 const SEGMENT: u64 = 256 * 1024 * 1024;
 /// The most that is moved at once.
 const CHUNK: u64 = 1024 * 1024;
@@ -34,17 +36,17 @@ struct Segment {
 }
 
 impl SpillFile {
-    /// An empty queue; the first file is made when there is something for it.
+    /// Returns an empty queue; the first file is made when there is something for it.
     pub(super) fn in_folder(folder: PathBuf) -> Self {
         Self { folder, segments: VecDeque::new(), length: 0 }
     }
 
-    /// Bytes in it.
+    /// Returns bytes in it.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Takes up to `most` bytes from a pipe: how many came, 0 at its end.
+    /// Moves up to `most` bytes out of a pipe into the queue, and returns how many; 0 at the pipe's end.
     pub(super) fn fill(&mut self, source: &OwnedFd, most: u64) -> Result<u64, Errno> {
         if self.segments.back().is_none_or(|segment| segment.written >= SEGMENT) {
             let file = nameless(&self.folder).map_err(|error| errno(&error))?;
@@ -64,7 +66,7 @@ impl SpillFile {
         Ok(came)
     }
 
-    /// Gives a pipe what it can take now: how many bytes went.
+    /// Moves to a pipe what it can take now, and returns how many bytes.
     pub(super) fn drain(&mut self, sink: impl AsFd) -> Result<u64, Errno> {
         let Some(segment) = self.segments.front_mut() else { return Ok(0) };
         let most = (segment.written - segment.read).min(CHUNK);
@@ -84,12 +86,12 @@ impl SpillFile {
     }
 }
 
-/// A file that only this process can reach, and that goes with it.
+/// Creates a file without a name, which goes when this process ends.
 fn nameless(folder: &Path) -> io::Result<OwnedFd> {
     let (owner, flags) = (Mode::RUSR | Mode::WUSR, OFlags::RDWR | OFlags::CLOEXEC);
     match rustix::fs::open(folder, flags | OFlags::TMPFILE, owner) {
         Ok(file) => Ok(file),
-        // Not every file system can.
+        // Not every file system supports O_TMPFILE.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
             let path = folder.join(format!(".buffer.{}.{:x}", std::process::id(), unique()));
             let file = rustix::fs::open(&path, flags | OFlags::CREATE | OFlags::EXCL, owner)?;
@@ -100,7 +102,7 @@ fn nameless(folder: &Path) -> io::Result<OwnedFd> {
     }
 }
 
-/// A number that no other call in this process gets.
+/// Returns a number that no other call in this process gets.
 fn unique() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -1,4 +1,4 @@
-//! A reader's private store on disk: it may lag behind the others, and they do not wait for it.
+//! Spools: a reader with a store on disk may lag behind the other readers, which do not wait for it.
 //!
 //! ```text
 //!                    splice while there is room
@@ -8,9 +8,9 @@
 //!                      while the reader's pipe is full
 //! ```
 //!
-//! A [`Spool`] is one more reader to its fan-out, and the only writer to its reader. Like a fan-out it never ends the
-//! stream by itself: the reader sees end-of-file when the middle pipe has ended, which is the fan-out's statement, and all
-//! that is on disk has been delivered.
+//! A [`Spool`] is one more reader to its fan-out, and the only writer to its reader. Like a fan-out it never
+//! ends the stream by itself: the reader sees end-of-file when the middle pipe has ended, which is the
+//! fan-out's statement, and all that is on disk has been delivered.
 
 mod file;
 mod mover;
@@ -19,39 +19,41 @@ mod tests;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use self::file::SpillFile;
 use self::mover::Mover;
-use super::end::End;
+use super::end::SinkEnd;
 use super::task::Task;
 use super::wake::Wake;
 use super::{Lease, PipeBudget, StreamError, pipe, set_nonblocking};
 
-/// What has gone through a spool.
+/// The counters of a spool.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spooled {
-    /// Bytes that the reader has really taken.
+    /// Bytes that the reader has read.
     pub taken: u64,
-    /// The most that ever lay on disk.
+    /// The most bytes that were on disk at once.
     pub peak: u64,
     /// The reader has closed its end before the stream's.
     pub left: bool,
     /// The reader's pipe is full, and nothing more may be put on disk.
     pub stuck: bool,
-    /// The reader has taken all that there is for it.
+    /// The reader has taken all bytes so far.
     pub starved: bool,
 }
 
-/// What the thread enters and the handle reads.
+/// What the thread writes and the handle reads.
 struct Books {
     delivered: u64,
-    /// The last that was told as taken: it never falls.
+    /// The highest number reported as taken so far: it never falls.
     taken: u64,
     on_disk: u64,
     peak: u64,
-    end: End,
+    end: SinkEnd,
     left: bool,
     stuck: bool,
     _lease: Lease,
@@ -61,29 +63,31 @@ struct Books {
 struct Shared {
     books: Mutex<Books>,
     wake: Wake,
-    /// The most that may lie on disk, in bytes.
+    /// How many bytes may be on disk at most.
     limit: AtomicU64,
     dropped: AtomicBool,
 }
 
 impl Shared {
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock()
     }
 }
 
-/// The handle to one spool. Dropping it ends the thread and closes the reader's pipe, wherever the stream was: do that only
-/// when the reader is dead, or has got all.
+/// The handle to one spool. Dropping it ends the thread and closes the reader's pipe, wherever the stream
+/// was: do that only when the reader is dead, or has got all.
 pub struct Spool {
     shared: Arc<Shared>,
-    /// A duplicate of the middle pipe's reading end would keep the fan-out from seeing that the reader has left.
+    /// A duplicate of the middle pipe's reading end would keep the fan-out from seeing that the reader has
+    /// left.
     _thread: Task<()>,
 }
 
 impl Spool {
-    /// Puts a spool before `sink`, the writing end of a reader's pipe, and something to be dropped right before that. Returns it with the sink for the fan-out. At most
-    /// `limit` bytes lie on disk, in files without names in `folder`, which are made when they are needed. If the disk is full or fails, `failed` is told, and the
-    /// stream stays where it is.
+    /// Puts a spool before `sink`, the writing end of a reader's pipe, and something to be dropped right
+    /// before that. Returns it with the sink for the fan-out. At most `limit` bytes lie on disk, in files
+    /// without names in `folder`, which are made when they are needed. If the disk is full or fails, `failed`
+    /// is called, and the stream stops.
     pub fn start(
         name: &str,
         (sink, held): (OwnedFd, impl Send + 'static),
@@ -101,7 +105,7 @@ impl Spool {
             taken: 0,
             on_disk: 0,
             peak: 0,
-            end: End::Writing(Arc::clone(&sink)),
+            end: SinkEnd::Writing(Arc::clone(&sink)),
             left: false,
             stuck: false,
             _lease: budget.enlarge(&sink),
@@ -119,13 +123,13 @@ impl Spool {
         Ok((Self { shared, _thread: thread }, middle))
     }
 
-    /// Lets it put on disk all that its reader does not take.
+    /// Lifts the limit: all that the reader does not take may go to disk.
     pub fn lift(&self) {
         self.shared.limit.store(u64::MAX, Ordering::Relaxed);
         self.shared.wake.wake();
     }
 
-    /// The state of things.
+    /// Returns the counters.
     pub fn state(&self) -> Spooled {
         let mut books = self.shared.books();
         let unread = books.end.unread();

@@ -15,7 +15,8 @@ use super::file::SpillFile;
 
 /// More than any pipe holds.
 const ALL: usize = 1 << 30;
-/// How long the reader's pipe may be full before the disk is used: a reader that is only a little slower is not worth it.
+/// How long the reader's pipe may be full before the disk is used: a reader that is only a little slower is
+/// not worth it.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The thread's state.
@@ -30,7 +31,7 @@ pub(super) struct Mover {
     full_since: Option<Instant>,
 }
 
-/// What a turn has come to.
+/// The result of one turn.
 enum Turn {
     /// There may be more to do.
     Moved,
@@ -45,7 +46,8 @@ impl Mover {
         Self { shared, source, sink, file, ended: false, full_since: None }
     }
 
-    /// Works until the reader has all of it or has left, or nobody cares any more; then drops `held` and closes the pipe.
+    /// Runs until the reader has the whole stream or has left, or the handle is dropped; then drops `held`
+    /// and closes the pipe.
     pub(super) fn run(mut self, name: &str, held: impl Send, failed: impl FnOnce(StreamError)) {
         let result = self.work();
         match result {
@@ -60,7 +62,7 @@ impl Mover {
             }
             Err(error) => {
                 failed(StreamError::new(format!("cannot buffer {name} on disk"), error));
-                // The reader must not take this for the end.
+                // The reader must not see end-of-file.
                 self.wait_to_be_dropped();
                 self.shared.books().end.leave();
             }
@@ -119,7 +121,7 @@ impl Mover {
         }
     }
 
-    /// Takes what has come to the disk.
+    /// Moves bytes from the middle pipe to disk.
     fn spill(&mut self) -> Result<Turn, Errno> {
         let room = self.room();
         if self.ended || room == 0 {
@@ -138,7 +140,7 @@ impl Mover {
         Ok(turn)
     }
 
-    /// How many bytes more may be put on disk.
+    /// Returns how many more bytes may go to disk.
     fn room(&self) -> u64 {
         self.shared.limit.load(Ordering::Relaxed).saturating_sub(self.file.length())
     }
@@ -154,7 +156,7 @@ impl Mover {
         books.peak = books.peak.max(books.on_disk);
     }
 
-    /// Sleeps until there is something to do: bytes, room, a reader that leaves, a word from the handle.
+    /// Sleeps until there are bytes or room, the reader leaves, or the handle has a command.
     fn wait(&mut self) -> Result<(), Errno> {
         let is_spilled = self.file.length() > 0;
         let wants_source = !self.ended && if is_spilled { self.room() > 0 } else { self.holds_nothing() };

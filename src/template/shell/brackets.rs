@@ -1,17 +1,19 @@
 //! bash's `[[ ]]`: its words, and the operators that make the shell compute them.
 
-use super::builtin::Builtin;
+use super::consensus::Consensus;
+use super::doing::{Doing, is_comparison};
 use super::frame::{At, Frame, Test};
 use super::machine::Machine;
-use super::votes::Votes;
+use super::refusals::COMPUTED;
+use super::shells::Shells;
 
 impl Machine {
-    pub(super) fn test_character(&mut self, c: char, votes: &mut Votes) {
+    pub(super) fn test_character(&mut self, c: char, consensus: &mut Consensus) {
         if matches!(c, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>') {
-            self.end_test_word(votes);
+            self.end_test_word(consensus);
         }
         let Some(Frame::Test(test)) = self.stack.last_mut() else {
-            return self.character(c, votes);
+            return self.character(c, consensus);
         };
         let less = std::mem::replace(&mut test.less, c == '<');
         match c {
@@ -30,22 +32,32 @@ impl Machine {
             }
             '&' | '|' | '(' | ')' => {
                 test.operands.clear();
-                test.numeric = false;
+                test.printed.clear();
+                (test.numeric, test.computed) = (false, false);
                 test.split |= c == '|';
                 test.first = true;
             }
             '#' if !test.word.started => self.lose(),
             '\'' | '"' | '\\' | '$' | '`' => {
-                test.word.mix();
+                test.word.expand();
                 self.nested(c);
             }
             _ => test.word.push(c),
         }
     }
 
-    pub(super) fn end_test_word(&mut self, votes: &mut Votes) {
-        let Some(Frame::Test(Test { word, operands, numeric, variable, split, first, .. })) =
-            self.stack.last_mut()
+    pub(super) fn end_test_word(&mut self, consensus: &mut Consensus) {
+        let Some(Frame::Test(Test {
+            word,
+            operands,
+            printed,
+            numeric,
+            variable,
+            computed,
+            split,
+            first,
+            ..
+        })) = self.stack.last_mut()
         else {
             return;
         };
@@ -53,8 +65,8 @@ impl Machine {
             return;
         }
         let is_command = std::mem::take(first) && *split;
-        let runs_arguments = is_command && Builtin::named(word.literal()) != Builtin::None;
-        *variable = false;
+        let runs_arguments = is_command && Doing::named(&word.spelling, consensus).is_more_than_data();
+        (*variable, *computed) = (false, false);
         match word.literal() {
             Some("]]") => {
                 self.stack.pop();
@@ -63,10 +75,13 @@ impl Machine {
                 }
                 return;
             }
-            Some("-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge") => {
+            Some(operator) if is_comparison(operator) => {
                 *numeric = true;
-                votes.whole(operands);
+                consensus.whole(operands);
+                consensus.refuse(printed, COMPUTED);
             }
+            // zsh computes the number of a descriptor.
+            Some("-t") => *computed = consensus.shells.meets(Shells::ZSH),
             Some("-v" | "-R") => *variable = true,
             _ => {}
         }

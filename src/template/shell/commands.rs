@@ -1,36 +1,36 @@
 //! The machine where commands stand: words, operators, and which words are keywords.
 
-use super::builtin::Builtin;
-use super::frame::{At, Commands, Frame, Kind, Test, Word};
-use super::machine::{Machine, Pending, takes_subscript};
-use super::votes::Votes;
+use super::consensus::Consensus;
+use super::frame::{At, Commands, Frame, FrameKind, Test};
+use super::machine::{Angle, Machine, Pending, takes_subscript};
+use super::refusals::DESCRIPTOR_NAME;
+use super::word::Word;
 
 impl Machine {
-    pub(super) fn command_character(&mut self, c: char, votes: &mut Votes) {
+    pub(super) fn command_character(&mut self, c: char, consensus: &mut Consensus) {
         let Some(commands) = self.commands() else { return };
         match c {
-            ')' => self.close(),
-            ' ' | '\t' => self.end_word(),
-            _ if commands.kind == Kind::Function => self.lose(),
-            '\n' => self.end_line(),
+            ')' => self.close(consensus),
+            ' ' | '\t' => self.end_word(consensus),
+            _ if commands.kind == FrameKind::Function => self.lose(),
+            '\n' => self.end_line(consensus),
             '#' if !commands.word.started => self.push(Frame::Comment),
-            ';' | '&' | '|' => self.operator(c),
-            '(' => self.open(),
+            ';' | '&' | '|' => self.operator(c, consensus),
+            '(' => self.open(consensus),
             '<' | '>' => {
                 if commands.at == At::Redirect && !commands.word.started && commands.opening.is_none() {
-                    self.pending = Pending::Target;
+                    self.pending = Pending::Target(if c == '<' { Angle::Less } else { Angle::Greater });
                     return;
                 }
-                self.redirect(votes);
+                self.redirect(c == '<', consensus);
                 self.pending = if c == '<' { Pending::Less } else { Pending::Greater };
             }
             '\\' => {
-                votes.glued(&commands.word.values);
+                consensus.glued(&commands.word.values);
                 self.pending = Pending::Backslash;
             }
             '\'' | '"' => {
-                votes.glued(&commands.word.values);
-                commands.glue();
+                consensus.glued(&commands.word.values);
                 commands.word.quote();
                 if let Some(opening) = &mut commands.opening {
                     opening.quoted = true;
@@ -38,8 +38,8 @@ impl Machine {
                 self.push(if c == '"' { Frame::Double } else { Frame::Single });
             }
             '$' | '`' => {
-                votes.glued(&commands.word.values);
-                commands.word.mix();
+                consensus.glued(&commands.word.values);
+                commands.word.expand();
                 if commands.opening.is_some() {
                     return self.lose();
                 }
@@ -50,13 +50,11 @@ impl Machine {
                 }
             }
             '[' if takes_subscript(commands) => {
-                // The word stays a name, so that a `=` after the brackets makes it an assignment, but it is no longer
-                // a keyword.
-                commands.word.push('_');
+                commands.word.subscripted();
                 self.push(Frame::Subscript { depth: 0 });
             }
             _ => {
-                votes.glued(&commands.word.values);
+                consensus.glued(&commands.word.values);
                 commands.word.push(c);
                 if let Some(opening) = &mut commands.opening {
                     opening.delimiter.push(c);
@@ -66,7 +64,7 @@ impl Machine {
     }
 
     /// Ends the word in progress, if there is one, and finds what the next one is.
-    fn end_word(&mut self) {
+    pub(super) fn end_word(&mut self, consensus: &mut Consensus) {
         let Some(commands) = self.commands() else { return };
         if !commands.word.started {
             return;
@@ -77,25 +75,33 @@ impl Machine {
             commands.at = commands.then;
             return;
         }
-        if matches!(commands.at, At::Command | At::Prefix | At::Argument) {
-            commands.note(&word);
+        if matches!(commands.at, At::Command | At::Prefix) && word.assignment {
+            commands.assigned(&word, consensus);
+        } else if matches!(commands.at, At::Command | At::Prefix | At::Argument) {
+            commands.note(&word, consensus);
         }
         let next = match commands.at {
-            At::Command => return self.end_first_word(&word),
+            At::Command => return self.end_first_word(&word, consensus),
             At::Prefix if word.assignment => Some(At::Prefix),
             At::Prefix | At::Argument => Some(At::Argument),
-            At::Redirect | At::Descriptor | At::Program => Some(commands.then),
+            At::Redirect | At::Descriptor | At::HereString => Some(commands.then),
             At::Subject => Some(At::CaseIn),
             At::CaseIn => (word.literal() == Some("in")).then_some(At::Pattern),
-            At::Pattern if word.literal() == Some("esac") => return self.end_case(),
+            At::Pattern if word.literal() == Some("esac") => return self.end_case(consensus),
             At::Pattern => Some(At::Pattern),
-            At::LoopName => Some(At::LoopIn),
+            At::LoopName => {
+                commands.assigns = word.spelling.text.to_string();
+                Some(At::LoopIn)
+            }
             At::LoopIn => match word.literal() {
                 Some("in") => Some(At::Argument),
                 Some("do" | "{") => Some(At::Command),
                 _ => None,
             },
-            At::FunctionName => Some(At::Command),
+            At::FunctionName => {
+                commands.flow.defines(&word.spelling.text);
+                Some(At::Command)
+            }
         };
         match next {
             Some(next) => commands.at = next,
@@ -103,14 +109,19 @@ impl Machine {
         }
     }
 
-    fn end_first_word(&mut self, word: &Word) {
+    fn end_first_word(&mut self, word: &Word, consensus: &mut Consensus) {
         let Some(commands) = self.commands() else { return };
+        match word.literal() {
+            Some("case" | "for" | "select" | "if" | "while" | "until" | "{") => commands.flow.open(),
+            Some("fi" | "done" | "}") => commands.flow.close(consensus),
+            Some(_) | None => {}
+        }
         commands.at = match word.literal() {
             Some("case") => {
                 commands.cases += 1;
                 At::Subject
             }
-            Some("esac") => return self.end_case(),
+            Some("esac") => return self.end_case(consensus),
             Some("for" | "select") => At::LoopName,
             Some("function") => At::FunctionName,
             Some("[[") => {
@@ -125,25 +136,35 @@ impl Machine {
         };
     }
 
-    fn end_case(&mut self) {
+    fn end_case(&mut self, consensus: &mut Consensus) {
         match self.commands() {
             Some(commands) if commands.cases > 0 => {
                 commands.cases -= 1;
                 commands.at = At::Command;
+                commands.flow.close(consensus);
             }
             _ => self.lose(),
         }
     }
 
-    fn end_line(&mut self) {
-        self.end_word();
+    fn end_line(&mut self, consensus: &mut Consensus) {
+        self.end_word(consensus);
         let Some(commands) = self.commands() else { return };
         commands.at = match commands.at {
             _ if commands.opening.is_some() => return self.lose(),
-            _ if commands.kind == Kind::Array => At::Argument,
-            At::Command | At::Prefix | At::Argument => At::Command,
+            _ if commands.kind == FrameKind::Array => At::Argument,
+            At::Command if commands.flow.is_piping() => At::Command,
+            At::Command | At::Prefix | At::Argument => {
+                commands.finish(consensus);
+                At::Command
+            }
             at @ (At::CaseIn | At::Pattern | At::LoopIn) => at,
-            At::Redirect | At::Descriptor | At::Program | At::Subject | At::LoopName | At::FunctionName => {
+            At::Redirect
+            | At::Descriptor
+            | At::HereString
+            | At::Subject
+            | At::LoopName
+            | At::FunctionName => {
                 return self.lose();
             }
         };
@@ -151,13 +172,18 @@ impl Machine {
     }
 
     /// `;`, `&` or `|`.
-    fn operator(&mut self, c: char) {
-        self.end_word();
+    fn operator(&mut self, c: char, consensus: &mut Consensus) {
+        self.end_word(consensus);
         let Some(commands) = self.commands() else { return };
         commands.at = match (commands.at, c) {
-            _ if commands.kind == Kind::Array || commands.opening.is_some() => return self.lose(),
+            _ if commands.kind == FrameKind::Array || commands.opening.is_some() => return self.lose(),
             (At::Pattern, '|') => At::Pattern,
-            (At::Command | At::Prefix | At::Argument, _) | (At::LoopIn, ';') => At::Command,
+            // It may be the beginning of `&>`.
+            (at @ (At::Command | At::Prefix | At::Argument), '&') if !commands.flow.is_piping() => at,
+            (At::Command | At::Prefix | At::Argument, _) | (At::LoopIn, ';') => {
+                commands.separate(c, consensus);
+                At::Command
+            }
             _ => return self.lose(),
         };
         self.pending = match c {
@@ -176,95 +202,80 @@ impl Machine {
     }
 
     /// `<`, `>` or `&>`.
-    pub(super) fn redirect(&mut self, votes: &mut Votes) {
+    pub(super) fn redirect(&mut self, reads: bool, consensus: &mut Consensus) {
         let Some(commands) = self.commands() else { return };
-        let is_descriptor =
-            commands.word.literal().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        if is_descriptor {
+        let descriptor =
+            commands.word.literal().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_standard = matches!(descriptor, None | Some("" | "0"));
+        if descriptor.is_some() {
             commands.word = Word::default();
         } else {
             // A number that a value makes here would be taken for a descriptor.
-            votes.quoted(&commands.word.values);
-            self.end_word();
+            consensus.quoted(&commands.word.values);
+            // So would the name of a variable in braces: `exec {fd}>file`.
+            if commands.word.spelling.text.starts_with('{') {
+                consensus.refuse(&commands.word.values, DESCRIPTOR_NAME);
+            }
+            self.end_word(consensus);
+        }
+        let Some(commands) = self.commands() else { return };
+        if reads && is_standard {
+            commands.flow.redirect();
         }
         let Some(commands) = self.commands() else { return };
         commands.then = match commands.at {
-            _ if commands.kind == Kind::Array || commands.opening.is_some() => return self.lose(),
+            _ if commands.kind == FrameKind::Array || commands.opening.is_some() => return self.lose(),
             At::Command | At::Prefix => At::Prefix,
             At::Argument => At::Argument,
             _ => return self.lose(),
         };
         commands.at = At::Redirect;
     }
-
-    /// `(`.
-    fn open(&mut self) {
-        if self.commands().is_some_and(|commands| {
-            commands.at == At::Command && commands.word.literal().is_some_and(precedes_parenthesis)
-        }) {
-            self.end_word();
-        }
-        let Some(commands) = self.commands() else { return };
-        let word = &commands.word;
-        let is_array = word.ends_in_equals;
-        let is_function = word.literal().is_some() && matches!(commands.at, At::Command | At::FunctionName);
-        match commands.at {
-            _ if commands.kind == Kind::Array || commands.opening.is_some() => self.lose(),
-            // A pattern of a `case` may begin with it.
-            At::Pattern if !word.started => {}
-            _ if word.started && is_array => {
-                commands.word.mix();
-                let mut array = Commands::new(Kind::Array);
-                if commands.builtin == (Builtin::Declare { computes: true }) {
-                    array.builtin = Builtin::Let;
-                }
-                self.push(Frame::Commands(array));
-            }
-            _ if word.started && is_function => {
-                commands.word = Word::default();
-                commands.at = At::Command;
-                self.push(Frame::Commands(Commands::new(Kind::Function)));
-            }
-            At::Command | At::LoopName if !word.started => self.pending = Pending::Paren,
-            _ => self.lose(),
-        }
-    }
-
-    /// `)`.
-    fn close(&mut self) {
-        self.end_word();
-        let Some(commands) = self.commands() else { return };
-        if commands.at == At::Pattern {
-            commands.at = At::Command;
-            return;
-        }
-        let is_open = commands.cases > 0 || !commands.documents.is_empty() || commands.opening.is_some();
-        let kind = commands.kind;
-        if is_open || kind == Kind::Script {
-            return self.lose();
-        }
-        self.stack.pop();
-        if let (Kind::Subshell | Kind::Function, Some(commands)) = (kind, self.commands()) {
-            commands.at = At::Command;
-        }
-    }
 }
 
 impl Commands {
-    /// Whether a value that starts a word here is data, and may be several words if it is a list.
+    /// The command ends at `;`, `&` or `|`.
+    pub(super) fn separate(&mut self, c: char, consensus: &mut Consensus) {
+        match (c, self.flow.is_piping()) {
+            // `|&`
+            ('&', true) => {}
+            // `||`
+            ('|', true) => self.flow.end_pipeline(self.kind != FrameKind::Script),
+            ('|', false) => {
+                let doing = std::mem::take(&mut self.doing);
+                self.flow.finish(&doing, &mut self.documents, consensus);
+                self.flow.pipe();
+            }
+            _ => self.finish(consensus),
+        }
+    }
+
+    /// The command ends, and the pipeline with it.
+    pub(super) fn finish(&mut self, consensus: &mut Consensus) {
+        let doing = std::mem::take(&mut self.doing);
+        self.assigns.clear();
+        self.forked = false;
+        self.flow.finish(&doing, &mut self.documents, consensus);
+        self.flow.end_pipeline(self.kind != FrameKind::Script);
+        for document in &mut self.documents {
+            document.live = false;
+        }
+    }
+
+    /// Returns whether a value that starts a word here is data, and may be several words if it is a list.
     pub(super) fn takes_words(&self) -> bool {
         !self.word.started && matches!(self.at, At::Command | At::Prefix | At::Argument)
     }
 }
 
-/// Whether a command, and so another keyword, can follow a word that stands first.
+/// Returns whether a command, and so another keyword, can follow a word that stands first.
 fn precedes_command(word: &str) -> bool {
     const OTHERS: [&str; 5] = ["fi", "done", "}", "-p", "--"];
     (precedes_parenthesis(word) && !matches!(word, "for" | "select")) || OTHERS.contains(&word)
 }
 
-/// Whether a parenthesis right after a word that stands first begins something of its own.
-fn precedes_parenthesis(word: &str) -> bool {
+/// Returns whether a parenthesis right after a word that stands first begins something of its own.
+pub(super) fn precedes_parenthesis(word: &str) -> bool {
     matches!(
         word,
         "if" | "then" | "elif" | "else" | "while" | "until" | "do" | "{" | "!" | "time" | "for" | "select"

@@ -1,11 +1,12 @@
 //! Here-documents: how their delimiters are read, and where their lines end them.
 
-use super::frame::{Commands, Document, Frame};
+use super::flow::Document;
+use super::frame::{Commands, Frame};
 use super::machine::Machine;
-use super::place::Edge;
+use super::slot::Edge;
 
 impl Machine {
-    /// Whether the innermost quotes are part of a here-document's delimiter.
+    /// Returns whether the innermost quotes are part of a here-document's delimiter.
     pub(super) fn is_delimiter(&self) -> bool {
         match self.stack.as_slice() {
             [.., Frame::Commands(commands), Frame::Single | Frame::Double] => commands.opening.is_some(),
@@ -15,8 +16,14 @@ impl Machine {
 
     /// A character inside quotes, as the word around them sees it.
     pub(super) fn quoted_character(&mut self, c: char) {
-        if let [.., Frame::Commands(Commands { opening, word, .. }), _] = self.stack.as_mut_slice() {
+        if let [.., Frame::Commands(Commands { opening, word, .. }), quotes] = self.stack.as_mut_slice() {
+            let is_double = matches!(quotes, Frame::Double);
             word.blank = false;
+            match c {
+                '$' | '`' if is_double => word.expand(),
+                '\\' if is_double => {}
+                _ => word.spelling.push(c),
+            }
             if let Some(opening) = opening {
                 opening.delimiter.push(c);
             }
@@ -58,8 +65,17 @@ impl Machine {
     pub(super) fn open_document(&mut self, strip: bool) {
         if let Some(commands) = self.commands() {
             let (delimiter, line) = (String::new(), Edge::default());
-            let program = commands.builtin.reads_program();
-            commands.opening = Some(Document { delimiter, quoted: false, strip, program, line });
+            commands.opening = Some(Document {
+                delimiter,
+                quoted: false,
+                strip,
+                program: false,
+                own: true,
+                live: true,
+                stays: false,
+                fills: Vec::new(),
+                line,
+            });
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What the shell is in the middle of: one frame for each construct that is open.
 
-use super::builtin::Builtin;
-use super::place::Edge;
+use super::consensus::Consensus;
+use super::doing::Doing;
+use super::flow::{Document, Flow};
+use super::refusals::COMPUTED;
+use super::table::Attributes;
+use super::word::Word;
 
 /// An open construct.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,26 +46,11 @@ pub(super) enum Frame {
     Here(Document),
 }
 
-/// A here-document, from its operator on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Document {
-    /// The line that ends it.
-    pub(super) delimiter: String,
-    /// Whether any part of the delimiter is quoted.
-    pub(super) quoted: bool,
-    /// `<<-`.
-    pub(super) strip: bool,
-    /// Whether an interpreter reads it as its program.
-    pub(super) program: bool,
-    /// The current line so far.
-    pub(super) line: Edge,
-}
-
 /// Where commands stand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Commands {
     /// What opened it.
-    pub(super) kind: Kind,
+    pub(super) kind: FrameKind,
     /// What the next word is.
     pub(super) at: At,
     /// What the word after a redirection's target is.
@@ -75,22 +64,38 @@ pub(super) struct Commands {
     /// Open `case` statements.
     pub(super) cases: usize,
     /// What the command does with its arguments.
-    pub(super) builtin: Builtin,
+    pub(super) doing: Box<Doing>,
+    /// The variable that the words go into: those of an array, or of a loop.
+    pub(super) assigns: String,
+    /// What is known about that variable.
+    pub(super) attributes: Attributes,
+    /// What flows from command to command.
+    pub(super) flow: Box<Flow>,
+    /// The expressions in the word before, and those that commands print into it.
+    pub(super) before: (Vec<usize>, Vec<usize>),
+    /// Whether there was a `&>`, after which a shell that does not know it begins another command.
+    pub(super) forked: bool,
     /// Whether a word that begins with a dash would be an option.
     pub(super) takes_options: bool,
+    /// Whether only the first argument may be one.
+    pub(super) is_printf: bool,
 }
 
 /// What opened a place for commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     /// Nothing: the script itself.
     Script,
     /// `(`.
     Subshell,
     /// The `(` of `name()`.
     Function,
-    /// `$(`, `<(` or `>(`: part of a word.
+    /// `$(`: part of a word.
     Substitution,
+    /// `<(`: a word, or part of one.
+    Input,
+    /// `>(`: the same.
+    Output,
     /// `name=(`: words, but no commands.
     Array,
 }
@@ -108,8 +113,8 @@ pub(super) enum At {
     Redirect,
     /// The target of `>&` or `<&`. Bash expands it twice.
     Descriptor,
-    /// After `<<<`, where an interpreter reads it as its program.
-    Program,
+    /// After `<<<`.
+    HereString,
     /// After `case`.
     Subject,
     /// Where the `in` of a `case` stands.
@@ -124,118 +129,6 @@ pub(super) enum At {
     FunctionName,
 }
 
-/// A word in progress. Only so much of it is kept as its meaning hangs on, so that a loop's words have few states.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Word {
-    /// Whether anything of it has been seen.
-    pub(super) started: bool,
-    /// Whether it is more than plain literal text.
-    mixed: bool,
-    /// Whether nothing has been seen of it but quotes that open.
-    pub(super) blank: bool,
-    /// The first characters of the literal text, while it is nothing else.
-    text: String,
-    /// Whether the literal text is a name that a variable can have.
-    identifier: bool,
-    /// Whether it is `name=…`.
-    pub(super) assignment: bool,
-    /// Whether it is `name=` so far.
-    pub(super) ends_in_equals: bool,
-    /// Whether a `{`, `[` or `~` in it gives a meaning to what follows.
-    pub(super) special: bool,
-    /// Whether it is `name[…` without the closing bracket.
-    pub(super) subscript: bool,
-    /// The expressions in it.
-    pub(super) values: Vec<usize>,
-}
-
-/// Longer than every keyword, and than the path of an interpreter.
-const KEPT: usize = 20;
-
-impl Default for Word {
-    fn default() -> Self {
-        Self {
-            started: false,
-            mixed: false,
-            blank: true,
-            text: String::new(),
-            identifier: false,
-            assignment: false,
-            ends_in_equals: false,
-            special: false,
-            subscript: false,
-            values: Vec::new(),
-        }
-    }
-}
-
-impl Word {
-    /// Adds an ordinary character.
-    pub(super) fn push(&mut self, c: char) {
-        let is_name = !self.mixed
-            && (c == '_'
-                || c.is_ascii_alphabetic()
-                || c.is_ascii_digit() && self.identifier
-                || c == '+' && self.identifier);
-        let was_name = self.identifier;
-        self.identifier = is_name && (self.identifier || !self.started);
-        self.ends_in_equals = false;
-        match c {
-            '{' | '~' => self.special = true,
-            '[' => {
-                self.special = true;
-                self.subscript |= was_name;
-            }
-            ']' => self.subscript = false,
-            '=' if was_name && !self.assignment => {
-                self.assignment = true;
-                self.ends_in_equals = true;
-            }
-            _ => {}
-        }
-        self.started = true;
-        self.blank = false;
-        if !self.mixed && self.text.len() < KEPT {
-            self.text.push(c);
-        }
-    }
-
-    /// Notes a quote that opens in it.
-    pub(super) fn quote(&mut self) {
-        let blank = self.blank;
-        self.mix();
-        self.blank = blank;
-    }
-
-    /// Notes that something is part of it that is no plain literal text.
-    pub(super) fn mix(&mut self) {
-        self.started = true;
-        self.blank = false;
-        self.mixed = true;
-        self.identifier = false;
-        self.ends_in_equals = false;
-        self.text.clear();
-    }
-
-    /// Notes an expression in it.
-    pub(super) fn add(&mut self, index: usize) {
-        self.mix();
-        if !self.values.contains(&index) {
-            self.values.push(index);
-        }
-    }
-
-    /// Its first characters, if it is literal and unquoted: enough to tell keywords and numbers.
-    pub(super) fn literal(&self) -> Option<&str> {
-        (!self.mixed).then_some(self.text.as_str())
-    }
-
-    /// Whether it is a name that a variable can have, so far.
-    pub(super) fn is_identifier(&self) -> bool {
-        self.identifier
-    }
-}
-
 /// `[[ … ]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Test {
@@ -243,8 +136,12 @@ pub(super) struct Test {
     pub(super) word: Word,
     /// The expressions since the last `&&`, `||` or parenthesis.
     pub(super) operands: Vec<usize>,
+    /// Those of them that a command prints.
+    pub(super) printed: Vec<usize>,
     /// Whether they are compared as numbers.
     pub(super) numeric: bool,
+    /// Whether the next word is computed.
+    pub(super) computed: bool,
     /// Whether the next word names a variable.
     pub(super) variable: bool,
     /// Whether a `|` or the end of a line came before. A shell that has no `[[ ]]` runs what follows it.
@@ -256,8 +153,8 @@ pub(super) struct Test {
 }
 
 impl Commands {
-    pub(super) fn new(kind: Kind) -> Self {
-        let at = if kind == Kind::Array { At::Argument } else { At::Command };
+    pub(super) fn new(kind: FrameKind) -> Self {
+        let at = if kind == FrameKind::Array { At::Argument } else { At::Command };
         Self {
             kind,
             at,
@@ -266,33 +163,49 @@ impl Commands {
             opening: None,
             documents: Vec::new(),
             cases: 0,
-            builtin: Builtin::None,
+            doing: Box::default(),
+            assigns: String::new(),
+            attributes: Attributes::NONE,
+            flow: Box::default(),
+            before: (Vec::new(), Vec::new()),
+            forked: false,
             takes_options: false,
+            is_printf: false,
         }
     }
 
     /// Notes the name of a command, or an argument of one.
-    pub(super) fn note(&mut self, word: &Word) {
+    pub(super) fn note(&mut self, word: &Word, consensus: &mut Consensus) {
         let name = word.literal();
         if self.at == At::Argument {
-            self.takes_options &= name != Some("--") && self.builtin != Builtin::PRINTF;
-            self.builtin = self.builtin.after(name);
+            self.takes_options &= name != Some("--") && !self.is_printf;
+            if self.doing.compares(&word.spelling) {
+                consensus.whole(&self.before.0);
+                consensus.refuse(&self.before.1, COMPUTED);
+            }
+            self.before = (word.values.clone(), word.printed.clone());
+            self.doing.word(&word.spelling, consensus);
+            if let Some((name, attributes)) = self.doing.take_declared() {
+                consensus.declare(name, attributes);
+            }
         } else {
             self.takes_options = !matches!(name, Some("test" | "[" | "for" | "select"));
-            self.builtin = Builtin::named(name);
+            self.is_printf = matches!(name, Some("printf" | "test" | "["));
+            *self.doing = Doing::named(&word.spelling, consensus);
+            self.flow.command(word.spelling.known().unwrap_or_default());
         }
     }
 
-    /// The word in progress goes on with quotes or a value.
-    pub(super) fn glue(&mut self) {
-        if self.at == At::Argument {
-            self.builtin = self.builtin.glued(self.word.literal());
+    /// Notes a variable that is given a text.
+    pub(super) fn assigned(&self, word: &Word, consensus: &mut Consensus) {
+        if let (Some(name), Some(text)) = (&word.spelling.assigned, word.spelling.known()) {
+            consensus.hold(name, text.split_once('=').map_or(text, |(_, value)| value));
         }
     }
 }
 
 impl Frame {
-    /// Whether two frames are the same construct, whatever word they are at.
+    /// Returns whether two frames are the same construct, whatever word they are at.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Commands(a), Self::Commands(b)) => {
@@ -304,14 +217,16 @@ impl Frame {
         }
     }
 
-    /// What it is called in messages.
+    /// Returns what it is called in messages.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Commands(commands) => match commands.kind {
-                Kind::Script => "outside all quotes",
-                Kind::Subshell | Kind::Function => "inside `( )`",
-                Kind::Substitution => "inside `$( )`",
-                Kind::Array => "inside an array's `( )`",
+                FrameKind::Script => "outside all quotes",
+                FrameKind::Subshell | FrameKind::Function => "inside `( )`",
+                FrameKind::Substitution => "inside `$( )`",
+                FrameKind::Input => "inside `<( )`",
+                FrameKind::Output => "inside `>( )`",
+                FrameKind::Array => "inside an array's `( )`",
             },
             Self::Test(_) => "inside `[[ ]]`",
             Self::Single => "inside `'…'`",

@@ -1,33 +1,50 @@
 //! Finds the place of every expression in a script of a POSIX-family shell.
 //!
-//! The template's tree is read with a set of [`Machine`]s, one for each state that the shell can be in at a point. Text
-//! moves them all; a branch starts from the states before it and adds those that it ends in. Branches must end inside
-//! the same constructs as they began, so only details such as "in the middle of a word" can differ, and the set stays
-//! small.
+//! The template's tree is read with a set of [`Machine`]s, one for each state that the shell can be in at a
+//! point. Text moves them all; a branch starts from the states before it and adds those that it ends in.
+//! Branches must end inside the same constructs as they began, so only details such as "in the middle of a
+//! word" can differ, and the set stays small.
 
 mod brackets;
-mod builtin;
 mod commands;
+mod consensus;
 mod document;
+mod doing;
+mod expansions;
+mod flow;
 mod frame;
+mod harmless;
+mod judge;
 mod machine;
-mod place;
+mod options;
+mod parentheses;
+mod refusals;
+mod shells;
+mod slot;
+mod states;
+mod table;
 mod value;
-mod votes;
+mod word;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
+use consensus::Consensus;
+pub(super) use harmless::Harmless;
 use machine::Machine;
-pub(super) use place::{Context, Here, Place};
-use place::{Edge, Refusal};
-use votes::Votes;
+use refusals::{RUN_VARIABLE, UNCERTAIN};
+pub use shells::Shells;
+pub(super) use slot::{Demands, Here, Quoting, Slot};
+use slot::{Edge, Refusal};
+use states::unique;
+pub use table::runs_in_environment;
 
 use super::scan::Segment;
 use super::structure::{Branch, Node};
-use super::{Mistake, TemplateError};
+use super::{TemplateError, TemplateErrorKind};
 
 /// More states than this at one point are refused.
 const MOST_STATES: usize = 24;
@@ -37,8 +54,8 @@ const MOST_READINGS: usize = 10_000;
 /// How an expression is spliced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Splice {
-    /// Escaped for its place.
-    Escaped,
+    /// Escaped for its place; its type promises this.
+    Escaped(Harmless),
     /// As it is.
     Raw,
 }
@@ -49,31 +66,48 @@ pub(super) fn places(
     segments: &[Segment],
     nodes: &[Node],
     splice: &dyn Fn(usize) -> Splice,
-) -> Result<Vec<Option<Place>>, Vec<TemplateError>> {
-    let votes = Votes::new(segments.len());
+    shells: Shells,
+) -> Result<Vec<Option<Slot>>, Vec<TemplateError>> {
+    let consensus = Consensus::new(segments.len(), shells);
     let mut reader = Reader {
         source,
         segments,
         splice,
-        votes,
+        consensus,
         errors: Vec::new(),
         refused: HashSet::new(),
         readings: HashMap::new(),
     };
-    reader.nodes(nodes, vec![Machine::new()]);
+    for mut state in reader.nodes(nodes, vec![Machine::new()]) {
+        state.finish(&mut reader.consensus);
+    }
+    let mut places = reader.decide();
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
-    let mut places = reader.votes.into_places();
     for (index, place) in places.iter_mut().enumerate() {
-        if let Some(Place { context: Context::Here(here), .. }) = place {
+        if let Some(Slot { quoting: Quoting::Here(here), .. }) = place {
             here.after = line_after(source, segments, index);
         }
     }
     Ok(places)
 }
 
-/// The rest of the line after an expression, as far as it is literal.
+/// Returns what is wrong with a value in a variable that a shell runs commands from.
+pub(super) fn run_variable(range: Range<usize>) -> TemplateError {
+    error(range, RUN_VARIABLE)
+}
+
+fn error(range: Range<usize>, refusal: Refusal) -> TemplateError {
+    TemplateError {
+        kind: TemplateErrorKind::Place,
+        range,
+        message: format!("a value cannot be used {}", refusal.place),
+        help: Some(refusal.help.to_owned()),
+    }
+}
+
+/// Returns the rest of the line after an expression, as far as it is literal.
 fn line_after(source: &str, segments: &[Segment], index: usize) -> Edge {
     let mut edge = Edge::default();
     for segment in segments.get(index + 1..).unwrap_or_default() {
@@ -97,7 +131,7 @@ struct Reader<'s> {
     source: &'s str,
     segments: &'s [Segment],
     splice: &'s dyn Fn(usize) -> Splice,
-    votes: Votes,
+    consensus: Consensus,
     errors: Vec<TemplateError>,
     /// Segments that have an error already; reading them in another state adds none.
     refused: HashSet<usize>,
@@ -114,7 +148,7 @@ impl Reader<'_> {
                 Node::Text(range) => {
                     let text = self.source.get(range.clone()).unwrap_or_default();
                     for state in &mut states {
-                        state.read(text, &mut self.votes);
+                        state.read(text, &mut self.consensus);
                     }
                 }
                 Node::Expression(index) => {
@@ -133,7 +167,8 @@ impl Reader<'_> {
                     }
                 }
             }
-            // Only statements make more states; to compare them after every word would cost more than it saves.
+            // Only statements make more states; to compare them after every word would cost more than it
+            // saves.
             if matches!(node, Node::If(_) | Node::For(..)) {
                 states = self.distinct(states, node);
             }
@@ -142,23 +177,37 @@ impl Reader<'_> {
     }
 
     fn expression(&mut self, index: usize, state: &mut Machine) {
-        if (self.splice)(index) == Splice::Raw {
-            return state.raw(&mut self.votes);
+        let promised = match (self.splice)(index) {
+            Splice::Raw => return state.raw(&mut self.consensus),
+            Splice::Escaped(promised) => promised,
+        };
+        let place = state.value(index, promised, &mut self.consensus);
+        match place.map(|place| self.consensus.add(index, place)) {
+            Ok(true) => {}
+            Ok(false) => self.refuse(index, UNCERTAIN),
+            Err(refusal) => self.refuse(index, refusal),
         }
-        const UNCERTAIN: Refusal = Refusal {
-            place: "where statements before it leave several places possible",
-            help: "write the whole command once in each branch",
-        };
-        let place = state.value(index, &mut self.votes);
-        let refusal = match place.map(|place| self.votes.add(index, place)) {
-            Ok(true) => return,
-            Ok(false) => UNCERTAIN,
-            Err(refusal) => refusal,
-        };
+    }
+
+    fn refuse(&mut self, index: usize, refusal: Refusal) {
         if self.refused.insert(index) {
-            let message = format!("a value cannot stand {}", refusal.place);
-            self.error(Mistake::Place, index, message, refusal.help);
+            let message = format!("a value cannot be used {}", refusal.place);
+            self.error(TemplateErrorKind::Place, index, message, refusal.help);
         }
+    }
+
+    /// Returns the places, once the whole script has been read.
+    fn decide(&mut self) -> Vec<Option<Slot>> {
+        let (mut places, refused) = std::mem::take(&mut self.consensus).decide();
+        for (index, refusal) in refused {
+            match ((self.splice)(index), places.get_mut(index)) {
+                (Splice::Escaped(promised), Some(Some(place))) if refusal.admits(promised) => {
+                    place.demands.harmless = place.demands.harmless.max(refusal.unless);
+                }
+                (Splice::Escaped(_) | Splice::Raw, _) => self.refuse(index, refusal),
+            }
+        }
+        places
     }
 
     fn conditional(&mut self, branches: &[Branch], before: Vec<Machine>) -> Vec<Machine> {
@@ -173,7 +222,7 @@ impl Reader<'_> {
         after
     }
 
-    /// A loop's body, run any number of times: adds states until there is nothing new.
+    /// Returns a loop's body, run any number of times: adds states until there is nothing new.
     fn repeated(&mut self, body: &Branch, before: Vec<Machine>) -> Vec<Machine> {
         let mut states = unique(before);
         let mut seen: HashSet<Machine> = states.iter().cloned().collect();
@@ -182,11 +231,12 @@ impl Reader<'_> {
             fresh = self.branch(body, fresh);
             fresh.retain(|state| seen.insert(state.clone()));
             states.extend(fresh.iter().cloned());
+            states = unique(states);
         }
         states
     }
 
-    /// A branch, which must end inside the same constructs as it began.
+    /// Returns a branch, which must end inside the same constructs as it began.
     fn branch(&mut self, branch: &Branch, before: Vec<Machine>) -> Vec<Machine> {
         let mut after = Vec::new();
         for state in before {
@@ -213,7 +263,7 @@ impl Reader<'_> {
                 format!("this branch begins {} and ends {}", start.whereabouts(), end.whereabouts());
             if self.refused.insert(branch.head) {
                 self.error(
-                    Mistake::Branch,
+                    TemplateErrorKind::Branch,
                     branch.head,
                     message,
                     "close in the branch what it opens, and nothing else",
@@ -227,7 +277,12 @@ impl Reader<'_> {
     fn too_many(&mut self, head: usize) {
         if self.refused.insert(head) {
             let message = "too many statements inside one word or command".to_owned();
-            self.error(Mistake::Branch, head, message, "write the whole command once in each branch");
+            self.error(
+                TemplateErrorKind::Branch,
+                head,
+                message,
+                "write the whole command once in each branch",
+            );
         }
     }
 
@@ -257,17 +312,12 @@ impl Reader<'_> {
         }
     }
 
-    fn error(&mut self, mistake: Mistake, index: usize, message: String, help: &str) {
+    fn error(&mut self, kind: TemplateErrorKind, index: usize, message: String, help: &str) {
         let range = match self.segments.get(index) {
             Some(Segment::Expression(tag) | Segment::Statement(tag)) => tag.outer.clone(),
             Some(Segment::Text(range)) => range.clone(),
             None => 0..0,
         };
-        self.errors.push(TemplateError { mistake, range, message, help: Some(help.to_owned()) });
+        self.errors.push(TemplateError { kind, range, message, help: Some(help.to_owned()) });
     }
-}
-
-fn unique(states: Vec<Machine>) -> Vec<Machine> {
-    let mut seen = HashSet::new();
-    states.into_iter().filter(|state| seen.insert(state.clone())).collect()
 }

@@ -1,74 +1,112 @@
 //! Where a value may stand: what the machine does when it meets an expression.
 
-use super::builtin::Builtin;
-use super::frame::{At, Commands, Frame, Kind};
-use super::machine::{Machine, Pending, VARIABLE_FIRST};
-use super::place::{Context, Edge, Here, Place, Refusal, Word};
-use super::votes::Votes;
+use super::consensus::Consensus;
+use super::frame::{At, Commands, Frame, FrameKind};
+use super::harmless::Harmless;
+use super::machine::{Machine, Pending};
+use super::refusals::{
+    AFTER_BACKSLASH, AFTER_DOLLAR, AFTER_VARIABLE, ANSI, BACKTICK, COMMAND_IN_DOCUMENT, DELIMITER,
+    DESCRIPTOR, DOCUMENT_IN_SUBSTITUTION, EXPANSION, FUNCTION, FUNCTION_NAME, IN_EXPECTED, LOOP_NAME,
+    PROGRAM_DOCUMENT, QUOTES_IN_ARITHMETIC, SPLIT_TEST, SUBSCRIPT, TESTED_NAME,
+};
+use super::slot::{Demands, Edge, Here, Quoting, Refusal, Slot, Word};
+
+/// What a type promises, and which of it a place needs.
+struct Admission {
+    promised: Harmless,
+    needed: Harmless,
+}
+
+impl Admission {
+    /// Passes over a refusal that does not hold for values of this type.
+    fn pass<T>(&mut self, result: Result<T, Refusal>, otherwise: T) -> Result<T, Refusal> {
+        match result {
+            Err(refusal) if refusal.admits(self.promised) => {
+                self.needed = self.needed.max(refusal.unless);
+                Ok(otherwise)
+            }
+            result => result,
+        }
+    }
+}
 
 impl Machine {
-    /// Takes an expression at this point. `index` names it in the votes.
+    /// Takes an expression at this point. `index` names it in the consensus; `promised` is what its type
+    /// promises.
     ///
     /// # Errors
     /// If no way of writing a value here keeps it data.
-    pub(super) fn value(&mut self, index: usize, votes: &mut Votes) -> Result<Place, Refusal> {
-        self.settle();
+    pub(super) fn value(
+        &mut self,
+        index: usize,
+        promised: Harmless,
+        consensus: &mut Consensus,
+    ) -> Result<Slot, Refusal> {
+        self.settle(consensus);
         let glue = std::mem::take(&mut self.pending);
         if let Some(lost) = self.lost {
             return Err(lost);
         }
         match glue {
-            Pending::Backslash => {
-                return Err(Refusal {
-                    place: "right after a backslash",
-                    help: "remove the backslash: the value is already escaped",
-                });
-            }
-            Pending::Dollar => {
-                return Err(Refusal {
-                    place: "right after `$`",
-                    help: "remove the `$`: an expression is no variable of the shell",
-                });
-            }
+            Pending::Backslash => return Err(AFTER_BACKSLASH),
+            Pending::Dollar => return Err(AFTER_DOLLAR),
             _ => {}
         }
-        self.enclosing()?;
-        let whole = self.argument()? | self.operand(index)?;
-        let command = self.begins_command();
-        let leading = self.begins_argument() && !whole;
-        let context = match self.commands() {
-            Some(commands) => Context::Word(word(commands, index, glue, votes)?),
-            None => self.context(glue)?,
+        let mut admission = Admission { promised, needed: Harmless::Never };
+        admission.pass(self.enclosing(), ())?;
+        let whole = admission.pass(self.operand(index), false)?;
+        let argument = admission.pass(self.argument(index, consensus), Demands::NONE)?;
+        let mut demands = Demands { whole, command: self.begins_command(), ..Demands::NONE }.and(argument);
+        let leading = self.begins_argument() && !demands.whole;
+        let quoting = match self.commands() {
+            Some(commands) => {
+                admission.pass(word(commands, index, glue, consensus), None)?.map(Quoting::Word)
+            }
+            None => Some(self.quoting(index, glue, consensus)?),
         };
-        Ok(Place { context, whole, command, leading })
+        demands.harmless = admission.needed;
+        self.expand();
+        Ok(Slot { quoting: quoting.unwrap_or(Quoting::Bare), demands, leading })
     }
 
-    /// The context that the innermost construct is, where that is no place for commands.
-    fn context(&mut self, glue: Pending) -> Result<Context, Refusal> {
+    /// Returns the quoting that the innermost construct is, where that is no place for commands.
+    fn quoting(
+        &mut self,
+        index: usize,
+        glue: Pending,
+        consensus: &mut Consensus,
+    ) -> Result<Quoting, Refusal> {
         let is_delimiter = self.is_delimiter();
+        let (line, documents) = match self.stack.as_mut_slice() {
+            [.., Frame::Commands(commands), Frame::Here(document)] => (Some(document), Some(commands)),
+            _ => (None, None),
+        };
+        if let (Some(document), Some(commands)) = (line, documents) {
+            commands.flow.line(index, document.live, document.stays);
+            for name in &document.fills {
+                consensus.assign(name, index, true);
+            }
+        }
         Ok(match self.stack.last_mut() {
             Some(Frame::Single | Frame::Double) if is_delimiter => return Err(DELIMITER),
-            Some(Frame::Single) => Context::Single,
-            Some(Frame::Double) => Context::Double { guard: glue == Pending::Variable },
-            Some(Frame::Comment) => Context::Comment,
-            Some(Frame::Test(test)) => {
-                test.word.mix();
-                Context::Word(Word { alone: false, needed: true, plain: false })
-            }
-            Some(Frame::Arithmetic { .. }) if glue == Pending::None => Context::Arithmetic,
-            Some(Frame::Here(document)) if glue == Pending::None => Context::Here(Here {
+            Some(Frame::Single) => Quoting::Single,
+            Some(Frame::Double) => Quoting::Double { guard: glue == Pending::Variable },
+            Some(Frame::Comment) => Quoting::Comment,
+            Some(Frame::Test(_)) => Quoting::Word(Word { alone: false, needed: true, plain: false }),
+            Some(Frame::Arithmetic { .. }) if glue == Pending::None => Quoting::Arithmetic,
+            Some(Frame::Here(document)) if glue == Pending::None => Quoting::Here(Here {
                 delimiter: document.delimiter.clone(),
                 quoted: document.quoted,
                 strip: document.strip,
                 before: std::mem::replace(&mut document.line, Edge::unknown()),
                 after: Edge::default(),
             }),
-            _ => {
-                return Err(Refusal {
-                    place: "right after the name of a variable",
-                    help: "write the variable with braces: `${name}{{ x }}`",
-                });
+            Some(Frame::Backtick | Frame::Expansion { .. } | Frame::Subscript { .. })
+                if glue == Pending::None =>
+            {
+                Quoting::Bare
             }
+            _ => return Err(AFTER_VARIABLE),
         })
     }
 
@@ -80,67 +118,61 @@ impl Machine {
             return Ok(false);
         };
         if test.variable {
-            return Err(Refusal {
-                place: "where `[[ ]]` takes the name of a variable",
-                help: "write the name itself; the shell would run what a value has in brackets",
-            });
+            return Err(TESTED_NAME);
         }
         if test.split && test.first {
-            return Err(Refusal {
-                place: "after `|` or a line's end inside `[[ ]]`: a shell that has no `[[ ]]` would run it",
-                help: "write several: `[[ … ]] || [[ … ]]`",
-            });
+            return Err(SPLIT_TEST);
         }
         if !test.operands.contains(&index) {
             test.operands.push(index);
         }
-        Ok(test.numeric)
+        Ok(test.numeric || test.computed)
     }
 
-    /// Takes an expression that is spliced as it is: what it does to the shell's state is the author's concern.
-    pub(super) fn raw(&mut self, votes: &mut Votes) {
-        self.settle();
+    /// Takes an expression that is spliced as it is: what it does to the shell's state is the author's
+    /// concern.
+    pub(super) fn raw(&mut self, consensus: &mut Consensus) {
+        self.settle(consensus);
         self.pending = Pending::None;
         match self.stack.last_mut() {
             Some(Frame::Commands(commands)) if commands.opening.is_some() => self.lose(),
             Some(Frame::Commands(commands)) => {
-                votes.glued(&commands.word.values);
-                commands.word.mix();
+                consensus.glued(&commands.word.values);
                 commands.word.special = true;
             }
-            Some(Frame::Test(test)) => test.word.mix(),
             Some(Frame::Here(document)) => document.line = Edge::unknown(),
+            _ => {}
+        }
+        self.expand();
+    }
+
+    /// Notes that the word in progress has something in it that is known only when the script runs.
+    fn expand(&mut self) {
+        match self.stack.as_mut_slice() {
+            [.., Frame::Commands(commands)]
+            | [.., Frame::Commands(commands), Frame::Single | Frame::Double] => {
+                commands.word.expand();
+            }
+            [.., Frame::Test(test)] | [.., Frame::Test(test), Frame::Single | Frame::Double] => {
+                test.word.expand()
+            }
             _ => {}
         }
     }
 
-    /// Refuses an argument that the command takes for a name; says whether it computes with it.
-    fn argument(&self) -> Result<bool, Refusal> {
-        let commands = match self.stack.as_slice() {
+    /// Returns what the command does with the value, and where it flows from there.
+    fn argument(&mut self, index: usize, consensus: &mut Consensus) -> Result<Demands, Refusal> {
+        let commands = match self.stack.as_mut_slice() {
             [.., Frame::Commands(commands)]
             | [.., Frame::Commands(commands), Frame::Single | Frame::Double] => commands,
-            _ => return Ok(false),
+            _ => return Ok(Demands::NONE),
         };
-        match commands.builtin {
-            _ if commands.at == At::Program => Err(PROGRAM),
-            _ if commands.at != At::Argument => Ok(false),
-            Builtin::Program => Err(PROGRAM),
-            builtin if builtin.glued(commands.word.literal()) == Builtin::Program => Err(PROGRAM),
-            Builtin::Commands => Err(Refusal {
-                place: "where a command takes commands: it would run what the value says",
-                help: "put the value in a variable before it, `v={{ x }}`, and write \"$v\" here, inside '…'",
-            }),
-            Builtin::Let => Ok(true),
-            Builtin::Declare { computes } if commands.word.assignment => Ok(computes),
-            Builtin::Declare { .. } | Builtin::Names | Builtin::NameAfter { due: true, .. } => Err(Refusal {
-                place: "where a command takes the name of a variable: it would run what a value has in brackets",
-                help: "write the name itself; a value goes after `=`, outside the quotes: `declare name={{ x }}`",
-            }),
-            _ => Ok(false),
-        }
+        commands.take_in(&[index]);
+        commands.note_assigned(&[index], false, consensus);
+        commands.judge()
     }
 
-    /// Whether a value here may be the beginning of a command's name.
+    /// Returns whether a value here may be the beginning of a command's name.
     fn begins_command(&self) -> bool {
         let ([.., Frame::Commands(commands)]
         | [.., Frame::Commands(commands), Frame::Single | Frame::Double]) = self.stack.as_slice()
@@ -153,7 +185,7 @@ impl Machine {
             && word.literal().is_none_or(str::is_empty)
     }
 
-    /// Whether a value here is the beginning of an argument that may be an option.
+    /// Returns whether a value here is the beginning of an argument that may be an option.
     fn begins_argument(&mut self) -> bool {
         let ([.., Frame::Commands(commands)]
         | [.., Frame::Commands(commands), Frame::Single | Frame::Double]) = self.stack.as_mut_slice()
@@ -161,7 +193,7 @@ impl Machine {
             return false;
         };
         let begins = std::mem::replace(&mut commands.word.blank, false);
-        begins && commands.at == At::Argument && commands.takes_options && commands.kind != Kind::Array
+        begins && commands.at == At::Argument && commands.takes_options && commands.kind != FrameKind::Array
     }
 
     /// Refuses what no value may stand inside of.
@@ -169,83 +201,63 @@ impl Machine {
         let mut substitution = false;
         for (depth, frame) in self.stack.iter().enumerate() {
             let inner = self.stack.get(depth + 1);
-            let (place, help) = match frame {
-                Frame::Commands(Commands { at: At::Descriptor, .. }) => (
-                    "after `>&` or `<&`: the shell expands it twice",
-                    "write `> {{ x }} 2>&1`, or the number itself",
-                ),
-                Frame::Commands(Commands { kind: Kind::Function, .. }) => {
-                    ("in the parentheses of a function", VARIABLE_FIRST)
-                }
-                Frame::Backtick => ("inside backticks", "write `$( … )` in place of the backticks"),
-                Frame::Ansi { .. } => ("inside `$'…'`", "end the quotes before it: `$'…'{{ x }}`"),
-                Frame::Expansion { .. } => ("inside `${ }`", VARIABLE_FIRST),
-                Frame::Subscript { .. } => return Err(SUBSCRIPT),
-                Frame::Here(document) if document.program => (
-                    "in a here-document that a program is read from",
-                    "put the value in a variable before it, `export v={{ x }}`, and write \"$v\" here, with the \
-                     delimiter in quotes",
-                ),
-                Frame::Here(_) if inner.is_some() => ("inside a command in a here-document", VARIABLE_FIRST),
-                Frame::Here(_) if substitution => (
-                    "in a here-document inside `$( )`",
-                    "put the value in a variable before it, `v={{ x }}`, and write `$v` here",
-                ),
+            return Err(match frame {
+                Frame::Commands(Commands { at: At::Descriptor, .. }) => DESCRIPTOR,
+                Frame::Commands(Commands { kind: FrameKind::Function, .. }) => FUNCTION,
+                Frame::Backtick => BACKTICK,
+                Frame::Ansi { .. } => ANSI,
+                Frame::Expansion { .. } => EXPANSION,
+                Frame::Subscript { .. } => SUBSCRIPT,
+                Frame::Here(document) if document.program => PROGRAM_DOCUMENT,
+                Frame::Here(_) if inner.is_some() => COMMAND_IN_DOCUMENT,
+                Frame::Here(_) if substitution => DOCUMENT_IN_SUBSTITUTION,
                 Frame::Arithmetic { .. } if matches!(inner, Some(Frame::Double | Frame::Single)) => {
-                    ("in quotes inside `(( ))`", "remove the quotes: a whole number needs none")
+                    QUOTES_IN_ARITHMETIC
                 }
-                Frame::Commands(Commands { kind: Kind::Substitution, .. }) => {
+                Frame::Commands(Commands {
+                    kind: FrameKind::Substitution | FrameKind::Input | FrameKind::Output,
+                    ..
+                }) => {
                     substitution = true;
                     continue;
                 }
-                _ => continue,
-            };
-            return Err(Refusal { place, help });
+                Frame::Commands(_)
+                | Frame::Test(_)
+                | Frame::Single
+                | Frame::Double
+                | Frame::Comment
+                | Frame::Arithmetic { .. }
+                | Frame::Here(_) => continue,
+            });
         }
         Ok(())
     }
 }
 
-const PROGRAM: Refusal = Refusal {
-    place: "where a command takes a program: it would run what the value says",
-    help: "pass it as an argument after the program, which finds it as \"$1\" (`sys.argv[1]` in Python): \
-           `sh -c 'ls \"$1\"' sh {{ x }}`",
-};
-
-const DELIMITER: Refusal =
-    Refusal { place: "in the delimiter of a here-document", help: "choose a fixed word, such as `EOF`" };
-
-const SUBSCRIPT: Refusal = Refusal {
-    place: "in the brackets of an array: the shell computes there, and would run what a value contains",
-    help: "put the value in a variable before it, `v=$(({{ x }}))`, which takes whole numbers only, and write \"$v\" \
-           here; for names, use `case`",
-};
-
-fn word(commands: &mut Commands, index: usize, glue: Pending, votes: &mut Votes) -> Result<Word, Refusal> {
+fn word(
+    commands: &mut Commands,
+    index: usize,
+    glue: Pending,
+    consensus: &mut Consensus,
+) -> Result<Option<Word>, Refusal> {
     if commands.opening.is_some() {
         return Err(DELIMITER);
     }
     match commands.at {
-        At::LoopName => {
-            return Err(Refusal { place: "as the variable of a loop", help: "choose a fixed name" });
-        }
-        At::FunctionName => {
-            return Err(Refusal { place: "as the name of a function", help: "choose a fixed name" });
-        }
-        At::CaseIn | At::LoopIn => {
-            return Err(Refusal { place: "where the shell expects `in`", help: "write `in` before it" });
-        }
+        At::LoopName => return Err(LOOP_NAME),
+        At::FunctionName => return Err(FUNCTION_NAME),
+        At::CaseIn | At::LoopIn => return Err(IN_EXPECTED),
         _ if commands.word.subscript => return Err(SUBSCRIPT),
         _ => {}
     }
-    let alone = commands.takes_words();
+    let alone = commands.takes_words() && commands.doing.takes_lists();
     let is_argument = matches!(commands.at, At::Argument | At::Redirect) || commands.word.assignment;
     let word = Word {
         alone,
         needed: commands.at != At::Argument,
         plain: is_argument && !commands.word.special && glue == Pending::None,
     };
-    votes.glued(&commands.word.values);
+    consensus.glued(&commands.word.values);
     commands.word.add(index);
-    Ok(word)
+    Ok(Some(word))
 }

@@ -1,8 +1,11 @@
 //! The lane by named pipes: the container's shell opens them, and bytes never touch the engine.
 //!
-//! Before its script the shell opens all of them and writes a single byte to its stderr. Until that byte has come nothing of
-//! the step has run, so that whoever waits for it may give up at any time and start the step in another way.
+//! Before its script the shell opens all of them and writes a single byte to its stderr. Until that byte
+//! arrives nothing of the step has run, so the start may be abandoned at any time, and the step started in
+//! another way.
 
+#[cfg_attr(not(target_os = "linux"), path = "unwatched.rs")]
+mod closings;
 mod pipes;
 
 use std::io;
@@ -14,25 +17,26 @@ use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+pub(super) use self::closings::Closings;
 use self::pipes::{Ends, Pipes};
 use super::container::{Container, Handle, Traffic, no_program};
-use super::create::{self, Command};
-use super::{Shared, container_name, script_words};
+use super::create::{self, Command, script_words};
+use super::{Shared, container_name};
 use crate::executor::{
-    ContainerSpec, EngineError, Exit, Inlet, Presence, RunningStep, StartError, StdinSpec, StepSpec,
+    ContainerSpec, Exit, HoldGuard, RunningStep, StartError, StdoutSpec, StepSpec, SystemError,
 };
 use crate::pipeline::Lane;
 
 /// Where the container sees its pipes.
 const THERE: &str = "/run/pipe";
-/// How long a started container may take to open them.
+/// Longest time from the start of a container until it has opened its pipes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why a step was not started this way.
+/// Why a step was not started on this lane.
 pub(super) enum Failure {
-    /// It cannot be started in any way.
+    /// The step cannot be started at all.
     Start(StartError),
-    /// It may be started in another way: why this one does not work.
+    /// This lane does not work, for this reason; the other one may.
     Lane(String),
 }
 
@@ -42,16 +46,17 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Runs the rest of its words in a shell of their own, and tells how that ended, which the engine does only when it has
-/// taken the container apart. A signal to all is for the others to heed: who tells must not die of it.
-const TELL: &str = r#"trap : HUP INT QUIT TERM; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$?; echo $code >&3; exit $code; }"#;
-/// The longest that it tells: a number to 255, and a newline.
+/// A wrapper that runs the rest of its arguments in a shell and reports their exit code; the engine reports
+/// it only after it has taken the container apart. The wrapper traps termination signals: it has to survive
+/// the script to report its exit code.
+const REPORT: &str = r#"trap : HUP INT QUIT TERM; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$?; echo $code >&3; exit $code; }"#;
+/// Longest report of the wrapper: a number up to 255, and a newline.
 const MOST_DIGITS: u64 = 4;
-/// How a shell tells of a killed program.
+/// Exit code of a shell whose program was killed.
 const KILLED: i32 = 137;
-/// How the opening ends where the step's program is not in the image.
+/// Exit code of [`opening`] if the image does not have the step's program.
 const NO_PROGRAM: i32 = 125;
-/// How what the engine puts before every program ends where there is no shell.
+/// Exit code of the engine's init if the image has no shell.
 const NO_SHELL: i32 = 127;
 
 /// Starts an attempt whose streams are named pipes.
@@ -60,17 +65,17 @@ pub(super) async fn start(
     spec: &StepSpec,
     container: &ContainerSpec,
     image: &str,
-    presence: &Presence,
+    guard: &HoldGuard,
 ) -> Result<RunningStep, Failure> {
-    let Some(words) = script_words(&spec.program) else {
+    let Some(words) = script_words(spec) else {
         return Err(Failure::Lane("the step has no shell".into()));
     };
     let pipes = Pipes::make(&shared.fifo_dir, spec).map_err(unusable)?;
     let mounts = pipes.mounts(spec);
-    let mut ends = pipes.open(spec, &shared.reaper).map_err(unusable)?;
+    let mut ends = pipes.open(spec, &shared.reaper, shared.closings()).map_err(unusable)?;
 
     let opening = opening(spec);
-    let first = ["sh", "-c", TELL, THERE, &opening, THERE].map(str::to_owned);
+    let first = ["sh", "-c", REPORT, THERE, &opening, THERE].map(str::to_owned);
     let program = words.first().cloned().unwrap_or_default();
     let command = Command {
         entrypoint: Some(first.into_iter().chain(words).collect()),
@@ -79,52 +84,48 @@ pub(super) async fn start(
         has_stdin: false,
         mounts,
     };
-    let mut network = shared.networks.join(shared, container.network.as_deref(), image, spec).await?;
-    let lease = network.lease.take();
+    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
     let body = create::body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, "-f");
     let platform = container.image.platform.as_deref();
-    let mut created = Container::create(shared, name, &spec.name, platform, body, Some(presence)).await?;
-    created.occupy(lease);
-    let to_inputs = created.keep(Some(std::mem::take(&mut ends.inputs)));
+    let created = Container::create(shared, name, &spec.name, platform, body, Some(guard)).await?;
+    let to_inputs = created.hold_open(Some(std::mem::take(&mut ends.inputs)));
     created.start(image).await?;
 
     let (stopping, _) = watch::channel(false);
-    let (end, is_heeded) = (ends.end.take(), !shared.engine.is_podman());
-    let exit = created.watch(Traffic::default(), async move { told(end).await.filter(|_| is_heeded) });
+    let (end, is_used) = (ends.end.take(), !shared.engine.is_podman());
+    let exit = created.watch(Traffic::default(), async move { reported(end).await.filter(|_| is_used) });
     handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
-    let Ends { stdout, stderr, pipes, .. } = ends;
-    shared.later(pipes.let_in(created.gone()));
-    let stderr = stderr.into_blocking_fd().map_err(unusable)?;
-    let (stdin, inputs) = apart(to_inputs.release().unwrap_or_default());
+    let Ends { stdout, log, pipes, .. } = ends;
+    shared.later(pipes.unblock_late_opens(created.gone()));
+    let log = log.into_blocking_fd().map_err(unusable)?;
+    let inputs = to_inputs.release().unwrap_or_default();
     let handle = Box::new(Handle { container: created, exit, stopping });
-    Ok(RunningStep { stdin, inputs, stdout, stderr, lane: Some(Lane::Fifo), handle })
+    Ok(RunningStep { inputs, stdout, log, lane: Some(Lane::Fifo), handle })
 }
 
-/// Opens the pipes, says so, and becomes the step's program, `"$@"`. `exec` of a pipe that is not there ends the shell, and
-/// every shell has an `echo` of its own.
+/// Returns a script that opens the pipes, reports it, and executes the step's program, `"$@"`. `exec` with a
+/// pipe that does not exist ends the shell, and every shell has `echo` built in.
 fn opening(spec: &StepSpec) -> String {
-    let stdin = if spec.stdin == StdinSpec::Null { "</dev/null" } else { r#"<"$0/in""# };
-    let others = spec.inputs.iter().map(|input| format!(r#" {0}<"$0/in{0}""#, input.number));
-    let others: String = others.collect();
+    let stdin = if spec.stdin().is_none() { "</dev/null" } else { "" };
+    let inputs = spec.inputs.iter().map(|input| format!(r#" {}<"$0/{}""#, input.fd, pipes::name(input)));
+    let inputs: String = inputs.collect();
+    let outputs = match spec.stdout {
+        StdoutSpec::Stream => r#">"$0/out" 2>"$0/log""#,
+        StdoutSpec::Log => r#">"$0/log" 2>&1"#,
+    };
     format!(
-        r#"command -v "$1" >/dev/null || exit 125; exec {stdin}{others} >"$0/out" 2>"$0/err" && echo >&2 && exec "$@""#
+        r#"command -v "$1" >/dev/null || exit 125; exec {stdin}{inputs} {outputs} && echo >&2 && exec "$@""#
     )
 }
 
-/// Stdin, and the others by their numbers.
-fn apart(inputs: Vec<(u32, Inlet)>) -> (Option<Inlet>, Vec<(u32, Inlet)>) {
-    let (stdin, others): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(number, _)| *number == 0);
-    (stdin.into_iter().next().map(|(_, inlet)| inlet), others)
-}
-
-/// Waits until the container has opened all pipes. When this fails its script has not begun, nor can it begin any more,
-/// unless the step itself is to blame.
+/// Waits until the container has opened all pipes. If this fails with [`Failure::Lane`], the script has not
+/// begun and cannot begin any more.
 async fn handshake(
     container: &Container,
     (image, program): (&str, &str),
     ends: &mut Ends,
-    mut exit: watch::Receiver<Option<Result<Exit, EngineError>>>,
+    mut exit: watch::Receiver<Option<Result<Exit, SystemError>>>,
 ) -> Result<(), Failure> {
     let is_late = tokio::select! {
         biased;
@@ -133,10 +134,10 @@ async fn handshake(
         () = sleep(PATIENCE) => true,
     };
     if is_late {
-        container.kill("SIGKILL").await.map_err(StartError::Engine)?;
+        container.kill("SIGKILL").await.map_err(StartError::System)?;
         let _ = exit.wait_for(Option::is_some).await;
     }
-    // The byte may have come in the last moment, and then the script has begun.
+    // The byte may have arrived in the last moment, and then the script has begun.
     let opened = matches!(timeout(Duration::ZERO, ends.opened()).await, Ok(Ok(())));
     let how = exit.borrow().clone();
     match (opened, how) {
@@ -144,7 +145,7 @@ async fn handshake(
             Err(StartError::Step("its container was too slow to open its named pipes".into()).into())
         }
         (true, _) => Ok(()),
-        (false, Some(Err(error))) => Err(StartError::Engine(error).into()),
+        (false, Some(Err(error))) => Err(StartError::System(error).into()),
         (false, _) if is_late => Err(Failure::Lane("no container opens them".into())),
         (false, Some(Ok(Exit::Code(NO_SHELL)))) => Err(StartError::Step(no_program(image, "sh")).into()),
         (false, Some(Ok(Exit::Code(NO_PROGRAM)))) => Err(StartError::Step(no_program(image, program)).into()),
@@ -152,9 +153,9 @@ async fn handshake(
     }
 }
 
-/// What the container itself tells of its end. Nothing, where it did not come to that, and of the end that want of memory
-/// makes, which only the engine can tell from others.
-async fn told(end: Option<pipe::Receiver>) -> Option<i32> {
+/// Returns the exit code that the container itself reports. `None` if its wrapper was killed, and for a
+/// killed program: only the engine knows whether it ran out of memory.
+async fn reported(end: Option<pipe::Receiver>) -> Option<i32> {
     let mut text = String::new();
     end?.take(MOST_DIGITS).read_to_string(&mut text).await.ok()?;
     text.strip_suffix('\n')?.parse().ok().filter(|code| *code != KILLED)

@@ -6,98 +6,138 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
+use tokio::sync::Notify;
 use tokio::time::interval;
 
 use super::THERE;
-use crate::executor::{Inlet, MountFrom, MountSpec, StdinSpec, StepSpec};
+use super::closings::{Closings, Side};
+use crate::executor::{
+    InputPipe, InputSource, InputSpec, Keepalive, MountFrom, MountSpec, StdoutSpec, StepSpec,
+};
 use crate::reaper::Reaper;
 
-/// How long somebody waits at most who opens a pipe that has nobody at its other end.
+/// Longest time that opening a FIFO in the container can block.
 const ROUND: Duration = Duration::from_millis(20);
 
-/// A folder with named pipes; it goes when this does.
+/// A directory with named pipes; dropping this removes it.
 pub(super) struct Pipes {
     dir: PathBuf,
     /// The names of those that the container reads.
     inputs: Vec<String>,
+    /// Whether its stdout is a stream.
+    is_stream: bool,
+    /// Notified once this side has closed an end, after which opening that pipe in the container may block.
+    closed: Arc<Notify>,
 }
 
 impl Pipes {
     pub(super) fn make(parent: &Path, spec: &StepSpec) -> io::Result<Self> {
         let dir = parent.join(format!("{}-{}", spec.name, spec.attempt));
         std::fs::create_dir(&dir)?;
-        let inputs = read_by(spec).filter(|(_, _, from)| **from == StdinSpec::Pipe);
-        let pipes = Self { dir, inputs: inputs.map(|(_, name, _)| name).collect() };
-        // Whoever the container's program runs as may open them; on this machine the folder above keeps others out.
+        let inputs = spec.inputs.iter().filter(|input| input.source == InputSource::Pipe);
+        let inputs = inputs.map(name).collect();
+        let is_stream = spec.stdout == StdoutSpec::Stream;
+        let pipes = Self { dir, inputs, is_stream, closed: Arc::default() };
+        // The container's program may run as any user. On this machine the parent directory keeps other users
+        // out.
         std::fs::set_permissions(&pipes.dir, Permissions::from_mode(0o711))?;
-        for name in ["out", "err", "end"] {
+        for name in ["log", "end"].into_iter().chain(is_stream.then_some("out")) {
             make_fifo(&pipes.dir.join(name))?;
         }
-        for (_, name, from) in read_by(spec) {
-            match from {
-                StdinSpec::Null => {}
-                StdinSpec::Pipe => make_fifo(&pipes.dir.join(name))?,
-                // A file is mounted over it.
-                StdinSpec::File(_) => drop(std::fs::File::create(pipes.dir.join(name))?),
+        for input in &spec.inputs {
+            let path = pipes.dir.join(name(input));
+            match &input.source {
+                InputSource::Pipe => make_fifo(&path)?,
+                // A mount point for the stored stream.
+                InputSource::File(_) => drop(std::fs::File::create(path)?),
             }
         }
         Ok(pipes)
     }
 
-    /// The container sees the folder, and stored streams as if they were pipes of it.
+    /// Returns the mounts of the container: this directory, and stored streams over files in it.
     pub(super) fn mounts(&self, spec: &StepSpec) -> Vec<MountSpec> {
         let folder =
             MountSpec { source: MountFrom::Path(self.dir.clone()), target: THERE.into(), read_only: false };
-        let files = read_by(spec).filter_map(|(_, name, from)| match from {
-            StdinSpec::File(path) => Some(MountSpec {
+        let files = spec.inputs.iter().filter_map(|input| match &input.source {
+            InputSource::File(path) => Some(MountSpec {
                 source: MountFrom::Path(path.clone()),
-                target: format!("{THERE}/{name}"),
+                target: format!("{THERE}/{}", name(input)),
                 read_only: true,
             }),
-            _ => None,
+            InputSource::Pipe => None,
         });
         std::iter::once(folder).chain(files).collect()
     }
 
-    /// Opens this side's ends, none of which waits for the other side. The folder must stay until it has opened its own.
-    pub(super) fn open(self, spec: &StepSpec, reaper: &Reaper) -> io::Result<Ends> {
+    /// Opens this side's ends without waiting for the container. The directory must stay until the container
+    /// has opened its own.
+    pub(super) fn open(
+        self,
+        spec: &StepSpec,
+        reaper: &Reaper,
+        closings: Option<&Closings>,
+    ) -> io::Result<Ends> {
         let (mut inputs, mut readers) = (Vec::new(), Vec::new());
-        for (number, name, _) in read_by(spec).filter(|(_, _, from)| **from == StdinSpec::Pipe) {
-            let path = self.dir.join(name);
-            // As long as somebody reads, opening to write does not fail; the container's shell is not there yet.
+        for input in &spec.inputs {
+            if input.source != InputSource::Pipe {
+                inputs.push(None);
+                continue;
+            }
+            let path = self.dir.join(name(input));
+            // Without a reader, opening for writing would fail; the container's shell does not run yet.
             let reader: OwnedFd = open_without_waiting(&path)?;
             let writer = OpenOptions::new().write(true).open(&path)?;
-            let end = OwnedFd::from(writer);
-            let held = reaper.pipe(&end);
-            inputs.push((number, Inlet { end, held }));
+            self.watch(&path, Side::Writing, closings);
+            let fd = OwnedFd::from(writer);
+            inputs.push(Some(InputPipe { keepalive: Keepalive::new(reaper.pipe(&fd)), fd }));
             readers.push(reader);
         }
-        let stdout = open_without_waiting(&self.dir.join("out"))?;
-        rustix::io::ioctl_fionbio(&stdout, false)?;
+        let out = self.dir.join("out");
+        let stdout = self.is_stream.then(|| open_without_waiting(&out)).transpose()?;
+        if let Some(stdout) = &stdout {
+            self.watch(&out, Side::Reading, closings);
+            rustix::io::ioctl_fionbio(stdout, false)?;
+        }
         let both = |name| {
             let path = self.dir.join(name);
             let reader = pipe::OpenOptions::new().open_receiver(&path)?;
-            // As long as somebody writes, nothing to read is no end.
+            // As long as there is a writer, an empty pipe is not at its end.
             Ok::<_, io::Error>((reader, pipe::OpenOptions::new().open_sender(&path)?))
         };
-        let ((stderr, held), (end, held_end)) = (both("err")?, both("end")?);
+        let ((log, held), (end, held_end)) = (both("log")?, both("end")?);
         let held = Some(([held, held_end], readers));
-        Ok(Ends { inputs, stdout, stderr, end: Some(end), held, pipes: self })
+        Ok(Ends { inputs, stdout, log, end: Some(end), held, pipes: self })
     }
 
-    /// Lets late ones in, as long as there is the container. To open `/dev/stdin` or `/dev/fd/3` there is to open the named pipe
-    /// again, and that waits for somebody at its other end, who may have left for good: a stream has its end, or nobody
-    /// reads it any more. Nothing tells that somebody waits; so this opens the other ends every now and then, for a moment,
-    /// of which those who have the pipe open notice nothing.
-    pub(super) async fn let_in(self, gone: impl Future<Output = ()>) {
+    /// Has the closing of this side's end noticed. Where it cannot be, late opens are unblocked from the
+    /// start.
+    fn watch(&self, pipe: &Path, side: Side, closings: Option<&Closings>) {
+        let is_watched = closings.is_some_and(|closings| closings.watch(pipe, side, &self.closed).is_ok());
+        if !is_watched {
+            self.closed.notify_one();
+        }
+    }
+
+    /// Unblocks late opens until the container is gone. In the container, opening `/dev/stdin` or `/dev/fd/3`
+    /// opens the FIFO again, and blocks until that has a peer. This side is the peer until it closes its end,
+    /// because the stream has ended or has no reader any more. After that nothing tells of an open that
+    /// blocks, so this opens and closes its end every 20 ms; programs that have the pipe open already do not
+    /// notice.
+    pub(super) async fn unblock_late_opens(self, gone: impl Future<Output = ()>) {
         let mut gone = pin!(gone);
+        tokio::select! {
+            () = &mut gone => return,
+            () = self.closed.notified() => {}
+        }
         let mut rounds = interval(ROUND);
         loop {
             tokio::select! {
-                () = &mut gone => break,
+                () = &mut gone => return,
                 _ = rounds.tick() => self.open_for_a_moment(),
             }
         }
@@ -105,40 +145,43 @@ impl Pipes {
 
     fn open_for_a_moment(&self) {
         for name in &self.inputs {
-            // It fails where nobody reads, and then nobody waits either.
+            // Without a reader this fails, and then no open blocks either.
             drop(without_waiting(OpenOptions::new().write(true), &self.dir.join(name)));
         }
-        drop(open_without_waiting(&self.dir.join("out")));
+        if self.is_stream {
+            drop(open_without_waiting(&self.dir.join("out")));
+        }
     }
 }
 
 impl Drop for Pipes {
     fn drop(&mut self) {
-        // What cannot be removed goes with the run's folder.
+        // If this fails, the directory goes with that of the run.
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
 /// This side's ends.
 pub(super) struct Ends {
-    /// To what the container reads, by number; 0 is its stdin.
-    pub(super) inputs: Vec<(u32, Inlet)>,
-    pub(super) stdout: OwnedFd,
-    pub(super) stderr: pipe::Receiver,
-    /// Where the container tells how it ended.
+    /// The writing ends of the container's inputs, in the order of the spec; nothing for a stored stream.
+    pub(super) inputs: Vec<Option<InputPipe>>,
+    /// The reading end of its stdout, if that is a stream.
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) log: pipe::Receiver,
+    /// Where the container reports its exit code.
     pub(super) end: Option<pipe::Receiver>,
-    /// The ends of the other side, until that has opened them itself.
+    /// The container's ends, until it has opened them itself.
     held: Option<([pipe::Sender; 2], Vec<OwnedFd>)>,
     pub(super) pipes: Pipes,
 }
 
 impl Ends {
-    /// Waits for the byte that says that the container has opened all pipes.
+    /// Waits for the byte by which the container reports that it has opened all pipes.
     pub(super) async fn opened(&mut self) -> io::Result<()> {
         let mut byte = [0];
         loop {
-            self.stderr.readable().await?;
-            match self.stderr.try_read(&mut byte) {
+            self.log.readable().await?;
+            match self.log.try_read(&mut byte) {
                 Ok(1) => break,
                 Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -150,10 +193,9 @@ impl Ends {
     }
 }
 
-/// What a step reads, each with its number and the name of its pipe.
-fn read_by(spec: &StepSpec) -> impl Iterator<Item = (u32, String, &StdinSpec)> {
-    let others = spec.inputs.iter().map(|input| (input.number, format!("in{}", input.number), &input.from));
-    std::iter::once((0, "in".to_owned(), &spec.stdin)).chain(others)
+/// Returns the name of an input's pipe in the directory.
+pub(super) fn name(input: &InputSpec) -> String {
+    format!("in{}", input.fd)
 }
 
 fn open_without_waiting(path: &Path) -> io::Result<OwnedFd> {
@@ -171,11 +213,11 @@ fn make_fifo(path: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o666), 0)?;
-    // Whatever the caller's mask says.
+    // The caller's umask may have taken bits away.
     std::fs::set_permissions(path, Permissions::from_mode(0o666))
 }
 
-/// The engine of a Mac runs in a machine of its own, which opens no pipe of this one.
+/// The engine of a Mac runs in a virtual machine, which cannot open a FIFO of the Mac.
 #[cfg(target_vendor = "apple")]
 fn make_fifo(_: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -190,7 +232,7 @@ mod tests {
     use super::super::PATIENCE;
     use super::*;
 
-    /// Opens something in a thread, which may take for ever; tells that it is open.
+    /// Opens a file in a thread, which may block; the receiver gets it.
     fn opened(options: &OpenOptions, path: PathBuf) -> oneshot::Receiver<io::Result<File>> {
         let (tell, told) = oneshot::channel();
         let options = options.clone();
@@ -199,11 +241,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_opens_a_pipe_that_has_nobody_at_its_other_end_is_let_in() {
+    async fn an_open_without_a_peer_is_unblocked_once_an_end_is_closed() {
         let dir = tempfile::tempdir().unwrap().keep();
         let path = |name: &str| dir.join(name);
         ["in", "in3", "out"].into_iter().for_each(|name| make_fifo(&path(name)).unwrap());
-        let pipes = Pipes { dir: dir.clone(), inputs: vec!["in".into(), "in3".into()] };
+        let (inputs, closed) = (vec!["in".into(), "in3".into()], Arc::new(Notify::new()));
+        let pipes = Pipes { dir: dir.clone(), inputs, is_stream: true, closed: Arc::clone(&closed) };
         let reading = OpenOptions::new().read(true).clone();
         let late = [
             opened(&reading, path("in")),
@@ -213,7 +256,8 @@ mod tests {
         let all = async {
             futures::future::join_all(late).await.into_iter().for_each(|it| drop(it.unwrap().unwrap()))
         };
-        tokio::time::timeout(PATIENCE, pipes.let_in(all)).await.expect("somebody still waits");
+        closed.notify_one();
+        tokio::time::timeout(PATIENCE, pipes.unblock_late_opens(all)).await.expect("an open still blocks");
         assert!(!dir.exists());
     }
 }

@@ -1,6 +1,6 @@
 //! What went wrong: the first failure as the cause and what fell with it, then other failures.
 
-use super::Facts;
+use super::PageContext;
 use super::markdown::{fenced, sentence};
 use super::page::Page;
 use crate::event::RunEnd;
@@ -8,14 +8,14 @@ use crate::pipeline::StepId;
 use crate::render::summary::failures::{self, SHOWN};
 use crate::render::{Report, human, words};
 
-/// Adds a section for whatever ended the run early and for each step that failed.
-pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
-    if let Some(RunEnd::Signalled(_) | RunEnd::Engine(_)) = report.end.as_ref().map(|end| &end.end) {
+/// Adds a section for the reason of an early end and for each step that failed.
+pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
+    if let Some(RunEnd::Signalled(_) | RunEnd::Aborted(_)) = report.end.as_ref().map(|end| &end.end) {
         page.add(&fallen(report, None));
     }
     let failures = failures::all(report);
     for step in failures.iter().take(SHOWN) {
-        page.add(&failure(report, facts, *step));
+        page.add(&failure(report, context, *step));
     }
     let rest: Vec<_> =
         failures.iter().skip(SHOWN).map(|step| words::label(&report.pipeline, *step)).collect();
@@ -25,17 +25,17 @@ pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
     }
 }
 
-/// How a step failed, where it stands in the file, the last it said, and what fell with it.
-fn failure(report: &Report, facts: &Facts, id: StepId) -> String {
+/// Returns how a step failed, its line in the file, its last output, and what fell with it.
+fn failure(report: &Report, context: &PageContext, id: StepId) -> String {
     let Some((step, known)) = report.pipeline.steps.get(id.index()).zip(report.steps.get(id.index())) else {
         return String::new();
     };
-    let headline = facts.secrets.hide(&failures::headline(report, id));
-    let place = format!("`{}:{}`", facts.file, report.pipeline.source.line(step.at));
+    let headline = context.secrets.text(&failures::headline(report, id));
+    let place = format!("`{}:{}`", context.file, report.pipeline.source.line(step.at));
     let mut text = format!("**✗ {}** in {}\n\n", sentence(&headline), sentence(&place));
     let tail = known.log.lines().join("\n");
     if !tail.is_empty() {
-        text += &fenced("text", &facts.secrets.hide_tail(&tail));
+        text += &fenced("text", &context.secrets.text(&tail));
     }
     text + &fallen(report, Some(id))
 }

@@ -1,6 +1,6 @@
 //! The graph of the pipeline, coloured by how its steps ended.
 
-use super::Facts;
+use super::PageContext;
 use super::markdown::{fenced, folded};
 use super::page::Page;
 use crate::render::graph::{self, Graph};
@@ -13,8 +13,8 @@ const UNFOLDED: usize = 20;
 const MOST: (usize, usize) = (50_000, 500);
 
 /// Adds the drawing, or says why there is none.
-pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
-    let graph = coloured(report, &facts.graph);
+pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
+    let graph = coloured(report, &context.graph);
     let text = graph::mermaid(&graph);
     let (nodes, edges) = (graph.nodes.len(), graph.edges.len());
     if text.chars().count() > MOST.0 || edges > MOST.1 {

@@ -1,4 +1,4 @@
-//! Text from anywhere in GitHub's Markdown, as nothing but text.
+//! Untrusted text in GitHub's Markdown, without effect as markup.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,8 @@ use crate::render::text;
 /// ASCII characters beside letters and digits that mean nothing in the middle of a line.
 const HARMLESS: &str = " .,-/()%+;=?'";
 
-/// One line of text. Whatever could be markup, of Markdown, of a table or of HTML, is an entity, which can only be text.
+/// Returns one line of text. Every character that could be markup, of Markdown, of a table or of HTML,
+/// becomes an entity.
 pub fn plain(text: &str) -> String {
     let line = text::one_line(text);
     let mut out = String::with_capacity(line.len());
@@ -24,7 +25,7 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-/// The same, where pairs of backticks hold code.
+/// Returns the same for text in which pairs of backticks hold code.
 pub fn sentence(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
     if pieces.len().is_multiple_of(2) {
@@ -37,7 +38,7 @@ pub fn sentence(text: &str) -> String {
     pieces.iter().enumerate().map(piece).collect()
 }
 
-/// Keeps the spaces at both ends, which belong to a sentence's pieces.
+/// Returns plain text with the spaces at both ends of a piece of a sentence.
 fn spaced(piece: &str) -> String {
     let space = |found: bool| if found { " " } else { "" };
     match plain(piece) {
@@ -46,7 +47,7 @@ fn spaced(piece: &str) -> String {
     }
 }
 
-/// Lines as they are, in a fence that none of them can end.
+/// Returns lines as they are, in a fence that none of them can end.
 pub fn fenced(language: &str, lines: &str) -> String {
     let longest = lines.split(|char| char != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
@@ -54,12 +55,12 @@ pub fn fenced(language: &str, lines: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}\n\n", lines.trim_end_matches('\n'))
 }
 
-/// What is only to be seen when it is asked for.
+/// Returns the beginning and the end of a section that is folded at first.
 pub fn folded(title: &str) -> (String, &'static str) {
     (format!("<details><summary>{}</summary>\n\n", plain(title)), "\n</details>\n\n")
 }
 
-/// Whether a character changes the direction of the text around it.
+/// Returns whether a character changes the direction of the text around it.
 fn turns_text(char: char) -> bool {
     matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -5,13 +5,13 @@
 pub struct Page {
     text: String,
     room: usize,
-    /// What is said where the page is cut, for which there is always room.
+    /// The note where the page is cut, for which room is reserved.
     note: String,
     cut: bool,
 }
 
 impl Page {
-    /// A page of at most `room` bytes.
+    /// Returns a page of at most `room` bytes.
     pub fn new(room: usize, note: &str) -> Self {
         let note = format!("\n\n{note}\n");
         Self { text: String::from("\n"), room: room.saturating_sub(note.len()), note, cut: false }
@@ -42,7 +42,7 @@ impl Page {
         self.text.push_str(after);
     }
 
-    /// The text, unless not even its beginning fitted.
+    /// Returns the text, unless not even its beginning fitted.
     pub fn finish(mut self) -> Option<String> {
         let begun = self.text.len() > 1;
         if self.cut {

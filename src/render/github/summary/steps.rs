@@ -2,7 +2,7 @@
 
 use super::markdown::{folded, plain, sentence};
 use super::page::Page;
-use super::{Facts, UNFOLDED};
+use super::{PageContext, UNFOLDED};
 use crate::pipeline::StepId;
 use crate::render::human::{count, duration};
 use crate::render::{Report, StepState, words};
@@ -10,9 +10,9 @@ use crate::render::{Report, StepState, words};
 const HEAD: &str = "| | step | outcome | attempts | time |\n|---|---|---|---:|---:|\n";
 
 /// Adds the table, in the order of the file.
-pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
+pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
     let rows: Vec<String> =
-        (0..report.steps.len()).filter_map(|at| row(report, facts, StepId::new(at))).collect();
+        (0..report.steps.len()).filter_map(|at| row(report, context, StepId::new(at))).collect();
     if rows.is_empty() {
         return;
     }
@@ -23,15 +23,15 @@ pub fn write(report: &Report, facts: &Facts, page: &mut Page) {
     page.add_between(&(before + HEAD), rows, after);
 }
 
-/// A step that has ended. A feed is no step of the user's and shows only when it went wrong.
-fn row(report: &Report, facts: &Facts, id: StepId) -> Option<String> {
+/// Returns a step that has ended. A feed is not one of the user's steps, and shows only when it has failed.
+fn row(report: &Report, context: &PageContext, id: StepId) -> Option<String> {
     let step = report.steps.get(id.index())?;
     let StepState::Finished { outcome, duration: took } = &step.state else { return None };
     if !report.counts(id) && !outcome.is_failure() {
         return None;
     }
     let (mark, _) = words::mark(outcome);
-    let mut notes = facts.secrets.hide(&words::outcome(&report.pipeline, outcome));
+    let mut notes = context.secrets.text(&words::outcome(&report.pipeline, outcome));
     if let Some(lane) = step.lane {
         notes += &format!(", {} lane", lane.name());
     }

@@ -2,7 +2,7 @@
 
 use super::markdown::{folded, plain, sentence};
 use super::page::Page;
-use super::{Facts, UNFOLDED};
+use super::{PageContext, UNFOLDED};
 use crate::event::StreamFinished;
 use crate::pipeline::{StepId, Stream};
 use crate::render::human::{count, rate, size};
@@ -13,7 +13,7 @@ const HEAD: &str =
     "| | stream | bytes | rate | lane | from | readers | |\n|---|---|---:|---:|---|---|---|---|\n";
 
 /// Adds the table, in the order of the file.
-pub fn write(report: &Report, _facts: &Facts, page: &mut Page) {
+pub fn write(report: &Report, _facts: &PageContext, page: &mut Page) {
     let ended = report.pipeline.streams.iter().zip(&report.streams);
     let rows: Vec<String> =
         ended.filter_map(|(stream, known)| Some(row(report, stream, known.finished.as_ref()?))).collect();
@@ -42,11 +42,11 @@ fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// How the bytes moved, and which way they went into and out of containers.
+/// Returns how the bytes moved, and which way they went into and out of containers.
 fn lanes(report: &Report, stream: &Stream, finished: &StreamFinished) -> String {
     let ends = std::iter::once(&stream.producer).chain(&stream.readers);
     let lane = |step: &StepId| Some(report.steps.get(step.index())?.lane?.name());
-    let mut lanes = vec![finished.engine];
+    let mut lanes = vec![finished.backend];
     for lane in ends.filter_map(lane) {
         if !lanes.contains(&lane) {
             lanes.push(lane);

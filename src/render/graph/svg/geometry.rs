@@ -1,6 +1,6 @@
 //! Where boxes, arrows, stream names and gang frames go, in pixels.
 
-use super::super::model::{Edge, EdgeKind, Graph, plain};
+use super::super::model::{ArrowKind, Graph, GraphEdge, plain};
 use super::layers::{self, Layers};
 use super::place;
 use super::ports::Ports;
@@ -66,7 +66,7 @@ pub(super) fn lay_out(graph: &Graph) -> Picture {
     picture
 }
 
-/// A name as it is shown.
+/// Returns a name as it is shown.
 pub(super) fn shown(name: &str) -> String {
     let name = plain(name);
     if name.chars().count() <= LONGEST_NAME {
@@ -118,13 +118,13 @@ fn draw(graph: &Graph, layers: &Layers, ports: &Ports<'_>, columns: &[Column], m
     let mut names: Vec<Name> = Vec::new();
     for (node, &middle) in middle.iter().enumerate().take(graph.nodes.len()) {
         for name in ports.names(node) {
-            let kind = EdgeKind::Stream { name: name.to_owned() };
+            let kind = ArrowKind::Stream { name: name.to_owned() };
             let y = middle + ports.offset(node, true, &kind) - 5.0;
             let x = at(node).right + 9.0 + shown_width(name, STREAM_CHAR) / 2.0;
             names.push(Name { x, y, text: name.to_owned() });
         }
     }
-    let edges: Vec<&Edge> = graph.drawn().collect();
+    let edges: Vec<&GraphEdge> = graph.drawn().collect();
     let arrow = |(edge, route): (usize, &Vec<usize>)| {
         let drawn = edges.get(edge)?;
         let (&first, &last) = (route.first()?, route.last()?);
@@ -155,7 +155,8 @@ fn column_of(layers: &Layers) -> Vec<usize> {
     column_of
 }
 
-/// What frames the gangs: in each column that a gang has members or edges in, the part that they take up.
+/// Returns what frames the gangs: in each column that a gang has members or edges in, the part that they take
+/// up.
 fn frames(
     graph: &Graph,
     layers: &Layers,
@@ -192,7 +193,7 @@ impl Picture {
     fn move_to_origin(&mut self) {
         let points = self.arrows.iter().flat_map(|arrow| &arrow.path).filter_map(|segment| match *segment {
             Segment::Start(x, y) | Segment::Curve(x, y) => Some(Rect { x, y, width: 0.0, height: 0.0 }),
-            _ => None,
+            Segment::Across(_) | Segment::Down(_) | Segment::Corner(..) => None,
         });
         let all =
             self.boxes.iter().chain(self.frames.iter().flatten()).copied().chain(points).reduce(Rect::around);
@@ -211,7 +212,7 @@ impl Picture {
                 Segment::Start(a, b) => Segment::Start(a + x, b + y),
                 Segment::Across(a) => Segment::Across(a + x),
                 Segment::Curve(a, b) => Segment::Curve(a + x, b + y),
-                other => other,
+                relative @ (Segment::Down(_) | Segment::Corner(..)) => relative,
             };
         }
         self.width = (self.width + x).max(all.width);
@@ -223,7 +224,7 @@ impl Picture {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::model::Node;
+    use super::super::super::model::GraphNode;
     use super::*;
 
     fn overlap(a: &Rect, b: &Rect) -> bool {
@@ -237,13 +238,13 @@ mod tests {
             links in prop::collection::vec((0..14usize, 0..14usize, any::<bool>()), 0..30),
         ) {
             let node = |(index, &rank): (usize, &usize)| {
-                Node { label: format!("step-{index}"), rank, group: (index % 3 > 0).then_some(index / 4), class: None }
+                GraphNode { label: format!("step-{index}"), rank, group: (index % 3 > 0).then_some(index / 4), class: None }
             };
-            let nodes: Vec<Node> = ranks.iter().enumerate().map(node).collect();
+            let nodes: Vec<GraphNode> = ranks.iter().enumerate().map(node).collect();
             let ordered = |&(from, to, _): &(usize, usize, bool)| from.max(to) < nodes.len() && nodes[from].rank < nodes[to].rank;
             let edge = |(from, to, order): (usize, usize, bool)| {
-                let kind = if order { EdgeKind::Order } else { EdgeKind::Stream { name: format!("s{from}") } };
-                Edge { from, to, kind }
+                let kind = if order { ArrowKind::Order } else { ArrowKind::Stream { name: format!("s{from}") } };
+                GraphEdge { from, to, kind }
             };
             let edges = links.into_iter().filter(ordered).map(edge).collect();
             let picture = lay_out(&Graph { title: String::new(), nodes, edges });

@@ -1,12 +1,12 @@
-//! Columns of boxes, and the order in each that crosses few edges (after Sugiyama, Tagawa and Toda: layers, dummy
-//! vertices on long edges, barycentre sweeps).
+//! Columns of boxes, and the order in each that crosses few edges (after Sugiyama, Tagawa and Toda: layers,
+//! dummy vertices on long edges, barycentre sweeps).
 
 use std::collections::{HashMap, HashSet};
 
 use super::super::model::Graph;
 
-/// Dummy vertices in one drawing, at the most; edges past that are drawn straight. Far more than a drawing that can be
-/// read has.
+/// Dummy vertices in one drawing, at the most; edges past that are drawn straight. Far more than a drawing
+/// that can be read has.
 const MOST_DUMMIES: usize = 20_000;
 
 /// Sweeps to and fro over the columns.
@@ -104,7 +104,7 @@ impl Layers {
         self.vertices.len() - 1
     }
 
-    /// The place of each vertex in its column, from 0 (top) to 1.
+    /// Returns the place of each vertex in its column, from 0 (top) to 1.
     fn places(&self) -> Vec<f64> {
         let mut places = vec![0.0; self.vertices.len()];
         for column in &self.columns {
@@ -115,8 +115,8 @@ impl Layers {
         places
     }
 
-    /// Sorts each column by where the neighbours in the column before (or after) stand on average. Members of a gang
-    /// stay side by side, in the place of their common average.
+    /// Sorts each column by where the neighbours in the column before (or after) stand on average. Members of
+    /// a gang stay side by side, in the place of their common average.
     fn sweep(&mut self, rightwards: bool) {
         let mut places = self.places();
         let mut order: Vec<usize> = (0..self.columns.len()).collect();
@@ -158,7 +158,8 @@ impl Layers {
         }
     }
 
-    /// What is wrong with the order, worst first: members of a gang with others between them, and crossings.
+    /// Returns what is wrong with the order, worst first: members of a gang with others between them, and
+    /// crossings.
     fn faults(&self) -> (usize, usize) {
         let torn = self.columns.iter().map(|column| {
             let runs: Vec<usize> = column
@@ -170,7 +171,7 @@ impl Layers {
         (torn.sum(), self.crossings())
     }
 
-    /// How many pairs of edges cross: inversions, counted with a Fenwick tree.
+    /// Returns how many pairs of edges cross: inversions, counted with a Fenwick tree.
     fn crossings(&self) -> usize {
         let mut place = vec![0; self.vertices.len()];
         for column in &self.columns {

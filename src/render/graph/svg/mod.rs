@@ -10,7 +10,7 @@ mod style;
 
 use std::fmt::Write as _;
 
-use super::model::{Class, EdgeKind, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, plain};
 use geometry::{Picture, lay_out, shown};
 use legend::Legend;
 use shape::{outline, path};
@@ -19,8 +19,8 @@ use style::{STYLE, escape, number, text_width};
 const MARGIN: f64 = 26.0;
 const TITLE_HEIGHT: f64 = 40.0;
 
-/// Draws a graph as an SVG document: levels from left to right, streams as thick arrows under their names, gangs in
-/// frames. The same graph always gives the same bytes.
+/// Draws a graph as an SVG document: levels from left to right, streams as thick arrows under their names,
+/// gangs in frames. The same graph always gives the same bytes.
 pub fn svg(graph: &Graph) -> String {
     let picture = lay_out(graph);
     let title = plain(&graph.title);
@@ -59,10 +59,10 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     }
     let edges: Vec<_> = graph.drawn().collect();
     // Streams over order, and what is live over what is stored: they share lines near their producer.
-    let layer = |kind: &EdgeKind| match kind {
-        EdgeKind::Order => 0,
-        EdgeKind::Stored { .. } => 1,
-        EdgeKind::Stream { .. } => 2,
+    let layer = |kind: &ArrowKind| match kind {
+        ArrowKind::Order => 0,
+        ArrowKind::Stored { .. } => 1,
+        ArrowKind::Stream { .. } => 2,
     };
     for wanted in 0..3 {
         for arrow in &picture.arrows {
@@ -103,15 +103,15 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     out
 }
 
-fn class(kind: &EdgeKind) -> &'static str {
+fn class(kind: &ArrowKind) -> &'static str {
     match kind {
-        EdgeKind::Order => "order",
-        EdgeKind::Stream { .. } => "stream",
-        EdgeKind::Stored { .. } => "stored",
+        ArrowKind::Order => "order",
+        ArrowKind::Stream { .. } => "stream",
+        ArrowKind::Stored { .. } => "stored",
     }
 }
 
-/// The arrowheads, one for each kind of line.
+/// Returns the arrowheads, one for each kind of line.
 fn heads() -> String {
     let head = |kind: &str| {
         format!(

@@ -5,8 +5,8 @@ use super::layers::Layers;
 /// Rounds of moving every column towards its neighbours.
 const ROUNDS: usize = 16;
 
-/// The middle of each vertex, top to bottom. `height` is a vertex's own, `gap` the least distance between two that are
-/// neighbours in a column.
+/// Returns the middle of each vertex, top to bottom. `height` is a vertex's own, `gap` the least distance
+/// between two that are neighbours in a column.
 pub(super) fn heights(layers: &Layers, height: &[f64], gap: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let apart = |a: usize, b: usize| (height[a] + height[b]) / 2.0 + gap(a, b);
     let mut middle = vec![0.0; height.len()];
@@ -38,9 +38,9 @@ pub(super) fn heights(layers: &Layers, height: &[f64], gap: impl Fn(usize, usize
     middle
 }
 
-/// Where a vertex would like to be, and how much: at the weighted median of its neighbours on the given sides, which
-/// keeps at least one edge straight. Passages of long edges want it most among themselves (the weights of Gansner and
-/// others, "A Technique for Drawing Directed Graphs").
+/// Returns where a vertex would like to be, and how much: at the weighted median of its neighbours on the
+/// given sides, which keeps at least one edge straight. Passages of long edges want it most among themselves
+/// (the weights of Gansner and others, "A Technique for Drawing Directed Graphs").
 fn wish(layers: &Layers, middle: &[f64], vertex: usize, (left, right): (bool, bool)) -> (f64, f64) {
     let it = &layers.vertices[vertex];
     let before = it.before.iter().filter(|_| left);
@@ -56,7 +56,7 @@ fn wish(layers: &Layers, middle: &[f64], vertex: usize, (left, right): (bool, bo
     median(&pulls, weight).map_or((middle[vertex], 0.1), |median| (median, weight))
 }
 
-/// The middle of sorted positions by weight; between two, their mean.
+/// Returns the middle of sorted positions by weight; between two, their mean.
 fn median(pulls: &[(f64, f64)], weight: f64) -> Option<f64> {
     let mut below = 0.0;
     for (place, (position, pull)) in pulls.iter().enumerate() {
@@ -71,8 +71,8 @@ fn median(pulls: &[(f64, f64)], weight: f64) -> Option<f64> {
     None
 }
 
-/// The places nearest to the wishes (position, weight), by least squares, that keep their order and are `apart`:
-/// isotonic regression by pooling adjacent violators.
+/// Returns the places nearest to the wishes (position, weight), by least squares, that keep their order and
+/// are `apart`: isotonic regression by pooling adjacent violators.
 fn nearest(wishes: &[(f64, f64)], apart: &[f64]) -> Vec<f64> {
     let mut offset = vec![0.0];
     for distance in apart {

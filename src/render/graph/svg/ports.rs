@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::model::{EdgeKind, Graph};
+use super::super::model::{ArrowKind, Graph};
 use super::layers::Layers;
 
 const BOX_HEIGHT: f64 = 36.0;
@@ -15,10 +15,10 @@ pub(super) struct Ports<'a> {
     of: HashMap<(usize, bool), Vec<Option<&'a str>>>,
 }
 
-fn stream(kind: &EdgeKind) -> Option<&str> {
+fn stream(kind: &ArrowKind) -> Option<&str> {
     match kind {
-        EdgeKind::Order => None,
-        EdgeKind::Stream { name } | EdgeKind::Stored { name } => Some(name),
+        ArrowKind::Order => None,
+        ArrowKind::Stream { name } | ArrowKind::Stored { name } => Some(name),
     }
 }
 
@@ -36,7 +36,8 @@ impl<'a> Ports<'a> {
         Self { of }
     }
 
-    /// Sorts the ports of each side by where their arrows come from or go to, so that they do not cross at once.
+    /// Sorts the ports of each side by where their arrows come from or go to, so that they do not cross at
+    /// once.
     pub(super) fn sort(&mut self, graph: &Graph, layers: &Layers, middle: &[f64]) {
         let mut ends: HashMap<_, (f64, f64)> = HashMap::new();
         for (edge, route) in graph.drawn().zip(&layers.routes) {
@@ -59,8 +60,8 @@ impl<'a> Ports<'a> {
         BOX_HEIGHT.max(most.unwrap_or(0) as f64 * PITCH + 8.0)
     }
 
-    /// How far below a box's middle a port is.
-    pub(super) fn offset(&self, node: usize, leaving: bool, kind: &EdgeKind) -> f64 {
+    /// Returns how far below a box's middle a port is.
+    pub(super) fn offset(&self, node: usize, leaving: bool, kind: &ArrowKind) -> f64 {
         let Some(ports) = self.of.get(&(node, leaving)) else {
             return 0.0;
         };
@@ -68,7 +69,7 @@ impl<'a> Ports<'a> {
         (place as f64 - (ports.len() as f64 - 1.0) / 2.0) * PITCH
     }
 
-    /// The streams that leave a node.
+    /// Returns the streams that leave a node.
     pub(super) fn names(&self, node: usize) -> impl Iterator<Item = &'a str> {
         self.of.get(&(node, true)).into_iter().flatten().copied().flatten()
     }

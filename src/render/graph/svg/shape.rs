@@ -28,7 +28,7 @@ pub(super) enum Segment {
 }
 
 impl Rect {
-    /// The least rectangle around two.
+    /// Returns the least rectangle around two.
     pub(super) fn around(self, other: Self) -> Self {
         let (x, y) = (self.x.min(other.x), self.y.min(other.y));
         let (right, bottom) = (self.right().max(other.right()), self.bottom().max(other.bottom()));
@@ -76,7 +76,7 @@ pub(super) fn path(segments: &[Segment]) -> String {
     out
 }
 
-/// The outline of a gang: along the tops of its parts, and back along their bottoms.
+/// Returns the outline of a gang: along the tops of its parts, and back along their bottoms.
 pub(super) fn outline(parts: &[Rect]) -> Vec<Segment> {
     let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
         return Vec::new();

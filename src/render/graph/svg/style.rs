@@ -2,8 +2,8 @@
 
 use super::super::model::plain;
 
-/// The style sheet. Every colour is given once for light pages and once for dark ones; where the viewer knows no dark
-/// pages, the light ones stand on their own ground.
+/// The style sheet. Every colour is given once for light pages and once for dark ones; where the viewer knows
+/// no dark pages, the light ones stand on their own ground.
 pub(super) const STYLE: &str = "
 .page{fill:#fff;stroke:#d1d9e0}
 .title{font:600 17px -apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif;fill:#1f2328}
@@ -46,7 +46,7 @@ path{fill:none}
 }
 ";
 
-/// Text as XML.
+/// Returns text as XML.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::new();
     for char in plain(text).chars() {
@@ -62,7 +62,7 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// A coordinate to a tenth of a pixel.
+/// Returns a coordinate to a tenth of a pixel.
 pub(super) fn number(value: f64) -> String {
     let tenths = (value * 10.0).round() / 10.0;
     // Adding nothing turns -0 into 0.

@@ -83,8 +83,8 @@ impl Seen {
         self.knows(name).then_some(acted)
     }
 
-    /// Checks what holds of every log of ours: groups are never nested and always closed, nothing stays stopped, and the
-    /// page finds no mark in what is left.
+    /// Checks what holds of every log of ours: groups are never nested and always closed, nothing stays
+    /// stopped, and the page finds no mark in what is left.
     #[track_caller]
     pub fn is_well_formed(&self) {
         let mut open = false;
@@ -102,7 +102,7 @@ impl Seen {
         assert!(!self.lines.iter().any(|line| line.contains("##[")));
     }
 
-    /// The data of the commands of one name.
+    /// Returns the data of the commands of one name.
     pub fn data(&self, name: &str) -> Vec<&str> {
         self.commands.iter().filter(|command| command.name == name).map(|command| &*command.data).collect()
     }

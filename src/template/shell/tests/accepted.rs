@@ -3,14 +3,14 @@
 use super::contexts::CONTEXTS;
 use super::harness::{Shell, cases, check, made, run};
 use super::values::VALUES;
-use super::{facts, names, script};
+use super::{context, names, script};
 use crate::pipeline::{ParamValue, Span};
-use crate::template::{Around, Place, Renderer, compile};
+use crate::template::{Scope, Shells, TemplateRenderer, TextContext, compile};
 
 #[test]
 fn every_value_comes_out_of_every_context_as_it_went_in() {
     assert!(CONTEXTS.len() >= 120 && VALUES.len() >= 30);
-    for shell in Shell::ALL {
+    for shell in Shell::all() {
         check(shell, &cases(&shell.contexts(), VALUES));
     }
 }
@@ -19,10 +19,11 @@ fn every_value_comes_out_of_every_context_as_it_went_in() {
 fn a_long_value_comes_out_as_it_went_in() {
     // 100 KiB, of which an argument of another program may have no more than 128 KiB.
     let long = "'$(touch X)\" \\\n".repeat(100 * 1024 / 15);
-    // The same value twice in a word, and regular expressions of that size, are more than a shell can be asked for.
+    // The same value twice in a word, and regular expressions of that size, are more than a shell can be
+    // asked for.
     let is_too_much =
         |script: &str| script.contains("=~") || script.contains("env ") || script.matches("{{ x").count() > 1;
-    for shell in Shell::ALL {
+    for shell in Shell::all() {
         let mut contexts = shell.contexts();
         contexts.retain(|context| !is_too_much(context.script));
         assert!(contexts.len() > 80);
@@ -32,7 +33,7 @@ fn a_long_value_comes_out_as_it_went_in() {
 
 #[test]
 fn a_redirection_makes_the_file_of_that_name() {
-    for shell in Shell::ALL {
+    for shell in Shell::all() {
         for value in
             ["a b", "it's", "$(touch X)", ";touch X", "*", "-rf", "&1", "2", "a\nb", "~", "{a,b}", "#"]
         {
@@ -71,9 +72,11 @@ fn a_here_document_refuses_the_line_that_ends_it() {
 #[test]
 fn a_list_is_several_words_where_it_stands_alone() {
     let render = |source: &str, items: &[&str]| {
-        let template = compile(source, Span::default(), Place::PosixShell, &names()).expect("a template");
+        let template = compile(source, Span::default(), TextContext::PosixShell(Shells::SH), &names())
+            .expect("a template");
         let items = items.iter().map(|item| (*item).to_owned()).collect();
-        Renderer::new(facts([("list", ParamValue::List(items))])).render(&template, Around::default())
+        TemplateRenderer::new(context([("list", ParamValue::List(items))]))
+            .render(&template, Scope::default())
     };
     let items = ["a b", "", "*", "it's", "plain"];
     for source in [
@@ -83,7 +86,7 @@ fn a_list_is_several_words_where_it_stands_alone() {
         "printf '%s\\0' {{.list}} # all",
         r"(printf '%s\0' {{ list }})",
     ] {
-        for shell in Shell::ALL {
+        for shell in Shell::all() {
             let folder = tempfile::tempdir().expect("a folder");
             assert_eq!(
                 run(shell, &render(source, &items).expect("a script"), folder.path()),
@@ -110,7 +113,7 @@ fn a_list_is_several_words_where_it_stands_alone() {
         "# {{ list }}",
     ] {
         let error = render(source, &["a"]).expect_err(source);
-        assert!(error.message.starts_with("a list cannot stand here"), "{source}: {error}");
+        assert!(error.message.starts_with("a list cannot be used here"), "{source}: {error}");
     }
     let error = render("{{ list }}\necho", &[]).expect_err("a command is needed");
     assert_eq!(error.message, "the list is empty, and a command begins here");
@@ -130,7 +133,7 @@ fn a_secret_is_a_reference_in_the_quoting_of_its_place() {
     ] {
         let text = script(source, "").expect("a script");
         assert!(!text.contains("never shown"), "{text}");
-        for shell in Shell::ALL {
+        for shell in Shell::all() {
             let folder = tempfile::tempdir().expect("a folder");
             assert_eq!(run(shell, &text, folder.path()), [expected.as_str()], "{shell:?}: {text}");
         }
@@ -140,8 +143,9 @@ fn a_secret_is_a_reference_in_the_quoting_of_its_place() {
 #[test]
 fn where_the_shell_computes_only_whole_numbers_go_in() {
     let render = |source: &str, value: ParamValue| {
-        let template = compile(source, Span::default(), Place::PosixShell, &names()).expect("a template");
-        Renderer::new(facts([("x", value)])).render(&template, Around::default())
+        let template = compile(source, Span::default(), TextContext::PosixShell(Shells::SH), &names())
+            .expect("a template");
+        TemplateRenderer::new(context([("x", value)])).render(&template, Scope::default())
     };
     for (source, expected) in [
         (r"printf '%s\0' $((1 - {{ x }}))", "6"),
@@ -156,7 +160,7 @@ fn where_the_shell_computes_only_whole_numbers_go_in() {
         ("if((5+{{ x }}==0))then printf '%s\\0' yes; fi", "yes"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
-        let text = render(source, ParamValue::Int(-5)).expect("a script");
+        let text = render(source, ParamValue::Int { text: "-5".to_owned(), value: -5 }).expect("a script");
         assert_eq!(run(Shell::Bash, &text, folder.path()), [expected], "{text}");
         for value in ["a[$(touch X)]", "x", "", "1+1", "08", "1.5", "-"] {
             let error = render(source, ParamValue::Text(value.to_owned())).expect_err(source);
@@ -176,7 +180,8 @@ fn what_the_help_advises_for_brackets_runs_no_value() {
         ("cat <<EOF\n$(({{ x }} + 1))\nEOF", "cat <<EOF\n$(($v + 1))\nEOF", "2\n"),
         ("echo ${a:-$(({{ x }} + 1))}", r#"printf '%s\0' "${c:-$(($v + 1))}""#, "2"),
     ] {
-        let errors = compile(refused, Span::default(), Place::PosixShell, &names()).expect_err(refused);
+        let errors = compile(refused, Span::default(), TextContext::PosixShell(Shells::SH), &names())
+            .expect_err(refused);
         assert!(
             errors.iter().all(|error| error.help.iter().any(|help| help.contains(advised))),
             "{refused}: {errors:?}"

@@ -252,7 +252,6 @@ pub(super) const CONTEXTS: &[Context] = &[
         "case a in {% for i in ['b', 'a'] %}\n  {{ i }}) printf '%s\\0' {{ i }}{{ x }};;{% endfor %}\nesac",
         |v| vec![format!("a{v}")],
     ),
-    posix(r"printf '%s\0'{# it's #} {{ x }}{# ' #}", same),
     posix(r"V=v; printf '%s\0' ${#V}{% raw %}{{{% endraw %}{{ x }}", |v| vec![format!("1{{{{{v}")]),
     posix(r"{% if false %}printf no{% else %}printf '%s\0' {{ x }}{% endif %}", same),
     posix(r#"printf '%s\0' "{% if true %}{{ x }}{% endif %}b""#, |v| vec![format!("{v}b")]),

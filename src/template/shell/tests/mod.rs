@@ -1,50 +1,67 @@
 //! Values in scripts, through real shells: what comes out is what went in, or nothing went in at all.
 //!
-//! `contexts` and `values` are tables, `harness` runs scripts in bash, dash and busybox ash. `accepted` holds every
-//! context against every value; `refused` lists the places where none may stand; `statements` is about text that `{% %}`
-//! cuts; `random` makes up scripts and values.
+//! `contexts` and `values` are tables, `harness` runs scripts in bash, dash and busybox ash. `accepted` holds
+//! every context against every value; `refused` lists the places where none may stand; `statements` is about
+//! text that `{% %}` cuts; `random` makes up scripts and values.
 
 mod accepted;
+mod computes;
 mod contexts;
+mod fragments;
 mod harness;
 mod random;
 mod refused;
 mod statements;
+mod tables;
 mod values;
 
 use std::collections::BTreeMap;
 
 use crate::pipeline::{ParamValue, Secret, Span, Values};
-use crate::template::{Around, Facts, Names, Place, Renderer, TemplateError, compile};
+use crate::template::{
+    ExprType, Names, RunContext, Scope, Shells, TemplateError, TemplateRenderer, TextContext, compile,
+};
 
 fn names() -> Names {
     Names {
         params: BTreeMap::from(
-            [("x", false), ("list", false), ("token", true)].map(|(n, s)| (n.to_owned(), s)),
+            [
+                ("x", ExprType::Unknown),
+                ("list", ExprType::texts()),
+                ("token", ExprType::Secret),
+                ("n", ExprType::Number),
+                ("w", ExprType::Choice(vec!["dev".to_owned(), "prod".to_owned()])),
+            ]
+            .map(|(name, kind)| (name.to_owned(), kind)),
         ),
         ..Names::default()
     }
 }
 
-fn facts(values: impl IntoIterator<Item = (&'static str, ParamValue)>) -> Facts {
+fn context(values: impl IntoIterator<Item = (&'static str, ParamValue)>) -> RunContext {
     let values: Values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Facts { values, ..Facts::default() }
+    RunContext { values, ..RunContext::default() }
 }
 
-/// A script with `x` and the secret `token`.
+/// Returns a script with `x` and the secret `token`.
 fn script(source: &str, x: &str) -> Result<String, TemplateError> {
-    let template = compile(source, Span::default(), Place::PosixShell, &names())
+    let template = compile(source, Span::default(), TextContext::PosixShell(Shells::SH), &names())
         .map_err(|errors| errors.into_iter().next().expect("an error"))?;
-    let facts = facts([
+    let context = context([
         ("x", ParamValue::Text(x.to_owned())),
         ("token", ParamValue::Secret(Secret::new("never shown"))),
     ]);
-    Renderer::new(facts).render(&template, Around::default())
+    TemplateRenderer::new(context).render(&template, Scope::default())
 }
 
 /// Compiles and gives what is refused, as `text: message`.
 fn refusals(source: &str) -> Vec<String> {
-    match compile(source, Span::default(), Place::PosixShell, &names()) {
+    refusals_in(Shells::SH, source)
+}
+
+/// Returns the same for other shells.
+fn refusals_in(shells: Shells, source: &str) -> Vec<String> {
+    match compile(source, Span::default(), TextContext::PosixShell(shells), &names()) {
         Ok(_) => Vec::new(),
         Err(errors) => errors
             .iter()

@@ -9,17 +9,18 @@ use std::process::Stdio;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::harness::{Case, Shell, cases, check, is_for_the_value};
+use super::fragments::FRAGMENTS;
+use super::harness::{Case, Shell, cases, check, confine, is_for_the_value};
 use super::values::ATTACKS;
-use super::{facts, names, script};
+use super::{context, names, script};
 use crate::pipeline::{ParamValue, Span};
-use crate::template::{Around, Place, Renderer, compile};
+use crate::template::{ExprType, Scope, Shells, TemplateRenderer, TextContext, compile};
 
 /// Cases that share one process of each shell.
 const BATCH: u32 = 100;
 
-/// So many random cases, the same each time; or as many as `PIPE_TEMPLATE_CASES` says, new ones each time. `batch` is
-/// how many of them one draw makes.
+/// So many random cases, the same each time; or as many as `PIPE_TEMPLATE_CASES` says, new ones each time.
+/// `batch` is how many of them one draw makes.
 fn config(usual: u32, batch: u32) -> ProptestConfig {
     let asked: Option<u32> = std::env::var("PIPE_TEMPLATE_CASES").ok().and_then(|count| count.parse().ok());
     let usual_seed = ProptestConfig::default().rng_seed;
@@ -33,121 +34,14 @@ fn config(usual: u32, batch: u32) -> ProptestConfig {
     }
 }
 
-/// Pieces of shell grammar, whole and broken.
-const FRAGMENTS: &[&str] = &[
-    "{{ x }}",
-    "{{ x }}",
-    "{{ x }}",
-    "{{ x }}",
-    "{{ y }}",
-    " ",
-    " ",
-    "\n",
-    "'",
-    "\"",
-    "\\",
-    "$",
-    "$(",
-    ")",
-    "(",
-    "`",
-    "#",
-    "${",
-    "${v:-",
-    "}",
-    "{",
-    "$((",
-    "))",
-    "((",
-    "[[ ",
-    " ]]",
-    "[ ",
-    "]",
-    "a[",
-    "=",
-    "v=",
-    "v=(",
-    ";",
-    ";;",
-    "&",
-    "|",
-    "<",
-    ">",
-    "<<EOF\n",
-    "<<'EOF'\n",
-    "<<-EOF\n",
-    "\nEOF\n",
-    "EOF",
-    "<<<",
-    "<(",
-    "$'",
-    "\\'",
-    "case a in ",
-    "a) ",
-    " esac",
-    "for i in ",
-    "; do ",
-    " done",
-    "if ",
-    "then ",
-    " fi",
-    "echo ",
-    "echo",
-    "a",
-    "1",
-    " -eq ",
-    "!",
-    "-v ",
-    "{% if true %}",
-    "{% else %}",
-    "{% endif %}",
-    "{% for i in range(2) %}",
-    "{% endfor %}",
-    "{% if false %}",
-    "declare ",
-    "export ",
-    "f() { ",
-    "function ",
-    "; }",
-    " in ",
-    "\t",
-    "$v",
-    "$1",
-    "+=",
-    "=~ ",
-    "eval ",
-    "sh -c ",
-    "trap ",
-    "bash <<EOF\n",
-    "<<<",
-    "{{ list }}",
-    "while ",
-    "until ",
-    "&>",
-    ">&",
-    "3>",
-    "$\"",
-    "a=([",
-    "]=",
-    "-i ",
-    "local ",
-    "unset ",
-    "let ",
-    "time ",
-    "coproc ",
-    "select i in ",
-    "~",
-    "*",
-    "@",
-    "%",
-    ",",
-    "\r",
-    "&&",
-    "||",
-    ": ",
+/// The shells that scripts are made up for, and those that try them.
+const DIALECTS: &[(Shells, &[Shell])] = &[
+    (Shells::SH, &[Shell::Bash, Shell::Dash, Shell::Ash]),
+    (Shells::KSH.and(Shells::MKSH), &[Shell::Ksh, Shell::Mksh]),
+    (Shells::ZSH, &[Shell::Zsh]),
 ];
 
-/// Any text, of the kind that shells make something of.
+/// Returns any text, of the kind that shells make something of.
 fn any_value() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => r#"([a-z'"\\$`(){}\[\];&|<>*?~!#=%, \t\n-]|EOF|\PC){0,12}"#,
@@ -155,26 +49,42 @@ fn any_value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text that may or may not be shell, with values anywhere in it: what is made of it where values are taken.
-fn any_script() -> impl Strategy<Value = String> {
+/// Returns a script of one of the dialects: text that may or may not be shell, with values anywhere in it:
+/// what is made of it where values are taken.
+fn any_script() -> impl Strategy<Value = (usize, String)> {
+    let dialect = prop_oneof![3 => Just(0usize), 1 => Just(1usize), 1 => Just(2usize)];
+    dialect.prop_flat_map(|dialect| script_for(dialect).prop_map(move |script| (dialect, script)))
+}
+
+fn script_for(dialect: usize) -> impl Strategy<Value = String> {
     let parts = prop::collection::vec(prop::sample::select(FRAGMENTS), 1..14);
     (parts, any_value(), prop::sample::select(ATTACKS)).prop_filter_map(
         "no value is taken",
-        |(parts, x, y)| {
+        move |(parts, x, y)| {
             let mut names = names();
-            names.params.insert("y".to_owned(), false);
-            let template = compile(&parts.concat(), Span::default(), Place::PosixShell, &names).ok()?;
+            names.params.insert("y".to_owned(), ExprType::Text);
+            let template = compile(
+                &parts.concat(),
+                Span::default(),
+                TextContext::PosixShell(DIALECTS[dialect].0),
+                &names,
+            )
+            .ok()?;
             template.compiled.as_ref()?;
             let list = ParamValue::List(vec![x.clone(), y.to_owned()]);
-            let facts =
-                facts([("x", ParamValue::Text(x)), ("y", ParamValue::Text(y.to_owned())), ("list", list)]);
-            Renderer::new(facts).render(&template, Around::default()).ok()
+            let context = context([
+                ("x", ParamValue::Text(x)),
+                ("y", ParamValue::Text(y.to_owned())),
+                ("list", list),
+                ("n", ParamValue::Int { text: "5".to_owned(), value: 5 }),
+            ]);
+            TemplateRenderer::new(context).render(&template, Scope::default()).ok()
         },
     )
 }
 
-/// Runs each script in a process of its own that one shell forks, in a folder they share; says whether a planted command
-/// ran.
+/// Runs each script in a process of its own that one shell forks, in a folder they share; says whether a
+/// planted command ran.
 fn plants(shell: Shell, scripts: &[&String], folder: &Path) -> bool {
     for (number, script) in scripts.iter().enumerate() {
         fs::write(folder.join(format!(".{number}")), script).expect("the folder can be written");
@@ -185,9 +95,9 @@ fn plants(shell: Shell, scripts: &[&String], folder: &Path) -> bool {
     let mut command = std::process::Command::new("timeout");
     let inner = shell.command();
     command.args(["--kill-after=1", "60"]).arg(inner.get_program()).args(inner.get_args());
+    confine(&mut command, folder);
     let status = command
         .args(["-c", each, "sh", &scripts.len().to_string()])
-        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -245,7 +155,7 @@ fn piece() -> impl Strategy<Value = Piece> {
         of("\"it's {{ x }}; \\$a\"", "it's \u{1}; $a"),
         of("\\\\", "\\"),
         of("''", ""),
-        of("{% if x %}{{ x }}{% else %}''{% endif %}", "\u{1}"),
+        of("{% if x != '' %}{{ x }}{% else %}''{% endif %}", "\u{1}"),
         of("{{ 'q' ~ x }}", "q\u{1}"),
     ]);
     flat.prop_recursive(3, 8, 3, |inner| {
@@ -263,15 +173,18 @@ proptest! {
 
     #[test]
     fn no_value_runs_in_a_random_script(scripts in prop::collection::vec(any_script(), BATCH as usize)) {
-        let scripts: Vec<&String> = scripts.iter().collect();
-        for shell in Shell::ALL {
-            let folder = tempfile::tempdir().expect("a folder");
-            if plants(shell, &scripts, folder.path()) {
-                for script in &scripts {
-                    let folder = tempfile::tempdir().expect("a folder");
-                    prop_assert!(!plants(shell, &[script], folder.path()), "{shell:?}:\n{script}");
+        for (number, (_, shells)) in DIALECTS.iter().enumerate() {
+            let scripts: Vec<&String> =
+                scripts.iter().filter(|(dialect, _)| *dialect == number).map(|(_, script)| script).collect();
+            for shell in Shell::every().filter(|shell| shells.contains(shell)) {
+                let folder = tempfile::tempdir().expect("a folder");
+                if plants(shell, &scripts, folder.path()) {
+                    for script in &scripts {
+                        let folder = tempfile::tempdir().expect("a folder");
+                        prop_assert!(!plants(shell, &[script], folder.path()), "{shell:?}:\n{script}");
+                    }
+                    prop_assert!(false, "{:?}: a planted command ran, but in none of the scripts alone", shell);
                 }
-                prop_assert!(false, "{:?}: a planted command ran, but in none of the scripts alone", shell);
             }
         }
     }
@@ -291,7 +204,7 @@ proptest! {
                 Err(error) => prop_assert!(is_for_the_value(&error.message), "{source}: {error}"),
             }
         }
-        for shell in Shell::ALL {
+        for shell in Shell::all() {
             check(shell, &cases);
         }
     }
@@ -303,7 +216,7 @@ proptest! {
     #[test]
     fn random_values_come_out_of_every_context(values in prop::collection::vec(any_value(), 8)) {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        for shell in Shell::ALL {
+        for shell in Shell::all() {
             check(shell, &cases(&shell.contexts(), &values));
         }
     }
@@ -314,7 +227,7 @@ proptest! {
 
     #[test]
     fn compiling_never_panics(source in r#"([{}%#. '"|a-z]|\{\{|\}\}|\{%|%\}|if |endif|for |raw|\PC){0,30}"#) {
-        for place in [Place::Plain, Place::PosixShell, Place::Interpreter] {
+        for place in [TextContext::Plain, TextContext::PosixShell(Shells::SH), TextContext::Interpreter] {
             let _ = compile(&source, Span::default(), place, &names());
         }
     }

@@ -3,9 +3,10 @@
 use super::refusals;
 use super::{names, script};
 use crate::pipeline::Span;
-use crate::template::{Place, compile};
+use crate::template::{Shells, TextContext, compile};
 
 const PROGRAM: &str = "where a command takes a program: it would run what the value says";
+const INPUT: &str = "in what a command reads its program from: it would run what the value says";
 const SPLIT: &str = "after `|` or a line's end inside `[[ ]]`: a shell that has no `[[ ]]` would run it";
 const COMMANDS: &str = "where a command takes commands: it would run what the value says";
 const NAME: &str = "where a command takes the name of a variable: it would run what a value has in brackets";
@@ -52,7 +53,6 @@ fn places_without_a_safe_form_are_refused() {
         ("echo 2>& \"a{{ x }}\"", "after `>&` or `<&`: the shell expands it twice"),
         ("echo >&$(echo {{ x }})", "after `>&` or `<&`: the shell expands it twice"),
         ("declare {{ x }}=1", NAME),
-        ("declare \"a={{ x }}\"", NAME),
         ("a=1 local -r {{ x }}", NAME),
         ("unset a {{ x }}", NAME),
         ("read '{{ x }}'", NAME),
@@ -73,7 +73,7 @@ fn places_without_a_safe_form_are_refused() {
         ("perl -pe's/a/{{ x }}/'", PROGRAM),
         ("perl -pe{{ x }}", PROGRAM),
         ("node --eval {{ x }}", PROGRAM),
-        ("bash <<< \"ls {{ x }}\"", PROGRAM),
+        ("bash <<< \"ls {{ x }}\"", INPUT),
         ("bash <<EOF\nls {{ x }}\nEOF", "in a here-document that a program is read from"),
         ("sudo sh -s a b <<'EOF'\nls {{ x }}\nEOF", "in a here-document that a program is read from"),
         ("python3 - a <<'EOF'\nprint('{{ x }}')\nEOF", "in a here-document that a program is read from"),
@@ -87,7 +87,7 @@ fn places_without_a_safe_form_are_refused() {
         ("echo \"${a:-it's}\" {{ x }}", "here: the shell text before it cannot be followed"),
         ("echo $'it\\'s' {{ x }}", "here: the shell text before it cannot be followed"),
     ] {
-        let expected = format!("{{{{ x }}}}: a value cannot stand {place}");
+        let expected = format!("{{{{ x }}}}: a value cannot be used {place}");
         assert_eq!(refusals(source), [expected], "{source}");
     }
 }
@@ -125,7 +125,8 @@ fn the_name_of_a_command_is_no_job() {
 #[test]
 fn values_that_begin_an_argument_are_told() {
     let leading = |source: &str| -> Vec<String> {
-        let template = compile(source, Span::default(), Place::PosixShell, &names()).expect(source);
+        let template =
+            compile(source, Span::default(), TextContext::PosixShell(Shells::SH), &names()).expect(source);
         template.leading.iter().map(|range| source[range.clone()].to_owned()).collect()
     };
     for source in [

@@ -68,7 +68,8 @@ fn text_that_statements_cut_is_read_in_every_way() {
 
 #[test]
 fn deep_nesting_ends() {
-    let deep = |open: &str, close: &str| format!("{}echo {{{{ x }}}} {}", open.repeat(39), close.repeat(39));
+    let deep =
+        |open: &str, close: &str| format!(": {}echo {{{{ x }}}} {}", open.repeat(39), close.repeat(39));
     assert_eq!(refusals(&deep("{% for i in range(2) %} a", " b{% endfor %} ")), [""; 0]);
     assert_eq!(refusals(&deep("{% if true %} a", " 'b'{% endif %}c")), [""; 0]);
     assert_eq!(refusals(&deep("$(echo ", ")")), [""; 0]);
@@ -77,7 +78,7 @@ fn deep_nesting_ends() {
     let far = format!("{}{{{{ x }}}}", "$(echo ".repeat(9_999));
     assert_eq!(
         refusals(&far),
-        ["{{ x }}: a value cannot stand here: the shell text before it cannot be followed"]
+        ["{{ x }}: a value cannot be used here: the shell text before it cannot be followed"]
     );
     let many = "{% if true %}a{% endif %}".repeat(200);
     assert_eq!(refusals(&format!("{many} {{{{ x }}}}")), [""; 0]);

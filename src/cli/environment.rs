@@ -1,0 +1,77 @@
+//! Checks the environment variables that the steps of a run read: a missing one is reported before anything
+//! runs.
+
+use std::collections::BTreeSet;
+
+use super::error::CliError;
+use super::load::Loaded;
+use crate::file::{Code, Diagnostic, Diagnostics, locate};
+use crate::pipeline::{EnvRead, Step, StepId, Template};
+use crate::template::{RunContext, Scope, TemplateRenderer};
+
+/// Finds what is missing for the steps that were asked for. `context` is that of the run, but for the values.
+pub(super) fn check(
+    loaded: &Loaded,
+    chosen: Option<&BTreeSet<StepId>>,
+    context: RunContext,
+) -> Result<(), CliError> {
+    let pipeline = &loaded.pipeline;
+    let steps = pipeline.steps().filter(|(id, _)| chosen.is_none_or(|chosen| chosen.contains(id)));
+    let of_steps = steps.flat_map(|(_, step)| step.templates().map(move |text| (Some(step), text)));
+    let of_run = pipeline.outputs.iter().map(|output| (None, &output.value));
+    let is_missing = |read: &&EnvRead| !context.env.contains_key(&read.name);
+    let incomplete: Vec<(Option<&Step>, &Template)> =
+        of_steps.chain(of_run).filter(|(_, text)| text.env.iter().any(|read| is_missing(&read))).collect();
+    if incomplete.is_empty() {
+        return Ok(());
+    }
+    let templates = loaded.renderer(context.clone())?;
+    let mut problems = Vec::new();
+    // The pipeline's own `env` belongs to every step, and is reported once.
+    let mut told = BTreeSet::new();
+    for (step, text) in incomplete {
+        let needed = text.env.iter().filter(is_missing).filter(|read| read.needed);
+        let found = match needed.map(|read| missing(loaded, &context, text, read)).collect::<Vec<_>>() {
+            found if found.is_empty() => {
+                hidden(loaded, &templates, &context, step, text).into_iter().collect()
+            }
+            found => found,
+        };
+        problems
+            .extend(found.into_iter().filter(|problem| told.insert(problem.span.unwrap_or_default().start)));
+    }
+    Diagnostics::of(problems).map_or(Ok(()), |problems| Err(problems.into()))
+}
+
+/// Returns a variable that the text reads in any case.
+fn missing(loaded: &Loaded, context: &RunContext, text: &Template, read: &EnvRead) -> Diagnostic {
+    let name = &read.name;
+    let why = if context.not_text.contains(name) { "is not UTF-8 text" } else { "is not set" };
+    let source = &loaded.pipeline.source;
+    let at = locate(source, text, read.range.clone());
+    Diagnostic::at(Code::TemplateValue, source, at, format!("the environment variable {name} {why}"))
+        .help(format!("set it, or write `{{{{ env.{name} | default('…') }}}}`"))
+}
+
+/// Returns a variable that the text reads under a condition. What is known only once other steps have run is
+/// not asked.
+fn hidden(
+    loaded: &Loaded,
+    templates: &TemplateRenderer,
+    context: &RunContext,
+    step: Option<&Step>,
+    text: &Template,
+) -> Option<Diagnostic> {
+    if !text.outputs.is_empty() {
+        return None;
+    }
+    let error = templates.render(text, Scope { step, ..Scope::default() }).err()?;
+    let is_here =
+        |read: &&EnvRead| error.range.start <= read.range.start && read.range.end <= error.range.end;
+    if let Some(read) = text.env.iter().filter(|read| !context.env.contains_key(&read.name)).find(is_here) {
+        return Some(missing(loaded, context, text, read));
+    }
+    let source = &loaded.pipeline.source;
+    let at = locate(source, text, error.range.clone());
+    Some(Diagnostic::at(error.kind.into(), source, at, error.message).maybe_help(error.help))
+}

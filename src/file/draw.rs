@@ -1,0 +1,139 @@
+//! Diagnostics as text: the message, the source line, a caret, what to write instead.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{Diagnostic, Diagnostics};
+use crate::pipeline::{Source, Span};
+
+/// Places at most this many lines apart share one excerpt.
+const NEAR: usize = 40;
+
+/// Draws every diagnostic, and counts them in the last line.
+pub fn render(problems: &Diagnostics, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut text = String::new();
+    for problem in problems {
+        for group in groups(problem) {
+            text.push_str(&renderer.render(&[group]));
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text.push_str(&visible(&problems.count()));
+    text.push('\n');
+    text
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&render(self, false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// A text with its control characters spelled out, so that no terminal acts on what a message quotes. Lines
+/// stay lines.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.into()
+}
+
+fn groups(problem: &Diagnostic) -> Vec<Group<'_>> {
+    let level = if problem.code.is_warning() { Level::WARNING } else { Level::ERROR };
+    let mut group = Group::with_title(level.primary_title(visible(&problem.message)).id(problem.code.name()));
+    let help = problem.help.as_deref().map(visible);
+    let (Some(source), Some(span)) = (&problem.source, problem.span) else {
+        // Without an excerpt there is no gutter to hang the help on.
+        let help = help.map(|help| Group::with_title(Level::HELP.primary_title(help)));
+        return std::iter::once(group).chain(help).collect();
+    };
+    for excerpt in excerpts(source, span, &problem.also) {
+        group = group.element(excerpt.snippet(source));
+    }
+    vec![match help {
+        Some(help) => group.element(Level::HELP.message(help)),
+        None => group,
+    }]
+}
+
+/// A place to point at: the primary one has no label.
+type Mark<'a> = (Span, Option<&'a str>);
+
+/// Some whole lines of a file, with the places to point at in them.
+struct Excerpt<'a> {
+    first_line: usize,
+    last_line: usize,
+    marks: Vec<Mark<'a>>,
+}
+
+/// Splits the places into excerpts, so that a place far away does not drag the lines between into the drawing
+/// (and so that drawing costs nothing for the size of the file).
+fn excerpts<'a>(source: &Source, span: Span, also: &'a [(Span, String)]) -> Vec<Excerpt<'a>> {
+    let others = also.iter().map(|(span, label)| (*span, Some(label.as_str())));
+    let mut excerpts: Vec<Excerpt<'a>> = Vec::new();
+    for mark in std::iter::once((span, None)).chain(others) {
+        let line = source.line(mark.0);
+        match excerpts.iter_mut().find(|excerpt| excerpt.is_near(line)) {
+            Some(excerpt) => excerpt.add(line, mark),
+            None => excerpts.push(Excerpt { first_line: line, last_line: line, marks: vec![mark] }),
+        }
+    }
+    excerpts
+}
+
+impl<'a> Excerpt<'a> {
+    fn is_near(&self, line: usize) -> bool {
+        line + NEAR >= self.first_line && line <= self.last_line + NEAR
+    }
+
+    fn add(&mut self, line: usize, mark: Mark<'a>) {
+        self.first_line = self.first_line.min(line);
+        self.last_line = self.last_line.max(line);
+        self.marks.push(mark);
+    }
+
+    fn snippet(self, source: &'a Source) -> Snippet<'a, Annotation<'a>> {
+        let start =
+            self.marks.iter().map(|(span, _)| line_around(source, span.start).start).min().unwrap_or(0);
+        let end = self.marks.iter().map(|(span, _)| line_around(source, span.start).end).max().unwrap_or(0);
+        let text = source.text.get(start..end).unwrap_or_default();
+        let annotations = self.marks.into_iter().map(|(span, label)| {
+            // A span over several lines is pointed at by its first.
+            let line = line_around(source, span.start);
+            let range = span.start.min(line.end) - start..span.end.min(line.end) - start;
+            let kind = if label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(range).label(label.map(visible))
+        });
+        Snippet::source(text)
+            .line_start(self.first_line)
+            .path(visible(&source.path.to_string_lossy()).into_owned())
+            .annotations(annotations)
+    }
+}
+
+/// The bytes of the line around an offset, without its end.
+fn line_around(source: &Source, offset: usize) -> Range<usize> {
+    let text = source.text.as_bytes();
+    let offset = offset.min(text.len());
+    let (before, after) = text.split_at(offset);
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let end = after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| offset + newline);
+    let end = if end > start && text.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
+    start..end.max(start)
+}

@@ -1,0 +1,113 @@
+//! Files that are for another tool, told by their keys.
+
+/// A file of another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::file) enum OtherTool {
+    GitHub,
+    GitLab,
+    CircleCi,
+    Compose,
+    Task,
+    Kubernetes,
+}
+
+/// A top-level key, and the keys of its value if that is a map.
+pub(in crate::file) struct TopKey<'a> {
+    pub(in crate::file) name: &'a str,
+    pub(in crate::file) keys: Option<Vec<String>>,
+}
+
+impl OtherTool {
+    /// Tells the tool by the top-level keys of a file. A file with a key `steps` is one of ours, however wrong.
+    pub(in crate::file) fn of(top: &[TopKey<'_>]) -> Option<(Self, usize)> {
+        let is_map = |name: &str| top.iter().position(|key| key.name == name && key.keys.is_some());
+        let has = |name: &str| top.iter().any(|key| key.name == name);
+        if has("steps") {
+            return None;
+        }
+        if let Some(jobs) = is_map("jobs") {
+            let kind = if has("orbs") || has("workflows") { Self::CircleCi } else { Self::GitHub };
+            return Some((kind, jobs));
+        }
+        if let Some(tasks) = is_map("tasks") {
+            return Some((Self::Task, tasks));
+        }
+        if let Some(services) = is_map("services") {
+            return Some((Self::Compose, services));
+        }
+        if let (true, Some(kind)) = (has("apiVersion"), top.iter().position(|key| key.name == "kind")) {
+            return Some((Self::Kubernetes, kind));
+        }
+        // Jobs stand at the top there, under names of their own.
+        let is_job =
+            |key: &TopKey<'_>| key.keys.as_ref().is_some_and(|keys| keys.iter().any(|name| name == "script"));
+        top.iter().position(is_job).map(|job| (Self::GitLab, job))
+    }
+
+    /// Names the file in a sentence.
+    pub(in crate::file) fn file(self) -> &'static str {
+        match self {
+            Self::GitHub => "a workflow of GitHub Actions",
+            Self::GitLab => "a pipeline of GitLab CI",
+            Self::CircleCi => "a configuration of CircleCI",
+            Self::Compose => "a Compose file",
+            Self::Task => "a Taskfile",
+            Self::Kubernetes => "a Kubernetes object",
+        }
+    }
+
+    /// Says what to write in place of the file.
+    pub(in crate::file) fn help(self) -> &'static str {
+        match self {
+            Self::GitHub | Self::GitLab | Self::CircleCi => {
+                "write what its jobs do as `steps: [{name: build, run: make}]`, and let a job call `pipe run`; \
+                 the page `docs/how-to/ci.md` shows how"
+            }
+            Self::Compose => {
+                "write each container as a step: `steps: [{name: test, image: alpine, run: make test}]`; \
+                 the page `docs/how-to/from-compose.md` shows how"
+            }
+            Self::Task => {
+                "write each task as a step: `steps: [{name: build, run: make}]`; the page `docs/how-to/from-make.md` shows how"
+            }
+            Self::Kubernetes => "a pipeline is a list of steps: `steps: [{name: build, run: make}]`",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(keys: &[(&str, &[&str])]) -> Option<OtherTool> {
+        let top: Vec<TopKey<'_>> = keys
+            .iter()
+            .map(|(name, keys)| TopKey {
+                name,
+                keys: (!keys.is_empty()).then(|| keys.iter().map(|&key| key.to_owned()).collect()),
+            })
+            .collect();
+        OtherTool::of(&top).map(|(kind, _)| kind)
+    }
+
+    #[test]
+    fn files_of_other_tools_are_told_by_their_keys() {
+        assert_eq!(of(&[("name", &[]), ("on", &["push"]), ("jobs", &["build"])]), Some(OtherTool::GitHub));
+        assert_eq!(
+            of(&[("version", &[]), ("jobs", &["build"]), ("workflows", &["all"])]),
+            Some(OtherTool::CircleCi)
+        );
+        assert_eq!(of(&[("version", &[]), ("tasks", &["build"])]), Some(OtherTool::Task));
+        assert_eq!(of(&[("services", &["db"]), ("volumes", &["data"])]), Some(OtherTool::Compose));
+        assert_eq!(of(&[("apiVersion", &[]), ("kind", &[]), ("spec", &["x"])]), Some(OtherTool::Kubernetes));
+        assert_eq!(of(&[("stages", &[]), ("build", &["stage", "script"])]), Some(OtherTool::GitLab));
+    }
+
+    #[test]
+    fn a_file_with_steps_is_one_of_ours() {
+        assert_eq!(of(&[("jobs", &["x"]), ("steps", &[])]), None);
+        assert_eq!(of(&[("name", &[])]), None);
+        assert_eq!(of(&[("tasks", &[])]), None);
+        assert_eq!(of(&[]), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Warnings: what is right and still worth a second look. A pure function of the pipeline and its text.
+//!
+//! Each family has its file. Scripts are read once, by `reader`, and only as far as they are plain to see: a
+//! warning that comes without cause teaches people not to read them. `allow` takes out what the file's
+//! comments silence.
+
+mod allow;
+mod dashes;
+mod files;
+mod network;
+mod outputs;
+mod programs;
+mod reader;
+mod retries;
+mod secrets;
+mod unused;
+mod words;
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use self::words::Command;
+use super::{Code, Diagnostic, locate};
+use crate::pipeline::{ParamKind, Pipeline, Shell, Span, Step, StepId, Template};
+
+/// Everything in a pipeline that is worth a second look, but for what its comments silence.
+pub fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let scene = Scene::new(pipeline);
+    let mut found = Vec::new();
+    unused::check(&scene, &mut found);
+    files::check(&scene, &mut found);
+    network::check(&scene, &mut found);
+    retries::check(&scene, &mut found);
+    outputs::check(&scene, &mut found);
+    secrets::check(&scene, &mut found);
+    dashes::check(&scene, &mut found);
+    allow::apply(pipeline, found)
+}
+
+/// The values that a command would take for options if they began with a dash. Part of [`lint`], and cheap.
+pub fn leading_dashes(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    dashes::check(&Scene { pipeline, scripts: Vec::new() }, &mut found);
+    allow::apply(pipeline, found)
+}
+
+/// A pipeline with its scripts read.
+struct Scene<'p> {
+    pipeline: &'p Pipeline,
+    scripts: Vec<ReadStep<'p>>,
+}
+
+/// A step of a POSIX shell, with its commands.
+struct ReadStep<'p> {
+    id: StepId,
+    step: &'p Step,
+    text: &'p Template,
+    commands: Vec<Command>,
+}
+
+impl<'p> Scene<'p> {
+    fn new(pipeline: &'p Pipeline) -> Self {
+        let lists: HashSet<&str> = pipeline
+            .params
+            .iter()
+            .filter(|param| param.kind == ParamKind::List)
+            .map(|param| param.name.as_str())
+            .collect();
+        let read = |(id, step): (StepId, &'p Step)| {
+            let text = shell_text(step)?;
+            let mut commands = reader::commands(&text.source);
+            for word in commands.iter_mut().flat_map(|command| &mut command.words) {
+                let several = |name: &String| lists.contains(name.as_str()) || name.ends_with("raw");
+                word.splits |= word.expressions.iter().any(several);
+            }
+            Some(ReadStep { id, step, text, commands })
+        };
+        Self { pipeline, scripts: pipeline.steps().filter_map(read).collect() }
+    }
+
+    /// A warning at a place of a script.
+    fn warning(
+        &self,
+        code: Code,
+        text: &Template,
+        range: Range<usize>,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::at(code, &self.pipeline.source, self.span(text, range), message)
+    }
+
+    fn span(&self, text: &Template, range: Range<usize>) -> Span {
+        locate(&self.pipeline.source, text, range)
+    }
+}
+
+/// The script of a step whose shell's grammar is known.
+fn shell_text(step: &Step) -> Option<&Template> {
+    let script = step.action.script()?;
+    match script.shell {
+        Shell::Auto | Shell::Posix(_) => Some(&script.text),
+        Shell::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

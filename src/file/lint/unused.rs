@@ -1,0 +1,92 @@
+//! What is declared and used nowhere: params, streams, variables of the environment.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{ReadStep, Scene, programs};
+use crate::file::{Code, Diagnostic};
+use crate::pipeline::{Span, Step, StepId};
+
+pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
+    params(scene, found);
+    streams(scene, found);
+    env(scene, found);
+}
+
+fn params(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
+    let pipeline = scene.pipeline;
+    let defaults = pipeline.params.iter().filter_map(|param| param.default.as_ref());
+    let used: HashSet<&str> = pipeline
+        .steps
+        .iter()
+        .flat_map(Step::templates)
+        .chain(pipeline.outputs.iter().map(|output| &output.value))
+        .chain(defaults)
+        .flat_map(|text| &text.params)
+        .chain(pipeline.steps.iter().flat_map(|step| &step.secrets))
+        .map(String::as_str)
+        .collect();
+    for param in pipeline.params.iter().filter(|param| !used.contains(param.name.as_str())) {
+        let message = format!("nothing uses the param `{}`", param.name);
+        let help = format!("write `{{{{ {} }}}}` where its value belongs, or take it out", param.name);
+        found.push(Diagnostic::at(Code::UnusedParam, &pipeline.source, param.at, message).help(help));
+    }
+}
+
+fn streams(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
+    let pipeline = scene.pipeline;
+    for stream in pipeline
+        .streams
+        .iter()
+        .filter(|stream| stream.readers.is_empty() && stream.out.is_none() && !stream.store)
+    {
+        let message = format!("nothing reads the stream `{}`", stream.name);
+        let help = "it is kept in the run's folder: read it with `input`, send it somewhere with `--out`, or take it out";
+        found.push(Diagnostic::at(Code::UnusedStream, &pipeline.source, stream.at, message).help(help));
+    }
+}
+
+/// A variable counts as used in a step if its script names it, or if a program of the script may look at it
+/// unasked.
+fn env(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
+    let scripts: BTreeMap<StepId, &ReadStep<'_>> =
+        scene.scripts.iter().map(|script| (script.id, script)).collect();
+    // A variable of the pipeline stands in every step, with one place.
+    let mut used: BTreeMap<(Span, &str), bool> = BTreeMap::new();
+    for (id, step) in scene.pipeline.steps() {
+        let open = scripts.get(&id).is_none_or(|script| {
+            let plain =
+                |command: &super::Command| command.words.is_empty() || programs::is_plain(command.program());
+            !script.commands.iter().all(plain)
+        });
+        let script = scripts.get(&id).map_or("", |script| script.text.source.as_str());
+        let mut later: HashSet<&str> = HashSet::new();
+        for variable in step.env.iter().rev() {
+            let wins = later.insert(&variable.name);
+            let is_used = wins
+                && (open || programs::is_common_variable(&variable.name) || mentions(script, &variable.name));
+            *used.entry((variable.value.at, &variable.name)).or_default() |= is_used;
+        }
+    }
+    for ((at, name), _) in used.into_iter().filter(|(_, is_used)| !is_used) {
+        let problem = Diagnostic::at(
+            Code::UnusedEnv,
+            &scene.pipeline.source,
+            at,
+            format!("nothing uses the variable `{name}`"),
+        );
+        found.push(
+            problem
+                .help(format!("write `\"${name}\"` in the script where its value belongs, or take it out")),
+        );
+    }
+}
+
+/// Whether a text has a name in it as a whole word.
+fn mentions(text: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}

@@ -1,0 +1,118 @@
+//! Raw keys → a [`Pipeline`]: names are looked up, defaults filled in, templates compiled, and everything is
+//! checked. Every check runs, whatever the others found.
+
+mod container;
+mod edges;
+mod kinds;
+mod links;
+mod outputs;
+mod params;
+mod policy;
+mod secrets;
+mod shell;
+mod steps;
+mod streams;
+mod terminal;
+
+use std::num::NonZeroUsize;
+
+use super::nearest::Nearest;
+use super::raw::RawPipeline;
+use super::yaml::{Field, locate};
+use super::{Code, Diagnostic, LoadOptions};
+use crate::pipeline::{Pipeline, Source, Span, Template, Text};
+use crate::template::{self, Names, TemplateErrorKind, TextContext};
+
+/// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well
+/// formed if nothing was added.
+pub fn lower(
+    raw: &Field<RawPipeline>,
+    source: &Source,
+    options: &LoadOptions,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Pipeline> {
+    let (raw, _) = raw.get()?;
+    let names = params::names(raw);
+    let declared = raw.params.value().and_then(|params| params.0.first()?.0.at());
+    let mut lowering = Lowering { source, names, declared, nearest: Nearest::default(), problems };
+    let params = lowering.params(raw);
+    let mut steps = lowering.steps(raw, options);
+    let outputs = lowering.run_outputs(raw, &steps);
+    lowering.depend(&mut steps);
+    let streams = lowering.streams(&mut steps, options);
+    Some(Pipeline {
+        source: source.clone(),
+        name: lowering.pipeline_name(raw),
+        description: raw.description.value().cloned(),
+        params,
+        max_parallel: lowering.max_parallel(raw),
+        steps: steps.into_steps(),
+        streams,
+        outputs,
+    })
+}
+
+/// What all the parts share.
+struct Lowering<'a> {
+    source: &'a Source,
+    names: Names,
+    /// Where the first param is declared.
+    declared: Option<Span>,
+    nearest: Nearest,
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Lowering<'_> {
+    fn at(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::at(code, self.source, span, message)
+    }
+
+    fn report(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+
+    /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
+    fn template(&mut self, text: &str, at: Span, place: TextContext) -> Template {
+        template::compile(text, at, place, &self.names).unwrap_or_else(|errors| {
+            for error in errors {
+                let at = locate(self.source, at, text, error.range);
+                let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
+                let problem = match self.declared.filter(|_| error.kind == TemplateErrorKind::Undefined) {
+                    Some(declared) => problem.also(declared, "params are declared here"),
+                    None => problem,
+                };
+                self.report(problem);
+            }
+            // Steps that there are not are a mistake of their own.
+            Text { outputs: template::outputs_in(text, &self.names), ..Text::literal(text, at) }.into()
+        })
+    }
+
+    fn pipeline_name(&mut self, raw: &RawPipeline) -> String {
+        match raw.name.get() {
+            Some((name, at)) if name.trim().is_empty() => {
+                let problem = self.at(Code::BadName, at, "the pipeline's name is empty");
+                self.report(problem.help("leave `name` out to call the pipeline after its file"));
+                String::new()
+            }
+            Some((name, _)) => name.clone(),
+            None => {
+                let stem = self.source.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                stem.unwrap_or_else(|| "pipeline".to_owned())
+            }
+        }
+    }
+
+    fn max_parallel(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
+        let (&number, at) = raw.max_parallel.get()?;
+        let number = NonZeroUsize::new(number as usize);
+        if number.is_none() {
+            let problem = self.at(Code::BadNumber, at, "`max_parallel: 0` would let no step run");
+            self.report(problem.help("write 1 or more, or leave it out"));
+        }
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! `timeout`, `on_error` and `retry` → a step's policy.
+
+use std::time::Duration;
+
+use crate::file::Code;
+use crate::file::raw::{
+    RawBackoff, RawDefaults, RawOnError, RawOnErrorOfAll, RawPipeline, RawRetry, RawRetryKeys, RawStep,
+    RawThen,
+};
+use crate::file::words;
+use crate::file::yaml::{Field, OneOrMany};
+use crate::pipeline::{Backoff, OnError, Policy, Retry};
+
+use super::Lowering;
+
+/// What holds for steps that say nothing.
+#[derive(Debug, Default)]
+pub(super) struct PolicyDefaults {
+    timeout: Option<Duration>,
+    on_error: Option<RawOnError>,
+    retry: Option<RetryPlan>,
+}
+
+/// A `retry:` key.
+#[derive(Debug, Clone)]
+struct RetryPlan {
+    /// `None` for `count: 0`.
+    retry: Option<Retry>,
+    then: Option<OnError>,
+}
+
+/// What is retried when nothing says how: three times, after 1 s, 2 s and 4 s, varied by chance.
+fn automatic(count: u32) -> Retry {
+    Retry {
+        count,
+        delay: Duration::from_secs(1),
+        backoff: Backoff::Exponential,
+        max_delay: None,
+        jitter: true,
+        on_exit: Vec::new(),
+        timeout: None,
+    }
+}
+
+const RETRIES: u32 = 3;
+
+impl Lowering<'_> {
+    pub(super) fn policy_defaults(&mut self, raw: &RawPipeline) -> PolicyDefaults {
+        let nothing = RawDefaults::default();
+        let defaults = raw.defaults.value().unwrap_or(&nothing);
+        PolicyDefaults {
+            timeout: self.timeout(&defaults.timeout),
+            on_error: defaults
+                .on_error
+                .value()
+                .or(raw.on_error.value())
+                .map(|of_all| RawOnError::from(*of_all)),
+            retry: self.retry(&defaults.retry),
+        }
+    }
+
+    pub(super) fn policy(&mut self, raw: &RawStep, defaults: &PolicyDefaults) -> Policy {
+        let timeout = self.timeout(&raw.timeout).or(defaults.timeout);
+        let own = self.retry(&raw.retry);
+        self.check_then(raw);
+        let on_error = raw.on_error.value().copied();
+        let plan = own.or_else(|| defaults.retry.clone());
+        let then = plan.as_ref().and_then(|plan| plan.then);
+        let retry = match plan {
+            Some(plan) => plan.retry,
+            None => (on_error.or(defaults.on_error) == Some(RawOnError::Retry)).then(|| automatic(RETRIES)),
+        };
+        let on_error = match (on_error, then, defaults.on_error) {
+            // What the step says itself counts, then what its retries end in, then what holds for all.
+            (Some(own), _, _) if own != RawOnError::Retry => after_retry(own),
+            (_, Some(then), _) => then,
+            (Some(_), None, _) => OnError::Stop,
+            (None, None, for_all) => for_all.map_or(OnError::Stop, after_retry),
+        };
+        Policy { timeout, on_error, retry }
+    }
+
+    /// `then` is what `on_error: retry` falls to; beside another `on_error` of the same step it contradicts
+    /// it.
+    fn check_then(&mut self, raw: &RawStep) {
+        let Some(RawRetry::Full(keys)) = raw.retry.value() else {
+            return;
+        };
+        if let (Some((own, at)), Some((_, then_at))) = (raw.on_error.get(), keys.then.get())
+            && *own != RawOnError::Retry
+        {
+            let problem = self.at(
+                Code::TwoEndings,
+                then_at,
+                "`then` and `on_error` both say what a last failure means",
+            );
+            self.report(problem.also(at, "said here").help("remove `then`, or write `on_error: retry`"));
+        }
+    }
+
+    /// A `timeout`, which must be longer than nothing.
+    fn timeout(&mut self, field: &Field<String>) -> Option<Duration> {
+        let timeout = self.duration(field)?;
+        if timeout.is_zero() {
+            let at = field.at().unwrap_or_default();
+            let problem =
+                self.at(Code::BadDuration, at, "a timeout of nothing would stop every step at once");
+            self.report(problem.help("write a longer one, or leave it out for no limit"));
+            return None;
+        }
+        Some(timeout)
+    }
+
+    fn duration(&mut self, field: &Field<String>) -> Option<Duration> {
+        let (text, at) = field.get()?;
+        words::duration(text)
+            .map_err(|error| {
+                let problem = self.at(Code::BadDuration, at, error.message).maybe_help(error.help);
+                self.report(problem);
+            })
+            .ok()
+    }
+
+    fn retry(&mut self, field: &Field<RawRetry>) -> Option<RetryPlan> {
+        match field.value()? {
+            RawRetry::Count(count) => {
+                Some(RetryPlan { retry: (*count > 0).then(|| automatic(*count)), then: None })
+            }
+            RawRetry::Full(keys) => Some(self.retry_keys(keys)),
+        }
+    }
+
+    /// The wait is the automatic one as long as no key says anything about it; else it is what the keys say,
+    /// and nothing more: `delay: 5s` alone waits five seconds each time.
+    fn retry_keys(&mut self, keys: &RawRetryKeys) -> RetryPlan {
+        let count = keys.count.value().copied().unwrap_or(RETRIES);
+        let mut retry = automatic(count);
+        let silent = keys.delay.is_missing()
+            && keys.backoff.is_missing()
+            && keys.max_delay.is_missing()
+            && keys.jitter.is_missing();
+        if !silent {
+            retry.delay = self.duration(&keys.delay).unwrap_or(retry.delay);
+            retry.backoff = match keys.backoff.value() {
+                None | Some(RawBackoff::Constant) => Backoff::Constant,
+                Some(RawBackoff::Linear) => Backoff::Linear,
+                Some(RawBackoff::Exponential) => Backoff::Exponential,
+            };
+            retry.max_delay = self.duration(&keys.max_delay);
+            retry.jitter = keys.jitter.value().copied().unwrap_or(false);
+        }
+        retry.on_exit = self.exit_codes(&keys.on_exit);
+        retry.timeout = self.timeout(&keys.timeout);
+        let then = keys.then.value().map(|then| match then {
+            RawThen::Stop => OnError::Stop,
+            RawThen::Continue => OnError::Continue,
+        });
+        RetryPlan { retry: (count > 0).then_some(retry), then }
+    }
+
+    /// The exit codes of failures.
+    pub(super) fn exit_codes(&mut self, field: &Field<OneOrMany<i32>>) -> Vec<i32> {
+        for (code, at) in field.entries() {
+            if !(1..=255).contains(code) {
+                let problem = self.at(Code::BadNumber, at, format!("no step fails with exit code {code}"));
+                self.report(problem.help("exit codes of failures are 1 to 255"));
+            }
+        }
+        field.entries().into_iter().map(|(code, _)| *code).collect()
+    }
+}
+
+impl From<RawOnErrorOfAll> for RawOnError {
+    fn from(of_all: RawOnErrorOfAll) -> Self {
+        match of_all {
+            RawOnErrorOfAll::Stop => Self::Stop,
+            RawOnErrorOfAll::Continue => Self::Continue,
+            RawOnErrorOfAll::Retry => Self::Retry,
+        }
+    }
+}
+
+/// What a failure means once no retry is left.
+fn after_retry(on_error: RawOnError) -> OnError {
+    match on_error {
+        RawOnError::Stop | RawOnError::Retry => OnError::Stop,
+        RawOnError::Continue => OnError::Continue,
+        RawOnError::Ignore => OnError::Ignore,
+    }
+}

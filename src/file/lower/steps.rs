@@ -1,0 +1,250 @@
+//! Steps, each by itself: name, script, environment, policy.
+
+use std::collections::HashMap;
+
+use crate::file::paths::unexpanded;
+use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
+use crate::file::words::{self, ValueError};
+use crate::file::yaml::{Entries, Field};
+use crate::file::{Code, LoadOptions};
+use crate::pipeline::{Action, EnvVar, Script, Shell, Span, Step, StepId, Template};
+use crate::template::{TextContext, runs_in_environment};
+
+use super::Lowering;
+use super::container::ContainerDefaults;
+use super::policy::PolicyDefaults;
+use super::shell;
+
+/// The steps so far, with what they were made from.
+pub(super) struct Steps<'r> {
+    pub list: Vec<Step>,
+    /// The keys of each step, at the same position.
+    pub raw: Vec<&'r RawStep>,
+    /// Steps by name; of two with one name the first.
+    pub by_name: HashMap<&'r str, StepId>,
+}
+
+impl Steps<'_> {
+    pub fn into_steps(self) -> Vec<Step> {
+        self.list
+    }
+}
+
+/// What holds for steps that say nothing.
+struct Defaults {
+    shell: Shell,
+    working_dir: Option<Template>,
+    env: Vec<EnvVar>,
+    policy: PolicyDefaults,
+    container: ContainerDefaults,
+}
+
+impl Lowering<'_> {
+    pub(super) fn steps<'r>(&mut self, raw: &'r RawPipeline, options: &LoadOptions) -> Steps<'r> {
+        let defaults = self.defaults(raw, options);
+        let entries = raw.steps.value().map(Vec::as_slice).unwrap_or_default();
+        if entries.is_empty() && (raw.steps.is_missing() || raw.steps.value().is_some()) {
+            let at = raw.steps.at().unwrap_or_default();
+            let problem = self.at(Code::NoSteps, at, "the pipeline has no steps");
+            self.report(problem.help("add at least one: `steps: [{name: build, run: make}]`"));
+        }
+        let count = entries.len();
+        let mut steps = Steps {
+            list: Vec::with_capacity(count),
+            raw: Vec::with_capacity(count),
+            by_name: HashMap::with_capacity(count),
+        };
+        self.names.steps = true;
+        for (raw, at) in entries.iter().filter_map(Field::get) {
+            let name = self.step_name(raw, at, &mut steps);
+            let step = self.step(name, raw, at, &defaults);
+            steps.list.push(step);
+            steps.raw.push(raw);
+        }
+        self.names.inputs.clear();
+        steps
+    }
+
+    fn defaults(&mut self, raw: &RawPipeline, options: &LoadOptions) -> Defaults {
+        let nothing = RawDefaults::default();
+        let defaults = raw.defaults.value().unwrap_or(&nothing);
+        Defaults {
+            shell: self.shell(&defaults.shell).unwrap_or_default(),
+            working_dir: self.working_dir(&defaults.working_dir),
+            env: self.env(&raw.env),
+            policy: self.policy_defaults(raw),
+            container: self.container_defaults(&defaults.image, options),
+        }
+    }
+
+    /// The name, put on the list of names; empty if there is none.
+    fn step_name<'r>(&mut self, raw: &'r RawStep, at: Span, steps: &mut Steps<'r>) -> &'r str {
+        let Some((name, at)) = raw.name.get() else {
+            if raw.name.is_missing() {
+                let problem = self.at(Code::MissingKey, at, "this step has no `name`");
+                self.report(problem.help("add one, such as `name: build`"));
+            }
+            return "";
+        };
+        self.check_name("a step", name, at);
+        let id = StepId::new(steps.list.len());
+        match steps.by_name.get(name.as_str()).and_then(|first| steps.list.get(first.index())) {
+            Some(first) if first.at == at => {
+                let problem = self.at(
+                    Code::DuplicateStep,
+                    at,
+                    format!("an alias repeats the step `{name}`, its name too"),
+                );
+                self.report(
+                    problem.help("merge it into a step with a name of its own: `{<<: *alias, name: other}`"),
+                );
+            }
+            Some(first) => {
+                let problem =
+                    self.at(Code::DuplicateStep, at, format!("there are two steps called `{name}`"));
+                self.report(problem.also(first.at, "the first one").help("give one of them another name"));
+            }
+            None => {
+                steps.by_name.insert(name, id);
+            }
+        }
+        name
+    }
+
+    fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
+        let at = raw.name.at().unwrap_or(whole);
+        let inputs = raw.inputs.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        self.names.inputs = inputs.iter().filter_map(|(name, _)| name.value().cloned()).collect();
+        let mut env = defaults.env.clone();
+        env.extend(self.env(&raw.env));
+        let action = self.action(name, raw, at, defaults);
+        Step {
+            container: self.container(name, raw, at, &defaults.container).map(Box::new),
+            env,
+            secrets: self.secrets(raw),
+            working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
+            produces: self.produces(raw),
+            terminal: self.terminal(name, raw, &defaults.container),
+            policy: self.policy(raw, &defaults.policy),
+            ..Step::new(name, at, action)
+        }
+    }
+
+    /// What the step does: its script, or the program of its container.
+    fn action(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults) -> Action {
+        match self.exec(raw) {
+            Some(exec) if raw.run.is_missing() => Action::Exec(exec),
+            Some(_) => {
+                let (key, key_at) = match raw.entrypoint.at() {
+                    Some(at) => ("entrypoint", at),
+                    None => ("args", raw.args.at().unwrap_or(at)),
+                };
+                let problem =
+                    self.at(Code::TwoPrograms, key_at, format!("`run` and `{key}` both say what runs"));
+                self.report(
+                    problem
+                        .also(raw.run.at().unwrap_or(at), "the script")
+                        .help("remove one: `run` goes through a shell, `entrypoint` and `args` do not"),
+                );
+                Action::Run(self.script(name, raw, at, defaults))
+            }
+            None => Action::Run(self.script(name, raw, at, defaults)),
+        }
+    }
+
+    fn script(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults) -> Script {
+        let shell = self.shell(&raw.shell).unwrap_or_else(|| defaults.shell.clone());
+        let text = match raw.run.get() {
+            Some((text, at)) if text.trim().is_empty() => {
+                let problem =
+                    self.at(Code::MissingKey, at, format!("the step `{name}` runs nothing: `run` is empty"));
+                self.report(problem.help("write the command, such as `run: make`"));
+                Template::literal("", at)
+            }
+            Some((text, at)) => self.template(text, at, shell::place(&shell)),
+            None => {
+                if raw.run.is_missing() {
+                    let which =
+                        if name.is_empty() { "this step".to_owned() } else { format!("the step `{name}`") };
+                    let problem = self.at(Code::MissingKey, at, format!("{which} has no `run`"));
+                    self.report(problem.help("add the command, such as `run: make`"));
+                }
+                Template::literal("", at)
+            }
+        };
+        Script { shell, text }
+    }
+
+    fn working_dir(&mut self, field: &Field<String>) -> Option<Template> {
+        let (text, at) = field.get()?;
+        if text.is_empty() {
+            let problem = self.at(Code::BadPath, at, "`working_dir` is empty");
+            self.report(problem.help("name a folder, or leave it out"));
+            return None;
+        }
+        self.path("working_dir", text, at);
+        Some(self.template(text, at, TextContext::Plain))
+    }
+
+    /// Reports a path with something in it that only a shell replaces.
+    pub(super) fn path(&mut self, key: &str, text: &str, at: Span) {
+        if let Some(ValueError { message, help }) = unexpanded(text) {
+            let problem = self.at(Code::BadPath, at, format!("`{key}`: {message}")).maybe_help(help);
+            self.report(problem);
+        }
+    }
+
+    fn produces(&mut self, raw: &RawStep) -> Vec<Template> {
+        let mut patterns = Vec::new();
+        for (text, at) in raw.produces.entries() {
+            if text.trim().is_empty() {
+                let problem = self.at(Code::BadPath, at, "`produces` names nothing");
+                self.report(problem.help("name a file, a folder or a pattern, such as `out/*.tar.gz`"));
+            } else {
+                self.path("produces", text, at);
+                patterns.push(self.template(text, at, TextContext::Argument));
+            }
+        }
+        patterns
+    }
+
+    pub(super) fn env(&mut self, field: &Field<Entries<String>>) -> Vec<EnvVar> {
+        let entries = field.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        let mut variables = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            if let Some((name, at)) = name.get() {
+                self.env_name(name, at);
+                if let Some((value, at)) = value.get() {
+                    let place =
+                        if runs_in_environment(name) { TextContext::Commands } else { TextContext::Plain };
+                    variables.push(EnvVar { name: name.clone(), value: self.template(value, at, place) });
+                }
+            }
+        }
+        variables
+    }
+
+    /// Whether a name can be an environment variable's; if not, it is reported.
+    pub(super) fn env_name(&mut self, name: &str, at: Span) -> bool {
+        let good = words::is_identifier(name);
+        if !good {
+            let message = words::no_identifier("an environment variable", name);
+            let mended = words::as_identifier(name);
+            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let problem = self.at(Code::BadName, at, message).maybe_help(help);
+            self.report(problem);
+        }
+        good
+    }
+
+    /// Reports a name of a step or a stream that is not made of what such names are made of.
+    pub(super) fn check_name(&mut self, what: &str, name: &str, at: Span) {
+        if !words::is_name(name) {
+            let message = words::no_name(what, name);
+            let mended = words::as_name(name);
+            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let problem = self.at(Code::BadName, at, message).maybe_help(help);
+            self.report(problem);
+        }
+    }
+}

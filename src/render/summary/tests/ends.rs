@@ -1,0 +1,69 @@
+//! Summaries of runs with outputs, and of runs without an end.
+
+use super::*;
+
+#[test]
+fn there_is_none_before_the_end() {
+    assert_eq!(summed_up(backup(), [finished(TAR, Outcome::Succeeded, 1, 1)]), "");
+}
+
+#[test]
+fn what_the_run_gives_back_stands_before_the_last_line() {
+    let outputs = [
+        ("version", "1.2.3".to_owned()),
+        ("notes", "first\x1b[31m line\nsecond".to_owned()),
+        ("list", "x".repeat(3_000)),
+        ("empty", String::new()),
+    ];
+    let outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
+    let end = RunFinished { end: RunEnd::Succeeded, duration: Duration::from_millis(50), outputs };
+    let kinds = [finished(0, Outcome::Succeeded, 1, 20), EventKind::RunFinished(end)];
+    insta::assert_snapshot!(summed_up(many(1), kinds), @r"
+      ✓  step-0  20 ms
+
+      →  version  1.2.3
+      →  notes    first line … (2 lines)
+      →  list     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx … (2.9 KiB)
+      →  empty
+
+    succeeded: 1 step in 50 ms
+    ");
+}
+
+#[test]
+fn an_output_that_cannot_be_given_fails_the_run() {
+    let why = "the output `x`: `a` did not set the output `x`; it gave none";
+    let kinds = [finished(0, Outcome::Succeeded, 1, 20), run_finished(RunEnd::NoOutput(why.into()), 50)];
+    insta::assert_snapshot!(summed_up(many(1), kinds), @r"
+      ✓  step-0  20 ms
+
+    failed after 50 ms: the output `x`: `a` did not set the output `x`; it gave none
+    ");
+}
+
+#[test]
+fn a_run_without_an_end() {
+    let of = |lives| {
+        let EventKind::RunStarted(begun) = run_started(backup()) else { unreachable!() };
+        let mut report = Report::new(&begun);
+        for kind in [
+            started(TAR, 1),
+            started(COMPRESS, 1),
+            finished(CHECKSUM, Outcome::Failed(Failure::Exit(3)), 1, 70),
+        ] {
+            report.event(&at(10, kind));
+        }
+        unfinished(&report, lives, Duration::from_millis(12_340), Palette::NONE)
+    };
+    insta::assert_snapshot!(of(false), @r"
+    ✗ `checksum` failed: exit code 3
+      at pipeline.yml:7
+
+      ✗  checksum  70 ms  failed: exit code 3
+
+    died after about 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting
+    ");
+    assert!(
+        of(true).ends_with("goes on after 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting\n")
+    );
+}

@@ -1,0 +1,90 @@
+//! What the end of a step means for the others.
+
+use std::sync::Arc;
+
+use super::Dispatcher;
+use crate::event::{CancelReason, EventKind, StepFinished};
+use crate::pipeline::{OnError, Outcome, SkipReason, StepId};
+use crate::runner::Shutdown;
+
+impl Dispatcher {
+    /// Takes the end of a step: frees its slot, keeps its values, and decides about the steps that wait for
+    /// it and about the run.
+    pub(super) fn finished(&mut self, finished: StepFinished) {
+        let (step, outcome) = (finished.step, finished.outcome.clone());
+        self.slots.leave(step);
+        if outcome.is_success() && !finished.outputs.is_empty() {
+            self.outputs.insert(step, Arc::clone(&finished.outputs));
+        }
+        self.job.events.send(EventKind::StepFinished(finished));
+        self.failed |= !outcome.is_success();
+        let never = match outcome {
+            Outcome::Ignored(_) => self.ready.finish_ignored(step),
+            _ => self.ready.finish(step, outcome.is_success()),
+        };
+        if let Some(culprit) = culprit(step, &outcome, !never.is_empty()) {
+            self.cause.get_or_insert(culprit);
+        }
+        for (skipped, because) in never {
+            // A step that waited for a cancelled one was stopped by the same cause.
+            let is_cancelled = outcome == Outcome::Cancelled;
+            self.skip(
+                skipped,
+                if is_cancelled { SkipReason::Stopped } else { SkipReason::Dependency(because) },
+            );
+        }
+        if self.stops_the_run(step, &outcome) {
+            let culprit = if let Outcome::Tainted { producer } = outcome { producer } else { step };
+            self.stop(CancelReason::StepFailed(culprit), Shutdown::Graceful);
+        }
+    }
+
+    /// Returns whether the run ends for this. What becomes of the others follows the policy of the step that
+    /// failed by itself. A tainted one follows its producer, unless that failure is ignored: nothing says to
+    /// ignore the reader's.
+    fn stops_the_run(&self, step: StepId, outcome: &Outcome) -> bool {
+        let policy = |step: StepId| self.job.pipeline.step(step).policy.on_error;
+        match outcome {
+            Outcome::Failed(_) | Outcome::TimedOut => policy(step) == OnError::Stop,
+            Outcome::Tainted { producer } => match policy(*producer) {
+                OnError::Ignore => policy(step) == OnError::Stop,
+                of_producer => of_producer == OnError::Stop,
+            },
+            Outcome::Succeeded
+            | Outcome::Cancelled
+            | Outcome::Skipped(_)
+            | Outcome::Ignored(_)
+            | Outcome::Reused
+            | Outcome::LeftOut => false,
+        }
+    }
+
+    /// Ends a step that will not run.
+    fn skip(&mut self, step: StepId, why: SkipReason) {
+        self.failed = true;
+        let finished = StepFinished::unrun(step, Outcome::Skipped(why));
+        self.job.events.send(EventKind::StepFinished(finished));
+    }
+
+    /// Ends all steps that still wait: the run is over.
+    pub(super) fn skip_the_rest(&mut self) {
+        for step in self.ready.waiting() {
+            self.skip(step, SkipReason::Stopped);
+        }
+    }
+}
+
+/// The step to blame for an end, if it is a failure. An ignored failure is one only for the steps that needed
+/// the stream and now cannot run.
+fn culprit(step: StepId, outcome: &Outcome, others_cannot_run: bool) -> Option<StepId> {
+    match outcome {
+        Outcome::Failed(_) | Outcome::TimedOut => Some(step),
+        Outcome::Ignored(_) => others_cannot_run.then_some(step),
+        Outcome::Tainted { producer } => Some(*producer),
+        Outcome::Succeeded
+        | Outcome::Cancelled
+        | Outcome::Skipped(_)
+        | Outcome::Reused
+        | Outcome::LeftOut => None,
+    }
+}

@@ -1,0 +1,175 @@
+//! The one loop that owns the state of a run.
+//!
+//! ```text
+//!            admission ── GangOrder ──▶ site
+//!  ready gangs ▲                         │ GangMessage
+//!              └──────── endings ◀───────┘
+//! ```
+//!
+//! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
+//! run; [`endings`] decides what the end of a step means for the others; [`result`] decides what the end of
+//! the run is.
+
+mod admission;
+mod endings;
+mod result;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::resume::{self, Decisions};
+use super::slots::Slots;
+use super::{GangMessage, Job, Shutdown, Site, spec};
+use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted};
+use crate::executor::SystemError;
+use crate::pipeline::{Outputs, StepId};
+use crate::plan::ReadySet;
+
+/// The state of a run.
+struct Dispatcher {
+    job: Arc<Job>,
+    site: Arc<dyn Site>,
+    /// The steps that wait for others, and the gangs that are ready.
+    ready: ReadySet,
+    /// Which steps run, and which need not.
+    decisions: Decisions,
+    /// The values that steps have given; of those that gave any.
+    outputs: BTreeMap<StepId, Arc<Outputs>>,
+    slots: Slots,
+    shutdown: watch::Sender<Shutdown>,
+    outbox: mpsc::UnboundedSender<GangMessage>,
+    /// The tasks of all gangs that were admitted.
+    gangs: JoinSet<()>,
+    /// The first step that failed by itself.
+    cause: Option<StepId>,
+    /// A step did not succeed.
+    failed: bool,
+    /// The first signal to `pipe`.
+    signal: Option<i32>,
+    /// The first failure for which no step is to blame.
+    error: Option<SystemError>,
+}
+
+/// Runs a job to its end.
+pub(super) async fn run(
+    job: Arc<Job>,
+    site: Arc<dyn Site>,
+    mut signals: mpsc::UnboundedReceiver<i32>,
+) -> RunEnd {
+    let started = Instant::now();
+    let (outbox, mut inbox) = mpsc::unbounded_channel();
+    let mut dispatcher = Dispatcher::new(Arc::clone(&job), Arc::clone(&site), outbox);
+    tokio::select! {
+        decisions = resume::decide(&job, &*site) => dispatcher.decided(decisions),
+        Some(signal) = signals.recv() => dispatcher.signalled(signal),
+    }
+    tokio::select! {
+        images = spec::images(&job) => site.prepare(images),
+        Some(signal) = signals.recv() => dispatcher.signalled(signal),
+    }
+    loop {
+        dispatcher.admit();
+        if dispatcher.slots.is_deserted() {
+            break;
+        }
+        tokio::select! {
+            Some(message) = inbox.recv() => dispatcher.take(message),
+            Some(signal) = signals.recv() => dispatcher.signalled(signal),
+            Some(Err(error)) = dispatcher.gangs.join_next() => {
+                // Its members will never send an end. What still runs dies with the runtime that holds it.
+                dispatcher.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
+                dispatcher.gangs.abort_all();
+                break;
+            }
+        }
+    }
+    // A gang that has sent all ends still holds files that did not become whole, and pipes that must not end
+    // yet.
+    while dispatcher.gangs.join_next().await.is_some() {}
+    if let Err(error) = site.close().await {
+        dispatcher.error.get_or_insert(error);
+    }
+    dispatcher.skip_the_rest();
+    dispatcher.remove_stored_streams();
+    // It is empty by now.
+    let _ = std::fs::remove_dir(&job.place.outputs_dir);
+    let (end, outputs) = tokio::select! {
+        biased;
+        end = dispatcher.end() => end,
+        Some(signal) = signals.recv() => (RunEnd::Signalled(signal), Vec::new()),
+    };
+    let finished = RunFinished { end: end.clone(), duration: started.elapsed(), outputs };
+    job.events.send(EventKind::RunFinished(finished));
+    end
+}
+
+impl Dispatcher {
+    fn new(job: Arc<Job>, site: Arc<dyn Site>, outbox: mpsc::UnboundedSender<GangMessage>) -> Self {
+        let Job { pipeline, plan, events, place, settings, reaper, .. } = &*job;
+        for folder in [Some(&place.outputs_dir), place.secrets_dir.as_ref()].into_iter().flatten() {
+            reaper.path(folder).leak();
+        }
+        events.send(EventKind::RunStarted(RunStarted {
+            run: place.id.clone(),
+            pipeline: Arc::clone(pipeline),
+            dir: Some(place.run_dir.clone()),
+        }));
+        for name in events.unmasked() {
+            events.send(EventKind::Warning(format!(
+                "the secret `{name}` is shorter than 4 characters, too short to be masked where a step prints it"
+            )));
+        }
+        let ready = ReadySet::new(plan, pipeline);
+        let alone = pipeline.steps().filter(|(_, step)| step.terminal).map(|(id, _)| id).collect();
+        let slots = Slots::new(settings.max_parallel.get(), alone);
+        Self {
+            job,
+            site,
+            ready,
+            decisions: Decisions::default(),
+            outputs: BTreeMap::new(),
+            slots,
+            shutdown: watch::channel(Shutdown::None).0,
+            outbox,
+            gangs: JoinSet::new(),
+            cause: None,
+            failed: false,
+            signal: None,
+            error: None,
+        }
+    }
+
+    fn take(&mut self, message: GangMessage) {
+        match message {
+            GangMessage::Finished(finished) => self.finished(finished),
+            GangMessage::Resting(steps) => self.slots.rest(&steps),
+            GangMessage::Returning(back) => self.slots.ask_back(back),
+            GangMessage::Interrupted(signal) => self.signalled(signal),
+            GangMessage::SiteFailed(error) => self.broken(error),
+        }
+    }
+
+    /// The first signal ends the run with grace, any other at once.
+    fn signalled(&mut self, signal: i32) {
+        let how = if self.signal.is_none() { Shutdown::Graceful } else { Shutdown::Immediate };
+        let first = *self.signal.get_or_insert(signal);
+        self.stop(CancelReason::Signal(first), how);
+    }
+
+    /// Ends the run for a failure that is no step's.
+    fn broken(&mut self, error: SystemError) {
+        self.error.get_or_insert(error);
+        self.stop(CancelReason::Aborted, Shutdown::Graceful);
+    }
+
+    /// Ends the run. It only escalates.
+    fn stop(&mut self, reason: CancelReason, how: Shutdown) {
+        if how.escalate(&self.shutdown) {
+            self.job.events.send(EventKind::Cancelling { reason, now: how == Shutdown::Immediate });
+        }
+    }
+}

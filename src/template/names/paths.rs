@@ -1,0 +1,167 @@
+//! Looks up what each name in an expression stands for.
+
+use super::{Checker, Path};
+use crate::template::kinds::ExprType;
+use crate::template::scan::BRACES_HELP;
+use crate::template::{TemplateErrorKind, known, outputs};
+
+impl Checker<'_> {
+    /// Looks a name up, with its attributes.
+    pub(super) fn path(&mut self, index: usize, path: &Path<'_>) {
+        let is_local = self.locals.iter().any(|scope| scope.contains_key(path.root));
+        match (path.is_call, path.attributes.as_slice()) {
+            (true, []) => return self.call(path),
+            (true, [.., method]) if !(is_local && path.root == "loop") => {
+                let value = path.range.start..path.range.end.saturating_sub(method.len() + 1);
+                let value = self.source.get(value).unwrap_or_default();
+                let message = format!("`{method}` cannot be called on a value");
+                let help = format!("filters change values: `{{{{ {value} | upper }}}}`");
+                return self.error(TemplateErrorKind::Function, path.range.clone(), message, Some(help));
+            }
+            _ if is_local => return,
+            _ => {}
+        }
+        match (path.root, path.attributes.as_slice()) {
+            ("params", []) => {
+                let help = Some("write `params.NAME`, or the name alone".to_owned());
+                self.error(
+                    TemplateErrorKind::Undefined,
+                    path.range.clone(),
+                    "`params` needs a name after it".to_owned(),
+                    help,
+                );
+            }
+            ("params", [name, rest @ ..]) if self.names.params.contains_key(*name) => {
+                self.param(index, path, name, rest);
+            }
+            ("params", [name, ..]) => self.unknown(path, name, "params."),
+            (name, rest) if self.names.params.contains_key(name) => self.param(index, path, name, rest),
+            ("env", [name, ..]) if self.names.secret_variables.contains_key(*name) => {
+                self.secret_variable(path, name);
+            }
+            ("inputs", names) => self.input(path, names),
+            ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
+                Ok(output) => self.usage.outputs.push(output),
+                Err(error) => self.usage.errors.push(error),
+            },
+            (root, rest) if known::ROOTS.contains(&root) => {
+                if let (Some(members), Some(name)) = (known::members(root), rest.first())
+                    && (!members.contains(name) || rest.len() > 1)
+                {
+                    let all: Vec<String> =
+                        members.iter().map(|member| format!("`{root}.{member}`")).collect();
+                    let message = format!("`{}` is not defined", self.text(path));
+                    self.error(
+                        TemplateErrorKind::Undefined,
+                        path.range.clone(),
+                        message,
+                        Some(format!("there is {}", all.join(" and "))),
+                    );
+                }
+            }
+            (name, _) if known::FUNCTIONS.contains(&name) => {
+                let help = Some(format!("call it: `{name}()`"));
+                self.error(
+                    TemplateErrorKind::Function,
+                    path.range.clone(),
+                    format!("`{name}` is a function"),
+                    help,
+                );
+            }
+            (name, _) => self.unknown(path, name, ""),
+        }
+    }
+
+    /// A variable that a secret comes from: what is read of it here would be a text like any other.
+    fn secret_variable(&mut self, path: &Path<'_>, name: &str) {
+        let Some(param) = self.names.secret_variables.get(name) else { return };
+        let message = format!("`{}` is the value of the secret `{param}`", self.text(path));
+        let help = format!("write `{{{{ {param} }}}}`: it is masked, and never part of a script");
+        self.error(TemplateErrorKind::Secret, path.range.clone(), message, Some(help));
+    }
+
+    /// `inputs.NAME`: where the step finds something that it reads.
+    fn input(&mut self, path: &Path<'_>, names: &[&str]) {
+        let known = self.names.inputs.iter().map(String::as_str);
+        let message = match names {
+            [name] if self.names.inputs.iter().any(|input| input == name) => return,
+            [] => "`inputs` needs a name after it".to_owned(),
+            _ => format!("`{}` is not defined", self.text(path)),
+        };
+        let near = names.first().and_then(|name| known::nearest(name, known));
+        let help = match near {
+            Some(near) => format!("did you mean `inputs.{near}`?"),
+            None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
+        };
+        self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+    }
+
+    fn call(&mut self, path: &Path<'_>) {
+        let name = path.root;
+        if known::FUNCTIONS.contains(&name) && !self.names.params.contains_key(name) {
+            return;
+        }
+        let help = match known::nearest(name, known::FUNCTIONS) {
+            Some(near) if near != name => format!("did you mean `{near}()`?"),
+            _ => {
+                "functions are `now(format)`, `range(n)`, `dict()` and `namespace()`; filters change values: \
+                  `{{ x | upper }}`"
+                    .to_owned()
+            }
+        };
+        self.error(
+            TemplateErrorKind::Function,
+            path.range.clone(),
+            format!("`{name}` is not a function"),
+            Some(help),
+        );
+    }
+
+    fn param(&mut self, index: usize, path: &Path<'_>, name: &str, attributes: &[&str]) {
+        self.usage.params.insert(name.to_owned());
+        if self.names.params.get(name) == Some(&ExprType::Secret) {
+            self.usage.secrets.entry(index).or_default().insert(name.to_owned());
+        }
+        if let [attribute, ..] = attributes {
+            let message =
+                format!("`{}` is not defined: param `{name}` has no `{attribute}`", self.text(path));
+            self.error(
+                TemplateErrorKind::Undefined,
+                path.range.clone(),
+                message,
+                Some(format!("write `{name}` alone")),
+            );
+        }
+    }
+
+    fn unknown(&mut self, path: &Path<'_>, name: &str, prefix: &str) {
+        let params = self.names.params.keys().map(String::as_str);
+        let locals = self.locals.iter().flatten().map(|(name, _)| name.as_str());
+        let near = if prefix.is_empty() {
+            known::nearest(name, params.chain(locals).chain(known::ROOTS))
+        } else {
+            known::nearest(name, params)
+        };
+        let is_dotted =
+            path.range.start > 0 && self.source.as_bytes().get(path.range.start - 1) == Some(&b'.');
+        let help = match near {
+            Some(near) => format!("did you mean `{prefix}{near}`?"),
+            None if is_dotted => format!("declare it under `params:`; {BRACES_HELP}"),
+            None if self.names.params.is_empty() => format!("declare it under `params:`; {BRACES_HELP}"),
+            None => {
+                let mut all: Vec<String> = self.names.params.keys().map(|name| format!("`{name}`")).collect();
+                if all.len() > 8 {
+                    all.truncate(8);
+                    all.push("…".to_owned());
+                }
+                format!("the params are {}; a new one is declared under `params:`", all.join(", "))
+            }
+        };
+        self.error(
+            TemplateErrorKind::Undefined,
+            path.range.clone(),
+            format!("`{prefix}{name}` is not defined"),
+            Some(help),
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! The integration tests, in one crate: by subject, a folder each.
+//!
+//! `cargo test` runs what needs neither root nor a container engine nor the static release; the rest says in
+//! its `#[ignore]` what it needs, and `tests/run` sees to that and runs everything. What has to have the
+//! machine to itself takes [`support::machine::Turn`].
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+/// The files that users write, before anything runs: what is valid, what is said of the rest, what the schema
+/// says.
+mod files {
+    mod diagnostics;
+    mod examples;
+    mod explain;
+    mod fuzz_inputs;
+    mod lint;
+    mod schema;
+    mod values;
+}
+
+/// Steps as processes of this machine: how they start, are joined by streams, and end.
+mod host {
+    mod inherited_state;
+    mod many_steps;
+    mod process_groups;
+    mod reaper;
+    mod streams;
+    mod terminal_steps;
+}
+
+/// What steps ask for wherever they run (outputs, products, secrets, options of streams), and what is left of
+/// a run.
+mod runs {
+    mod history;
+    mod outputs;
+    mod produces;
+    mod resume;
+    mod run_dir;
+    mod secrets;
+    mod stream_options;
+}
+
+/// The command line itself: commands, standard streams, questions.
+mod cli {
+    mod commands;
+    mod debug_log;
+    mod standard_streams;
+    mod typed_secrets;
+}
+
+/// Steps in containers, on the machine's own Docker or a daemon of the test's own.
+mod containers {
+    mod builds;
+    mod bytes;
+    mod commands;
+    mod networks;
+    mod registry;
+    mod steps;
+    mod streams;
+}
+
+/// Engines themselves: other kinds, reached in other ways, and how they fail.
+mod engines {
+    mod failures;
+    mod kills;
+    mod main_flows;
+    mod network;
+    mod podman;
+    mod shortages;
+}
+
+/// CI: the Action, the formats for CI services, the project's own checks.
+mod ci {
+    mod action;
+    mod dead_weight;
+    mod formats;
+    mod own_pipeline;
+}
+
+/// What a release consists of: the static binary, the image, the archive, the installer.
+mod release {
+    mod image;
+    mod install;
+    mod packing;
+    mod static_binary;
+}
+
+/// What the benchmarks say of their figures; the figures themselves are `.ci/bench`'s.
+mod benches {
+    mod instruction_figures;
+    mod speed_table;
+}
+
+/// The pages in `docs/` and the README.
+mod docs;
+
+/// Random pipelines with random faults against a model.
+mod torture;

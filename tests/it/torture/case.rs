@@ -1,0 +1,204 @@
+//! A case: a pipeline as plain data, and how its run is disturbed.
+
+use std::fmt::Display;
+
+use crate::support::containers::Lane;
+
+/// A pipeline and a run of it.
+#[derive(Debug)]
+pub struct Case {
+    pub steps: Vec<Step>,
+    pub max_parallel: usize,
+    /// How bytes reach containers.
+    pub lane: Lane,
+    pub ending: Ending,
+    /// The size of the disk that the run directory is on, in KiB, if that is small.
+    pub disk: Option<u64>,
+    pub keep_partial: bool,
+}
+
+/// Who ends the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Itself,
+    /// A signal once so many records of `--format json` have been seen.
+    Signal {
+        after: usize,
+        how: How,
+    },
+    /// The engine ends at such a moment, and begins again: at once, or after the run.
+    Engine {
+        after: usize,
+        how: Demise,
+        at_once: bool,
+    },
+}
+
+/// How an engine ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demise {
+    /// As its machine's administrator ends it: containers first.
+    Stopped,
+    /// With all that it started, at once.
+    Killed,
+}
+
+/// Which signal `pipe` gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Int,
+    IntTwice,
+    Term,
+    Kill,
+}
+
+impl How {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int | Self::IntTwice => "INT",
+            Self::Term => "TERM",
+            Self::Kill => "KILL",
+        }
+    }
+}
+
+/// A step. It reads its inputs one after the other, passes what it reads on if it has an output, and then
+/// writes lines of its own there.
+#[derive(Debug, Default)]
+pub struct Step {
+    pub in_container: bool,
+    pub depends_on: Vec<usize>,
+    /// The first is its standard input.
+    pub reads: Vec<Read>,
+    pub output: Option<Output>,
+    pub fault: Option<Fault>,
+    pub on_error: OnError,
+    pub retries: u32,
+    /// Milliseconds, of all attempts.
+    pub timeout: Option<u64>,
+    /// Milliseconds, of each.
+    pub attempt_timeout: Option<u64>,
+    /// It promises a file.
+    pub produces: bool,
+    pub ignores_term: bool,
+    /// It leaves a process behind that holds its ends of streams open for a while.
+    pub leaves_process: bool,
+    /// How its work leaves the group that it was started in.
+    pub moves: Option<Moves>,
+    /// It is no step: its stream is a file (`--in`).
+    pub is_fed: bool,
+    /// It writes a value that says which attempt it was.
+    pub gives: bool,
+    /// Steps that it depends on whose values it reads.
+    pub takes: Vec<usize>,
+    /// It says the secret in its log.
+    pub tells_secret: bool,
+}
+
+/// How a step's work leaves the group that it was started in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    /// Under `timeout`, in a group of its own.
+    Timeout,
+    /// In a session of its own.
+    Session,
+    /// As a job of an interactive shell, so to say.
+    Job,
+}
+
+/// What a step reads.
+#[derive(Debug)]
+pub struct Read {
+    /// The step that makes the stream.
+    pub from: usize,
+    /// How many bytes it takes before it leaves; all of them if not said.
+    pub take: Option<u64>,
+    pub buffer: Option<&'static str>,
+    /// `early_exit: fail`.
+    pub must_stay: bool,
+}
+
+/// What a step writes.
+#[derive(Debug)]
+pub struct Output {
+    /// Lines of its own, of [`LINE`] bytes.
+    pub lines: u64,
+    pub store: bool,
+    pub checksum: bool,
+    /// It goes to a file as well.
+    pub out: bool,
+}
+
+/// What goes wrong in a step's first attempts.
+#[derive(Debug)]
+pub struct Fault {
+    pub kind: Kind,
+    pub moment: Moment,
+    pub attempts: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Exit(i32),
+    /// It kills itself.
+    Kill,
+    /// It does nothing for ever.
+    Hang,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Start,
+    Middle,
+    End,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnError {
+    #[default]
+    Stop,
+    Continue,
+    Ignore,
+}
+
+/// Bytes of a line that a step writes.
+pub const LINE: u64 = 8;
+/// Lines of one step, at most.
+pub const MOST_LINES: u64 = 250_000;
+
+impl Case {
+    /// The number of the first of a step's lines.
+    pub fn first_line(step: usize) -> u64 {
+        1_000_000 + step as u64 * MOST_LINES
+    }
+
+    /// Steps that read what this one writes, and how.
+    pub fn readers(&self, producer: usize) -> impl Iterator<Item = (usize, &Read)> {
+        let reads = self
+            .steps
+            .iter()
+            .enumerate()
+            .flat_map(|(step, it)| it.reads.iter().map(move |read| (step, read)));
+        reads.filter(move |(_, read)| read.from == producer)
+    }
+
+    /// Whether the run's folder is to have a step's stream when all is over.
+    pub fn keeps(&self, producer: usize) -> bool {
+        let output = self.steps[producer].output.as_ref();
+        output.is_some_and(|output| output.store || (!output.out && self.readers(producer).next().is_none()))
+    }
+
+    /// The step of a name in events.
+    pub fn number(name: &str) -> Option<usize> {
+        name.strip_prefix('s').or_else(|| name.strip_prefix("in:o"))?.parse().ok()
+    }
+
+    /// The value that a step gives in this attempt: nothing that a shell would leave as it is.
+    pub fn value(step: usize, attempt: impl Display) -> String {
+        format!("s{step}'s \"value\" ; * of {attempt}")
+    }
+
+    pub fn has_containers(&self) -> bool {
+        self.steps.iter().any(|step| step.in_container)
+    }
+}
