@@ -17,6 +17,8 @@
 //! Two kinds of failure never mix: a step's, which is an [`Outcome`](crate::pipeline::Outcome), and that of
 //! `pipe` or of what it runs on, an [`SystemError`](crate::executor::SystemError), which ends the run.
 
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
+
 mod attempt;
 mod container;
 mod dispatcher;

@@ -89,7 +89,7 @@ impl Member {
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
             State::Settled(outcome, _) => Some(outcome),
-            _ => None,
+            State::Waiting | State::Running(_) | State::Exited(_) => None,
         }
     }
 
@@ -99,7 +99,21 @@ impl Member {
 
     /// Whether it has failed in a way that counts, by itself or for another.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.outcome(), Some(Outcome::Failed(_) | Outcome::TimedOut | Outcome::Tainted { .. }))
+        self.culprit().is_some()
+    }
+
+    /// The step whose failure this member's is: its own, or that of a producer. Nothing if it has not failed.
+    pub(super) fn culprit(&self) -> Option<StepId> {
+        match self.outcome()? {
+            Outcome::Failed(_) | Outcome::TimedOut => Some(self.step),
+            Outcome::Tainted { producer } => Some(*producer),
+            Outcome::Succeeded
+            | Outcome::Cancelled
+            | Outcome::Skipped(_)
+            | Outcome::Reused
+            | Outcome::LeftOut
+            | Outcome::Ignored(_) => None,
+        }
     }
 
     /// Returns what its exited process says; nothing while it runs or once it is settled.
@@ -119,7 +133,7 @@ impl Member {
     pub(super) fn exit_failure(&self) -> Failure {
         match &self.state {
             State::Exited(Ended { how: End::Exit(exit), .. }) => exit.failure().unwrap_or(Failure::Exit(0)),
-            _ => Failure::Signal(13),
+            State::Waiting | State::Running(_) | State::Exited(_) | State::Settled(..) => Failure::Signal(13),
         }
     }
 

@@ -158,7 +158,7 @@ impl Gang {
                         member.stop(Shutdown::Graceful);
                     }
                     State::Waiting => member.settle(Outcome::Tainted { producer }),
-                    _ => continue,
+                    State::Running(_) | State::Exited(_) | State::Settled(..) => continue,
                 }
                 broken.push(reader);
             }

@@ -1,9 +1,12 @@
 //! The runner against the scripted executor, under paused time: nothing here takes real time.
 
 mod cancel;
+mod early_exits;
 mod gangs;
+mod kept_streams;
 mod outputs;
 mod policy;
+mod restarts;
 mod schedule;
 mod terminal;
 
