@@ -11,7 +11,8 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished, StreamFinished,
+    StreamStats,
 };
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
@@ -230,6 +231,14 @@ impl Report {
     /// Returns whether a step is one of the user's, and not the feeding of a stream from outside.
     pub fn counts(&self, id: StepId) -> bool {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
+    }
+
+    /// Returns whether a failure or a signal ended the run.
+    pub fn went_wrong(&self) -> bool {
+        match self.end.as_ref().map(|end| &end.end) {
+            Some(RunEnd::Failed { .. } | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => true,
+            Some(RunEnd::Succeeded | RunEnd::NoOutput(_)) | None => false,
+        }
     }
 
     /// Returns the step that is to blame for how `of` ended: the step itself where it failed, else the one at

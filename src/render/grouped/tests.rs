@@ -161,19 +161,19 @@ fn a_failing_fan_out_on_github() {
     - upload skipped: `manifest` did not succeed
     ::stop-commands::TOKEN
 
-    ✗ `create-archive` failed: exit code 2, after 2 attempts
-      at pipeline.yml:3
-      | tar: b: cannot read
-      | std::error
-      3 steps were tainted because of it: compress, checksum, count
-      2 steps were skipped because of it: manifest, upload
-
       ✗  create-archive  2.1 s  failed: exit code 2, 2 attempts
       ~  compress        2.2 s  tainted by `create-archive`, 2 attempts
       ~  checksum        2.2 s  tainted by `create-archive`, 2 attempts
       ~  count           2.2 s  tainted by `create-archive`, 2 attempts
       -  manifest               skipped: `compress` did not succeed
       -  upload                 skipped: `manifest` did not succeed
+
+    ✗ `create-archive` failed: exit code 2, after 2 attempts
+      at pipeline.yml:3
+      | tar: b: cannot read
+      | std::error
+      3 steps were tainted because of it: compress, checksum, count
+      2 steps were skipped because of it: manifest, upload
 
     failed: `create-archive` exit code 2, 3 tainted, 2 skipped, in 3.0 s
     ::TOKEN::

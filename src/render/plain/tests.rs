@@ -8,6 +8,7 @@ use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, RunEnd, StepFinished};
 use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason, StepId};
+use crate::render::Palette;
 
 /// Keeps what was written, each write by itself.
 #[derive(Clone, Default)]

@@ -9,6 +9,7 @@ use crate::event::sample::*;
 use crate::event::wire::{Decoder, Encoder, Record};
 use crate::event::{CancelReason, Event, EventKind, KeptFile, RunFinished, StepFinished, StreamFinished};
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason};
+use crate::render::Palette;
 
 fn summed_up(events: &[Event]) -> String {
     let (first, rest) = events.split_first().unwrap();
