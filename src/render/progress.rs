@@ -135,6 +135,8 @@ impl<T: TermLike + Clone + 'static> Drop for Progress<T> {
 #[cfg(test)]
 mod causes;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod picture;
 #[cfg(test)]
 mod tests;

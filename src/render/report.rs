@@ -37,6 +37,8 @@ pub struct Report {
     pub failures: Vec<StepId>,
     /// Why the run was stopped early; of several reasons the first.
     pub stopped: Option<CancelReason>,
+    /// Since when and how steps are being stopped; the latest, which is the hardest.
+    pub stopping: Option<Stopping>,
     /// How the run ended.
     pub end: Option<RunFinished>,
 }
@@ -100,6 +102,18 @@ pub struct StreamReport {
     pub finished: Option<StreamFinished>,
 }
 
+/// The stopping of all steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopping {
+    /// When those that have not ended are killed, since the run started.
+    pub kill_at: Duration,
+    /// Ctrl-C has begun it, and a second one kills at once.
+    pub by_key: bool,
+}
+
+/// The signal of Ctrl-C.
+const SIGINT: i32 = 2;
+
 /// How many steps are in which state. Feeds are not counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -131,6 +145,7 @@ impl Report {
             tally: Tally { total, ..Tally::default() },
             failures: Vec::new(),
             stopped: None,
+            stopping: None,
             end: None,
             pipeline,
         }
@@ -166,8 +181,11 @@ impl Report {
             EventKind::StreamFinished(finished) => {
                 self.stream(finished.stats.stream, finished.stats.clone(), Some(finished.clone()));
             }
-            EventKind::Cancelling { reason, .. } => {
+            EventKind::Cancelling { reason, now, grace } => {
                 self.stopped.get_or_insert(*reason);
+                let kill_at = event.elapsed + if *now { Duration::ZERO } else { *grace };
+                let by_key = *reason == CancelReason::Signal(SIGINT);
+                self.stopping = Some(Stopping { kill_at, by_key });
             }
             EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
             EventKind::RunStarted(_) | EventKind::Warning(_) | EventKind::Note(_) => {}
@@ -302,6 +320,11 @@ impl Tally {
             Outcome::Reused => &mut self.reused,
             Outcome::LeftOut => &mut self.left_out,
         } += 1;
+    }
+
+    /// Returns steps that have done what they were to do.
+    pub fn good(&self) -> usize {
+        self.succeeded + self.ignored + self.reused
     }
 
     /// Returns steps that have not started.

@@ -11,7 +11,7 @@ pub mod table;
 use std::time::Duration;
 
 use super::human::{self, duration};
-use super::style::{Sheet, Tone};
+use super::style::{Palette, Sheet, Tone};
 use super::{Report, text as clean, words};
 use crate::event::RunEnd;
 use crate::pipeline::StepId;
@@ -41,8 +41,7 @@ pub fn unfinished(report: &Report, lives: bool, elapsed: Duration, sheet: impl I
         true => String::new(),
         false => format!(" ({})", human::list(under_way.iter().map(AsRef::as_ref))),
     };
-    let counts =
-        format!("{} done, {} running{names}, {} waiting", tally.done, tally.running, tally.waiting());
+    let counts = words::counts(tally, &names, Palette::NONE);
     let (tone, what) = if lives { (Tone::Busy, "goes on after") } else { (Tone::Bad, "died after about") };
     paint(sheet, tone, &format!("{what} {}: {counts}", duration(elapsed)), &mut out);
     out

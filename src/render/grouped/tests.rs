@@ -119,7 +119,7 @@ fn failing_fan_out() -> Vec<EventKind> {
     kinds.extend([
         output(TAR, "tar: b: cannot read\nstd::error\n"),
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 2_100),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         tainted(COMPRESS),
         tainted(CHECKSUM),
         tainted(COUNT),
@@ -297,7 +297,7 @@ fn a_lone_step_that_is_retried() {
 fn only_causes_and_the_runs_own_end_are_errors() {
     let mut show = Show::github(backup());
     show.event(started(TAR, 1));
-    show.event(EventKind::Cancelling { reason: CancelReason::Signal(15), now: false });
+    show.event(EventKind::Cancelling { reason: CancelReason::Signal(15), now: false, grace: GRACE });
     show.event(finished(TAR, Outcome::Cancelled, 1, 10));
     for step in COMPRESS..=UPLOAD {
         show.event(finished(step, skipped(TAR), 0, 0));

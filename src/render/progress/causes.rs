@@ -24,7 +24,7 @@ fn last_screen(steps: usize, lines: u16, columns: u16) -> String {
     (1..=220).for_each(|n| next(900, output(bad, format!("curl: try {n}: no route to host\n"))));
     next(950, finished(bad, Outcome::Failed(Failure::Exit(7)), 1, 550));
     let reason = CancelReason::StepFailed(StepId::new(bad));
-    next(951, EventKind::Cancelling { reason, now: false });
+    next(951, EventKind::Cancelling { reason, now: false, grace: GRACE });
     for step in bad + 1..steps {
         let outcome = if step < bad + 5 { Outcome::Cancelled } else { Outcome::Skipped(SkipReason::Stopped) };
         next(960, finished(step, outcome, 1, 5));

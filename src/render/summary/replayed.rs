@@ -9,7 +9,6 @@ use crate::event::sample::*;
 use crate::event::wire::{Decoder, Encoder, Record};
 use crate::event::{CancelReason, Event, EventKind, KeptFile, RunFinished, StepFinished, StreamFinished};
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason};
-use crate::render::Palette;
 
 fn summed_up(events: &[Event]) -> String {
     let (first, rest) = events.split_first().unwrap();
@@ -134,7 +133,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
         1 => (any_step(), 1..3u32, 1..255).prop_map(|(step, attempt, code)| retrying(step, attempt, code)),
         4 => step_finished(),
         1 => stream_finished(),
-        1 => (reason, any::<bool>()).prop_map(|(reason, now)| EventKind::Cancelling { reason, now }),
+        1 => (reason, any::<bool>()).prop_map(|(reason, now)| EventKind::Cancelling { reason, now, grace: GRACE }),
         1 => ".{0,20}".prop_map(EventKind::Note),
     ]
 }

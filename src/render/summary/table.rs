@@ -131,7 +131,6 @@ mod tests {
     fn columns_fold_and_never_wrap() {
         insta::assert_snapshot!(table(40), @r"
         ✓  fetch                         1.2 s
-             
              a note that is longer than the
              terminal is wide
         ✓  transcode-every-video-of-the-archive-to-the-new-format

@@ -8,7 +8,6 @@ use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, EventKind, KeptFile, RunFinished, StreamFinished};
 use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason};
-use crate::render::Palette;
 
 fn summed_up(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
     let EventKind::RunStarted(started) = run_started(pipeline) else { unreachable!() };
@@ -99,7 +98,7 @@ fn a_failure_and_what_fell_with_it() {
     kinds.extend((1..=14).map(|n| output(TAR, format!("tar: \x1b[31mfile {n}\x1b[0m: cannot read\n"))));
     kinds.extend([
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1_250),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         EventKind::StreamFinished(archive),
         tainted(COMPRESS),
         tainted(CHECKSUM),
@@ -171,7 +170,7 @@ fn an_ignored_failure_that_broke_a_stream() {
     let ignored = |code| Outcome::Ignored(Failure::Exit(code));
     insta::assert_snapshot!(summed_up(backup(), [
         finished(TAR, ignored(2), 1, 900),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 1, 900),
         finished(CHECKSUM, Outcome::Failed(Failure::Exit(1)), 1, 900),
         finished(COUNT, ignored(3), 1, 900),
@@ -201,7 +200,7 @@ fn an_ignored_failure_that_broke_a_stream() {
 fn an_interruption() {
     insta::assert_snapshot!(summed_up(backup(), [
         finished(TAR, Outcome::Cancelled, 1, 900),
-        EventKind::Cancelling { reason: CancelReason::Signal(2), now: false },
+        EventKind::Cancelling { reason: CancelReason::Signal(2), now: false, grace: GRACE },
         finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 1, 900),
         finished(CHECKSUM, Outcome::Tainted { producer: step(TAR) }, 1, 900),
         finished(COUNT, Outcome::Cancelled, 1, 900),
@@ -296,7 +295,7 @@ fn a_kept_stream_and_an_ignored_failure() {
 #[test]
 fn an_aborted_run() {
     insta::assert_snapshot!(summed_up(many(2), [
-        EventKind::Cancelling { reason: CancelReason::Aborted, now: true },
+        EventKind::Cancelling { reason: CancelReason::Aborted, now: true, grace: GRACE },
         finished(0, Outcome::Cancelled, 1, 20),
         finished(1, Outcome::Skipped(SkipReason::Stopped), 0, 0),
         run_finished(RunEnd::Aborted("cannot write to the journal: disk full".into()), 50),

@@ -61,9 +61,9 @@ fn a_run_without_an_end() {
     ✗ `checksum` failed: exit code 3
       at pipeline.yml:7
 
-    died after about 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting
+    died after about 12.3 s: 0 done, 1 failed, 2 running (create-archive, compress), 3 waiting
     ");
-    assert!(
-        of(true).ends_with("goes on after 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting\n")
-    );
+    assert!(of(true).ends_with(
+        "goes on after 12.3 s: 0 done, 1 failed, 2 running (create-archive, compress), 3 waiting\n"
+    ));
 }
