@@ -12,6 +12,7 @@ pub(super) fn graph(loaded: &Loaded) -> Graph {
     }
     let nodes = pipeline.steps().map(|(id, step)| GraphNode {
         label: step.name.clone(),
+        about: step.description.clone(),
         rank: ranks[id.index()],
         group: Some(plan.gang_of(id).index()),
         class: None,

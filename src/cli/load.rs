@@ -112,12 +112,19 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
     let (env, not_text) = environment();
     RunContext {
         pipeline: pipeline.name.clone(),
+        pipeline_dir: folder(&pipeline.source.path),
         run_id: run_id.to_owned(),
         started_at: Some(started_at.clone()),
         env,
         not_text,
         values: Values::new(),
     }
+}
+
+/// Returns the folder of a pipeline's file, absolute.
+fn folder(file: &Path) -> String {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    file.parent().unwrap_or(&file).to_string_lossy().into_owned()
 }
 
 /// Reads what the command line says about params. Warns about a secret in it, which other users can see.

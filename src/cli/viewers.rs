@@ -15,7 +15,7 @@ use super::stdio::{self, Standard, say};
 use crate::event::mask::Masker;
 use crate::pipeline::{Action, Destination, Feed, Pipeline};
 use crate::render::{
-    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Renderer, Screen, StepSummary,
+    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Renderer, Screen, Sheet, StepSummary,
     WorkflowOutputs,
 };
 
@@ -128,13 +128,14 @@ pub(super) fn viewers(
     let out: Box<dyn Write + Send> = Box::new(out);
     let file = in_repository(&loaded.pipeline.source.path, variable);
     let palette = Palette::choose(terminal, variable);
+    let sheet = Sheet { palette, columns: terminal.then(|| term.size().1.into()) };
     // The pages of CI services show colours.
     let coloured = Palette::choose(true, variable);
     let chosen = View::choose(format, terminal, variable);
     let view = if chosen == View::Live && log::is_on_terminal() { View::Plain } else { chosen };
     let renderer: Box<dyn Renderer> = match view {
         View::Live => Box::new(Progress::new(Screen::new(term, out), palette)),
-        View::Plain => Box::new(Plain::new(out, palette)),
+        View::Plain => Box::new(Plain::new(out, sheet)),
         View::Json => Box::new(Json::new(out)),
         View::GitHub => {
             let dialect = GitHub::new(secrets.clone(), file.clone());

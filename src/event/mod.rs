@@ -87,6 +87,8 @@ pub enum EventKind {
         reason: CancelReason,
         /// Whether they are killed without grace.
         now: bool,
+        /// How long they have to end by themselves before they are killed.
+        grace: Duration,
     },
     /// Something that the user should know and that is not a failure.
     Warning(String),

@@ -12,6 +12,8 @@ use crate::pipeline::{
     Step, StepId, Stream, StreamId, Template,
 };
 
+/// How long steps have to end by themselves.
+pub const GRACE: Duration = Duration::from_secs(10);
 /// The step that makes the archive.
 pub const TAR: usize = 0;
 /// The first reader of the archive.

@@ -21,7 +21,7 @@
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
-//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now` |
+//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
@@ -171,6 +171,8 @@ pub enum Body {
         #[serde(flatten)]
         reason: ReasonRecord,
         now: bool,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        grace_ms: u64,
     },
     Warning {
         message: String,

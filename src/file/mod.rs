@@ -27,7 +27,7 @@ pub use code::Code;
 pub use data::{DiagnosticRecord, record};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use draw::{render, visible};
-pub use lint::{leading_dashes, lint};
+pub use lint::lint;
 pub use nearest::Nearest;
 pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve};
 pub use read::read;

@@ -77,7 +77,10 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "a pipeline")]
-#[schemars(rename = "pipeline", deny_unknown_fields, extend("required" = ["steps"]))]
+#[schemars(rename = "pipeline", deny_unknown_fields, extend(
+    "required" = ["steps"],
+    "patternProperties" = {"^x-": {}},
+))]
 pub struct RawPipeline {
     /// What the pipeline is called; the file's name without its ending, if left out.
     #[schemars(extend("pattern" = SOMETHING))]
@@ -136,6 +139,8 @@ pub struct RawStep {
     /// Its name, unique in the file.
     #[schemars(extend("pattern" = NAME))]
     pub name: Field<String>,
+    /// What it is for.
+    pub description: Field<String>,
     /// The script.
     #[schemars(extend("pattern" = SOMETHING))]
     pub run: Field<String>,

@@ -5,8 +5,10 @@ use super::{Container, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId
 /// One step, with the defaults of the pipeline already applied.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Unique; `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+    /// Unique; letters and digits of any script, `_`, `.` and `-`.
     pub name: String,
+    /// `description:`, for people.
+    pub description: Option<String>,
     /// Where its name stands in the file (of a feed: where its first reader names the stream).
     pub at: Span,
     /// What it does.
@@ -39,6 +41,7 @@ impl Step {
     pub fn new(name: impl Into<String>, at: Span, action: Action) -> Self {
         Self {
             name: name.into(),
+            description: None,
             at,
             action,
             container: None,

@@ -53,7 +53,7 @@ pub use narrate::Narrator;
 pub use plain::Plain;
 pub use progress::{Progress, Screen};
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
-pub use style::{Palette, Tone};
+pub use style::{Palette, Sheet, Tone};
 pub use text::one_line;
 pub use workflow::WorkflowOutputs;
 

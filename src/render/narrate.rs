@@ -65,7 +65,7 @@ impl Narrator {
                 self.end_output(pipeline, finished.step, out);
                 self.finished(pipeline, finished, all, out);
             }
-            EventKind::Cancelling { reason, now } => {
+            EventKind::Cancelling { reason, now, grace: _ } => {
                 let what = cancelling(pipeline, *reason, *now);
                 self.about_run(Tone::Doubtful, &what, out);
             }

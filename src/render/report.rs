@@ -11,7 +11,8 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished, StreamFinished,
+    StreamStats,
 };
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
@@ -36,6 +37,8 @@ pub struct Report {
     pub failures: Vec<StepId>,
     /// Why the run was stopped early; of several reasons the first.
     pub stopped: Option<CancelReason>,
+    /// Since when and how steps are being stopped; the latest, which is the hardest.
+    pub stopping: Option<Stopping>,
     /// How the run ended.
     pub end: Option<RunFinished>,
 }
@@ -99,6 +102,18 @@ pub struct StreamReport {
     pub finished: Option<StreamFinished>,
 }
 
+/// The stopping of all steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopping {
+    /// When those that have not ended are killed, since the run started.
+    pub kill_at: Duration,
+    /// Ctrl-C has begun it, and a second one kills at once.
+    pub by_key: bool,
+}
+
+/// The signal of Ctrl-C.
+const SIGINT: i32 = 2;
+
 /// How many steps are in which state. Feeds are not counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -130,6 +145,7 @@ impl Report {
             tally: Tally { total, ..Tally::default() },
             failures: Vec::new(),
             stopped: None,
+            stopping: None,
             end: None,
             pipeline,
         }
@@ -165,8 +181,11 @@ impl Report {
             EventKind::StreamFinished(finished) => {
                 self.stream(finished.stats.stream, finished.stats.clone(), Some(finished.clone()));
             }
-            EventKind::Cancelling { reason, .. } => {
+            EventKind::Cancelling { reason, now, grace } => {
                 self.stopped.get_or_insert(*reason);
+                let kill_at = event.elapsed + if *now { Duration::ZERO } else { *grace };
+                let by_key = *reason == CancelReason::Signal(SIGINT);
+                self.stopping = Some(Stopping { kill_at, by_key });
             }
             EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
             EventKind::RunStarted(_) | EventKind::Warning(_) | EventKind::Note(_) => {}
@@ -232,6 +251,14 @@ impl Report {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
     }
 
+    /// Returns whether a failure or a signal ended the run.
+    pub fn went_wrong(&self) -> bool {
+        match self.end.as_ref().map(|end| &end.end) {
+            Some(RunEnd::Failed { .. } | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => true,
+            Some(RunEnd::Succeeded | RunEnd::NoOutput(_)) | None => false,
+        }
+    }
+
     /// Returns the step that is to blame for how `of` ended: the step itself where it failed, else the one at
     /// the other end of the chain of streams and dependencies. None where the step ended well, or a signal
     /// ended it.
@@ -293,6 +320,11 @@ impl Tally {
             Outcome::Reused => &mut self.reused,
             Outcome::LeftOut => &mut self.left_out,
         } += 1;
+    }
+
+    /// Returns steps that have done what they were to do.
+    pub fn good(&self) -> usize {
+        self.succeeded + self.ignored + self.reused
     }
 
     /// Returns steps that have not started.

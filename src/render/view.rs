@@ -60,6 +60,7 @@ impl<'a> View<'a> {
         if whole <= room {
             self.all(&mut rows);
         } else {
+            self.failed(room, &mut rows);
             self.running(room, &mut rows);
         }
         rows.into_iter().map(|row| truncate_str(row.trim_end(), columns, "…").into_owned()).collect()
@@ -69,7 +70,7 @@ impl<'a> View<'a> {
         let tally = &self.report.tally;
         let name =
             self.palette.paint(Tone::Strong, self.padded(&text::one_line(&self.report.pipeline.name), 2));
-        let counts = format!("{} done, {} running, {} waiting", tally.done, tally.running, tally.waiting());
+        let counts = words::counts(tally, "", self.palette);
         format!("{} {name} {:>8}  {counts}", self.wheel(), duration(self.now))
     }
 
@@ -81,6 +82,25 @@ impl<'a> View<'a> {
             }
             rows.extend(step.output.and_then(|port| self.stream(port.stream)));
         }
+    }
+
+    /// Appends the steps that have failed, the cause first. They stay however many run, and leave those half of
+    /// the room.
+    fn failed(&self, room: usize, rows: &mut Vec<String>) {
+        let pipeline = &self.report.pipeline;
+        let most = (room / 2).saturating_sub(1).max(1);
+        let failures = &self.report.failures;
+        let shown = if failures.len() > most { most.saturating_sub(1).max(1) } else { most };
+        for id in failures.iter().take(shown) {
+            if let Some((step, known)) = pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))
+            {
+                rows.push(self.step(&step.name, known));
+            }
+        }
+        if let more @ 1.. = failures.len().saturating_sub(shown) {
+            rows.push(format!("  {}", self.palette.paint(Tone::Bad, format!("… {more} more failed"))));
+        }
+        rows.truncate(room);
     }
 
     fn running(&self, room: usize, rows: &mut Vec<String>) {
@@ -116,7 +136,7 @@ impl<'a> View<'a> {
         let (mark, tone, time, note) = match &known.state {
             StepState::Waiting => ("·", Tone::Faint, String::new(), String::new()),
             StepState::Running { since } => {
-                let notes = [attempt, known.drawing.text()];
+                let notes = [attempt, self.stopping(), known.drawing.text()];
                 let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
                 (self.wheel(), Tone::Busy, clock(since), notes.join("  "))
             }
@@ -134,6 +154,18 @@ impl<'a> View<'a> {
         };
         let note = text::one_line(&note);
         format!("  {} {} {time:>8}  {note}", self.palette.paint(tone, mark), self.padded(name, STEP_INDENT))
+    }
+
+    /// Returns what is about to happen to a step that runs while the run is being stopped.
+    fn stopping(&self) -> String {
+        let Some(stopping) = self.report.stopping else { return String::new() };
+        // Rounded up: it says 0 only once the time is over.
+        let left = stopping.kill_at.saturating_sub(self.now).as_millis().div_ceil(1000);
+        match (left, stopping.by_key) {
+            (0, _) => "being killed".into(),
+            (_, true) => format!("stopping, killed in {left} s; Ctrl-C again kills now"),
+            (_, false) => format!("stopping, killed in {left} s"),
+        }
     }
 
     /// Returns an outcome in a word or two, without the names in it.

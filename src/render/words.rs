@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::style::Tone;
+use super::Tally;
+use super::style::{Palette, Tone};
 use crate::pipeline::{Action, Feed, Outcome, Pipeline, SkipReason, StepId, signal_name};
 
 /// Returns the mark of an outcome, one column wide, and its tone.
@@ -44,6 +45,26 @@ pub fn label(pipeline: &Pipeline, id: StepId) -> Cow<'_, str> {
         Some((Action::Run(_) | Action::Exec(_), name)) => name.into(),
         None => "?".into(),
     }
+}
+
+/// Returns how many steps are in which state, those that failed in red: `2 done, 1 failed, 3 running, 4 waiting`.
+/// Others are counted where there are some. `names` go after the number of those that run.
+pub fn counts(tally: &Tally, names: &str, palette: Palette) -> String {
+    let mut parts = vec![format!("{} done", tally.good())];
+    if tally.failed > 0 {
+        parts.push(palette.paint(Tone::Bad, format!("{} failed", tally.failed)).to_string());
+    }
+    parts.push(format!("{} running{names}", tally.running));
+    parts.push(format!("{} waiting", tally.waiting()));
+    let others = [
+        (tally.tainted, "tainted"),
+        (tally.cancelled, "cancelled"),
+        (tally.skipped, "skipped"),
+        (tally.left_out, "left out"),
+    ];
+    parts
+        .extend(others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    parts.join(", ")
 }
 
 /// Returns the name of a signal.

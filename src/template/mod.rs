@@ -141,6 +141,8 @@ pub type StepOutputs = BTreeMap<String, Arc<Outputs>>;
 pub struct RunContext {
     /// `pipeline.name`.
     pub pipeline: String,
+    /// `pipeline.dir`: the folder of its file.
+    pub pipeline_dir: String,
     /// `run.id`.
     pub run_id: String,
     /// `run.started_at`, and what `now()` stands for when it is called: the run's own clock.

@@ -14,6 +14,7 @@ use crate::file::MissingSecrets;
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::EdgeKind;
 use crate::render::human;
+use crate::render::one_line;
 use crate::template::StepOutputsMode;
 
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
@@ -95,6 +96,11 @@ fn text(loaded: &Loaded, containers: Option<&ContainerPlan<'_>>) -> Result<Strin
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
         for &step in &gang.steps {
+            let Step { name, description, .. } = pipeline.step(step);
+            if let Some(description) = description {
+                let whose = if gang.steps.len() > 1 { format!("{name}: ") } else { String::new() };
+                let _ = writeln!(text, "   {whose}{}", one_line(description));
+            }
             if let Some(containers) = containers {
                 containers.describe(&mut text, step, pipeline.step(step))?;
             }

@@ -33,9 +33,9 @@ fn summary(run: &StoredRun) -> Result<String, CliError> {
         say!("warning: the journal has a gap: the outcome of {} is missing", count(endless, "step"));
     }
     Ok(match state {
-        RunState::Ended => summary::text(&report, past::palette()),
+        RunState::Ended => summary::text(&report, past::sheet()),
         RunState::Running | RunState::Died => {
-            summary::unfinished(&report, state == RunState::Running, elapsed, past::palette())
+            summary::unfinished(&report, state == RunState::Running, elapsed, past::sheet())
         }
     })
 }

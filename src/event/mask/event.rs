@@ -36,7 +36,7 @@ impl Masker {
             EventKind::RunStarted(_)
             | EventKind::StepStarted { step: _, attempt: _, lane: _ }
             | EventKind::StreamProgress(_)
-            | EventKind::Cancelling { reason: _, now: _ } => kind,
+            | EventKind::Cancelling { reason: _, now: _, grace: _ } => kind,
         }
     }
 

@@ -110,8 +110,8 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
                 backend: backend_of(engine),
             })
         }
-        Body::Cancelling { reason, now } => {
-            EventKind::Cancelling { reason: reason_of(ids, reason)?, now: *now }
+        Body::Cancelling { reason, now, grace_ms } => {
+            EventKind::Cancelling { reason: reason_of(ids, reason)?, now: *now, grace: millis(*grace_ms) }
         }
         Body::Warning { message } => EventKind::Warning(message.clone()),
         Body::Note { message } => EventKind::Note(message.clone()),
@@ -278,7 +278,7 @@ mod tests {
             RunEnd::Signalled(15),
             RunEnd::Aborted("disk full".into()),
         ];
-        let cancelling = |reason| EventKind::Cancelling { reason, now: true };
+        let cancelling = |reason| EventKind::Cancelling { reason, now: true, grace: GRACE };
         let mut kinds = vec![
             started(COMPRESS, 1),
             started_in_container(COUNT, 2, Lane::Fifo),

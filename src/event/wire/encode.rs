@@ -81,8 +81,9 @@ impl Names<'_> {
                 Body::StreamProgress { streams: streams.iter().map(|stats| self.counters(stats)).collect() }
             }
             EventKind::StreamFinished(finished) => self.stream_finished(finished),
-            EventKind::Cancelling { reason, now } => {
-                Body::Cancelling { reason: self.reason(*reason), now: *now }
+            EventKind::Cancelling { reason, now, grace } => {
+                let grace_ms = millis(*grace);
+                Body::Cancelling { reason: self.reason(*reason), now: *now, grace_ms }
             }
             EventKind::Warning(message) => Body::Warning { message: message.clone() },
             EventKind::Note(message) => Body::Note { message: message.clone() },

@@ -99,7 +99,7 @@ fn streams() {
 
 #[test]
 fn the_run() {
-    let cancelling = |reason, now| EventKind::Cancelling { reason, now };
+    let cancelling = |reason, now| EventKind::Cancelling { reason, now, grace: GRACE };
     insta::assert_snapshot!(lines([
         cancelling(CancelReason::Signal(2), false),
         cancelling(CancelReason::StepFailed(StepId::new(TAR)), true),

@@ -37,13 +37,6 @@ pub fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     allow::apply(pipeline, found)
 }
 
-/// The values that a command would take for options if they began with a dash. Part of [`lint`], and cheap.
-pub fn leading_dashes(pipeline: &Pipeline) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    dashes::check(&Scene { pipeline, scripts: Vec::new() }, &mut found);
-    allow::apply(pipeline, found)
-}
-
 /// A pipeline with its scripts read.
 struct Scene<'p> {
     pipeline: &'p Pipeline,

@@ -241,3 +241,43 @@ pub(super) fn output(command: &Command) -> Vec<Word> {
     }
     files
 }
+
+/// What a program takes an argument for, where a value that begins with a dash would be an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// Text of any kind, or something to be deleted.
+    AnyText,
+    /// The name of a file or a machine, which hardly ever begins with a dash.
+    Name,
+}
+
+/// Programs that read options and know `--`, and their letters that take a value.
+const OPTION_READERS: [(&[&str], &str, Operand); 6] = [
+    (&["grep", "egrep", "fgrep", "rg", "ag"], "efmABCdD", Operand::AnyText),
+    (&["rm"], "", Operand::AnyText),
+    (
+        &["cat", "cp", "mv", "ln", "ls", "touch", "mkdir", "rmdir", "wc", "tee", "chmod", "chown"],
+        "tSmT",
+        Operand::Name,
+    ),
+    (&["head", "tail"], "nc", Operand::Name),
+    (&["sort"], "koStT", Operand::Name),
+    (&["ssh"], "BbcDEeFIiJLlmOopQRSWw", Operand::Name),
+];
+
+/// What a program takes its argument at `position` for; nothing if it is the argument of an option, if it
+/// comes after `--`, or if the program is not known.
+pub(super) fn operand(command: &Command, position: usize) -> Option<Operand> {
+    let (_, valued, operand) =
+        OPTION_READERS.into_iter().find(|(programs, ..)| programs.contains(&command.program()))?;
+    let before = command.arguments().get(..position)?;
+    // What comes after a machine's name is for the machine, and what comes after `--` is taken as it is.
+    let is_past =
+        |word: &Word| word.text == "--" || command.program() == "ssh" && !word.text.starts_with('-');
+    let previous = before.last().map_or("", |word| word.text.as_str());
+    let is_argument = match previous.strip_prefix("--") {
+        Some(long) => !long.contains('='),
+        None => previous.starts_with('-') && previous.ends_with(|letter| valued.contains(letter)),
+    };
+    (!before.iter().any(is_past) && !is_argument).then_some(operand)
+}

@@ -125,6 +125,7 @@ impl Lowering<'_> {
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
         Step {
+            description: raw.description.value().cloned(),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),

@@ -133,7 +133,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
         1 => (any_step(), 1..3u32, 1..255).prop_map(|(step, attempt, code)| retrying(step, attempt, code)),
         4 => step_finished(),
         1 => stream_finished(),
-        1 => (reason, any::<bool>()).prop_map(|(reason, now)| EventKind::Cancelling { reason, now }),
+        1 => (reason, any::<bool>()).prop_map(|(reason, now)| EventKind::Cancelling { reason, now, grace: GRACE }),
         1 => ".{0,20}".prop_map(EventKind::Note),
     ]
 }

@@ -7,7 +7,7 @@ use super::table::{self, Row};
 use crate::event::{StreamFinished, StreamStats};
 use crate::pipeline::{Destination, StepId, Stream};
 use crate::render::human::{self, duration, list, rate, size};
-use crate::render::style::{Palette, Tone};
+use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, words};
 
 /// Rows at most; past them, the streams that moved most.
@@ -16,8 +16,11 @@ const ROWS: usize = 40;
 /// Waits shorter than this do not show which step is slow.
 const NOTABLE: Duration = Duration::from_millis(100);
 
+/// Rows at most of a run that did not go well.
+const FEW: usize = 10;
+
 /// Appends the table, in the order of the file, and a line for what it leaves out.
-pub fn write(report: &Report, palette: Palette, out: &mut String) {
+pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     let finished: Vec<(&Stream, &StreamFinished)> = report
         .pipeline
         .streams
@@ -25,16 +28,17 @@ pub fn write(report: &Report, palette: Palette, out: &mut String) {
         .zip(&report.streams)
         .filter_map(|(stream, known)| Some((stream, known.finished.as_ref()?)))
         .collect();
+    let most = if report.went_wrong() { FEW } else { ROWS };
     let mut ranked: Vec<usize> = (0..finished.len()).collect();
     ranked.sort_by_key(|n| Reverse(finished.get(*n).map(|(_, finished)| finished.stats.bytes)));
-    ranked.truncate(ROWS);
+    ranked.truncate(most);
     ranked.sort_unstable();
     let shown = ranked.iter().filter_map(|n| finished.get(*n));
     let rows: Vec<Row> = shown.map(|(stream, finished)| row(report, stream, finished)).collect();
-    table::write(&rows, palette, out);
+    table::write(&rows, sheet, out);
     if rows.len() < finished.len() {
         let rest = human::count(finished.len() - rows.len(), "smaller stream");
-        *out += &format!("  {}\n", palette.paint(Tone::Faint, format!("… {rest}")));
+        *out += &format!("  {}\n", sheet.palette.paint(Tone::Faint, format!("… {rest}")));
     }
 }
 

@@ -88,7 +88,7 @@ fn retries_and_ends() {
         finished(MANIFEST, Outcome::Skipped(SkipReason::Dependency(StepId::new(CHECKSUM))), 0, 0),
         finished(UPLOAD, Outcome::Cancelled, 1, 900),
     ], 24, 80), @r"
-    ⠸ backup             12.3 s  5 done, 1 running, 0 waiting
+    ⠸ backup             12.3 s  0 done, 2 failed, 1 running, 0 waiting, 1 tainted,…
       ↻ create-archive   12.2 s  exit code 28, starts again in 7.7 s
           archive       1.0 MiB   977 KiB/s → compress, checksum, count
       ~ compress          10 ms  tainted

@@ -111,6 +111,10 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         if keys.contains(&name) {
             return self.once(name, entry.at);
         }
+        // Room for anchors, as in Compose.
+        if self.place.key.is_none() && name.starts_with("x-") {
+            return None;
+        }
         let message = match self.place.key {
             Some(_) => format!("unknown key `{name}` in {of}"),
             None => format!("unknown key `{name}`"),

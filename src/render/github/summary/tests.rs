@@ -66,7 +66,7 @@ fn failing_fan_out() -> Vec<EventKind> {
         started(COUNT, 2),
         output(TAR, "tar: \x1b[31ma\x1b[0m: cannot read\n```\npassword=hunter2\n"),
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1_250),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         EventKind::StreamFinished(archive),
         tainted(COMPRESS),
         tainted(CHECKSUM),
@@ -171,7 +171,7 @@ fn success() {
 fn other_ends() {
     let beginning = |end| {
         let kinds = [
-            EventKind::Cancelling { reason: CancelReason::Aborted, now: true },
+            EventKind::Cancelling { reason: CancelReason::Aborted, now: true, grace: GRACE },
             finished(0, Outcome::Cancelled, 1, 20),
             finished(1, Outcome::Skipped(SkipReason::Stopped), 0, 0),
             run_finished(end, 50),
