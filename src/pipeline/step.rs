@@ -91,6 +91,7 @@ impl Step {
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         let Self {
             name: _,
+            description: _,
             at: _,
             action,
             container,

@@ -19,8 +19,9 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         working_dir: _,
         container: _,
         produces: _,
-        // They say when and how often it runs, not what it does.
+        // They say when and how often it runs, and what for, not what it does.
         name: _,
+        description: _,
         at: _,
         depends_on: _,
         terminal: _,
