@@ -89,21 +89,31 @@ impl Step {
 
     /// Returns every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let (script, exec) = match &self.action {
+        let Self {
+            name: _,
+            description: _,
+            at: _,
+            action,
+            container,
+            env,
+            secrets: _,
+            working_dir,
+            depends_on: _,
+            inputs: _,
+            output: _,
+            produces,
+            terminal: _,
+            policy: _,
+        } = self;
+        let (script, exec) = match action {
             Action::Run(script) => (Some(&script.text), None),
             Action::Exec(exec) => (None, Some(exec)),
             Action::Feed(_) => (None, None),
         };
         let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
-        let container = self.container.iter().flat_map(|container| container.templates());
-        let env = self.env.iter().map(|variable| &variable.value);
-        script
-            .into_iter()
-            .chain(words)
-            .chain(container)
-            .chain(&self.working_dir)
-            .chain(env)
-            .chain(&self.produces)
+        let container = container.iter().flat_map(|container| container.templates());
+        let env = env.iter().map(|variable| &variable.value);
+        script.into_iter().chain(words).chain(container).chain(working_dir).chain(env).chain(produces)
     }
 }
 

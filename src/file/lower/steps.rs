@@ -1,6 +1,7 @@
 //! Steps, each by itself: name, script, environment, policy.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::file::paths::unexpanded;
 use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
@@ -88,7 +89,14 @@ impl Lowering<'_> {
         };
         self.check_name("a step", name, at);
         let id = StepId::new(steps.list.len());
-        match steps.by_name.get(name.as_str()).and_then(|first| steps.list.get(first.index())) {
+        let first = match steps.by_name.entry(name) {
+            Entry::Occupied(first) => steps.list.get(first.get().index()),
+            Entry::Vacant(free) => {
+                free.insert(id);
+                None
+            }
+        };
+        match first {
             Some(first) if first.at == at => {
                 let problem = self.at(
                     Code::DuplicateStep,
@@ -104,9 +112,7 @@ impl Lowering<'_> {
                     self.at(Code::DuplicateStep, at, format!("there are two steps called `{name}`"));
                 self.report(problem.also(first.at, "the first one").help("give one of them another name"));
             }
-            None => {
-                steps.by_name.insert(name, id);
-            }
+            None => {}
         }
         name
     }

@@ -144,7 +144,7 @@ impl<'s> Checker<'s> {
 
     /// Returns the values of `a, b`, which is a list without brackets; most often one.
     fn values(&self, mut tokens: &'s [Token]) -> Vec<&'s [Token]> {
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(1);
         while !tokens.is_empty() {
             let (value, rest) = tokens.split_at_checked(self.end_of_value(tokens)).unwrap_or((tokens, &[]));
             values.push(value);
@@ -256,10 +256,12 @@ impl<'s> Checker<'s> {
         }
         let (kind, found) = kinds::check(self.source, expr, is_condition, self.names, &self.locals);
         self.usage.errors.extend(found.errors);
-        let insertions = self.usage.insertions.entry(index).or_default();
-        insertions.extend(spelling::insertions(self.source, expr));
+        let mut insertions = spelling::insertions(self.source, expr);
         for range in found.conditions {
-            spelling::wrap(&range, hidden::TRUTH, insertions);
+            spelling::wrap(&range, hidden::TRUTH, &mut insertions);
+        }
+        if !insertions.is_empty() {
+            self.usage.insertions.entry(index).or_default().append(&mut insertions);
         }
         kind
     }

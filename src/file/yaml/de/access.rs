@@ -97,7 +97,7 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         known: Option<(&'static str, &'static [&'static str])>,
         place: Place<'c, 'de, 's>,
     ) -> Self {
-        Self { entries: entries.iter(), known, seen: Seen::default(), value: None, place }
+        Self { entries: entries.iter(), known, seen: Seen::of(entries.len()), value: None, place }
     }
 
     /// The name to hand a key out under; `None` if it is to be left out. What is wrong with it is reported. A
@@ -148,7 +148,6 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
 
 /// The keys of a map so far, with their places. A step has a handful, and a file has many steps: only a large
 /// map is worth a table.
-#[derive(Default)]
 struct Seen<'de> {
     few: Vec<(&'de str, Span)>,
     rest: HashMap<&'de str, Span>,
@@ -156,6 +155,11 @@ struct Seen<'de> {
 
 impl<'de> Seen<'de> {
     const FEW: usize = 32;
+
+    /// Nothing yet, with room for so many keys.
+    fn of(count: usize) -> Self {
+        Self { few: Vec::with_capacity(count.min(Self::FEW)), rest: HashMap::new() }
+    }
 
     /// Where a key stands.
     fn first(&self, name: &str) -> Option<Span> {
