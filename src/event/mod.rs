@@ -167,6 +167,8 @@ pub struct StreamStats {
     /// Bytes a second over the time since the last report (in the final report: over the stream's whole
     /// life).
     pub rate: f64,
+    /// How long it has been open, in the current attempt; zero in journals of earlier versions.
+    pub lasted: Duration,
     /// How long every reader could take more while the producer wrote nothing.
     pub starved: Duration,
     /// One for each live edge, in the order of `Stream::readers`.

@@ -190,7 +190,14 @@ pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
         spilled: 0,
     };
     let edges = readers.iter().map(edge).collect();
-    StreamStats { stream: StreamId::new(0), bytes, rate, starved: Duration::ZERO, edges }
+    StreamStats {
+        stream: StreamId::new(0),
+        bytes,
+        rate,
+        lasted: Duration::ZERO,
+        starved: Duration::ZERO,
+        edges,
+    }
 }
 
 /// Returns a stream's end as it is when all went well.

@@ -42,7 +42,7 @@
 //!   where the step has not touched the file, or the declared folder with the file in it).
 //! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, or the outputs of the run (in the
 //!   order of the file).
-//! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
+//! - Counters of a stream: `stream`, `bytes`, `rate`, `lasted_ms`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
 //!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that was on disk for it at once).
 //!   `unread` lists `reader` and `bytes`, without `bytes` where
 //!   the producer was cut short. `kept` has `path`, `bytes`, `sha256`.
@@ -298,6 +298,8 @@ pub struct Counters {
     pub stream: String,
     pub bytes: u64,
     pub rate: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lasted_ms: u64,
     pub starved_ms: u64,
     pub edges: Vec<EdgeRecord>,
 }

@@ -31,6 +31,7 @@ pub mod human;
 mod json;
 mod junit;
 mod narrate;
+mod pace;
 mod plain;
 mod progress;
 mod report;

@@ -2,7 +2,7 @@
 
 mod tail;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +98,8 @@ pub enum StepState {
 pub struct StreamReport {
     /// The latest counters, once there are some.
     pub stats: Option<StreamStats>,
+    /// Earlier ones, of the last second.
+    pub recent: VecDeque<StreamStats>,
     /// How it ended.
     pub finished: Option<StreamFinished>,
 }
@@ -110,6 +112,9 @@ pub struct Stopping {
     /// Ctrl-C has begun it, and a second one kills at once.
     pub by_key: bool,
 }
+
+/// How far back the live view looks to say what holds up a stream.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The signal of Ctrl-C.
 const SIGINT: i32 = 2;
@@ -242,7 +247,17 @@ impl Report {
 
     fn stream(&mut self, id: StreamId, stats: StreamStats, finished: Option<StreamFinished>) {
         if let Some(stream) = self.streams.get_mut(id.index()) {
-            *stream = StreamReport { stats: Some(stats), finished };
+            let old = |earlier: &StreamStats| stats.lasted.saturating_sub(earlier.lasted) > SECOND;
+            if stream.stats.as_ref().is_some_and(|last| last.lasted > stats.lasted) {
+                // Another attempt.
+                stream.recent.clear();
+            }
+            while stream.recent.front().is_some_and(old) {
+                stream.recent.pop_front();
+            }
+            stream.recent.push_back(stats.clone());
+            stream.stats = Some(stats);
+            stream.finished = finished;
         }
     }
 

@@ -150,11 +150,12 @@ fn outcome_of(ids: &Ids, outcome: &OutcomeRecord) -> Option<Outcome> {
 }
 
 fn stats_of(ids: &Ids, counters: &Counters) -> Option<StreamStats> {
-    let Counters { stream, bytes, rate, starved_ms, edges } = counters;
+    let Counters { stream, bytes, rate, lasted_ms, starved_ms, edges } = counters;
     Some(StreamStats {
         stream: ids.stream(stream)?,
         bytes: *bytes,
         rate: *rate as f64,
+        lasted: millis(*lasted_ms),
         starved: millis(*starved_ms),
         edges: edges.iter().filter_map(|record| edge(ids, record)).collect(),
     })

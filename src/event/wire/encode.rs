@@ -185,11 +185,12 @@ impl Names<'_> {
     }
 
     fn counters(&self, stats: &StreamStats) -> Counters {
-        let StreamStats { stream, bytes, rate, starved, edges } = stats;
+        let StreamStats { stream, bytes, rate, lasted, starved, edges } = stats;
         Counters {
             stream: self.stream(*stream),
             bytes: *bytes,
             rate: *rate as u64, // a cast from a float saturates, and turns NaN into 0
+            lasted_ms: millis(*lasted),
             starved_ms: millis(*starved),
             edges: edges.iter().map(|edge| self.edge(edge)).collect(),
         }

@@ -101,6 +101,7 @@ fn stream_finished() -> impl Strategy<Value = EventKind> {
         let pairs: Vec<(usize, u64)> =
             readers.into_iter().zip(edges).map(|(step, (bytes, ..))| (step, taken(bytes))).collect();
         let mut stats = stats(bytes, rate, &pairs);
+        stats.lasted = starved * 2;
         stats.starved = starved;
         for (edge, (_, blocked, left)) in stats.edges.iter_mut().zip(edges) {
             (edge.blocked, edge.left, edge.spilled) = (blocked, left, edge.bytes / 2);
