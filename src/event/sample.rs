@@ -140,12 +140,12 @@ pub fn run_started(pipeline: Pipeline) -> EventKind {
 
 /// A step's attempt begins.
 pub fn started(step: usize, attempt: u32) -> EventKind {
-    EventKind::StepStarted { step: StepId::new(step), attempt, lane: None }
+    EventKind::StepStarted { step: StepId::new(step), attempt, lane: None, starting: Duration::ZERO }
 }
 
 /// The attempt of a step that runs in a container begins.
 pub fn started_in_container(step: usize, attempt: u32, lane: Lane) -> EventKind {
-    EventKind::StepStarted { step: StepId::new(step), attempt, lane: Some(lane) }
+    EventKind::StepStarted { step: StepId::new(step), attempt, lane: Some(lane), starting: Duration::ZERO }
 }
 
 /// Returns a step writes to stderr.
@@ -177,6 +177,7 @@ pub fn finished(step: usize, outcome: Outcome, attempts: u32, ms: u64) -> EventK
         outputs: Arc::default(),
         products: Vec::new(),
         fingerprint: Default::default(),
+        circumstances: Default::default(),
     })
 }
 

@@ -63,7 +63,9 @@ pub(super) async fn start(
 ) -> Result<(Attempt, PipeEnds), NotStarted> {
     let Request { step: id, number, deadline, .. } = request;
     let step = job.pipeline.step(id);
-    let has_started = |lane| EventKind::StepStarted { step: id, attempt: number, lane };
+    let begun = Instant::now();
+    let has_started =
+        |lane| EventKind::StepStarted { step: id, attempt: number, lane, starting: begun.elapsed() };
     let (running, files) = match &step.action {
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {

@@ -132,6 +132,7 @@ fn a_failure_and_what_fell_with_it() {
       | tar: file 12: cannot read
       | tar: file 13: cannot read
       | tar: file 14: cannot read
+      … 4 lines more: pipe logs last create-archive
       3 steps were tainted because of it: compress, checksum, count
       2 steps were skipped because of it: manifest, upload
 
