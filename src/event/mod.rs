@@ -154,7 +154,7 @@ pub struct Circumstances {
     pub limit: Option<TimeLimit>,
     /// Why it was not tried again, though it had retries left.
     pub not_retried: Option<NotRetried>,
-    /// The last command of its script, where it failed by itself.
+    /// The last line of its script, where it failed by itself.
     pub command: Option<String>,
 }
 

@@ -35,7 +35,7 @@
 //!   resumes), `left-out` (it was not asked for).
 //! - Of an end that is no success: `limit`, the time limit that was over: `step` (its `timeout`) or `attempt`
 //!   (that of its `retry`), and `limit_ms`; `not_retried`, why it was not tried again with retries left: `on-exit`
-//!   or `no-time`; `command`, the last command of its script.
+//!   or `no-time`; `command`, the last line of its script.
 //! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`,
 //!   `timeout`, `left-early`, `missing`, `start` or `outputs` (with `message`).
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`),

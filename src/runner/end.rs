@@ -14,7 +14,7 @@ pub(super) struct Ended {
     pub(super) outputs: Outputs,
     /// The files that it left behind.
     pub(super) artifacts: Artifacts,
-    /// The last command of its script.
+    /// The last line of its script.
     pub(super) command: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Files {
     pub(super) declared: Option<Arc<DeclaredArtifacts>>,
     fingerprint: Fingerprint,
     image: Option<ImageSpec>,
-    /// The last command of its script.
+    /// The last line of its script.
     pub(super) command: Option<String>,
 }
 

@@ -54,7 +54,7 @@ impl ScriptFile {
     }
 }
 
-/// Returns the last command of a shell script, on one line and not too long: what a failed step that printed nothing
+/// Returns the last line of a shell script that has a command, joined with those that it continues and not too long: what a failed step that printed nothing
 /// can be known by. Nothing of other programs.
 ///
 /// A trap would tell the very line, but a shell with a trap can no longer become its last command, which costs a
@@ -70,6 +70,18 @@ pub(super) fn last_command(program: &Program) -> Option<String> {
     let words = last.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = words.chars().take(LONGEST).collect();
     Some(if cut.len() < words.len() { cut + "…" } else { words })
+}
+
+/// Returns what is run, in lines that begin with `+`, as shells trace their commands. Secrets stand in a script as
+/// variables.
+pub(super) fn traced(program: &Program) -> String {
+    match program {
+        Program::Script { shell: _, text } => text.lines().map(|line| format!("+ {line}\n")).collect(),
+        Program::Exec { entrypoint, args } => {
+            let words: Vec<&str> = entrypoint.iter().flatten().chain(args).map(String::as_str).collect();
+            format!("+ {}\n", words.join(" "))
+        }
+    }
 }
 
 /// Lines that only end something else.
@@ -101,6 +113,15 @@ mod tests {
         assert_eq!(auto("for f in *; do\n  grep -q x \"$f\"\ndone\n"), "grep -q x \"$f\"");
         assert_eq!(auto("curl -f \\\n  --retry 3 \\\n  http://x/\n"), "curl -f --retry 3 http://x/");
         assert!(auto(&"x".repeat(500)).ends_with("x…"));
+    }
+
+    #[test]
+    fn what_is_run_is_traced_line_by_line() {
+        let script = Program::Script { shell: Shell::Auto, text: "cd src\n\nmake\n".into() };
+        assert_eq!(traced(&script), "+ cd src\n+ \n+ make\n");
+        let exec =
+            Program::Exec { entrypoint: Some(vec!["sh".into()]), args: vec!["-c".into(), "x y".into()] };
+        assert_eq!(traced(&exec), "+ sh -c x y\n");
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub fn beside_log(report: &Report, id: StepId) -> Option<String> {
     }
     Some(match &known.circumstances.command {
         Some(command) => format!(
-            "it printed nothing; the last command of its script: `{}` (`pipe run --trace` logs the script)",
+            "it printed nothing; the last line of its script: `{}` (`pipe run --trace` logs the script)",
             text::one_line(command)
         ),
         None => "it printed nothing".into(),

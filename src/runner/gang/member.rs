@@ -152,9 +152,12 @@ impl Member {
             State::Exited(ended) => ended.command.take(),
             State::Waiting | State::Running(_) | State::Settled(..) => None,
         };
+        let limit = self.limit.filter(|_| *failure == Failure::Timeout);
+        // A step whose whole time is over has none for a retry either.
+        let is_over = matches!(limit, Some(TimeLimit::Step(_)));
         self.circumstances = Circumstances {
-            limit: self.limit.filter(|_| *failure == Failure::Timeout),
-            not_retried: self.not_retried(policy, failure),
+            limit,
+            not_retried: self.not_retried(policy, failure).filter(|_| !is_over),
             command: command.filter(|_| matches!(failure, Failure::Exit(_) | Failure::Signal(_))),
         };
     }
