@@ -27,7 +27,7 @@ pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pul
 pub use env::EnvVar;
 pub use fingerprint::Fingerprint;
 pub use ids::{StepId, StreamId};
-pub use outcome::{Failure, Outcome, SkipReason, signal_name};
+pub use outcome::{Failure, NotRetried, Outcome, SkipReason, TimeLimit, signal_name};
 pub use output::{Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};

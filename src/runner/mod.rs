@@ -125,6 +125,8 @@ pub struct Settings {
     pub break_deadlocks: bool,
     /// What becomes of the artifacts of a failed step.
     pub partial: Partial,
+    /// Whether the log of each attempt begins with what it runs.
+    pub trace: bool,
 }
 
 impl Default for Settings {
@@ -137,6 +139,7 @@ impl Default for Settings {
             backend: BackendChoice::Auto,
             break_deadlocks: true,
             partial: Partial::Remove,
+            trace: false,
         }
     }
 }

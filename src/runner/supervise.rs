@@ -90,6 +90,7 @@ impl Supervised {
         let mut ended = Ended { leaky, ..how.into() };
         let Some(files) = &self.files else { return ended };
         ended.artifacts.declared.clone_from(&files.declared);
+        ended.command.clone_from(&files.command);
         if let End::Exit(_) = ended.how {
             match files.harvest().await {
                 Ok((outputs, products)) => {
