@@ -16,6 +16,7 @@ mod environment;
 mod escape;
 mod expression;
 mod filters;
+mod foreign;
 mod interpreter;
 mod jinja;
 mod json;

@@ -970,6 +970,23 @@ codes! {
     /// ```
     LeadingDash = "leading-dash",
 
+    /// A variable of the environment has a text that only a shell would replace.
+    ///
+    /// A warning. What stands under `env` is given to the step as it is: no shell reads it, so that `$PATH` is a dollar
+    /// sign and four letters there, and a `PATH` with it finds no program. Values of the environment that `pipe` was
+    /// started with are `{{ env.NAME }}`; what a container has in its own is known to its script only.
+    /// ```yaml
+    /// env: {PATH: "$HOME/bin:$PATH"}
+    /// steps:
+    ///   - {name: build, run: make}
+    /// ```
+    /// ```yaml
+    /// env: {PATH: "{{ env.HOME }}/bin:{{ env.PATH }}"}
+    /// steps:
+    ///   - {name: build, run: make}
+    /// ```
+    LiteralVariable = "literal-variable",
+
     /// A comment that allows what there is not.
     ///
     /// A warning. `# pipe: allow CODE` silences a warning: in the step or param that the comment stands in or right

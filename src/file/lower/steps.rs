@@ -243,7 +243,11 @@ impl Lowering<'_> {
         if !words::is_name(name) {
             let message = words::no_name(what, name);
             let mended = words::as_name(name);
-            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let help = match name.contains("{{") {
+                true => Some("a name is the same in every run, and has no templates".to_owned()),
+                false if mended.is_empty() => Some("name it after what it does, such as `build`".to_owned()),
+                false => Some(format!("write `{mended}`")),
+            };
             let problem = self.at(Code::BadName, at, message).maybe_help(help);
             self.report(problem);
         }

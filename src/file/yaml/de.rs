@@ -16,6 +16,7 @@ use super::node::{Entry, Node, Scalar, ScalarKind, Value};
 use super::place::{Context, Fault, Place};
 use crate::file::Code;
 use crate::file::Diagnostic;
+use crate::file::foreign;
 use crate::file::nearest::{Nearest, list};
 use crate::pipeline::Source;
 
@@ -103,8 +104,11 @@ impl<'de> NodeDe<'_, 'de, '_> {
         let scalar = self.scalar(&wanted)?;
         words.iter().find(|word| scalar.text == **word).copied().ok_or_else(|| {
             let near = self.place.context.nearest.find(&scalar.text, words.iter().copied());
-            let help =
-                near.map_or_else(|| self.place.example(), |near| Some(format!("did you mean `{near}`?")));
+            let help = match (foreign::value(self.place.key.unwrap_or_default(), &scalar.text), near) {
+                (Some(same), _) => Some(format!("write `{same}`")),
+                (None, Some(near)) => Some(format!("did you mean `{near}`?")),
+                (None, None) => self.place.example(),
+            };
             let message = self.place.mismatch(self.node, &wanted);
             Fault::at(Code::UnknownValue, self.node.span, message).maybe_help(help)
         })

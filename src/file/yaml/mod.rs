@@ -12,6 +12,7 @@ mod parse;
 mod place;
 mod position;
 mod syntax;
+mod traps;
 
 pub use de::read;
 pub use field::{Entries, Field, Literal, OneOrMany};
