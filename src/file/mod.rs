@@ -18,6 +18,7 @@ mod paths;
 mod raw;
 mod read;
 mod schema;
+mod settle;
 mod words;
 mod yaml;
 
@@ -32,6 +33,7 @@ pub use nearest::Nearest;
 pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve};
 pub use read::read;
 pub use schema::schema;
+pub use settle::{is_settled, settle};
 
 /// A length of time as files have it, such as `1h 30m`.
 ///

@@ -30,6 +30,7 @@ mod references;
 mod render;
 mod scan;
 mod senses;
+mod shape;
 mod shell;
 mod spelling;
 mod structure;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 pub use compile::{compile, outputs as outputs_in};
 pub use kinds::ExprType;
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
+pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
 
 use crate::pipeline::{Outputs, Source, Template, Values};

@@ -16,6 +16,7 @@ mod files {
     mod explain;
     mod fuzz_inputs;
     mod lint;
+    mod mistakes;
     mod schema;
     mod values;
 }

@@ -747,6 +747,22 @@ codes! {
     /// ```
     BranchQuoting = "branch-quoting",
 
+    /// A shell cannot read the script.
+    ///
+    /// `pipe validate` has the script's own shell read it (`bash -n`), where that shell is on this machine, with a word in
+    /// place of each value; nothing of it is run. A quote that is never closed, an `if` without `fi` or a bracket too many
+    /// would fail the step when its turn comes. Scripts of other interpreters are not read, nor those of a container
+    /// whose shell is not named.
+    /// ```yaml
+    /// steps:
+    ///   - {name: greet, run: "echo 'hello"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: greet, run: "echo 'hello'"}
+    /// ```
+    ScriptSyntax = "script-syntax",
+
     /// A secret that would be spelled out in a script.
     ///
     /// In a script a secret becomes a reference to a variable, so that its value is in no argument list, no script and no

@@ -118,6 +118,7 @@ impl Lowering<'_> {
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
+        let (policy, early) = self.policy(raw, &defaults.policy);
         Step {
             description: raw.description.value().cloned(),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
@@ -126,7 +127,8 @@ impl Lowering<'_> {
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
             produces: self.produces(raw),
             terminal: self.terminal(name, raw, &defaults.container),
-            policy: self.policy(raw, &defaults.policy),
+            policy,
+            early,
             ..Step::new(name, at, action)
         }
     }

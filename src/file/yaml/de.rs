@@ -11,7 +11,7 @@ use serde::forward_to_deserialize_any;
 
 use self::access::{FieldParts, Items, Keys, LiteralParts, Variant};
 use super::Field;
-use super::field::{FIELD, LITERAL, SHAPE};
+use super::field::{EARLY, FIELD, LITERAL, SHAPE};
 use super::node::{Entry, Node, Scalar, ScalarKind, Value};
 use super::place::{Context, Fault, Place};
 use crate::file::Code;
@@ -173,6 +173,12 @@ impl<'de> Deserializer<'de> for NodeDe<'_, 'de, '_> {
     ) -> Result<V::Value, Fault> {
         match name {
             FIELD => visitor.visit_seq(FieldParts { de: self, next: 0 }),
+            EARLY => match &self.node.value {
+                Value::Scalar(scalar) if scalar.text.contains("{{") => visitor.visit_str(&scalar.text),
+                Value::Scalar(_) | Value::Seq(_) | Value::Map(_) | Value::Broken => {
+                    visitor.visit_newtype_struct(self)
+                }
+            },
             LITERAL => visitor.visit_seq(LiteralParts { scalar: self.scalar("a single value")?, next: 0 }),
             _ => visitor.visit_newtype_struct(self),
         }
