@@ -17,6 +17,7 @@ mod files {
     mod fuzz_inputs;
     mod lint;
     mod mistakes;
+    mod names;
     mod schema;
     mod values;
 }

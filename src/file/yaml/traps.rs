@@ -8,7 +8,7 @@ use crate::pipeline::{Source, Span};
 pub(super) fn explain(source: &Source, offset: usize) -> Option<Diagnostic> {
     let (before, after) = line_at(&source.text, offset);
     let line = Line { start: offset - before.len(), text: format!("{before}{after}"), at: before.len() };
-    statement(source, &line).or_else(|| bracket(source, &line))
+    statement(source, &line).or_else(|| bracket(source, &line)).or_else(|| glued(source, &line))
 }
 
 /// The line in question.
@@ -45,7 +45,7 @@ fn statement(source: &Source, line: &Line) -> Option<Diagnostic> {
         true => (
             Code::YamlSyntax,
             "a statement of a template stands between the lines of the file, which YAML reads first",
-            "statements belong into a value, such as a script under `run: |`; steps are written out one by one",
+            "statements belong in a value, such as a script under `run: |`; steps are written out one by one",
         ),
         false => (
             Code::BareTemplate,
@@ -75,4 +75,20 @@ fn bracket(source: &Source, line: &Line) -> Option<Diagnostic> {
     let help = "put the whole value in quotes, or in a block: `|` after the key, and the text on the next line, indented";
     let at = line.span(start, start + value.len());
     Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(help))
+}
+
+/// `name:a` on the line above: without a blank after the colon it is a text.
+fn glued(source: &Source, line: &Line) -> Option<Diagnostic> {
+    let above = source.text.get(..line.start)?.trim_end();
+    let start = above.rfind('\n').map_or(0, |end| end + 1);
+    let text = above.get(start..)?;
+    let entry = text.trim_start().trim_start_matches("- ");
+    let (key, value) = entry.split_once(':')?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_key || value.is_empty() || value.starts_with([' ', '/']) {
+        return None;
+    }
+    let at = Span::new(above.len() - entry.len(), above.len());
+    let message = format!("a blank is missing after `{key}:`, so that YAML takes `{entry}` for a text");
+    Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(format!("write `{key}: {value}`")))
 }

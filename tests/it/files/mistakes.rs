@@ -1,5 +1,4 @@
-//! Typical mistakes, each a file as users type it who come from other tools: the whole answer, as it is
-//! read.
+//! Typical mistakes, each a file as users type it who come from other tools: the whole answer, as it is read.
 //! Each has to say where, what, and what instead.
 
 use crate::support::{Place, pipelines};

@@ -27,9 +27,21 @@ pub(super) const PIPELINE: &[Row] = &[
     ("title id", Some("name"), "a pipeline is called by its `name`"),
     ("desc summary", Some("description"), "what a pipeline is for is its `description`"),
     (
-        "image shell timeout retry retries workingdir workingdirectory cwd dir workdir",
+        "image container",
         None,
-        "what holds for all steps is written under `defaults`: `defaults: {timeout: 30m}`",
+        "the image of all steps is written under `defaults`: `defaults: {image: alpine}`",
+    ),
+    ("shell", None, "the shell of all steps is written under `defaults`: `defaults: {shell: bash}`"),
+    ("timeout", None, "the limit of each step is written under `defaults`: `defaults: {timeout: 30m}`"),
+    (
+        "retry retries maxretries",
+        None,
+        "how steps are tried again is written under `defaults`: `defaults: {retry: 3}`",
+    ),
+    (
+        "workingdir workingdirectory cwd dir workdir",
+        None,
+        "the folder of all steps is written under `defaults`: `defaults: {working_dir: src}`",
     ),
     (
         "concurrency maxactiveruns maxactivesteps parallel parallelism jobslimit",

@@ -160,8 +160,8 @@ const AFTER_COMMA: &str = "between braces a `,` ends the value before it: write 
 /// Whether a key is a piece of the value before it: it has no value, and a comma before it.
 fn is_after_comma(entry: &Entry<'_>, source: &Source) -> bool {
     let before = source.text.get(..entry.at.start).unwrap_or_default().trim_end();
-    let is_empty =
-        matches!(&entry.value.value, Value::Scalar(scalar) if scalar.plain && scalar.text.is_empty());
+    let is_empty = matches!(entry.value.value, Value::Scalar(_))
+        && source.slice(entry.value.span).trim_matches([' ', '}', ',']).is_empty();
     is_empty && before.ends_with(',')
 }
 
