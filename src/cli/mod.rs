@@ -24,6 +24,7 @@ mod reap;
 mod reference;
 mod resume;
 mod screen;
+mod scripts;
 mod secrets;
 mod signals;
 mod stdio;

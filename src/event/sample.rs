@@ -102,6 +102,7 @@ fn empty(name: &str, source: Source) -> Pipeline {
         description: None,
         params: Vec::new(),
         max_parallel: None,
+        early_max_parallel: None,
         steps: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::schema::ExitCode;
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
-use super::yaml::{Entries, Field, Literal, OneOrMany};
+use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -98,7 +98,7 @@ pub struct RawPipeline {
     pub on_error: Field<RawOnErrorOfAll>,
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
-    pub max_parallel: Field<u32>,
+    pub max_parallel: Field<Early<u32>>,
     /// The steps.
     #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
@@ -418,7 +418,7 @@ pub enum RawOnErrorOfAll {
 pub enum RawRetry {
     /// How often.
     #[serde(rename = "number")]
-    Count(u32),
+    Count(Early<u32>),
     /// How often, and how.
     #[serde(rename = "map")]
     Full(Box<RawRetryKeys>),
@@ -431,7 +431,7 @@ pub enum RawRetry {
 pub struct RawRetryKeys {
     /// Retries after the first attempt.
     #[schemars(extend("default" = 3))]
-    pub count: Field<u32>,
+    pub count: Field<Early<u32>>,
     /// The wait before the first of them.
     #[schemars(extend("pattern" = DURATION))]
     pub delay: Field<String>,

@@ -85,7 +85,7 @@ pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, 
         help: Some(help),
     };
     if !may {
-        let help = "the keys of a step can read them, and the pipeline's `outputs`";
+        let help = "what a step runs can read them, and so can `outputs` of the file";
         return Err(error("no step has run yet, so that none has outputs".into(), help.into()));
     }
     let output = |step: &str, key: Option<&str>| OutputRef {

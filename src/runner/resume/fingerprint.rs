@@ -26,6 +26,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         depends_on: _,
         terminal: _,
         policy: _,
+        early: _,
     } = step;
     let hash = |text: String| keyed(&job.place.key, &text);
     let stream = |id| job.pipeline.stream(id).name.as_str();
