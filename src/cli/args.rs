@@ -104,6 +104,24 @@ pub(super) struct ContainerArgs {
     pub(super) stream_lane: LaneArg,
 }
 
+/// Which steps run.
+#[derive(Debug, Default, Args)]
+pub(super) struct ChoiceArgs {
+    /// Go on from earlier runs: a step that one of them has done, and that has not changed since, is not done
+    /// again. RUN is `last`, or an id as in `pipe runs`
+    #[arg(long, value_name = "RUN")]
+    pub(super) resume: Option<String>,
+    /// Run this step and all that come after it; may be repeated. With --to, what lies between
+    #[arg(long, value_name = "STEP")]
+    pub(super) from: Vec<String>,
+    /// Run these steps and all that they need
+    #[arg(long, value_name = "STEP", num_args = 1..)]
+    pub(super) to: Vec<String>,
+    /// Run these steps and no others but producers of streams that they read
+    #[arg(long, value_name = "STEP", num_args = 1.., conflicts_with_all = ["from", "to"])]
+    pub(super) only: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -121,16 +139,8 @@ pub(super) struct RunArgs {
     /// Use only the images that `pipe lock` has recorded
     #[arg(long)]
     pub(super) locked: bool,
-    /// Resume an earlier run: steps that succeeded in it and have not changed are not run again. RUN is
-    /// `last`, or an id as in `pipe runs`
-    #[arg(long, value_name = "RUN")]
-    pub(super) resume: Option<String>,
-    /// Run only this step and all that come after it; may be repeated
-    #[arg(long, value_name = "STEP")]
-    pub(super) from: Vec<String>,
-    /// Run only these steps
-    #[arg(long, value_name = "STEP", num_args = 1..)]
-    pub(super) only: Vec<String>,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
     /// Keep unfinished files of `produces` as NAME.partial
     #[arg(long)]
     pub(super) keep_partial: bool,
@@ -165,6 +175,8 @@ pub(super) struct PlanArgs {
     pub(super) params: ParamArgs,
     #[command(flatten)]
     pub(super) containers: ContainerArgs,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -231,6 +243,12 @@ pub(super) struct LockArgs {
 pub(super) struct GraphArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) params: ParamArgs,
+    #[command(flatten)]
+    pub(super) containers: ContainerArgs,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
     /// What to draw
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub(super) format: GraphFormat,

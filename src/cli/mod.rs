@@ -6,9 +6,11 @@
 
 mod args;
 mod audience;
+mod choice;
 mod commands;
 mod containers;
 mod drawing;
+mod earlier;
 mod ends;
 mod environment;
 mod error;
@@ -22,7 +24,6 @@ mod prompt;
 mod reap;
 #[cfg(test)]
 mod reference;
-mod resume;
 mod screen;
 mod secrets;
 mod signals;
