@@ -80,7 +80,7 @@ fn read(runs: &[&StoredRun], account: &mut Past, is_enough: impl Fn(&Past) -> bo
 }
 
 /// Returns whether a run was one of the file that is loaded.
-fn is_of(run: &StoredRun, loaded: &Loaded) -> bool {
+pub(super) fn is_of(run: &StoredRun, loaded: &Loaded) -> bool {
     let ours = loaded.pipeline.source.path.as_path();
     let same = |theirs: &Path| {
         theirs == ours
@@ -89,7 +89,8 @@ fn is_of(run: &StoredRun, loaded: &Loaded) -> bool {
     run.file().is_some_and(|theirs| same(Path::new(&theirs)))
 }
 
-fn told_by(details: &RunDetails) -> PastRun {
+/// Returns what a run says of its steps.
+pub(super) fn told_by(details: &RunDetails) -> PastRun {
     let steps = details.steps.iter().map(|step| (step.step.name.clone(), trace(step)));
     let streams = details.streams.iter().filter_map(|stream| {
         let kept = stream.ended.as_ref()?.kept.clone()?;

@@ -8,7 +8,9 @@ mod args;
 mod audience;
 mod choice;
 mod commands;
+mod complete;
 mod containers;
+mod default_file;
 mod drawing;
 mod earlier;
 mod ends;
@@ -24,11 +26,13 @@ mod prompt;
 mod reap;
 #[cfg(test)]
 mod reference;
+mod retention;
 mod screen;
 mod secrets;
 mod signals;
 mod stdio;
 mod terminal;
+mod verdict;
 mod viewers;
 
 use std::io::{self, IsTerminal};
@@ -48,6 +52,7 @@ pub fn main() -> ExitCode {
     if reap::is_asked_for() {
         return reap::run();
     }
+    commands::completions::answer();
     signals::outlive_a_full_file();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

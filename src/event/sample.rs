@@ -100,6 +100,7 @@ fn empty(name: &str, source: Source) -> Pipeline {
         description: None,
         params: Vec::new(),
         max_parallel: None,
+        keep_runs: None,
         steps: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),

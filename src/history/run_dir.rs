@@ -74,7 +74,7 @@ impl RunDir {
 
     /// Returns the folder for kept streams, each in a file of its name.
     pub fn streams_dir(&self) -> PathBuf {
-        self.path.join("streams")
+        streams_in(&self.path)
     }
 
     /// Returns the folder in which steps write their outputs, each attempt to a file of its own while it
@@ -151,6 +151,11 @@ fn read_key(path: &Path) -> io::Result<Vec<u8>> {
 /// Returns the journal in a run's directory.
 pub(super) fn journal_in(run: &Path) -> PathBuf {
     run.join("events.jsonl")
+}
+
+/// Returns the kept streams in a run's directory.
+pub(super) fn streams_in(run: &Path) -> PathBuf {
+    run.join("streams")
 }
 
 /// Returns the files for values in a run's directory.

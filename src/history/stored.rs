@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::lock::RunLock;
 use super::own;
 use super::records::{Records, Skipped};
-use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in};
+use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in, streams_in};
 use super::{HistoryError, Replay, RunDetails, RunState, RunSummary};
 use crate::event::wire::{Body, Record};
 
@@ -64,6 +64,11 @@ impl StoredRun {
             Body::RunStarted { file, .. } => Some(file),
             _ => None,
         }
+    }
+
+    /// Returns whether it has kept a stream.
+    pub fn has_streams(&self) -> bool {
+        fs::read_dir(streams_in(&self.path)).is_ok_and(|mut streams| streams.next().is_some())
     }
 
     /// Returns where a step of this name logs.

@@ -51,6 +51,8 @@ pub struct Pipeline {
     pub params: Vec<Param>,
     /// How many steps may run at once; `None` leaves it to the runner.
     pub max_parallel: Option<NonZeroUsize>,
+    /// How many runs of the file are kept; `None` keeps all.
+    pub keep_runs: Option<NonZeroUsize>,
     /// The steps, in the order of the file; `StepId` is the position.
     pub steps: Vec<Step>,
     /// The streams, in the order of their producers; `StreamId` is the position.

@@ -72,7 +72,7 @@ fn cause(report: &Report) -> Option<StepId> {
 }
 
 /// Returns the outcome of a run, in a sentence.
-pub(super) fn closing(report: &Report) -> (Tone, String) {
+pub fn closing(report: &Report) -> (Tone, String) {
     let Some(finished) = &report.end else {
         return (Tone::Normal, String::new());
     };

@@ -16,7 +16,7 @@ use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets::SecretsDir;
 use crate::cli::stdio;
-use crate::cli::{commands::dry_run, ends, environment, past, signals, terminal, viewers};
+use crate::cli::{commands::dry_run, ends, environment, past, retention, signals, terminal, viewers};
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
@@ -49,6 +49,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         return show(&loaded, &choice.on_paper(&loaded, templates)?, &templates()?);
     }
     terminal::check(&loaded, &at_most)?;
+    let keep = retention::keep(&loaded)?;
     viewers::check_streams(&loaded)?;
     let raised = Descriptors::raise();
     check_descriptors(&loaded, settings(args, &loaded).max_parallel)?;
@@ -59,6 +60,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let was_cut = runtime.block_on(screen.was_cut());
     runtime.shutdown_background();
     reaper.clean_exit();
+    retention::tidy(&loaded, keep);
     Ok(exit_code(&end, was_cut))
 }
 

@@ -46,6 +46,7 @@ pub fn lower(
         description: raw.description.value().cloned(),
         params,
         max_parallel: lowering.max_parallel(raw),
+        keep_runs: lowering.keep_runs(raw),
         steps: steps.into_steps(),
         streams,
         outputs,
@@ -104,10 +105,19 @@ impl Lowering<'_> {
     }
 
     fn max_parallel(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
-        let (&number, at) = raw.max_parallel.get()?;
+        self.at_least_one(&raw.max_parallel, "`max_parallel: 0` would let no step run")
+    }
+
+    fn keep_runs(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
+        let history = raw.history.value()?;
+        self.at_least_one(&history.keep, "`keep: 0` would remove the run that has just ended")
+    }
+
+    fn at_least_one(&mut self, field: &Field<u32>, problem: &str) -> Option<NonZeroUsize> {
+        let (&number, at) = field.get()?;
         let number = NonZeroUsize::new(number as usize);
         if number.is_none() {
-            let problem = self.at(Code::BadNumber, at, "`max_parallel: 0` would let no step run");
+            let problem = self.at(Code::BadNumber, at, problem);
             self.report(problem.help("write 1 or more, or leave it out"));
         }
         number
