@@ -107,7 +107,7 @@ fn text(
         let number = gang.first().map_or(0, |step| plan.stage(*step)) + 1;
         let together = if names.len() > 1 { " (start together)" } else { "" };
         let _ = writeln!(text, "\n{number}. {}{together}", names.join(", "));
-        let waits = waits_for(pipeline, gang);
+        let waits = waits_for(pipeline, decisions, gang);
         if !waits.is_empty() {
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
@@ -134,11 +134,12 @@ fn text(
     Ok(text)
 }
 
-/// Returns steps outside that members depend on, in the order of the file.
-fn waits_for<'a>(pipeline: &'a Pipeline, steps: &[StepId]) -> Vec<&'a str> {
+/// Returns steps outside that members depend on, in the order of the file; of those that run.
+fn waits_for<'a>(pipeline: &'a Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<&'a str> {
     let dependencies =
         |step: &StepId| pipeline.step(*step).depends_on.iter().map(|dependency| dependency.step);
-    let mut ids: Vec<StepId> = steps.iter().flat_map(dependencies).collect();
+    let mut ids: Vec<StepId> =
+        steps.iter().flat_map(dependencies).filter(|step| decisions.runs(*step)).collect();
     ids.sort_unstable();
     ids.dedup();
     ids.into_iter().map(|id| pipeline.step(id).name.as_str()).collect()

@@ -6,6 +6,8 @@
 mod fingerprint;
 mod missing;
 mod past;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ pub(super) use self::fingerprint::{add_image, fingerprint};
 pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
 use super::{Job, Site, produce, spec};
-use crate::pipeline::StepId;
+use crate::pipeline::{Pipeline, StepId};
 use crate::plan::{self, Decisions, needs};
 use crate::template::StepOutputs;
 
@@ -57,11 +59,10 @@ async fn changed(
     id: StepId,
 ) -> Option<String> {
     let step = job.pipeline.step(id);
-    let Some(last) = job.past.steps.get(&step.name) else { return Some("it was not done before".to_owned()) };
-    let Some(before) = &last.done else { return Some(format!("it has not succeeded in run {}", last.run)) };
-    if step.action.is_feed() {
-        return Some("what it reads comes from outside".into());
+    if let Some(why) = stale(&job.pipeline, &job.past, id) {
+        return Some(why);
     }
+    let before = job.past.done(&step.name)?;
     if let Some(port) = step.output
         && job.pipeline.stream(port.stream).out.is_some()
     {
@@ -80,13 +81,23 @@ async fn changed(
     if let Some(part) = parts.into_iter().find(|part| now.get(*part) != before.fingerprint.get(*part)) {
         return Some(format!("its {part} has changed"));
     }
-    let has_run_since = |need: &StepId| {
-        job.past.steps.get(&job.pipeline.step(*need).name).is_some_and(|need| need.age < last.age)
-    };
-    if let Some(need) = needs(&job.pipeline, id).into_iter().find(has_run_since) {
-        return Some(format!("`{}`, which it depends on, has run since", job.pipeline.step(need).name));
-    }
     let (folder, products) = (rendered.products_dir, before.products.clone());
     let look = move || products.iter().find_map(|product| produce::differs(&folder, product));
     tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| Some(error.to_string()))
+}
+
+/// Returns why the last start of a step does not do for this run, whatever the step is to do now.
+fn stale(pipeline: &Pipeline, past: &Past, id: StepId) -> Option<String> {
+    let step = pipeline.step(id);
+    let Some(last) = past.steps.get(&step.name) else { return Some("it was not done before".to_owned()) };
+    if last.done.is_none() {
+        return Some(format!("it has not succeeded in run {}", last.run));
+    }
+    if step.action.is_feed() {
+        return Some("what it reads comes from outside".into());
+    }
+    let has_run_since =
+        |need: &StepId| past.steps.get(&pipeline.step(*need).name).is_some_and(|need| need.age < last.age);
+    let need = needs(pipeline, id).into_iter().find(has_run_since)?;
+    Some(format!("`{}`, which it depends on, has run since", pipeline.step(need).name))
 }
