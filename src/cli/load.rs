@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use super::args::{ContainerArgs, ParamArgs, TargetArgs};
 use super::error::CliError;
+use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
 use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
 use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Values};
 use crate::plan::{Cycle, Plan};
 use crate::stream::ResolvedPath;
 use crate::template::{RunContext, TemplateRenderer};
-
-/// The names that FILE defaults to.
-const DEFAULT_FILES: [&str; 3] = ["pipeline.yml", "pipeline.yaml", "pipe.yml"];
 
 /// A pipeline that can be ordered.
 pub(super) struct Loaded {
@@ -181,14 +179,6 @@ fn environment() -> (BTreeMap<String, String>, BTreeSet<String>) {
 fn working_dir() -> Result<PathBuf, CliError> {
     let gone = |error| CliError::usage(format!("cannot find the current directory: {error}"), None);
     std::env::current_dir().map_err(gone)
-}
-
-fn default_file() -> Result<PathBuf, CliError> {
-    let found = DEFAULT_FILES.iter().find(|name| Path::new(name).exists());
-    let hint = "name the file: `pipe run FILE`";
-    let missing =
-        || CliError::usage(format!("there is no {} here", DEFAULT_FILES.join(" or ")), hint.to_owned());
-    found.map(PathBuf::from).ok_or_else(missing)
 }
 
 /// Splits `NAME=REST` of a flag.

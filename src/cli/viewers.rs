@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use console::Term;
 
 use super::args::{ReportArg, ReportKind, RunArgs, RunFormat};
-use super::drawing;
+use super::drawing::{self, Ranks};
 use super::error::CliError;
 use super::load::Loaded;
 use super::log;
 use super::stdio::{self, Standard, say};
 use crate::event::mask::Masker;
 use crate::pipeline::{Action, Destination, Feed, Pipeline};
+use crate::plan::Decisions;
 use crate::render::{
     GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Quiet, Renderer, Screen, Sheet,
     StepSummary, WorkflowOutputs,
@@ -146,8 +147,12 @@ pub(super) fn viewers(
     };
     let mut viewers = vec![Viewer { renderer, output: ViewerOutput::Screen { is_terminal: terminal } }];
     if let (View::GitHub, Some(path)) = (view, filled(variable("GITHUB_STEP_SUMMARY"))) {
-        let page =
-            StepSummary::new(path.clone().into(), secrets.clone(), file.clone(), drawing::graph(loaded));
+        let page = StepSummary::new(
+            path.clone().into(),
+            secrets.clone(),
+            file.clone(),
+            drawing::graph(loaded, &Decisions::default(), Ranks::Levels),
+        );
         viewers.push(Viewer { renderer: Box::new(page), output: ViewerOutput::File(path.into()) });
     }
     if let Some(path) = filled(variable("GITHUB_OUTPUT")) {

@@ -103,6 +103,7 @@ fn empty(name: &str, source: Source) -> Pipeline {
         params: Vec::new(),
         max_parallel: None,
         early_max_parallel: None,
+        keep_runs: None,
         steps: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),

@@ -19,6 +19,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("defaults", "{shell: bash, timeout: 1h}"),
     ("on_error", "stop"),
     ("max_parallel", "4"),
+    ("history", "{keep: 50}"),
+    ("keep", "50"),
     ("steps", "[{name: build, run: make}]"),
     ("outputs", "{version: '{{ steps.build.outputs.version }}'}"),
     ("run", "make"),
@@ -99,11 +101,23 @@ pub struct RawPipeline {
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
     pub max_parallel: Field<Early<u32>>,
+    /// What is kept of runs that have ended.
+    pub history: Field<RawHistory>,
     /// The steps.
     #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
     /// What the run gives back: each value by its name, made of outputs of steps.
     pub outputs: Field<Entries<String>>,
+}
+
+/// What is kept of runs that have ended.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`history`")]
+#[schemars(rename = "history", deny_unknown_fields)]
+pub struct RawHistory {
+    /// How many runs of this file are kept, the newest ones; all, if left out.
+    #[schemars(extend("minimum" = 1))]
+    pub keep: Field<u32>,
 }
 
 /// What holds for every step that does not say otherwise.

@@ -53,6 +53,8 @@ pub struct Pipeline {
     pub max_parallel: Option<NonZeroUsize>,
     /// The text that makes [`Pipeline::max_parallel`] when a run begins.
     pub early_max_parallel: Option<Template>,
+    /// How many runs of the file are kept; `None` keeps all.
+    pub keep_runs: Option<NonZeroUsize>,
     /// The steps, in the order of the file; `StepId` is the position.
     pub steps: Vec<Step>,
     /// The streams, in the order of their producers; `StreamId` is the position.

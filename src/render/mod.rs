@@ -41,7 +41,7 @@ mod style;
 pub mod summary;
 mod text;
 mod view;
-mod words;
+pub mod words;
 mod workflow;
 
 use std::io;

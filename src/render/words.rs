@@ -33,7 +33,7 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
         Outcome::Ignored(failure) => format!("failed, ignored: {failure}"),
         Outcome::Tainted { producer } => format!("tainted by `{}`", label(pipeline, *producer)),
         Outcome::Cancelled => "cancelled".into(),
-        Outcome::Reused => "unchanged: not run again".into(),
+        Outcome::Reused => "done before".into(),
         Outcome::LeftOut => "left out".into(),
         Outcome::Skipped(SkipReason::Dependency(step)) => {
             format!("skipped: `{}` did not succeed", label(pipeline, *step))

@@ -138,8 +138,16 @@ impl StepsView {
 
     /// Returns a placeholder for each output that a text reads.
     pub(super) fn later(refs: &[OutputRef]) -> Self {
-        let later = |step: &str| view(Value::from_object(Later(step.to_owned())));
-        Self(refs.iter().map(|wanted| (wanted.step.clone(), later(&wanted.step))).collect())
+        Self::partly(refs, &StepOutputs::new())
+    }
+
+    /// Returns those that are given, and placeholders for those of other steps.
+    pub(super) fn partly(refs: &[OutputRef], given: &StepOutputs) -> Self {
+        let value = |step: &String| match given.get(step) {
+            Some(outputs) => map(outputs),
+            None => Value::from_object(Later(step.clone())),
+        };
+        Self(refs.iter().map(|wanted| (wanted.step.clone(), view(value(&wanted.step)))).collect())
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn pipeline(
         params: Vec::new(),
         max_parallel: None,
         early_max_parallel: None,
+        keep_runs: None,
         steps: steps.iter().map(step).collect(),
         streams: Vec::new(),
         outputs: Vec::new(),

@@ -254,7 +254,7 @@ codes! {
 
     /// A number out of its range.
     ///
-    /// `max_parallel` is at least 1; the exit codes of `on_exit` and `broken_pipe` are 1 to 255.
+    /// `max_parallel` and `history.keep` are at least 1; the exit codes of `on_exit` and `broken_pipe` are 1 to 255.
     /// 141 is SIGPIPE, which needs no `broken_pipe`.
     /// ```yaml
     /// max_parallel: 0

@@ -49,6 +49,7 @@ pub fn lower(
         params,
         max_parallel,
         early_max_parallel,
+        keep_runs: lowering.keep_runs(raw),
         steps: steps.into_steps(),
         streams,
         outputs,
@@ -111,13 +112,23 @@ impl Lowering<'_> {
         let (number, at) = match raw.max_parallel.get() {
             None => return (None, None),
             Some((Early::Text(text), at)) => return (None, self.early(text, at)),
-            Some((Early::Value(number), at)) => (NonZeroUsize::new(*number as usize), at),
+            Some((Early::Value(number), at)) => (*number, at),
         };
+        (self.at_least_one(number, at, "`max_parallel: 0` would let no step run"), None)
+    }
+
+    fn keep_runs(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
+        let (&number, at) = raw.history.value()?.keep.get()?;
+        self.at_least_one(number, at, "`keep: 0` would remove the run that has just ended")
+    }
+
+    fn at_least_one(&mut self, number: u32, at: Span, problem: &str) -> Option<NonZeroUsize> {
+        let number = NonZeroUsize::new(number as usize);
         if number.is_none() {
-            let problem = self.at(Code::BadNumber, at, "`max_parallel: 0` would let no step run");
+            let problem = self.at(Code::BadNumber, at, problem);
             self.report(problem.help("write 1 or more, or leave it out"));
         }
-        (number, None)
+        number
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) const PIPELINE: &[Row] = &[
     (
         "services networks volumes permissions runson pool agent include includes imports",
         None,
-        "the keys of a file are `name`, `description`, `params`, `env`, `defaults`, `on_error`, `max_parallel`, `steps` and `outputs`",
+        "the keys of a file are `name`, `description`, `params`, `env`, `defaults`, `on_error`, `max_parallel`, `history`, `steps` and `outputs`",
     ),
 ];
 
