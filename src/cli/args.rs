@@ -145,6 +145,13 @@ pub(super) struct RunArgs {
     /// Keep unfinished files of `produces` as NAME.partial
     #[arg(long)]
     pub(super) keep_partial: bool,
+    /// Begin the log of each step with its script; secrets are masked
+    #[arg(long)]
+    pub(super) trace: bool,
+    /// Print nothing unless the run fails or warns, as suits cron. The formats `github`, `gitlab` and `json`
+    /// stay as they are
+    #[arg(short = 'q', long)]
+    pub(super) quiet: bool,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = RunFormat::Auto)]
     pub(super) format: RunFormat,

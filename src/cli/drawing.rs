@@ -20,6 +20,7 @@ pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph 
         steps.iter().for_each(|step| ranks[step.index()] = rank);
     }
     let nodes = pipeline.steps().map(|(id, step)| GraphNode {
+        about: step.description.clone(),
         label: match decisions.of(id) {
             Decision::Run(_) => step.name.clone(),
             Decision::Reuse => format!("{} (done before)", step.name),

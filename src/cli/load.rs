@@ -50,15 +50,19 @@ pub(super) fn load_with(
         image: containers.image.clone(),
     };
     let source = crate::file::read(&path)?;
-    let Parsed { pipeline, mut problems, params_are_sound } = crate::file::parse(&source, &options);
+    let Parsed { mut pipeline, mut problems, params_are_sound } = crate::file::parse(&source, &options);
     let plan = pipeline.as_ref().map(Plan::new);
     if let (Some(pipeline), Some(Err(cycles))) = (&pipeline, &plan) {
         problems.extend(cycles.0.iter().map(|cycle| cycle_problem(pipeline, cycle)));
     }
     let mut given = ParamSources { missing_secrets, ..ParamSources::default() };
-    if let (Some(pipeline), Some(params), true) = (&pipeline, params, params_are_sound) {
+    if let (Some(pipeline), Some(params), true) = (&mut pipeline, params, params_are_sound) {
         given = ParamSources { missing_secrets, ..params_given(pipeline, params, &working_dir)? };
-        problems.extend(crate::file::resolve(pipeline, &given).err().into_iter().flatten());
+        match crate::file::resolve(pipeline, &given) {
+            Ok(values) if problems.is_empty() => problems.extend(settle(pipeline, &given, values)),
+            Ok(_) => {}
+            Err(wrong) => problems.extend(wrong),
+        }
     }
     match (Diagnostics::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
@@ -68,6 +72,15 @@ pub(super) fn load_with(
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
     }
+}
+
+/// Fills in what templates make before a run begins, and returns what is wrong with it.
+fn settle(pipeline: &mut Pipeline, given: &ParamSources, values: Values) -> Vec<Diagnostic> {
+    if crate::file::is_settled(pipeline) {
+        return Vec::new();
+    }
+    let context = RunContext { values, ..given.facts.clone() };
+    crate::file::settle(pipeline, &TemplateRenderer::new(context))
 }
 
 impl Loaded {
@@ -131,12 +144,19 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
     let (env, not_text) = environment();
     RunContext {
         pipeline: pipeline.name.clone(),
+        pipeline_dir: folder(&pipeline.source.path),
         run_id: run_id.to_owned(),
         started_at: Some(started_at.clone()),
         env,
         not_text,
         values: Values::new(),
     }
+}
+
+/// Returns the folder of a pipeline's file, absolute.
+fn folder(file: &Path) -> String {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    file.parent().unwrap_or(&file).to_string_lossy().into_owned()
 }
 
 /// Reads what the command line says about params. Warns about a secret in it, which other users can see.

@@ -28,6 +28,7 @@ mod reap;
 mod reference;
 mod retention;
 mod screen;
+mod scripts;
 mod secrets;
 mod signals;
 mod stdio;

@@ -3,13 +3,14 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use console::Term;
 use serde::Serialize;
 
 use super::error::CliError;
 use crate::cli::stdio::say;
 use crate::event::wire::VERSION;
 use crate::history::{NoRun, Runs, Skipped, StoredRun};
-use crate::render::Palette;
+use crate::render::{Palette, Sheet};
 
 /// Returns the runs that are here.
 pub(super) fn runs() -> Result<Runs, CliError> {
@@ -73,6 +74,13 @@ pub(super) fn line(value: &impl Serialize) -> Result<String, CliError> {
 /// Returns colours on standard output, or none.
 pub(super) fn palette() -> Palette {
     Palette::choose(std::io::stdout().is_terminal(), |name| std::env::var_os(name))
+}
+
+/// Returns standard output as a sheet: as wide as a terminal, or endless.
+pub(super) fn sheet() -> Sheet {
+    let terminal = Term::stdout();
+    let columns = terminal.is_term().then(|| terminal.size().1.into());
+    Sheet { palette: palette(), columns }
 }
 
 /// Returns text from a journal, without what a terminal would act on.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::schema::ExitCode;
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
-use super::yaml::{Entries, Field, Literal, OneOrMany};
+use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -79,7 +79,10 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename = "a pipeline")]
-#[schemars(rename = "pipeline", deny_unknown_fields, extend("required" = ["steps"]))]
+#[schemars(rename = "pipeline", deny_unknown_fields, extend(
+    "required" = ["steps"],
+    "patternProperties" = {"^x-": {}},
+))]
 pub struct RawPipeline {
     /// What the pipeline is called; the file's name without its ending, if left out.
     #[schemars(extend("pattern" = SOMETHING))]
@@ -97,7 +100,7 @@ pub struct RawPipeline {
     pub on_error: Field<RawOnErrorOfAll>,
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
-    pub max_parallel: Field<u32>,
+    pub max_parallel: Field<Early<u32>>,
     /// What is kept of runs that have ended.
     pub history: Field<RawHistory>,
     /// The steps.
@@ -150,6 +153,8 @@ pub struct RawStep {
     /// Its name, unique in the file.
     #[schemars(extend("pattern" = NAME))]
     pub name: Field<String>,
+    /// What it is for.
+    pub description: Field<String>,
     /// The script.
     #[schemars(extend("pattern" = SOMETHING))]
     pub run: Field<String>,
@@ -427,7 +432,7 @@ pub enum RawOnErrorOfAll {
 pub enum RawRetry {
     /// How often.
     #[serde(rename = "number")]
-    Count(u32),
+    Count(Early<u32>),
     /// How often, and how.
     #[serde(rename = "map")]
     Full(Box<RawRetryKeys>),
@@ -440,7 +445,7 @@ pub enum RawRetry {
 pub struct RawRetryKeys {
     /// Retries after the first attempt.
     #[schemars(extend("default" = 3))]
-    pub count: Field<u32>,
+    pub count: Field<Early<u32>>,
     /// The wait before the first of them.
     #[schemars(extend("pattern" = DURATION))]
     pub delay: Field<String>,

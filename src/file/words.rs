@@ -1,13 +1,16 @@
 //! Single words of the file: names, lengths of time; as patterns for the schema, and as rules for the reader.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use regex::Regex;
+
 /// Names of steps and streams.
-pub(super) const NAME: &str = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$";
+pub(super) const NAME: &str = r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$";
 /// Names of params and environment variables.
 pub(super) const IDENTIFIER: &str = r"^[A-Za-z_][A-Za-z0-9_]*$";
 /// Lengths of time.
-pub(super) const DURATION: &str = r"^\s*([0-9][0-9.]*(ns|us|ms|s|m|h|d|w)\s*)+$";
+pub(super) const DURATION: &str = r"^\s*([0-9][0-9.]*(ns|us|ms|s|m|h|d|w)\s*)+$|\{\{";
 /// Numbers, in quotes or without.
 pub(super) const NUMBER: &str = r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$";
 /// Anything but blanks.
@@ -78,8 +81,15 @@ fn is_size(text: &str) -> bool {
     text.ends_with(|last: char| last.is_ascii_alphabetic()) && text.parse::<bytesize::ByteSize>().is_ok()
 }
 
-/// Whether a name is made of what names of steps and streams are made of: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+/// [`NAME`] for names with letters that are not ASCII.
+static ANY_SCRIPT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
+
+/// Whether a name is made of what names of steps and streams are made of: letters and digits of any script,
+/// and `_`, `.`, `-` behind the first.
 pub(super) fn is_name(text: &str) -> bool {
+    if !text.is_ascii() {
+        return ANY_SCRIPT.as_ref().is_some_and(|name| name.is_match(text));
+    }
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '_' | '.' | '-'))
 }
@@ -96,9 +106,7 @@ pub(super) fn no_name(what: &str, text: &str) -> String {
 
 /// The nearest text that is such a name: what to write instead.
 pub(super) fn as_name(text: &str) -> String {
-    let allowed = |each: char| {
-        if each.is_ascii_alphanumeric() || matches!(each, '_' | '.') { each } else { '-' }
-    };
+    let allowed = |each: char| if each.is_alphanumeric() || matches!(each, '_' | '.') { each } else { '-' };
     let name: String = text.trim().chars().map(allowed).collect();
     name.trim_matches(['-', '_', '.']).to_owned()
 }
@@ -161,10 +169,10 @@ mod tests {
 
     #[test]
     fn names_are_mended_to_names() {
-        for name in ["a", "0", "create-archive", "a.b_c"] {
+        for name in ["a", "0", "create-archive", "a.b_c", "größe", "データ", "हिन्दी-2"] {
             assert!(is_name(name));
         }
-        for name in ["", "-a", ".a", "a b", "in:x", "ä"] {
+        for name in ["", "-a", ".a", "a b", "in:x", "ä b", "a\u{200b}", "\u{301}", "🚀"] {
             assert!(!is_name(name), "{name}");
         }
         assert_eq!(as_name("build the docs!"), "build-the-docs");

@@ -206,13 +206,15 @@ fn is_taken(error: &io::Error) -> bool {
 /// `in:NAME` (which macOS shows as a slash) and for those too long; no two names of a pipeline share a file
 /// name.
 fn file_name(name: &str) -> String {
-    let safe = name.replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "@");
+    let is_kept = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || !c.is_ascii();
+    let safe = name.replace(|c: char| !is_kept(c), "@");
     if safe.len() <= LONGEST_NAME {
         return safe;
     }
     let digest = Sha256::digest(name);
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}@{digits}", safe.get(..LONGEST_NAME).unwrap_or_default())
+    let end = (0..=LONGEST_NAME).rev().find(|at| safe.is_char_boundary(*at)).unwrap_or_default();
+    format!("{}@{digits}", safe.get(..end).unwrap_or_default())
 }
 
 /// Writes `.gitignore` once, at first in a folder of its own, and never over a user's file. It is there whole

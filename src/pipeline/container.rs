@@ -29,7 +29,9 @@ pub struct Container {
 impl Container {
     /// Returns every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let (name, build) = match &self.image {
+        let Self { image, at: _, stands_in: _, pull: _, platform: _, user, network, mounts, resources: _ } =
+            self;
+        let (name, build) = match image {
             Image::Named(name) => (Some(name), None),
             Image::Built(build) => (None, Some(build)),
         };
@@ -37,14 +39,14 @@ impl Container {
             let args = build.args.iter().map(|arg| &arg.value);
             std::iter::once(&build.context).chain(&build.dockerfile).chain(args)
         });
-        let mounts = self.mounts.iter().flat_map(|mount| {
+        let mounts = mounts.iter().flat_map(|mount| {
             let source = match &mount.source {
                 MountSource::Path(text) | MountSource::Volume(text) => Some(text),
                 MountSource::Tmpfs => None,
             };
             source.into_iter().chain([&mount.target])
         });
-        name.into_iter().chain(build).chain(&self.user).chain(&self.network).chain(mounts)
+        name.into_iter().chain(build).chain(user).chain(network).chain(mounts)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Steps: what runs, and which streams join it to others.
 
-use super::{Container, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId, Template};
+use super::{Container, EarlySetting, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId, Template};
 
 /// One step, with the defaults of the pipeline already applied.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Unique; `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+    /// Unique; letters and digits of any script, `_`, `.` and `-`.
     pub name: String,
+    /// `description:`, for people.
+    pub description: Option<String>,
     /// Where its name stands in the file (of a feed: where its first reader names the stream).
     pub at: Span,
     /// What it does.
@@ -32,6 +34,8 @@ pub struct Step {
     pub terminal: bool,
     /// What happens when it takes long or fails.
     pub policy: Policy,
+    /// What of the policy a template makes when the run begins.
+    pub early: Vec<EarlySetting>,
 }
 
 impl Step {
@@ -39,6 +43,7 @@ impl Step {
     pub fn new(name: impl Into<String>, at: Span, action: Action) -> Self {
         Self {
             name: name.into(),
+            description: None,
             at,
             action,
             container: None,
@@ -51,6 +56,7 @@ impl Step {
             produces: Vec::new(),
             terminal: false,
             policy: Policy::default(),
+            early: Vec::new(),
         }
     }
 
@@ -86,21 +92,40 @@ impl Step {
 
     /// Returns every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let (script, exec) = match &self.action {
+        let Self {
+            name: _,
+            description: _,
+            at: _,
+            action,
+            container,
+            env,
+            secrets: _,
+            working_dir,
+            depends_on: _,
+            inputs: _,
+            output: _,
+            produces,
+            terminal: _,
+            policy: _,
+            early,
+        } = self;
+        let (script, exec) = match action {
             Action::Run(script) => (Some(&script.text), None),
             Action::Exec(exec) => (None, Some(exec)),
             Action::Feed(_) => (None, None),
         };
         let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
-        let container = self.container.iter().flat_map(|container| container.templates());
-        let env = self.env.iter().map(|variable| &variable.value);
+        let container = container.iter().flat_map(|container| container.templates());
+        let env = env.iter().map(|variable| &variable.value);
+        let early = early.iter().map(|setting| &setting.text);
         script
             .into_iter()
             .chain(words)
             .chain(container)
-            .chain(&self.working_dir)
+            .chain(working_dir)
             .chain(env)
-            .chain(&self.produces)
+            .chain(produces)
+            .chain(early)
     }
 }
 

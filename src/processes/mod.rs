@@ -29,6 +29,7 @@ mod tests;
 #[cfg(not(target_os = "linux"))]
 mod groups;
 mod outside;
+mod sessions;
 
 use std::ffi::OsString;
 
@@ -54,6 +55,7 @@ pub use hunt::{Found, find, kill};
 pub use outside::{group, is_own_terminal, session};
 #[cfg(target_os = "linux")]
 pub use procfs::{Zombie, are_visible, started, zombies};
+pub use sessions::{has_terminal, leave_session};
 
 /// Sends a signal to a process group. A group that does not exist any more is not an error.
 ///

@@ -44,7 +44,7 @@ use tracing::debug;
 
 use self::message::{Message, Resource};
 pub use self::serve::serve;
-use crate::processes;
+use crate::processes::{self, leave_session};
 
 /// The first argument of a `pipe` that is a reaper.
 pub const SUBCOMMAND: &str = processes::REAPER_SUBCOMMAND;
@@ -96,8 +96,9 @@ impl Reaper {
             .stdin(OwnedFd::from(its_end))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .current_dir("/")
-            .process_group(0);
+            .current_dir("/");
+        // Signals of the terminal, and the end of the session, are for `pipe` alone.
+        leave_session(&mut command);
         let child = command.spawn()?;
         debug!(pid = child.id(), "reaper: started");
         let (next, is_lost) = (AtomicU64::new(0), AtomicBool::new(false));

@@ -6,8 +6,6 @@ use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::process::{getppid, setpgid, setsid};
-
 use super::message::{Message, Resource};
 use super::wire::Inbox;
 use crate::processes::{self, Signs};
@@ -35,7 +33,6 @@ pub fn serve(sweep: impl FnOnce(Vec<Vec<String>>), undo: fn(&[u8])) -> io::Resul
     }
     // `killall pipe` must not kill both.
     let _ = fs::write("/proc/self/comm", "reaper");
-    leave_session();
     let mut registry = Registry::default();
     if registry.listen(Inbox::new(stdin.as_fd())) {
         // After a clean exit only the processes of a run that broke down are left to do.
@@ -43,15 +40,6 @@ pub fn serve(sweep: impl FnOnce(Vec<Vec<String>>), undo: fn(&[u8])) -> io::Resul
     }
     registry.reap(sweep, undo);
     Ok(())
-}
-
-/// Starts a session. `setsid` fails for a group leader. The reaper leads a group (to be spared terminal
-/// signals), so it first joins its parent's group.
-fn leave_session() {
-    let group = getppid().and_then(processes::group);
-    if group.is_some_and(|group| setpgid(None, Some(group)).is_ok()) {
-        let _ = setsid();
-    }
 }
 
 impl Registry {

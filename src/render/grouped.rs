@@ -70,7 +70,7 @@ impl Grouped {
         let Some(run) = &self.run else { return Ok(()) };
         let (tone, line) = match &event.kind {
             EventKind::RunStarted(started) => (Tone::Strong, narrate::opening(started)),
-            EventKind::Cancelling { reason, now } => {
+            EventKind::Cancelling { reason, now, grace: _ } => {
                 (Tone::Doubtful, narrate::cancelling(&run.report.pipeline, *reason, *now))
             }
             EventKind::Warning(message) => match self.log.dialect().warning(&run.report, message) {

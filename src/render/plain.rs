@@ -3,29 +3,29 @@
 use std::io::{self, Write};
 
 use super::narrate::{Narrator, Telling};
-use super::style::Palette;
+use super::style::Sheet;
 use super::{Renderer, Report, summary};
 use crate::event::{Event, EventKind};
 
 /// Shows a run in prefixed lines, then its summary. One write for each event, which for output is many lines.
 pub struct Plain {
     out: Box<dyn Write + Send>,
-    palette: Palette,
+    sheet: Sheet,
     run: Option<(Report, Narrator)>,
     lines: Vec<u8>,
 }
 
 impl Plain {
     /// Returns a renderer that writes to `out`, which need not be buffered.
-    pub fn new(out: Box<dyn Write + Send>, palette: Palette) -> Self {
-        Self { out, palette, run: None, lines: Vec::new() }
+    pub fn new(out: Box<dyn Write + Send>, sheet: impl Into<Sheet>) -> Self {
+        Self { out, sheet: sheet.into(), run: None, lines: Vec::new() }
     }
 }
 
 impl Renderer for Plain {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         if let EventKind::RunStarted(started) = &event.kind {
-            self.run = Some((Report::new(started), Narrator::new(&started.pipeline, self.palette)));
+            self.run = Some((Report::new(started), Narrator::new(&started.pipeline, self.sheet.palette)));
         }
         let Some((report, narrator)) = &mut self.run else {
             return Ok(());
@@ -35,7 +35,7 @@ impl Renderer for Plain {
         narrator.event(&report.pipeline, event, Telling::Everything, &mut self.lines);
         if let EventKind::RunFinished(_) = event.kind {
             self.lines.push(b'\n');
-            self.lines.extend_from_slice(summary::text(report, self.palette).as_bytes());
+            self.lines.extend_from_slice(summary::text(report, self.sheet).as_bytes());
         }
         if self.lines.is_empty() {
             return Ok(());

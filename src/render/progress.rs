@@ -12,7 +12,7 @@ use canvas::Canvas;
 pub use screen::Screen;
 
 use super::narrate::{Narrator, Telling};
-use super::style::Palette;
+use super::style::{Palette, Sheet};
 use super::view::View;
 use super::{Renderer, Report, summary};
 use crate::event::{Event, EventKind};
@@ -84,7 +84,8 @@ impl<T: TermLike + Clone + 'static> Progress<T> {
     fn close(&mut self) -> io::Result<()> {
         if let Some((report, _)) = self.run.take() {
             self.above.push(b'\n');
-            self.above.extend_from_slice(summary::text(&report, self.palette).as_bytes());
+            let sheet = Sheet::wide(self.palette, self.canvas.width().into());
+            self.above.extend_from_slice(summary::text(&report, sheet).as_bytes());
         }
         self.canvas.refit()?;
         self.print()
@@ -131,6 +132,10 @@ impl<T: TermLike + Clone + 'static> Drop for Progress<T> {
     }
 }
 
+#[cfg(test)]
+mod causes;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod tail;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Event, EventKind, RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished,
+    StreamFinished, StreamStats,
 };
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
@@ -20,6 +21,8 @@ use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, St
 pub struct Report {
     /// The run's id.
     pub run: String,
+    /// What commands call it: `last`, unless it is an older one.
+    pub called: String,
     /// The run directory.
     pub dir: Option<PathBuf>,
     /// What runs.
@@ -36,6 +39,8 @@ pub struct Report {
     pub failures: Vec<StepId>,
     /// Why the run was stopped early; of several reasons the first.
     pub stopped: Option<CancelReason>,
+    /// Since when and how steps are being stopped; the latest, which is the hardest.
+    pub stopping: Option<Stopping>,
     /// How the run ended.
     pub end: Option<RunFinished>,
 }
@@ -51,6 +56,10 @@ pub struct StepReport {
     pub ran: bool,
     /// How the bytes of the last attempt travel, if it runs in a container.
     pub lane: Option<Lane>,
+    /// How long the starts of its attempts took together; its time includes it.
+    pub starting: Duration,
+    /// What else is known of its end.
+    pub circumstances: Circumstances,
     /// Whether a process that it left behind held its output open.
     pub leaky: bool,
     /// The files that it declares with `produces`.
@@ -95,9 +104,26 @@ pub enum StepState {
 pub struct StreamReport {
     /// The latest counters, once there are some.
     pub stats: Option<StreamStats>,
+    /// Earlier ones, of the last second.
+    pub recent: VecDeque<StreamStats>,
     /// How it ended.
     pub finished: Option<StreamFinished>,
 }
+
+/// The stopping of all steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopping {
+    /// When those that have not ended are killed, since the run started.
+    pub kill_at: Duration,
+    /// Ctrl-C has begun it, and a second one kills at once.
+    pub by_key: bool,
+}
+
+/// How far back the live view looks to say what holds up a stream.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The signal of Ctrl-C.
+const SIGINT: i32 = 2;
 
 /// How many steps are in which state. Feeds are not counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +149,7 @@ impl Report {
         let total = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
         Self {
             run: started.run.clone(),
+            called: "last".to_owned(),
             dir: started.dir.clone(),
             steps: pipeline.steps.iter().map(|_| StepReport::default()).collect(),
             streams: pipeline.streams.iter().map(|_| StreamReport::default()).collect(),
@@ -130,6 +157,7 @@ impl Report {
             tally: Tally { total, ..Tally::default() },
             failures: Vec::new(),
             stopped: None,
+            stopping: None,
             end: None,
             pipeline,
         }
@@ -138,8 +166,8 @@ impl Report {
     /// Takes in the next event.
     pub fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepStarted { step, attempt, lane } => {
-                self.started(*step, *attempt, *lane, event.elapsed);
+            EventKind::StepStarted { step, attempt, lane, starting } => {
+                self.started(*step, *attempt, *lane, (*starting, event.elapsed));
             }
             EventKind::StepOutput { step, bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(step.index()) {
@@ -165,24 +193,34 @@ impl Report {
             EventKind::StreamFinished(finished) => {
                 self.stream(finished.stats.stream, finished.stats.clone(), Some(finished.clone()));
             }
-            EventKind::Cancelling { reason, .. } => {
+            EventKind::Cancelling { reason, now, grace } => {
                 self.stopped.get_or_insert(*reason);
+                let kill_at = event.elapsed + if *now { Duration::ZERO } else { *grace };
+                let by_key = *reason == CancelReason::Signal(SIGINT);
+                self.stopping = Some(Stopping { kill_at, by_key });
             }
             EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
             EventKind::RunStarted(_) | EventKind::Warning(_) | EventKind::Note(_) => {}
         }
     }
 
-    fn started(&mut self, id: StepId, attempt: u32, lane: Option<Lane>, now: Duration) {
+    fn started(
+        &mut self,
+        id: StepId,
+        attempt: u32,
+        lane: Option<Lane>,
+        (starting, now): (Duration, Duration),
+    ) {
         let counts = self.counts(id);
         let Some(step) = self.steps.get_mut(id.index()) else {
             return;
         };
-        let since = step.started_at().unwrap_or(now);
+        let since = step.started_at().unwrap_or(now.saturating_sub(starting));
         step.state = StepState::Running { since };
         step.attempt = attempt;
         step.ran = true;
         step.lane = lane;
+        step.starting += starting;
         step.log = LogTail::default();
         step.drawing = Drawing::default();
         if self.running.insert(id) && counts {
@@ -207,6 +245,7 @@ impl Report {
         step.attempt = finished.attempts;
         step.leaky = finished.leaky;
         step.products.clone_from(&finished.products);
+        step.circumstances.clone_from(&finished.circumstances);
         if finished.outcome == Outcome::Succeeded {
             step.log = LogTail::default();
         }
@@ -223,13 +262,31 @@ impl Report {
 
     fn stream(&mut self, id: StreamId, stats: StreamStats, finished: Option<StreamFinished>) {
         if let Some(stream) = self.streams.get_mut(id.index()) {
-            *stream = StreamReport { stats: Some(stats), finished };
+            let old = |earlier: &StreamStats| stats.lasted.saturating_sub(earlier.lasted) > SECOND;
+            if stream.stats.as_ref().is_some_and(|last| last.lasted > stats.lasted) {
+                // Another attempt.
+                stream.recent.clear();
+            }
+            while stream.recent.front().is_some_and(old) {
+                stream.recent.pop_front();
+            }
+            stream.recent.push_back(stats.clone());
+            stream.stats = Some(stats);
+            stream.finished = finished;
         }
     }
 
     /// Returns whether a step is one of the user's, and not the feeding of a stream from outside.
     pub fn counts(&self, id: StepId) -> bool {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
+    }
+
+    /// Returns whether a failure or a signal ended the run.
+    pub fn went_wrong(&self) -> bool {
+        match self.end.as_ref().map(|end| &end.end) {
+            Some(RunEnd::Failed { .. } | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => true,
+            Some(RunEnd::Succeeded | RunEnd::NoOutput(_)) | None => false,
+        }
     }
 
     /// Returns the step that is to blame for how `of` ended: the step itself where it failed, else the one at
@@ -293,6 +350,11 @@ impl Tally {
             Outcome::Reused => &mut self.reused,
             Outcome::LeftOut => &mut self.left_out,
         } += 1;
+    }
+
+    /// Returns steps that have done what they were to do.
+    pub fn good(&self) -> usize {
+        self.succeeded + self.ignored + self.reused
     }
 
     /// Returns steps that have not started.

@@ -3,12 +3,52 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 
-use console::{Style, StyledObject};
+use console::{Style, StyledObject, measure_text_width};
 
 /// Whether to use colours, decided once where the output is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette {
     coloured: bool,
+}
+
+/// What text is written on: its colours, and where it ends on the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sheet {
+    /// The colours.
+    pub palette: Palette,
+    /// The columns of a terminal. Without a terminal lines are as long as they are.
+    pub columns: Option<usize>,
+}
+
+impl From<Palette> for Sheet {
+    fn from(palette: Palette) -> Self {
+        Self { palette, columns: None }
+    }
+}
+
+impl Sheet {
+    /// Returns a sheet of a terminal's width.
+    pub fn wide(palette: Palette, columns: usize) -> Self {
+        Self { palette, columns: Some(columns.max(1)) }
+    }
+
+    /// Returns a text in lines that fit beside `indent` columns: broken between words, and within a word only
+    /// where it is wider than a line.
+    pub fn fold(self, text: &str, indent: usize) -> Vec<String> {
+        let Some(columns) = self.columns else { return vec![text.to_owned()] };
+        let room = columns.saturating_sub(indent).max(1);
+        let mut lines: Vec<String> = Vec::new();
+        for word in text.split(' ') {
+            match lines.last_mut() {
+                Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= room => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                Some(_) | None => lines.push(word.to_owned()),
+            }
+        }
+        lines
+    }
 }
 
 /// The role of a piece of text, for which the palette has a colour.

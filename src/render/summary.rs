@@ -1,5 +1,5 @@
-//! The summary of a run: the cause of a failure and what fell with it, the steps, the streams, the outputs,
-//! one closing line.
+//! The summary of a run: the steps, the streams, the outputs, the failures and what fell with them, one
+//! closing line.
 
 pub(super) mod failures;
 pub(super) mod outputs;
@@ -11,45 +11,53 @@ pub mod table;
 use std::time::Duration;
 
 use super::human::{self, duration};
-use super::style::{Palette, Tone};
+use super::style::{Palette, Sheet, Tone};
 use super::{Report, text as clean, words};
 use crate::event::RunEnd;
 use crate::pipeline::StepId;
 
 /// Returns the summary of a run that has ended, several lines. Empty before that.
-pub fn text(report: &Report, palette: Palette) -> String {
+pub fn text(report: &Report, sheet: impl Into<Sheet>) -> String {
+    let sheet = sheet.into();
     let mut out = String::new();
     if report.end.is_none() {
         return out;
     }
-    sections(report, palette, &mut out);
+    sections(report, sheet, &mut out);
     let (tone, line) = closing(report);
-    out += &format!("{}\n", palette.paint(tone, line));
+    paint(sheet, tone, &line, &mut out);
     out
 }
 
 /// Returns the summary of a run without an end, `elapsed` after its start: it is still going, or it died
 /// then.
-pub fn unfinished(report: &Report, lives: bool, elapsed: Duration, palette: Palette) -> String {
+pub fn unfinished(report: &Report, lives: bool, elapsed: Duration, sheet: impl Into<Sheet>) -> String {
+    let sheet = sheet.into();
     let mut out = String::new();
-    sections(report, palette, &mut out);
+    sections(report, sheet, &mut out);
     let tally = &report.tally;
     let under_way: Vec<_> = report.running.iter().map(|step| words::label(&report.pipeline, *step)).collect();
     let names = match under_way.is_empty() {
         true => String::new(),
         false => format!(" ({})", human::list(under_way.iter().map(AsRef::as_ref))),
     };
-    let counts =
-        format!("{} done, {} running{names}, {} waiting", tally.done, tally.running, tally.waiting());
+    let counts = words::counts(tally, &names, Palette::NONE);
     let (tone, what) = if lives { (Tone::Busy, "goes on after") } else { (Tone::Bad, "died after about") };
-    out += &format!("{}\n", palette.paint(tone, format!("{what} {}: {counts}", duration(elapsed))));
+    paint(sheet, tone, &format!("{what} {}: {counts}", duration(elapsed)), &mut out);
     out
 }
 
-fn sections(report: &Report, palette: Palette, out: &mut String) {
-    for section in [failures::write, steps::write, streams::write, products::write, outputs::write] {
+/// Appends a sentence, in lines that fit.
+fn paint(sheet: Sheet, tone: Tone, sentence: &str, out: &mut String) {
+    for line in sheet.fold(sentence, 0) {
+        *out += &format!("{}\n", sheet.palette.paint(tone, line));
+    }
+}
+
+fn sections(report: &Report, sheet: Sheet, out: &mut String) {
+    for section in [steps::write, streams::write, products::write, outputs::write, failures::write] {
         let before = out.len();
-        section(report, palette, out);
+        section(report, sheet, out);
         if out.len() > before {
             out.push('\n');
         }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use console::{Alignment, pad_str, truncate_str};
 
 use super::human::{self, duration, rate, size};
+use super::pace::{Pace, pace};
 use super::style::{Palette, Tone};
 use super::{Report, StepReport, StepState, StreamReport, text, words};
 use crate::event::StreamStats;
@@ -60,6 +61,7 @@ impl<'a> View<'a> {
         if whole <= room {
             self.all(&mut rows);
         } else {
+            self.failed(room, &mut rows);
             self.running(room, &mut rows);
         }
         rows.into_iter().map(|row| truncate_str(row.trim_end(), columns, "…").into_owned()).collect()
@@ -69,7 +71,7 @@ impl<'a> View<'a> {
         let tally = &self.report.tally;
         let name =
             self.palette.paint(Tone::Strong, self.padded(&text::one_line(&self.report.pipeline.name), 2));
-        let counts = format!("{} done, {} running, {} waiting", tally.done, tally.running, tally.waiting());
+        let counts = words::counts(tally, "", self.palette);
         format!("{} {name} {:>8}  {counts}", self.wheel(), duration(self.now))
     }
 
@@ -81,6 +83,25 @@ impl<'a> View<'a> {
             }
             rows.extend(step.output.and_then(|port| self.stream(port.stream)));
         }
+    }
+
+    /// Appends the steps that have failed, the cause first. They stay however many run, and leave those half of
+    /// the room.
+    fn failed(&self, room: usize, rows: &mut Vec<String>) {
+        let pipeline = &self.report.pipeline;
+        let most = (room / 2).saturating_sub(1).max(1);
+        let failures = &self.report.failures;
+        let shown = if failures.len() > most { most.saturating_sub(1).max(1) } else { most };
+        for id in failures.iter().take(shown) {
+            if let Some((step, known)) = pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))
+            {
+                rows.push(self.step(&step.name, known));
+            }
+        }
+        if let more @ 1.. = failures.len().saturating_sub(shown) {
+            rows.push(format!("  {}", self.palette.paint(Tone::Bad, format!("… {more} more failed"))));
+        }
+        rows.truncate(room);
     }
 
     fn running(&self, room: usize, rows: &mut Vec<String>) {
@@ -116,7 +137,7 @@ impl<'a> View<'a> {
         let (mark, tone, time, note) = match &known.state {
             StepState::Waiting => ("·", Tone::Faint, String::new(), String::new()),
             StepState::Running { since } => {
-                let notes = [attempt, known.drawing.text()];
+                let notes = [attempt, self.stopping(), known.drawing.text()];
                 let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
                 (self.wheel(), Tone::Busy, clock(since), notes.join("  "))
             }
@@ -134,6 +155,18 @@ impl<'a> View<'a> {
         };
         let note = text::one_line(&note);
         format!("  {} {} {time:>8}  {note}", self.palette.paint(tone, mark), self.padded(name, STEP_INDENT))
+    }
+
+    /// Returns what is about to happen to a step that runs while the run is being stopped.
+    fn stopping(&self) -> String {
+        let Some(stopping) = self.report.stopping else { return String::new() };
+        // Rounded up: it says 0 only once the time is over.
+        let left = stopping.kill_at.saturating_sub(self.now).as_millis().div_ceil(1000);
+        match (left, stopping.by_key) {
+            (0, _) => "being killed".into(),
+            (_, true) => format!("stopping, killed in {left} s; Ctrl-C again kills now"),
+            (_, false) => format!("stopping, killed in {left} s"),
+        }
     }
 
     /// Returns an outcome in a word or two, without the names in it.
@@ -160,30 +193,41 @@ impl<'a> View<'a> {
         };
         let (bytes, rate) = (size(stats.bytes), rate(stats.rate));
         let tone = if known.finished.is_some() { Tone::Faint } else { Tone::Normal };
-        let row = format!("      {name} {bytes:>8}  {rate:>10} {}", self.way(stream, stats));
+        let pace = pace(stats, known.recent.front()).filter(|_| known.is_live());
+        let row = format!("      {name} {bytes:>8}  {rate:>10} {}", self.way(stream, stats, pace));
         Some(self.palette.paint(tone, row).to_string())
     }
 
     /// `→ compress, checksum`, after the source of a stream from outside.
-    fn way(&self, stream: &Stream, stats: &StreamStats) -> String {
-        let readers = self.readers(stream, stats);
+    fn way(&self, stream: &Stream, stats: &StreamStats, pace: Option<Pace>) -> String {
+        let readers = self.readers(stream, stats, pace);
         match self.report.counts(stream.producer) {
             true => format!("→ {readers}"),
             false => format!("{} → {readers}", words::label(&self.report.pipeline, stream.producer)),
         }
     }
 
-    fn readers(&self, stream: &Stream, stats: &StreamStats) -> String {
+    fn readers(&self, stream: &Stream, stats: &StreamStats, pace: Option<Pace>) -> String {
         let reader = |id| {
             let name = words::label(&self.report.pipeline, id);
             let left = stats.edges.iter().any(|edge| edge.reader == id && edge.left);
-            if left { Cow::from(format!("{name} (left)")) } else { name }
+            match pace {
+                _ if left => Cow::from(format!("{name} (left)")),
+                Some(Pace::Reader(slowest, _)) if slowest == id => {
+                    Cow::from(format!("{name} (holds the pace)"))
+                }
+                Some(Pace::Reader(..) | Pace::Producer(_)) | None => name,
+            }
         };
         let names: Vec<_> = stream.readers.iter().map(|id| reader(*id)).collect();
         if names.is_empty() {
             return "kept".into();
         }
-        human::list(names.iter().map(AsRef::as_ref))
+        let list = human::list(names.iter().map(AsRef::as_ref));
+        match pace {
+            Some(Pace::Producer(_)) => list + " (all wait for more)",
+            Some(Pace::Reader(..)) | None => list,
+        }
     }
 
     /// Returns a name that stands `indent` columns in, and ends where all names do.

@@ -17,6 +17,8 @@
 //! Two kinds of failure never mix: a step's, which is an [`Outcome`](crate::pipeline::Outcome), and that of
 //! `pipe` or of what it runs on, an [`SystemError`](crate::executor::SystemError), which ends the run.
 
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
+
 mod attempt;
 mod container;
 mod dispatcher;
@@ -125,6 +127,8 @@ pub struct Settings {
     pub break_deadlocks: bool,
     /// What becomes of the artifacts of a failed step.
     pub partial: Partial,
+    /// Whether the log of each attempt begins with what it runs.
+    pub trace: bool,
 }
 
 impl Default for Settings {
@@ -137,6 +141,7 @@ impl Default for Settings {
             backend: BackendChoice::Auto,
             break_deadlocks: true,
             partial: Partial::Remove,
+            trace: false,
         }
     }
 }

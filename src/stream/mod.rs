@@ -25,8 +25,10 @@ mod tap;
 mod task;
 mod wake;
 
+use std::error::Error;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -42,18 +44,26 @@ pub use tap::{Piece, Tap};
 
 /// A failure to move bytes for which no step is to blame: the system's failure, never a reader's or a
 /// producer's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {why}")]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what}: {source}")]
 pub struct StreamError {
     /// What was attempted, as a phrase: "cannot write `.pipe/runs/7/archive`".
     pub what: String,
-    /// Why it failed, in the system's words.
-    pub why: String,
+    /// Why it failed.
+    pub source: Arc<dyn Error + Send + Sync>,
 }
 
 impl StreamError {
-    fn new(what: impl Into<String>, why: impl Into<io::Error>) -> Self {
-        Self { what: what.into(), why: why.into().to_string() }
+    fn new(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        let source: io::Error = source.into();
+        Self { what: what.into(), source: Arc::new(source) }
+    }
+}
+
+/// Errors of the system compare by their words: they have no other equality.
+impl PartialEq for StreamError {
+    fn eq(&self, other: &Self) -> bool {
+        self.what == other.what && self.source.to_string() == other.source.to_string()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A blocking thread with one answer that can be awaited.
 
-use std::thread;
+use std::{io, thread};
 
 use tokio::sync::oneshot;
 
@@ -36,9 +36,23 @@ impl<T: Send + 'static> Task<T> {
             self.answer = pending.await.ok();
             self.pending = None;
         }
-        self.answer.as_ref().ok_or_else(|| StreamError {
-            what: format!("the thread for {} broke off", self.name),
-            why: "this is a bug in pipe".into(),
+        self.answer.as_ref().ok_or_else(|| {
+            let bug = io::Error::other("this is a bug in pipe");
+            StreamError::new(format!("the thread for {} broke off", self.name), bug)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_keeps_its_source() {
+        let full = || Err::<(), _>(StreamError::new("cannot write `x`", io::ErrorKind::StorageFull));
+        let mut task = Task::spawn("`x`".into(), full).unwrap();
+        let error = task.answer().await.unwrap().clone().unwrap_err();
+        let source = error.source.downcast_ref::<io::Error>().unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
     }
 }

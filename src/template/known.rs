@@ -152,7 +152,7 @@ pub(super) mod hidden {
 /// Returns the names under a root that is not a param, `None` if anything goes.
 pub(super) fn members(root: &str) -> Option<&'static [&'static str]> {
     match root {
-        "pipeline" => Some(&["name"]),
+        "pipeline" => Some(&["dir", "name"]),
         "run" => Some(&["id", "started_at"]),
         "step" => Some(&["name"]),
         _ => None,

@@ -16,6 +16,7 @@ mod environment;
 mod escape;
 mod expression;
 mod filters;
+mod foreign;
 mod interpreter;
 mod jinja;
 mod json;
@@ -29,6 +30,7 @@ mod references;
 mod render;
 mod scan;
 mod senses;
+mod shape;
 mod shell;
 mod spelling;
 mod structure;
@@ -46,6 +48,7 @@ use std::sync::Arc;
 pub use compile::{compile, outputs as outputs_in};
 pub use kinds::ExprType;
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
+pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
 
 use crate::pipeline::{Outputs, Source, Template, Values};
@@ -141,6 +144,8 @@ pub type StepOutputs = BTreeMap<String, Arc<Outputs>>;
 pub struct RunContext {
     /// `pipeline.name`.
     pub pipeline: String,
+    /// `pipeline.dir`: the folder of its file.
+    pub pipeline_dir: String,
     /// `run.id`.
     pub run_id: String,
     /// `run.started_at`, and what `now()` stands for when it is called: the run's own clock.

@@ -6,6 +6,7 @@
 //! `steps["NAME"]` can distinguish them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,11 +20,11 @@ use crate::pipeline::{OutputRef, Outputs};
 /// Returns a name as minijinja reads it, as long as it was.
 fn identifier(name: &str) -> String {
     let word = |(at, c): (usize, char)| match c {
-        '0'..='9' if at == 0 => '_',
-        c if c.is_ascii_alphanumeric() => c,
-        _ => '_',
+        '0'..='9' if at == 0 => iter::repeat_n('_', 1),
+        c if c.is_ascii_alphanumeric() => iter::repeat_n(c, 1),
+        c => iter::repeat_n('_', c.len_utf8()),
     };
-    name.chars().enumerate().map(word).collect()
+    name.char_indices().flat_map(word).collect()
 }
 
 /// Joins the tokens of each step's name that minijinja could not read. Gives where such names stand, too.
@@ -53,7 +54,10 @@ fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<
         return Some(None);
     };
     let rest = source.get(dot.range.end..).unwrap_or_default();
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    // Marks that go with letters are none themselves.
+    let is_part = |c: char| {
+        if c.is_ascii() { c.is_ascii_alphanumeric() || "_.-".contains(c) } else { !c.is_whitespace() }
+    };
     let row = rest.get(..rest.find(|c| !is_part(c)).unwrap_or(rest.len())).unwrap_or_default();
     let ends = |(end, word): &(usize, &str)| {
         row.get(end + word.len()..).is_some_and(|after| after.is_empty() || after.starts_with('.'))
@@ -81,7 +85,7 @@ pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, 
         help: Some(help),
     };
     if !may {
-        let help = "the keys of a step can read them, and the pipeline's `outputs`";
+        let help = "what a step runs can read them, and so can `outputs` of the file";
         return Err(error("no step has run yet, so that none has outputs".into(), help.into()));
     }
     let output = |step: &str, key: Option<&str>| OutputRef {

@@ -75,7 +75,10 @@ impl TemplateRenderer {
         let params = values::params(&context.values, false);
         let mut run = BTreeMap::from([
             ("env".to_owned(), map(context.env)),
-            ("pipeline".to_owned(), map([("name".to_owned(), context.pipeline)])),
+            (
+                "pipeline".to_owned(),
+                map([("name".to_owned(), context.pipeline), ("dir".to_owned(), context.pipeline_dir)]),
+            ),
             ("run".to_owned(), map([("id".to_owned(), context.run_id), ("started_at".to_owned(), time)])),
         ]);
         run.extend(params.clone());

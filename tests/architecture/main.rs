@@ -63,7 +63,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_urlencoded", &["executor"]),
     ("tar", &["executor"]),
     ("rustix", &["processes", "reaper", "stream", "executor", "history", "cli"]),
-    ("nix", &["executor", "cli"]),
+    ("nix", &["processes", "executor", "cli"]),
     ("tokio_stream", &["stream", "runner", "executor"]),
     ("indicatif", &["render"]),
     ("quick_xml", &["render"]),

@@ -16,6 +16,8 @@ mod files {
     mod explain;
     mod fuzz_inputs;
     mod lint;
+    mod mistakes;
+    mod names;
     mod schema;
     mod values;
 }
@@ -34,6 +36,7 @@ mod host {
 /// a run.
 mod runs {
     mod choice;
+    mod earlier_versions;
     mod history;
     mod outputs;
     mod produces;

@@ -16,6 +16,7 @@ use crate::file::MissingSecrets;
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::human;
+use crate::render::one_line;
 use crate::template::StepOutputsMode;
 
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
@@ -116,7 +117,11 @@ fn text(
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
         for &step in gang {
-            let name = &pipeline.step(step).name;
+            let Step { name, description, .. } = pipeline.step(step);
+            if let Some(description) = description {
+                let whose = if gang.len() > 1 { format!("{name}: ") } else { String::new() };
+                let _ = writeln!(text, "   {whose}{}", one_line(description));
+            }
             if let Decision::Run(why) = decisions.of(step)
                 && !why.is_empty()
             {

@@ -99,7 +99,7 @@ async fn run_to_end(
     let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
     let templates = loaded.renderer(loaded.context(dir.id(), started_at))?;
     let masker = Masker::new(templates.values()).map_err(|error| CliError::usage(error.to_string(), None))?;
-    let viewers = viewers::viewers(args.format, reports, loaded, &masker, dir.id())?;
+    let viewers = viewers::viewers(args, reports, loaded, &masker, dir.id())?;
     let (events, receiver) = channel::channel(masker);
     let screen = Screen::start(receiver, &dir, viewers)?;
     let reaper = start_reaper(&events);
@@ -203,5 +203,5 @@ fn settings(args: &RunArgs, loaded: &Loaded) -> Settings {
     let defaults = Settings::default();
     let max_parallel = args.max_parallel.or(loaded.pipeline.max_parallel).unwrap_or(defaults.max_parallel);
     let partial = if args.keep_partial { Partial::MoveAside } else { Partial::Remove };
-    Settings { max_parallel, partial, ..defaults }
+    Settings { max_parallel, partial, trace: args.trace, ..defaults }
 }

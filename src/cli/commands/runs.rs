@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(args: &RunsArgs) -> Result<ExitCode, CliError> {
         }
     } else {
         let rows: Vec<Row> = shown.iter().map(row).collect();
-        table::write(&rows, past::palette(), &mut text);
+        table::write(&rows, past::sheet(), &mut text);
         let more = all.len().saturating_sub(shown.len() + passed);
         if more > 0 {
             text += &format!("  … {more} more: `pipe runs -n {}`\n", all.len());

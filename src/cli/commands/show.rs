@@ -13,28 +13,34 @@ use crate::render::summary;
 
 pub(in crate::cli) fn run(args: &ShowArgs) -> Result<ExitCode, CliError> {
     let run = past::find(&args.run)?;
-    let text = if args.json { past::line(&run.details()?)? } else { summary(&run)? };
+    let text = if args.json { past::line(&run.details()?)? } else { summary(&run, &args.run)? };
     stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn summary(run: &StoredRun) -> Result<String, CliError> {
-    let Replay { events, state, skipped } = run.replay()?;
+fn summary(run: &StoredRun, name: &str) -> Result<String, CliError> {
+    let Replay { events, earlier, state, skipped } = run.replay()?;
     past::warn_of(skipped);
-    let Some((report, last)) = report(&events).zip(events.last()) else {
+    let Some((mut report, last)) = report(&events).zip(events.last()) else {
         return Ok(match state {
             RunState::Running => format!("{} is starting\n", run.id()),
             RunState::Ended | RunState::Died => format!("{} died before it began\n", run.id()),
         });
     };
+    report.called = name.to_owned();
+    for (step, lines) in earlier {
+        if let Some(step) = report.steps.get_mut(step.index()) {
+            step.log.came_after(lines);
+        }
+    }
     let endless = report.steps.iter().filter(|step| step.outcome().is_none()).count();
     if state == RunState::Ended && endless > 0 {
         say!("warning: the journal has a gap: the outcome of {} is missing", count(endless, "step"));
     }
     Ok(match state {
-        RunState::Ended => summary::text(&report, past::palette()),
+        RunState::Ended => summary::text(&report, past::sheet()),
         RunState::Running | RunState::Died => {
-            summary::unfinished(&report, state == RunState::Running, last.elapsed, past::palette())
+            summary::unfinished(&report, state == RunState::Running, last.elapsed, past::sheet())
         }
     })
 }

@@ -8,16 +8,22 @@ use serde::Serialize;
 use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
+use crate::cli::scripts::unreadable;
 use crate::cli::stdio;
-use crate::file::{DiagnosticRecord, Diagnostics, leading_dashes, lint, locate, record};
+use crate::file::{DiagnosticRecord, Diagnostics, doubtful, lint, locate, record};
 use crate::pipeline::{Position, Template};
 
 pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
-    let loaded = load(&args.target, gave_params.then_some(&args.params));
+    let loaded = load(&args.target, gave_params.then_some(&args.params)).and_then(|loaded| {
+        match Diagnostics::of(unreadable(&loaded.pipeline)?) {
+            Some(problems) => Err(problems.into()),
+            None => Ok(loaded),
+        }
+    });
     let warnings = loaded.as_ref().ok().and_then(|loaded| {
         let pipeline = &loaded.pipeline;
-        Diagnostics::of(if args.strict { lint(pipeline) } else { leading_dashes(pipeline) })
+        Diagnostics::of(if args.strict { lint(pipeline) } else { doubtful(pipeline) })
     });
     let strict_code = if args.strict && warnings.is_some() { error::USAGE } else { error::OK };
     let (text, code) = match (args.format, loaded) {
@@ -51,8 +57,9 @@ fn text(loaded: &Loaded, warnings: Option<&Diagnostics>) -> String {
     }
     for warning in warnings.into_iter().flatten() {
         let place = warning.position().map(|Position { line, column }| format!("{path}:{line}:{column}: "));
+        let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
         let place = place.unwrap_or_default();
-        text.push_str(&format!("{place}{} [{}]\n", warning.message, warning.code));
+        text.push_str(&format!("{place}{}{help} [{}]\n", warning.message, warning.code));
     }
     text
 }

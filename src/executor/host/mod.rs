@@ -4,7 +4,6 @@ mod finder;
 mod limits;
 mod orphans;
 mod process;
-mod session;
 mod terminal;
 
 use std::ffi::OsString;
@@ -32,7 +31,7 @@ use super::{
     SECRETS_VARIABLE, StartError, StdoutSpec, StepSpec, SystemError, shell,
 };
 use crate::executor::limits::too_long;
-use crate::processes::Signs;
+use crate::processes::{Signs, has_terminal, leave_session};
 use crate::reaper::Reaper;
 
 /// Longest wait for a process that cannot be killed: another user's, or one that waits for a dead disk.
@@ -55,7 +54,7 @@ impl HostExecutor {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let has_bash = std::env::split_paths(&path).any(|dir| dir.join("bash").is_file());
         let (watch, descriptors) = (OnceLock::new(), Descriptors::default());
-        Self { has_bash, reaper, watch, has_terminal: session::has_terminal(), descriptors }
+        Self { has_bash, reaper, watch, has_terminal: has_terminal(), descriptors }
     }
 
     /// Restores the limit of descriptors, which this process has raised, for every process that it starts.
@@ -98,7 +97,7 @@ impl HostExecutor {
             .stderr(outputs.log_end);
         match (&lent, self.has_terminal) {
             (Some(_), _) => Lent::to(&mut command),
-            (None, true) => session::leave(&mut command),
+            (None, true) => leave_session(&mut command),
             (None, false) => drop(command.process_group(0)),
         }
         if !other_ends.is_empty() {

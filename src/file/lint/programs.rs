@@ -215,29 +215,42 @@ pub(super) fn is_common_variable(name: &str) -> bool {
         || name.ends_with("_BLOCK_SIZE")
 }
 
-/// The file that a command writes by an option; `-o FILE`, `-oFILE`, `--output FILE`, `--output=FILE`.
-pub(super) fn output(command: &Command) -> Vec<Word> {
-    let (letter, long) = match command.program() {
-        "curl" | "sort" | "gcc" | "cc" | "g++" | "clang" | "ld" | "rustc" | "go" | "zstd" | "gpg" | "age"
-        | "pandoc" => ("-o", "--output"),
-        "wget" => ("-O", "--output-document"),
-        "openssl" => ("-out", "--out"),
-        _ => return Vec::new(),
+/// What a program takes an argument for, where a value that begins with a dash would be an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// Text of any kind, or something to be deleted.
+    AnyText,
+    /// The name of a file or a machine, which hardly ever begins with a dash.
+    Name,
+}
+
+/// Programs that read options and know `--`, and their letters that take a value.
+const OPTION_READERS: [(&[&str], &str, Operand); 6] = [
+    (&["grep", "egrep", "fgrep", "rg", "ag"], "efmABCdD", Operand::AnyText),
+    (&["rm"], "", Operand::AnyText),
+    (
+        &["cat", "cp", "mv", "ln", "ls", "touch", "mkdir", "rmdir", "wc", "tee", "chmod", "chown"],
+        "tSmT",
+        Operand::Name,
+    ),
+    (&["head", "tail"], "nc", Operand::Name),
+    (&["sort"], "koStT", Operand::Name),
+    (&["ssh"], "BbcDEeFIiJLlmOopQRSWw", Operand::Name),
+];
+
+/// What a program takes its argument at `position` for; nothing if it is the argument of an option, if it
+/// comes after `--`, or if the program is not known.
+pub(super) fn operand(command: &Command, position: usize) -> Option<Operand> {
+    let (_, valued, operand) =
+        OPTION_READERS.into_iter().find(|(programs, ..)| programs.contains(&command.program()))?;
+    let before = command.arguments().get(..position)?;
+    // What comes after a machine's name is for the machine, and what comes after `--` is taken as it is.
+    let is_past =
+        |word: &Word| word.text == "--" || command.program() == "ssh" && !word.text.starts_with('-');
+    let previous = before.last().map_or("", |word| word.text.as_str());
+    let is_argument = match previous.strip_prefix("--") {
+        Some(long) => !long.contains('='),
+        None => previous.starts_with('-') && previous.ends_with(|letter| valued.contains(letter)),
     };
-    let mut files = Vec::new();
-    let mut words = command.arguments().iter();
-    while let Some(word) = words.next() {
-        let glued = word.text.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
-        let is_cluster = letter.len() == 2
-            && command.program() == "curl"
-            && word.text.starts_with('-')
-            && !word.text.starts_with("--")
-            && word.text.ends_with('o');
-        if word.text == letter || word.text == long || is_cluster {
-            files.extend(words.next().cloned());
-        } else if let Some(file) = glued {
-            files.push(Word { text: file.to_owned(), ..word.clone() });
-        }
-    }
-    files
+    (!before.iter().any(is_past) && !is_argument).then_some(operand)
 }

@@ -1,6 +1,7 @@
 //! Steps, each by itself: name, script, environment, policy.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::file::paths::unexpanded;
 use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
@@ -88,7 +89,14 @@ impl Lowering<'_> {
         };
         self.check_name("a step", name, at);
         let id = StepId::new(steps.list.len());
-        match steps.by_name.get(name.as_str()).and_then(|first| steps.list.get(first.index())) {
+        let first = match steps.by_name.entry(name) {
+            Entry::Occupied(first) => steps.list.get(first.get().index()),
+            Entry::Vacant(free) => {
+                free.insert(id);
+                None
+            }
+        };
+        match first {
             Some(first) if first.at == at => {
                 let problem = self.at(
                     Code::DuplicateStep,
@@ -104,9 +112,7 @@ impl Lowering<'_> {
                     self.at(Code::DuplicateStep, at, format!("there are two steps called `{name}`"));
                 self.report(problem.also(first.at, "the first one").help("give one of them another name"));
             }
-            None => {
-                steps.by_name.insert(name, id);
-            }
+            None => {}
         }
         name
     }
@@ -118,14 +124,17 @@ impl Lowering<'_> {
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
+        let (policy, early) = self.policy(raw, &defaults.policy);
         Step {
+            description: raw.description.value().cloned(),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
             produces: self.produces(raw),
             terminal: self.terminal(name, raw, &defaults.container),
-            policy: self.policy(raw, &defaults.policy),
+            policy,
+            early,
             ..Step::new(name, at, action)
         }
     }
@@ -242,7 +251,11 @@ impl Lowering<'_> {
         if !words::is_name(name) {
             let message = words::no_name(what, name);
             let mended = words::as_name(name);
-            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let help = match name.contains("{{") {
+                true => Some("a name is the same in every run, and has no templates".to_owned()),
+                false if mended.is_empty() => Some("name it after what it does, such as `build`".to_owned()),
+                false => Some(format!("write `{mended}`")),
+            };
             let problem = self.at(Code::BadName, at, message).maybe_help(help);
             self.report(problem);
         }

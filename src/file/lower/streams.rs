@@ -10,18 +10,21 @@ use super::edges::{Made, Read};
 use super::steps::Steps;
 
 /// The streams so far.
-#[derive(Default)]
-struct Streams {
+struct Streams<'r> {
     list: Vec<Stream>,
-    by_name: HashMap<String, StreamId>,
+    by_name: HashMap<&'r str, StreamId>,
 }
 
-impl Streams {
-    fn add(&mut self, name: &str, at: Span, producer: StepId) -> Port {
-        let stream = StreamId::new(self.list.len());
-        self.list.push(Stream::new(name, at, producer));
-        self.by_name.insert(name.to_owned(), stream);
-        Port { stream, at }
+impl<'r> Streams<'r> {
+    fn with_capacity(count: usize) -> Self {
+        Self { list: Vec::with_capacity(count), by_name: HashMap::with_capacity(count) }
+    }
+
+    fn add(&mut self, name: &'r str, stream: Stream) -> Port {
+        let (id, at) = (StreamId::new(self.list.len()), stream.at);
+        self.list.push(stream);
+        self.by_name.insert(name, id);
+        Port { stream: id, at }
     }
 
     fn find(&mut self, name: &str) -> Option<(StreamId, &mut Stream)> {
@@ -35,8 +38,8 @@ impl Streams {
 }
 
 impl Lowering<'_> {
-    pub(super) fn streams(&mut self, steps: &mut Steps<'_>, options: &LoadOptions) -> Vec<Stream> {
-        let mut streams = Streams::default();
+    pub(super) fn streams<'r>(&mut self, steps: &mut Steps<'r>, options: &'r LoadOptions) -> Vec<Stream> {
+        let mut streams = Streams::with_capacity(steps.list.len());
         self.outputs(steps, &mut streams);
         let reads: Vec<Vec<Read<'_>>> = steps.raw.iter().map(|raw| self.reads_of(raw)).collect();
         self.feeds(steps, &mut streams, &options.feeds, &reads);
@@ -45,7 +48,7 @@ impl Lowering<'_> {
         streams.list
     }
 
-    fn outputs(&mut self, steps: &mut Steps<'_>, streams: &mut Streams) {
+    fn outputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams<'r>) {
         for (index, (step, raw)) in steps.list.iter_mut().zip(&steps.raw).enumerate() {
             let Some(Made { name, at, store, checksum, broken_pipe }) = self.made(&raw.output) else {
                 continue;
@@ -59,17 +62,15 @@ impl Lowering<'_> {
                     self.report(problem.also(first, "the first one").help("give each its own stream"));
                 }
                 None => {
-                    let port = streams.add(name, at, StepId::new(index));
+                    let stream = Stream::new(name, at, StepId::new(index));
+                    let port = streams.add(name, Stream { store, checksum, broken_pipe, ..stream });
                     step.output = Some(port);
-                    if let Some((_, stream)) = streams.find(name) {
-                        (stream.store, stream.checksum, stream.broken_pipe) = (store, checksum, broken_pipe);
-                    }
                 }
             }
         }
     }
 
-    fn inputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams, reads: Vec<Vec<Read<'r>>>) {
+    fn inputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams<'r>, reads: Vec<Vec<Read<'r>>>) {
         // One message for a stream without a producer, however many steps read it.
         let mut missing: HashMap<&'r str, Diagnostic> = HashMap::new();
         for (index, reads) in reads.into_iter().enumerate() {
@@ -118,7 +119,7 @@ impl Lowering<'_> {
         self.problems.extend(missing.into_values());
     }
 
-    fn no_producer(&self, name: &str, at: Span, streams: &Streams) -> Diagnostic {
+    fn no_producer(&self, name: &str, at: Span, streams: &Streams<'_>) -> Diagnostic {
         let help = match self.nearest.find(name, streams.names()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
@@ -129,11 +130,11 @@ impl Lowering<'_> {
     }
 
     /// `--in`: a step of its own for each stream that comes from outside.
-    fn feeds(
+    fn feeds<'r>(
         &mut self,
-        steps: &mut Steps<'_>,
-        streams: &mut Streams,
-        feeds: &[(String, Feed)],
+        steps: &mut Steps<'r>,
+        streams: &mut Streams<'r>,
+        feeds: &'r [(String, Feed)],
         reads: &[Vec<Read<'_>>],
     ) {
         if feeds.is_empty() {
@@ -163,7 +164,7 @@ impl Lowering<'_> {
                 }
                 (None, Some(at)) => {
                     let id = StepId::new(steps.list.len());
-                    let output = streams.add(name, *at, id);
+                    let output = streams.add(name, Stream::new(name, *at, id));
                     steps.list.push(feed_step(name, feed, output));
                 }
                 (None, None) => {
@@ -176,7 +177,7 @@ impl Lowering<'_> {
     }
 
     /// `--out`: where streams go beside their readers.
-    fn outs(&mut self, streams: &mut Streams, outs: &[(String, Destination)]) {
+    fn outs(&mut self, streams: &mut Streams<'_>, outs: &[(String, Destination)]) {
         let to_stdout =
             outs.iter().filter(|(_, out)| *out == Destination::Stdout).map(|(name, _)| name.as_str());
         self.one_dash("--out", "standard output can take one stream only", to_stdout);

@@ -21,7 +21,9 @@ pub fn dot(graph: &Graph) -> String {
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         let colours = node.class.map_or("", style);
-        let _ = writeln!(out, "  n{index} [label={}{colours}];", quote(&node.label));
+        let about =
+            node.about.as_deref().map_or_else(String::new, |about| format!(", tooltip={}", quote(about)));
+        let _ = writeln!(out, "  n{index} [label={}{about}{colours}];", quote(&node.label));
     }
     for edge in graph.drawn() {
         let style = match &edge.kind {

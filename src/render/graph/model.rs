@@ -18,6 +18,8 @@ pub struct Graph {
 pub struct GraphNode {
     /// Its name.
     pub label: String,
+    /// What it is for, where that is said.
+    pub about: Option<String>,
     /// Its level: greater than that of every node with an edge to it.
     pub rank: usize,
     /// Its gang, a number that only its members share. A gang of one need not be named.

@@ -201,7 +201,7 @@ proptest! {
         labels in prop::collection::vec(any::<String>(), 1..8),
         links in prop::collection::vec((0..8usize, 0..8usize, 0..3u8), 0..16),
     ) {
-        let ranked = |(rank, label): (usize, String)| GraphNode { label, rank: rank / 2, group: Some(rank / 3), class: None };
+        let ranked = |(rank, label): (usize, String)| GraphNode { label, rank: rank / 2, group: Some(rank / 3), ..GraphNode::default() };
         let edge = |(from, to, kind): (usize, usize, u8)| {
             let name = labels[from % labels.len()].clone();
             let kind = match kind {

@@ -119,7 +119,7 @@ fn failing_fan_out() -> Vec<EventKind> {
     kinds.extend([
         output(TAR, "tar: b: cannot read\nstd::error\n"),
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 2_100),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         tainted(COMPRESS),
         tainted(CHECKSUM),
         tainted(COUNT),
@@ -161,19 +161,19 @@ fn a_failing_fan_out_on_github() {
     - upload skipped: `manifest` did not succeed
     ::stop-commands::TOKEN
 
-    ✗ `create-archive` failed: exit code 2, after 2 attempts
-      at pipeline.yml:3
-      | tar: b: cannot read
-      | std::error
-      3 steps were tainted because of it: compress, checksum, count
-      2 steps were skipped because of it: manifest, upload
-
       ✗  create-archive  2.1 s  failed: exit code 2, 2 attempts
       ~  compress        2.2 s  tainted by `create-archive`, 2 attempts
       ~  checksum        2.2 s  tainted by `create-archive`, 2 attempts
       ~  count           2.2 s  tainted by `create-archive`, 2 attempts
       -  manifest               skipped: `compress` did not succeed
       -  upload                 skipped: `manifest` did not succeed
+
+    ✗ `create-archive` failed: exit code 2, after 2 attempts
+      at pipeline.yml:3
+      | tar: b: cannot read
+      | std::error
+      3 steps were tainted because of it: compress, checksum, count
+      2 steps were skipped because of it: manifest, upload
 
     failed: `create-archive` exit code 2, 3 tainted, 2 skipped, in 3.0 s
     ::TOKEN::
@@ -297,7 +297,7 @@ fn a_lone_step_that_is_retried() {
 fn only_causes_and_the_runs_own_end_are_errors() {
     let mut show = Show::github(backup());
     show.event(started(TAR, 1));
-    show.event(EventKind::Cancelling { reason: CancelReason::Signal(15), now: false });
+    show.event(EventKind::Cancelling { reason: CancelReason::Signal(15), now: false, grace: GRACE });
     show.event(finished(TAR, Outcome::Cancelled, 1, 10));
     for step in COMPRESS..=UPLOAD {
         show.event(finished(step, skipped(TAR), 0, 0));

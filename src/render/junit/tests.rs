@@ -50,7 +50,7 @@ fn a_failing_fan_out() {
             started(TAR, 2),
             output(TAR, "tar: \x1b[31ma\x1b[0m: cannot read <b> & ]]>\nhunter2\n"),
             finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1_250),
-            EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+            EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
             finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 2, 1_260),
             finished(CHECKSUM, Outcome::Cancelled, 2, 1_260),
             finished(COUNT, Outcome::Failed(Failure::Start("no shell".into())), 1, 0),

@@ -8,6 +8,7 @@ use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, RunEnd, StepFinished};
 use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason, StepId};
+use crate::render::Palette;
 
 /// Keeps what was written, each write by itself.
 #[derive(Clone, Default)]
@@ -54,12 +55,12 @@ fn a_run_in_lines() {
         started(COMPRESS, 2),
         EventKind::Warning("the pipes of this machine are small".into()),
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1250),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(StepId::new(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(StepId::new(TAR)), now: false, grace: GRACE },
         finished(COMPRESS, tainted, 2, 1250),
         finished(CHECKSUM, Outcome::Cancelled, 1, 65_000),
         finished(MANIFEST, skipped, 0, 0),
         finished(UPLOAD, Outcome::Skipped(SkipReason::Stopped), 0, 0),
-        EventKind::Cancelling { reason: CancelReason::Signal(2), now: true },
+        EventKind::Cancelling { reason: CancelReason::Signal(2), now: true, grace: GRACE },
     ]), @r"
                    * backup: 6 steps, run 20261122-231500-1a2b, in .pipe/runs/20261122-231500-1a2b
     create-archive * started
@@ -91,6 +92,7 @@ fn a_feed_goes_by_where_it_comes_from() {
         outputs: Default::default(),
         products: Vec::new(),
         fingerprint: Default::default(),
+        circumstances: Default::default(),
     };
     insta::assert_snapshot!(told(fed(), Palette::NONE, [
         started(1, 1),

@@ -54,7 +54,7 @@ fn rows_stay_in_place_and_output_scrolls_above() {
     insta::assert_snapshot!(screen.at(1_300), @r"
     create-archive | tar: file changed as we read it
     compress       * failed: exit code 1, after 290 ms
-    ⠸ backup              1.3 s  1 done, 1 running, 4 waiting
+    ⠸ backup              1.3 s  0 done, 1 failed, 1 running, 4 waiting
       ⠸ create-archive    1.2 s
           archive       1.0 MiB   977 KiB/s → compress, checksum, count
       ✗ compress         290 ms  exit code 1

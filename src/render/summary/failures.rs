@@ -1,45 +1,50 @@
-//! What went wrong: the first failure as the cause, then what fell with it, then other failures.
+//! What went wrong: the failures, each with what fell with it; the first one, the cause, comes last.
 
 use std::fmt::Write as _;
 
 use crate::event::RunEnd;
 use crate::pipeline::{Outcome, StepId};
 use crate::render::human::{self, list};
-use crate::render::style::{Palette, Tone};
+use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, text, words};
 
 /// Failures shown in full; past them only names.
 pub const SHOWN: usize = 5;
 
-/// Appends a block for the reason of an early end and for each step that failed.
-pub fn write(report: &Report, palette: Palette, out: &mut String) {
-    match report.end.as_ref().map(|end| &end.end) {
-        Some(RunEnd::Signalled(signal)) => {
-            heading(palette, Tone::Doubtful, &format!("■ cancelled by {}", words::signal(*signal)), out);
-            write_fallen(report, None, out);
-        }
-        Some(RunEnd::Aborted(what)) => {
-            heading(palette, Tone::Bad, &format!("✗ aborted: {}", text::one_line(what)), out);
-            write_fallen(report, None, out);
-        }
-        Some(RunEnd::Succeeded | RunEnd::Failed { .. } | RunEnd::NoOutput(_)) | None => {}
-    }
+/// Appends a block for the reason of an early end and for each step that failed. The first cause comes last,
+/// next to the closing line, where it is still on the screen.
+pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     let failures = all(report);
-    for step in failures.iter().take(SHOWN) {
-        failure(report, *step, palette, out);
-        write_fallen(report, Some(*step), out);
-    }
     if failures.len() > SHOWN {
         let rest: Vec<_> =
             failures.iter().skip(SHOWN).map(|step| words::label(&report.pipeline, *step)).collect();
         let names = list(rest.iter().map(AsRef::as_ref));
         let what = format!("✗ {} failed as well: {names}", human::count(rest.len(), "step"));
-        heading(palette, Tone::Bad, &what, out);
+        heading(sheet, Tone::Bad, &what, out);
+    }
+    let shown: Vec<_> = failures.iter().take(SHOWN).collect();
+    for step in shown.into_iter().rev() {
+        failure(report, *step, sheet, out);
+        write_fallen(report, Some(*step), sheet, out);
+    }
+    match report.end.as_ref().map(|end| &end.end) {
+        Some(RunEnd::Signalled(signal)) => {
+            heading(sheet, Tone::Doubtful, &format!("■ cancelled by {}", words::signal(*signal)), out);
+            write_fallen(report, None, sheet, out);
+        }
+        Some(RunEnd::Aborted(what)) => {
+            heading(sheet, Tone::Bad, &format!("✗ aborted: {}", text::one_line(what)), out);
+            write_fallen(report, None, sheet, out);
+        }
+        Some(RunEnd::Succeeded | RunEnd::Failed { .. } | RunEnd::NoOutput(_)) | None => {}
     }
 }
 
-fn heading(palette: Palette, tone: Tone, text: &str, out: &mut String) {
-    let _ = writeln!(out, "{}", palette.paint(tone, text)); // writing to a string cannot fail
+fn heading(sheet: Sheet, tone: Tone, text: &str, out: &mut String) {
+    for (n, line) in sheet.fold(text, 2).into_iter().enumerate() {
+        let indent = if n == 0 { "" } else { "  " };
+        let _ = writeln!(out, "{indent}{}", sheet.palette.paint(tone, line)); // writing to a string cannot fail
+    }
 }
 
 /// Returns the steps that failed by themselves, the one that failed first before all others.
@@ -53,7 +58,8 @@ pub fn all(report: &Report) -> Vec<StepId> {
 pub fn headline(report: &Report, id: StepId) -> String {
     let known = report.steps.get(id.index());
     let outcome = known.and_then(|known| known.outcome());
-    let how = outcome.map(|outcome| words::outcome(&report.pipeline, outcome)).unwrap_or_default();
+    let in_full = |outcome| Some(words::outcome_in_full(&report.pipeline, outcome, &known?.circumstances));
+    let how = outcome.and_then(in_full).unwrap_or_default();
     let mut text = format!("`{}` {}", words::label(&report.pipeline, id), text::one_line(&how));
     if let Some(known) = known.filter(|known| known.attempt > 1) {
         text += &format!(", after {} attempts", known.attempt);
@@ -62,22 +68,58 @@ pub fn headline(report: &Report, id: StepId) -> String {
 }
 
 /// Appends how a step failed, its line in the file, and its last output.
-fn failure(report: &Report, id: StepId, palette: Palette, out: &mut String) {
+fn failure(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
     let pipeline = &report.pipeline;
     let Some((step, known)) = pipeline.steps.get(id.index()).zip(report.steps.get(id.index())) else {
         return;
     };
-    heading(palette, Tone::Bad, &format!("✗ {}", headline(report, id)), out);
+    heading(sheet, Tone::Bad, &format!("✗ {}", headline(report, id)), out);
     let place = format!("{}:{}", pipeline.source.path.display(), pipeline.source.line(step.at));
     let _ = writeln!(out, "  at {place}");
     for line in known.log.lines() {
-        let _ = writeln!(out, "  {} {line}", palette.paint(Tone::Faint, "|"));
+        let _ = writeln!(out, "  {} {line}", sheet.palette.paint(Tone::Faint, "|"));
+    }
+    for line in beside_log(report, id).iter().flat_map(|sentence| sheet.fold(sentence, 2)) {
+        let _ = writeln!(out, "  {line}");
     }
 }
 
-fn write_fallen(report: &Report, cause: Option<StepId>, out: &mut String) {
-    for sentence in fallen(report, cause) {
-        let _ = writeln!(out, "  {sentence}");
+/// Returns what is to be said beside the end of a step's log: that there is more of it, or that there is nothing and
+/// which command may have failed.
+pub fn beside_log(report: &Report, id: StepId) -> Option<String> {
+    let (step, known) = report.pipeline.steps.get(id.index()).zip(report.steps.get(id.index()))?;
+    let earlier = known.log.earlier();
+    if earlier > 0 {
+        let lines = human::count(earlier, "line");
+        return Some(format!("… {lines} more: pipe logs {} {}", report.called, step.name));
+    }
+    let ran = known.ran && !step.terminal && !step.action.is_feed();
+    if !ran || !known.log.lines().is_empty() || known.outcome().is_none_or(Outcome::is_success) {
+        return None;
+    }
+    Some(match &known.circumstances.command {
+        Some(command) => format!(
+            "it printed nothing; the last line of its script: `{}` (`pipe run --trace` logs the script)",
+            text::one_line(command)
+        ),
+        None => "it printed nothing".into(),
+    })
+}
+
+/// Returns at most two lines: the names of many steps must not push the cause off the screen.
+fn short(mut lines: Vec<String>) -> Vec<String> {
+    if lines.len() > 2 {
+        lines.truncate(2);
+        let last = lines.pop().unwrap_or_default();
+        lines.push(last.trim_end_matches(',').to_owned() + ", …");
+    }
+    lines
+}
+
+fn write_fallen(report: &Report, cause: Option<StepId>, sheet: Sheet, out: &mut String) {
+    let sentences = fallen(report, cause);
+    for line in sentences.iter().flat_map(|sentence| short(sheet.fold(sentence, 2))) {
+        let _ = writeln!(out, "  {line}");
     }
 }
 

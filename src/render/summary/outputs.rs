@@ -2,14 +2,14 @@
 
 use super::table::{self, Row};
 use crate::render::human;
-use crate::render::style::{Palette, Tone};
+use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, text};
 
 /// The longest value that is shown whole, in characters.
 const LONGEST: usize = 60;
 
 /// Appends a line for each output of a run that gave them.
-pub fn write(report: &Report, palette: Palette, out: &mut String) {
+pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     let outputs = report.end.iter().flat_map(|end| &end.outputs);
     let row = |(name, value): &(String, String)| {
         Row::default()
@@ -17,7 +17,7 @@ pub fn write(report: &Report, palette: Palette, out: &mut String) {
             .left(Tone::Normal, name.as_str())
             .left(Tone::Normal, shown(value))
     };
-    table::write(&outputs.map(row).collect::<Vec<_>>(), palette, out);
+    table::write(&outputs.map(row).collect::<Vec<_>>(), sheet, out);
 }
 
 /// Returns a value on one line; if it is too long, its beginning and its size.

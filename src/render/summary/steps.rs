@@ -7,21 +7,30 @@ use std::time::Duration;
 use super::table::{self, Row};
 use crate::pipeline::{Outcome, StepId};
 use crate::render::human::{self, duration};
-use crate::render::style::{Palette, Tone};
+use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, StepReport, StepState, text, words};
 
 /// Rows at most. Past them, what failed is shown before what succeeded, and slow steps before quick ones.
 const ROWS: usize = 40;
 
+/// Rows at most of a run that did not go well, where more would push the cause off the screen.
+const FEW: usize = 10;
+
+/// A start that took this long is shown apart from the time of its step.
+const LONG_START: Duration = Duration::from_secs(1);
+
 /// Appends the table, in the order of the file, and a line for what it leaves out.
-pub fn write(report: &Report, palette: Palette, out: &mut String) {
+pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     let ended: Vec<Ended<'_>> =
         report.steps.iter().enumerate().filter_map(|(n, step)| ended(report, n, step)).collect();
-    let (shown, folded) = choose(&ended);
+    let (shown, folded) = match report.went_wrong() {
+        true if ended.len() > FEW => only_failures(&ended),
+        _ => choose(&ended),
+    };
     let rows: Vec<Row> = shown.iter().map(|step| row(report, step)).collect();
-    table::write(&rows, palette, out);
-    for line in folded {
-        *out += &format!("  {}\n", palette.paint(Tone::Faint, line));
+    table::write(&rows, sheet, out);
+    for (tone, line) in folded {
+        *out += &format!("  {}\n", sheet.palette.paint(tone, line));
     }
 }
 
@@ -41,8 +50,44 @@ fn ended<'a>(report: &Report, index: usize, step: &'a StepReport) -> Option<Ende
     (report.counts(id) || outcome.is_failure()).then_some(Ended { id, step, outcome, duration: *duration })
 }
 
+/// What is shown, and a line for each kind of what is not.
+type Choice<'a, 'b> = (Vec<&'b Ended<'a>>, Vec<(Tone, String)>);
+
+/// Returns the steps that failed by themselves, and counts the others by how they ended.
+fn only_failures<'a, 'b>(ended: &'b [Ended<'a>]) -> Choice<'a, 'b> {
+    let (mut failed, others): (Vec<_>, Vec<_>) = ended.iter().partition(|step| group(step.outcome).is_none());
+    let surplus = failed.split_off(failed.len().min(FEW)).len();
+    let count = |what: &'static str| {
+        let steps: Vec<_> = others.iter().filter(|step| group(step.outcome) == Some(what)).collect();
+        let (mark, tone) = words::mark(steps.first()?.outcome);
+        let line = match what {
+            "succeeded" => format!("{mark}  {} succeeded", human::count(steps.len(), "step")),
+            _ => format!("{mark}  {} {what}", steps.len()),
+        };
+        Some((tone, line))
+    };
+    let more = (surplus > 0).then(|| (Tone::Bad, format!("✗  {surplus} more failed")));
+    (failed, more.into_iter().chain(GROUPS.into_iter().filter_map(count)).collect())
+}
+
+/// The words of [`group`], in the order in which they are shown.
+const GROUPS: [&str; 6] = ["succeeded", "done before", "left out", "tainted", "cancelled", "skipped"];
+
+/// Returns the word for steps that can be folded into a number; none for those that failed by themselves.
+fn group(outcome: &Outcome) -> Option<&'static str> {
+    Some(match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Reused => "done before",
+        Outcome::LeftOut => "left out",
+        Outcome::Tainted { .. } => "tainted",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Skipped(_) => "skipped",
+        Outcome::Failed(_) | Outcome::TimedOut | Outcome::Ignored(_) => return None,
+    })
+}
+
 /// Returns what to show, in the order of the file, and what to say of the rest.
-fn choose<'a, 'b>(ended: &'b [Ended<'a>]) -> (Vec<&'b Ended<'a>>, Vec<String>) {
+fn choose<'a, 'b>(ended: &'b [Ended<'a>]) -> Choice<'a, 'b> {
     if ended.len() <= ROWS {
         return (ended.iter().collect(), Vec::new());
     }
@@ -58,7 +103,7 @@ fn choose<'a, 'b>(ended: &'b [Ended<'a>]) -> (Vec<&'b Ended<'a>>, Vec<String>) {
             if of == 1 {
                 line += &format!(", in at most {}", duration(longest));
             }
-            Some(line)
+            Some((Tone::Faint, line))
         },
     );
     (ended.iter().filter(|step| shown.contains(&step.id)).collect(), folded.collect())
@@ -81,7 +126,14 @@ fn row(report: &Report, ended: &Ended<'_>) -> Row {
     let ran = ended.step.attempt > 0;
     let mut notes = Vec::new();
     if *ended.outcome != Outcome::Succeeded {
-        notes.push(text::one_line(&words::outcome(&report.pipeline, ended.outcome)));
+        notes.push(text::one_line(&words::outcome_in_full(
+            &report.pipeline,
+            ended.outcome,
+            &ended.step.circumstances,
+        )));
+    }
+    if ended.step.starting >= LONG_START {
+        notes.push(format!("{} of it to start", duration(ended.step.starting)));
     }
     if let Some(lane) = ended.step.lane {
         notes.push(format!("{} lane", lane.name()));

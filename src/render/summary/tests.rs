@@ -27,7 +27,9 @@ fn skipped(because_of: usize) -> Outcome {
 /// Returns the archive, read to its end by all.
 fn archive() -> StreamFinished {
     const GIB: u64 = 1 << 30;
-    ended(stats(GIB, 3.1e9, &[(COMPRESS, GIB), (CHECKSUM, GIB), (COUNT, GIB)]))
+    let mut stats = stats(GIB, 3.1e9, &[(COMPRESS, GIB), (CHECKSUM, GIB), (COUNT, GIB)]);
+    stats.lasted = Duration::from_millis(5_200);
+    ended(stats)
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn success() {
       ✓  upload          1m 05s  3 attempts
 
       ≡  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
-           `compress` set the pace: the others waited 4.1 s for it
+           `compress` held the pace: the stream waited for it 78 % of the time
 
     succeeded: 6 steps in 1m 10s
     ");
@@ -75,15 +77,15 @@ fn the_lanes_of_containers_and_a_reader_that_never_started() {
         finished(COMPRESS, Outcome::Cancelled, 2, 700),
         run_finished(RunEnd::Failed { cause: Some(step(CHECKSUM)) }, 800),
     ]), @r"
-    ✗ `checksum` failed: could not start: there is no image `x`
-      at pipeline.yml:7
-
       ■  create-archive  700 ms  cancelled, fifo lane
       ■  compress        700 ms  cancelled, attach lane, 2 attempts
       ✗  checksum          0 ms  failed: could not start: there is no image `x`
 
       ~  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count (from disk)
            incomplete; no reader saw end-of-file
+
+    ✗ `checksum` failed: could not start: there is no image `x`
+      at pipeline.yml:7
 
     failed: `checksum` could not start: there is no image `x`, 2 cancelled, in 800 ms
     ");
@@ -98,7 +100,7 @@ fn a_failure_and_what_fell_with_it() {
     kinds.extend((1..=14).map(|n| output(TAR, format!("tar: \x1b[31mfile {n}\x1b[0m: cannot read\n"))));
     kinds.extend([
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1_250),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         EventKind::StreamFinished(archive),
         tainted(COMPRESS),
         tainted(CHECKSUM),
@@ -108,6 +110,16 @@ fn a_failure_and_what_fell_with_it() {
         run_finished(RunEnd::Failed { cause: Some(step(TAR)) }, 1_300),
     ]);
     insta::assert_snapshot!(summed_up(backup(), kinds), @r"
+      ✗  create-archive  1.2 s  failed: exit code 2, 2 attempts
+      ~  compress        1.2 s  tainted by `create-archive`, 2 attempts
+      ~  checksum        1.2 s  tainted by `create-archive`, 2 attempts
+      ~  count           1.2 s  tainted by `create-archive`, 2 attempts
+      -  manifest               skipped: `compress` did not succeed
+      -  upload                 skipped: `manifest` did not succeed
+
+      ~  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
+           incomplete; no reader saw end-of-file
+
     ✗ `create-archive` failed: exit code 2, after 2 attempts
       at pipeline.yml:3
       | tar: file 5: cannot read
@@ -120,18 +132,9 @@ fn a_failure_and_what_fell_with_it() {
       | tar: file 12: cannot read
       | tar: file 13: cannot read
       | tar: file 14: cannot read
+      … 4 lines more: pipe logs last create-archive
       3 steps were tainted because of it: compress, checksum, count
       2 steps were skipped because of it: manifest, upload
-
-      ✗  create-archive  1.2 s  failed: exit code 2, 2 attempts
-      ~  compress        1.2 s  tainted by `create-archive`, 2 attempts
-      ~  checksum        1.2 s  tainted by `create-archive`, 2 attempts
-      ~  count           1.2 s  tainted by `create-archive`, 2 attempts
-      -  manifest               skipped: `compress` did not succeed
-      -  upload                 skipped: `manifest` did not succeed
-
-      ~  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
-           incomplete; no reader saw end-of-file
 
     failed: `create-archive` exit code 2, 3 tainted, 2 skipped, in 1.3 s
     ");
@@ -148,18 +151,18 @@ fn the_first_failure_is_the_cause_of_its_own_only() {
         finished(UPLOAD, skipped(MANIFEST), 0, 0),
         run_finished(RunEnd::Failed { cause: Some(step(COUNT)) }, 1_300),
     ]), @r"
-    ✗ `count` timed out
-      at pipeline.yml:9
-    ✗ `checksum` failed: could not start: no such folder: /nowhere
-      at pipeline.yml:7
-      2 steps were skipped because of it: manifest, upload
-
       ✓  create-archive  900 ms
       ✓  compress        900 ms
       ✗  checksum        900 ms  failed: could not start: no such folder: /nowhere
       ✗  count           900 ms  timed out
       -  manifest                skipped: `checksum` did not succeed
       -  upload                  skipped: `manifest` did not succeed
+
+    ✗ `checksum` failed: could not start: no such folder: /nowhere
+      at pipeline.yml:7
+      2 steps were skipped because of it: manifest, upload
+    ✗ `count` timed out
+      at pipeline.yml:9
 
     failed: `count` timed out, 1 more failed, 2 skipped, in 1.3 s
     ");
@@ -170,7 +173,7 @@ fn an_ignored_failure_that_broke_a_stream() {
     let ignored = |code| Outcome::Ignored(Failure::Exit(code));
     insta::assert_snapshot!(summed_up(backup(), [
         finished(TAR, ignored(2), 1, 900),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 1, 900),
         finished(CHECKSUM, Outcome::Failed(Failure::Exit(1)), 1, 900),
         finished(COUNT, ignored(3), 1, 900),
@@ -178,19 +181,19 @@ fn an_ignored_failure_that_broke_a_stream() {
         finished(UPLOAD, skipped(MANIFEST), 0, 0),
         run_finished(RunEnd::Failed { cause: Some(step(TAR)) }, 1_300),
     ]), @r"
-    ✗ `create-archive` failed, ignored: exit code 2
-      at pipeline.yml:3
-      1 step was tainted because of it: compress
-      2 steps were skipped because of it: manifest, upload
-    ✗ `checksum` failed: exit code 1
-      at pipeline.yml:7
-
       !  create-archive  900 ms  failed, ignored: exit code 2
       ~  compress        900 ms  tainted by `create-archive`
       ✗  checksum        900 ms  failed: exit code 1
       !  count           900 ms  failed, ignored: exit code 3
       -  manifest                skipped: the run was stopped
       -  upload                  skipped: `manifest` did not succeed
+
+    ✗ `checksum` failed: exit code 1
+      at pipeline.yml:7
+    ✗ `create-archive` failed, ignored: exit code 2
+      at pipeline.yml:3
+      1 step was tainted because of it: compress
+      2 steps were skipped because of it: manifest, upload
 
     failed: `create-archive` failed, ignored: exit code 2, 1 more failed, 1 tainted, 2 skipped, in 1.3 s
     ");
@@ -200,7 +203,7 @@ fn an_ignored_failure_that_broke_a_stream() {
 fn an_interruption() {
     insta::assert_snapshot!(summed_up(backup(), [
         finished(TAR, Outcome::Cancelled, 1, 900),
-        EventKind::Cancelling { reason: CancelReason::Signal(2), now: false },
+        EventKind::Cancelling { reason: CancelReason::Signal(2), now: false, grace: GRACE },
         finished(COMPRESS, Outcome::Tainted { producer: step(TAR) }, 1, 900),
         finished(CHECKSUM, Outcome::Tainted { producer: step(TAR) }, 1, 900),
         finished(COUNT, Outcome::Cancelled, 1, 900),
@@ -208,17 +211,17 @@ fn an_interruption() {
         finished(UPLOAD, skipped(MANIFEST), 0, 0),
         run_finished(RunEnd::Signalled(2), 1_300),
     ]), @r"
-    ■ cancelled by SIGINT
-      2 steps were tainted: compress, checksum
-      2 steps were cancelled: create-archive, count
-      2 steps were skipped: manifest, upload
-
       ■  create-archive  900 ms  cancelled
       ~  compress        900 ms  tainted by `create-archive`
       ~  checksum        900 ms  tainted by `create-archive`
       ■  count           900 ms  cancelled
       -  manifest                skipped: the run was stopped
       -  upload                  skipped: `manifest` did not succeed
+
+    ■ cancelled by SIGINT
+      2 steps were tainted: compress, checksum
+      2 steps were cancelled: create-archive, count
+      2 steps were skipped: manifest, upload
 
     cancelled by SIGINT: 2 tainted, 2 cancelled, 2 skipped, after 1.3 s
     ");
@@ -229,7 +232,7 @@ fn an_early_leaver() {
     let mut archive = archive();
     archive.stats.edges[2].left = true;
     archive.unread = vec![(step(COUNT), Some(1023 << 20))];
-    archive.stats.starved = Duration::from_millis(700);
+    archive.stats.starved = Duration::from_millis(3_700);
     let all = (TAR..=UPLOAD).map(|step| finished(step, Outcome::Succeeded, 1, 20));
     let kinds = all.chain([EventKind::StreamFinished(archive), run_finished(RunEnd::Succeeded, 50)]);
     insta::assert_snapshot!(summed_up(backup(), kinds), @r"
@@ -242,7 +245,7 @@ fn an_early_leaver() {
 
       ≡  archive  1.0 GiB  2.9 GiB/s  splice  create-archive → compress, checksum, count
            `count` left 1023 MiB unread
-           `create-archive` set the pace: the others waited 700 ms for it
+           `create-archive` was waited for, 71 % of the time
 
     succeeded: 6 steps in 50 ms
     ");
@@ -262,7 +265,7 @@ fn a_lone_leaver_ends_its_producer() {
       ✓  sum  20 ms
 
       ≡  data  1.0 MiB  954 MiB/s  splice  standard input → sum
-           `sum` was the last reader and left early; the rest was not produced
+           all readers closed early; the rest was not produced
 
     succeeded: 1 step in 50 ms
     ");
@@ -295,17 +298,17 @@ fn a_kept_stream_and_an_ignored_failure() {
 #[test]
 fn an_aborted_run() {
     insta::assert_snapshot!(summed_up(many(2), [
-        EventKind::Cancelling { reason: CancelReason::Aborted, now: true },
+        EventKind::Cancelling { reason: CancelReason::Aborted, now: true, grace: GRACE },
         finished(0, Outcome::Cancelled, 1, 20),
         finished(1, Outcome::Skipped(SkipReason::Stopped), 0, 0),
         run_finished(RunEnd::Aborted("cannot write to the journal: disk full".into()), 50),
     ]), @r"
+      ■  step-0  20 ms  cancelled
+      -  step-1         skipped: the run was stopped
+
     ✗ aborted: cannot write to the journal: disk full
       1 step was cancelled: step-0
       1 step was skipped: step-1
-
-      ■  step-0  20 ms  cancelled
-      -  step-1         skipped: the run was stopped
 
     aborted after 50 ms: cannot write to the journal: disk full
     ");
@@ -324,16 +327,15 @@ fn a_large_run_is_folded() {
     assert!(text.lines().count() < 60);
     let closing: Vec<&str> = text.lines().rev().take(6).collect();
     insta::assert_snapshot!(closing.into_iter().rev().collect::<Vec<_>>().join("\n"), @r"
-      ✓  step-499  499 ms
-      ✗  step-500  500 ms  failed: exit code 1
-      … 461 more succeeded, in at most 460 ms
-      … 499 more were skipped
+    ✗ `step-500` failed: exit code 1
+      at many.yml:1
+      499 steps were skipped because of it: step-501, step-502, step-503, step-504, step-505, step-506, step-507, step-508 and 491 more
 
     failed: `step-500` exit code 1, 499 skipped, in 1.0 s
     ");
     insta::assert_snapshot!(text.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
-    ✗ `step-500` failed: exit code 1
-      at many.yml:1
-      499 steps were skipped because of it: step-501, step-502, step-503, step-504, step-505, step-506, step-507, step-508 and 491 more
+    ✗  step-500  500 ms  failed: exit code 1
+    ✓  500 steps succeeded
+    -  499 skipped
     ");
 }

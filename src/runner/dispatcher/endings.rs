@@ -20,7 +20,14 @@ impl Dispatcher {
         self.failed |= !outcome.is_success();
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
-            _ => self.ready.finish(step, outcome.is_success()),
+            Outcome::Succeeded
+            | Outcome::Failed(_)
+            | Outcome::TimedOut
+            | Outcome::Tainted { .. }
+            | Outcome::Cancelled
+            | Outcome::Skipped(_)
+            | Outcome::Reused
+            | Outcome::LeftOut => self.ready.finish(step, outcome.is_success()),
         };
         if let Some(culprit) = culprit(step, &outcome, !never.is_empty()) {
             self.cause.get_or_insert(culprit);
@@ -48,7 +55,8 @@ impl Dispatcher {
             Outcome::Failed(_) | Outcome::TimedOut => policy(step) == OnError::Stop,
             Outcome::Tainted { producer } => match policy(*producer) {
                 OnError::Ignore => policy(step) == OnError::Stop,
-                of_producer => of_producer == OnError::Stop,
+                OnError::Stop => true,
+                OnError::Continue => false,
             },
             Outcome::Succeeded
             | Outcome::Cancelled

@@ -16,6 +16,7 @@ mod result;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -172,7 +173,9 @@ impl Dispatcher {
     /// Ends the run. It only escalates.
     fn stop(&mut self, reason: CancelReason, how: Shutdown) {
         if how.escalate(&self.shutdown) {
-            self.job.events.send(EventKind::Cancelling { reason, now: how == Shutdown::Immediate });
+            let now = how == Shutdown::Immediate;
+            let grace = if now { Duration::ZERO } else { self.job.settings.grace };
+            self.job.events.send(EventKind::Cancelling { reason, now, grace });
         }
     }
 }

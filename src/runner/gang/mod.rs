@@ -173,7 +173,7 @@ impl Gang {
         let member = &mut self.members[index];
         let typed = match ended.how {
             End::Exit(Exit::Signal(signal)) if TYPED.contains(&signal) => Some(signal),
-            _ => None,
+            End::Exit(_) | End::NotStarted(_) | End::Faulty(_) | End::TimedOut | End::Stopped => None,
         };
         let typed = typed.filter(|_| self.job.pipeline.step(member.step).terminal);
         member.state = State::Exited(match typed {

@@ -128,11 +128,7 @@ impl Gang {
         for (index, member) in self.members.iter().enumerate() {
             let from =
                 self.streams.producers_for(index).find_map(|producer| lost.get(producer).copied().flatten());
-            lost.push(match member.outcome() {
-                Some(Outcome::Tainted { producer }) => Some(*producer),
-                Some(Outcome::Failed(_) | Outcome::TimedOut) => Some(member.step),
-                _ => from,
-            });
+            lost.push(member.culprit().or(from));
         }
         lost
     }

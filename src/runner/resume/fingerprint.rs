@@ -11,20 +11,40 @@ pub(super) const IMAGE: &str = "image";
 
 /// Returns the fingerprint of a rendered step, without its image.
 pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered) -> Fingerprint {
+    let Rendered { program, env, working_dir, container, produces, products_dir: _ } = rendered;
+    let Step {
+        secrets,
+        inputs,
+        output,
+        // Rendered.
+        action: _,
+        env: _,
+        working_dir: _,
+        container: _,
+        produces: _,
+        // They say when and how often it runs, and what for, not what it does.
+        name: _,
+        description: _,
+        at: _,
+        depends_on: _,
+        terminal: _,
+        policy: _,
+        early: _,
+    } = step;
     let hash = |text: String| keyed(&job.place.key, &text);
     let stream = |id| job.pipeline.stream(id).name.as_str();
     let read: Vec<_> =
-        step.inputs.iter().map(|input| (input.name.as_deref(), stream(input.port.stream))).collect();
-    let made = step.output.map(|port| stream(port.stream));
+        inputs.iter().map(|input| (input.name.as_deref(), stream(input.port.stream))).collect();
+    let made = output.map(|port| stream(port.stream));
     let value = |name: &String| Some((name.clone(), job.templates.secret(name)?.reveal().to_owned()));
-    let secrets: Vec<_> = step.secrets.iter().filter_map(value).collect();
+    let secrets: Vec<_> = secrets.iter().filter_map(value).collect();
     let mut parts = Fingerprint::from([
-        ("command".to_owned(), hash(format!("{:?}", rendered.program))),
-        ("environment".to_owned(), hash(format!("{:?} {secrets:?}", rendered.env))),
-        ("working directory".to_owned(), hash(format!("{:?}", rendered.working_dir))),
-        ("list of streams and files".to_owned(), hash(format!("{read:?} {made:?} {:?}", rendered.produces))),
+        ("command".to_owned(), hash(format!("{program:?}"))),
+        ("environment".to_owned(), hash(format!("{env:?} {secrets:?}"))),
+        ("working directory".to_owned(), hash(format!("{working_dir:?}"))),
+        ("list of streams and files".to_owned(), hash(format!("{read:?} {made:?} {produces:?}"))),
     ]);
-    if let Some(container) = &rendered.container {
+    if let Some(container) = container {
         parts.insert("container".to_owned(), hash(format!("{container:?}")));
     }
     parts

@@ -34,6 +34,11 @@ impl Act {
         Self::ending(ActEnd::Exit(Exit::Code(code)))
     }
 
+    /// It runs until it is stopped, however slow the machine is.
+    pub(in crate::runner) fn until_stopped() -> Self {
+        Self { takes: Duration::from_secs(1_000_000), ..Self::exit(0) }
+    }
+
     /// It dies of a signal.
     pub(in crate::runner) fn dies(signal: i32) -> Self {
         Self::ending(ActEnd::Exit(Exit::Signal(signal)))

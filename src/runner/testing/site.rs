@@ -164,7 +164,7 @@ impl ScriptedGang {
         async move {
             let declared = job.pipeline.step(step);
             let act = scripts.next(&declared.name);
-            let started = EventKind::StepStarted { step, attempt, lane: None };
+            let started = EventKind::StepStarted { step, attempt, lane: None, starting: Duration::ZERO };
             if declared.terminal {
                 job.events.show(started.clone()).await;
             }

@@ -2,9 +2,12 @@
 
 mod cancel;
 mod choice;
+mod early_exits;
 mod gangs;
+mod kept_streams;
 mod outputs;
 mod policy;
+mod restarts;
 mod schedule;
 mod terminal;
 

@@ -77,7 +77,7 @@ async fn a_run_dies_of_the_signal_that_is_typed_to_it_whatever_its_policy() {
             assert_eq!((played.letters().as_str(), &played.end), ("CN", &RunEnd::Signalled(signal)));
             let reason = CancelReason::Signal(signal);
             assert!(played.events.iter().any(
-                |event| matches!(event.kind, EventKind::Cancelling { reason: why, now: false } if why == reason)
+                |event| matches!(event.kind, EventKind::Cancelling { reason: why, now: false, .. } if why == reason)
             ));
         }
     }

@@ -55,7 +55,7 @@ pub enum BackendChoice {
 }
 
 /// What has happened to a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FanoutEvent {
     /// The source has reached its end (or was cut) and every byte of it is in the pipes of the remaining
     /// readers. The sinks stay open: no reader has seen end-of-file.

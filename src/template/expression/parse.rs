@@ -1,7 +1,7 @@
 //! Reads a tree from tokens, by minijinja's precedence.
 
 use super::{Comparison, Expr, Node, Pipe, Reach};
-use crate::template::token::{Token, TokenKind};
+use crate::template::token::{Token, TokenKind, is_keyword};
 
 /// More levels than this are not read; minijinja reads fewer.
 const DEEPEST: usize = 200;
@@ -9,7 +9,10 @@ const DEEPEST: usize = 200;
 /// Reads tokens that are one expression. `None` where they are something else.
 pub(in crate::template) fn read(source: &str, tokens: &[Token]) -> Option<Expr> {
     let mut parser = Parser { source, tokens, at: 0, depth: 0 };
-    let expr = parser.choice()?;
+    // Most are one name, in which there is nothing to look for.
+    let is_name =
+        matches!(tokens, [token] if token.kind == TokenKind::Name && !is_keyword(token.text(source)));
+    let expr = if is_name { parser.primary()? } else { parser.choice()? };
     (parser.at == tokens.len()).then_some(expr)
 }
 

@@ -12,8 +12,10 @@ use super::scan::{Segment, Tag};
 use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
-use super::{Names, TemplateError, TemplateErrorKind, environment, outputs};
+use super::{Names, TemplateError, TemplateErrorKind, environment, foreign, outputs};
 use crate::pipeline::{EnvRead, OutputRef};
+
+const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
 /// What a template uses.
 #[derive(Debug, Default)]
@@ -144,7 +146,7 @@ impl<'s> Checker<'s> {
 
     /// Returns the values of `a, b`, which is a list without brackets; most often one.
     fn values(&self, mut tokens: &'s [Token]) -> Vec<&'s [Token]> {
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(1);
         while !tokens.is_empty() {
             let (value, rest) = tokens.split_at_checked(self.end_of_value(tokens)).unwrap_or((tokens, &[]));
             values.push(value);
@@ -256,10 +258,12 @@ impl<'s> Checker<'s> {
         }
         let (kind, found) = kinds::check(self.source, expr, is_condition, self.names, &self.locals);
         self.usage.errors.extend(found.errors);
-        let insertions = self.usage.insertions.entry(index).or_default();
-        insertions.extend(spelling::insertions(self.source, expr));
+        let mut insertions = spelling::insertions(self.source, expr);
         for range in found.conditions {
-            spelling::wrap(&range, hidden::TRUTH, insertions);
+            spelling::wrap(&range, hidden::TRUTH, &mut insertions);
+        }
+        if !insertions.is_empty() {
+            self.usage.insertions.entry(index).or_default().append(&mut insertions);
         }
         kind
     }
@@ -272,7 +276,9 @@ impl<'s> Checker<'s> {
             match reference {
                 Reference::Filter(name, range) if !known::FILTERS.contains(&name) => {
                     let near = known::nearest(name, known::FILTERS);
-                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    let help = foreign::call(name).map(str::to_owned);
+                    let help = help.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+                    let help = help.or_else(|| Some(FILTERS_HELP.to_owned()));
                     self.error(
                         TemplateErrorKind::Function,
                         range,

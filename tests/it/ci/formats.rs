@@ -86,7 +86,7 @@ fn whatever_steps_are_called_mermaid_draws_them() {
     let nasty = "a \"b\" <c> & 'd' \\n #e; `f` ]] --> end subgraph %%{init: {}}%% :::x {{g}} ü国 \u{202e}";
     let node = |at: usize, class| {
         let label = if at == 0 { "end".to_owned() } else { format!("{nasty} {at}") };
-        GraphNode { label, rank: at, group: Some(at / 2), class: Some(class) }
+        GraphNode { label, rank: at, group: Some(at / 2), class: Some(class), ..GraphNode::default() }
     };
     let classes =
         [Class::Succeeded, Class::Ignored, Class::Failed, Class::Stopped, Class::Skipped, Class::Failed];

@@ -81,6 +81,7 @@ fn list(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
+#[ignore = "needs busybox"]
 fn it_installs_in_every_shell() {
     let releases = Releases::new();
     for shell in [["dash"].as_slice(), &["bash"], &["bash", "--posix"], &["busybox", "ash"]] {
@@ -112,6 +113,7 @@ fn it_installs_over_an_older_one_and_where_it_is_told_to() {
 }
 
 #[test]
+#[ignore = "needs busybox"]
 fn wget_will_do() {
     let releases = Releases::new();
     let good = Web::of(releases.path(), Manner::Whole);
@@ -197,6 +199,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+#[ignore = "needs busybox"]
 fn a_download_that_ends_early_leaves_nothing() {
     let releases = Releases::new();
     let web = Web::of(releases.path(), Manner::CutOff);

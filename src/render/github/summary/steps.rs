@@ -42,6 +42,8 @@ fn row(report: &Report, context: &PageContext, id: StepId) -> Option<String> {
         0 => (String::new(), String::new()),
         attempts => (attempts.to_string(), duration(*took)),
     };
-    let name = plain(&words::label(&report.pipeline, id));
+    let label = plain(&words::label(&report.pipeline, id));
+    let about = report.pipeline.step(id).description.as_deref();
+    let name = about.map_or_else(|| label.clone(), |about| format!("{label}<br>{}", plain(about)));
     Some(format!("| {mark} | {name} | {} | {attempts} | {time} |\n", sentence(&notes)))
 }

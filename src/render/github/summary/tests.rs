@@ -66,7 +66,7 @@ fn failing_fan_out() -> Vec<EventKind> {
         started(COUNT, 2),
         output(TAR, "tar: \x1b[31ma\x1b[0m: cannot read\n```\npassword=hunter2\n"),
         finished(TAR, Outcome::Failed(Failure::Exit(2)), 2, 1_250),
-        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false },
+        EventKind::Cancelling { reason: CancelReason::StepFailed(step(TAR)), now: false, grace: GRACE },
         EventKind::StreamFinished(archive),
         tainted(COMPRESS),
         tainted(CHECKSUM),
@@ -137,6 +137,7 @@ fn a_failing_fan_out() {
 #[test]
 fn success() {
     let mut archive = archive();
+    archive.stats.lasted = Duration::from_millis(5_000);
     archive.stats.edges[0].blocked = Duration::from_millis(4_100);
     let all = (TAR..=COUNT).map(|step| finished(step, Outcome::Succeeded, 1, 20));
     let kinds = all.chain([
@@ -147,7 +148,6 @@ fn success() {
     ]);
     let page = page_of(&backup(), kinds);
     insta::assert_snapshot!(page.split("```").next().unwrap(), @r"
-
     ## ✓ backup
 
     succeeded: 6 steps in 1m 10s, 1 failure ignored
@@ -163,7 +163,7 @@ fn success() {
 
     | | stream | bytes | rate | lane | from | readers | |
     |---|---|---:|---:|---|---|---|---|
-    | ≡ | archive | 1.0 GiB | 2.9 GiB/s | splice | create-archive | compress, checksum, count | <code>compress</code> set the pace: the others waited 4.1 s for it |
+    | ≡ | archive | 1.0 GiB | 2.9 GiB/s | splice | create-archive | compress, checksum, count | <code>compress</code> held the pace: the stream waited for it 82 % of the time |
     ");
 }
 
@@ -171,7 +171,7 @@ fn success() {
 fn other_ends() {
     let beginning = |end| {
         let kinds = [
-            EventKind::Cancelling { reason: CancelReason::Aborted, now: true },
+            EventKind::Cancelling { reason: CancelReason::Aborted, now: true, grace: GRACE },
             finished(0, Outcome::Cancelled, 1, 20),
             finished(1, Outcome::Skipped(SkipReason::Stopped), 0, 0),
             run_finished(end, 50),

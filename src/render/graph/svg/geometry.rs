@@ -238,7 +238,7 @@ mod tests {
             links in prop::collection::vec((0..14usize, 0..14usize, any::<bool>()), 0..30),
         ) {
             let node = |(index, &rank): (usize, &usize)| {
-                GraphNode { label: format!("step-{index}"), rank, group: (index % 3 > 0).then_some(index / 4), class: None }
+                GraphNode { label: format!("step-{index}"), rank, group: (index % 3 > 0).then_some(index / 4), ..GraphNode::default() }
             };
             let nodes: Vec<GraphNode> = ranks.iter().enumerate().map(node).collect();
             let ordered = |&(from, to, _): &(usize, usize, bool)| from.max(to) < nodes.len() && nodes[from].rank < nodes[to].rank;

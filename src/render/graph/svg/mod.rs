@@ -83,9 +83,9 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     }
     for (node, rect) in graph.nodes.iter().zip(&picture.boxes) {
         let kind = node.class.map_or("", Class::name);
-        let full = node
-            .class
-            .map_or(plain(&node.label), |class| format!("{}: {}", plain(&node.label), class.name()));
+        let class = node.class.map_or_else(String::new, |class| format!(": {}", class.name()));
+        let about = node.about.as_deref().map_or_else(String::new, |about| format!(" – {}", plain(about)));
+        let full = plain(&node.label) + &class + &about;
         let _ = writeln!(
             out,
             "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"/>\

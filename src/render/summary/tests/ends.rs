@@ -56,14 +56,14 @@ fn a_run_without_an_end() {
         unfinished(&report, lives, Duration::from_millis(12_340), Palette::NONE)
     };
     insta::assert_snapshot!(of(false), @r"
+      ✗  checksum  70 ms  failed: exit code 3
+
     ✗ `checksum` failed: exit code 3
       at pipeline.yml:7
 
-      ✗  checksum  70 ms  failed: exit code 3
-
-    died after about 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting
+    died after about 12.3 s: 0 done, 1 failed, 2 running (create-archive, compress), 3 waiting
     ");
-    assert!(
-        of(true).ends_with("goes on after 12.3 s: 1 done, 2 running (create-archive, compress), 3 waiting\n")
-    );
+    assert!(of(true).ends_with(
+        "goes on after 12.3 s: 0 done, 1 failed, 2 running (create-archive, compress), 3 waiting\n"
+    ));
 }

@@ -1,8 +1,9 @@
 //! Values in scripts, through real shells: what comes out is what went in, or nothing went in at all.
 //!
 //! `contexts` and `values` are tables, `harness` runs scripts in bash, dash and busybox ash. `accepted` holds
-//! every context against every value; `refused` lists the places where none may stand; `statements` is about
-//! text that `{% %}` cuts; `random` makes up scripts and values.
+//! every context against every value; `refused` and `runs` list the places where none may stand, `computes`
+//! those where only a number may; `statements` is about text that `{% %}` cuts; `random` makes up scripts and
+//! values.
 
 mod accepted;
 mod computes;
@@ -11,6 +12,7 @@ mod fragments;
 mod harness;
 mod random;
 mod refused;
+mod runs;
 mod statements;
 mod tables;
 mod values;
