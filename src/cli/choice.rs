@@ -27,8 +27,12 @@ pub(super) struct Choice {
 /// Whether values of params are needed to say what would run.
 pub(super) fn needs_values(args: &ChoiceArgs, pipeline: &Pipeline) -> bool {
     let reads = |step: &crate::pipeline::Step| step.templates().any(|text| !text.outputs.is_empty());
-    let is_partial = !(args.only.is_empty() && args.from.is_empty() && args.to.is_empty());
-    args.resume.is_some() || (is_partial && pipeline.steps.iter().any(reads))
+    args.resume.is_some() || (is_partial(args) && pipeline.steps.iter().any(reads))
+}
+
+/// Whether some steps were asked for, and not all.
+pub(super) fn is_partial(args: &ChoiceArgs) -> bool {
+    !(args.only.is_empty() && args.from.is_empty() && args.to.is_empty())
 }
 
 impl Choice {

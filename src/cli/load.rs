@@ -9,8 +9,8 @@ use super::error::CliError;
 use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
 use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
-use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Values};
-use crate::plan::{Cycle, Plan};
+use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Step, Values};
+use crate::plan::{Cycle, Decisions, Plan};
 use crate::stream::ResolvedPath;
 use crate::template::{RunContext, TemplateRenderer};
 
@@ -94,6 +94,27 @@ impl Loaded {
         let missing_secrets = self.given.missing_secrets;
         let given = params_given(&self.pipeline, params, &self.working_dir)?;
         Ok(Self { given: ParamSources { missing_secrets, ..given }, ..self })
+    }
+
+    /// Notes that no other steps run, so that params which only others read need no value.
+    pub(super) fn narrow_to(&mut self, decisions: &Decisions) {
+        let pipeline = &self.pipeline;
+        let running = pipeline.steps().filter(|(id, _)| decisions.runs(*id)).map(|(_, step)| step);
+        let files: Vec<&Step> = running.collect();
+        let texts = files.iter().flat_map(|step| step.templates());
+        let texts = texts.chain(pipeline.outputs.iter().map(|output| &output.value));
+        let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));
+        let mut open: Vec<&String> = read.chain(files.iter().flat_map(|step| &step.secrets)).collect();
+        let mut needed = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if needed.insert(name.clone()) {
+                let param = pipeline.params.iter().find(|param| param.name == *name);
+                open.extend(
+                    param.and_then(|param| param.default.as_ref()).into_iter().flat_map(|it| &it.params),
+                );
+            }
+        }
+        self.given.needed = Some(needed);
     }
 
     /// Returns the params' values, from all the places that they may come from.

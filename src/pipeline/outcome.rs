@@ -25,7 +25,7 @@ pub enum Outcome {
     Skipped(SkipReason),
     /// It was not run again: it succeeded in an earlier run, and nothing that it depends on has changed.
     Reused,
-    /// It was not asked for (`--from`, `--only`).
+    /// It was not asked for (`--only`, `--from`, `--to`).
     LeftOut,
     /// It failed, and `on_error: ignore` counts that as success.
     Ignored(Failure),

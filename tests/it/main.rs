@@ -35,6 +35,7 @@ mod host {
 /// What steps ask for wherever they run (outputs, products, secrets, options of streams), and what is left of
 /// a run.
 mod runs {
+    mod choice;
     mod earlier_versions;
     mod history;
     mod outputs;

@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(args: &GraphArgs) -> Result<ExitCode, CliError> {
     if needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
-    let decisions = decisions(&args.choice, &loaded)?;
+    let decisions = decisions(&args.choice, &mut loaded)?;
     let graph = |ranks| drawing::graph(&loaded, &decisions, ranks);
     let text = match args.format {
         GraphFormat::Text => graph::text(&graph(Ranks::Stages)) + &reasons(&loaded.pipeline, &decisions),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::dry_run::idle;
 use crate::cli::args::{ChoiceArgs, PlanArgs};
-use crate::cli::choice::{Choice, needs_values};
+use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
 use crate::cli::load::{Loaded, load_with};
@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     if in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
-    let decisions = decisions(&args.choice, &loaded)?;
+    let decisions = decisions(&args.choice, &mut loaded)?;
     let containers = match in_containers(&loaded) {
         true => Some(ContainerPlan::of(&loaded, args)?),
         false => None,
@@ -36,8 +36,12 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Returns what would run, of a pipeline that has the values of its params where they matter.
-pub(super) fn decisions(args: &ChoiceArgs, loaded: &Loaded) -> Result<Decisions, CliError> {
+pub(super) fn decisions(args: &ChoiceArgs, loaded: &mut Loaded) -> Result<Decisions, CliError> {
     let choice = Choice::of(args, loaded)?;
+    if is_partial(args) {
+        loaded.narrow_to(&choice.at_most(loaded));
+    }
+    let loaded = &*loaded;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()));
     if needs_values(args, &loaded.pipeline) {
         choice.check_values(loaded, &templates()?)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinError;
 
 use crate::cli::args::{ReportArg, RunArgs};
-use crate::cli::choice::{Choice, needs_values};
+use crate::cli::choice::{Choice, is_partial};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
@@ -34,15 +34,21 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let takes_stdin = |given: &String| given.ends_with("=-");
     let asks = if args.dry_run { None } else { Terminal::find(args.target.inputs.iter().any(takes_stdin)) };
     let missing = if args.dry_run || asks.is_some() { MissingSecrets::Hide } else { MissingSecrets::Refuse };
-    let mut loaded = load_with(&args.target, Some(&args.params), &args.containers, missing)?;
+    // Of a part of the pipeline only the params that it reads are looked at.
+    let params = (!is_partial(&args.choice)).then_some(&args.params);
+    let mut loaded = load_with(&args.target, params, &args.containers, missing)?;
     ends::check(&loaded.pipeline)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;
     let started_at = jiff::Zoned::now();
     let choice = Choice::of(&args.choice, &loaded)?;
     let at_most = choice.at_most(&loaded);
+    if is_partial(&args.choice) {
+        loaded = loaded.with_params(&args.params)?;
+        loaded.narrow_to(&at_most);
+    }
     environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));
-    if needs_values(&args.choice, &loaded.pipeline) {
+    if is_partial(&args.choice) {
         choice.check_values(&loaded, &templates()?)?;
     }
     if args.dry_run {

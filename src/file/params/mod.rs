@@ -42,8 +42,16 @@ pub struct ParamSources {
     pub asked: BTreeMap<String, Secret>,
     /// What becomes of secrets that no source supplies.
     pub missing_secrets: MissingSecrets,
+    /// The params that steps of the run read; nothing where all count. The others need no value.
+    pub needed: Option<BTreeSet<String>>,
     /// What was read from files so far.
     pub secret_files: SecretFiles,
+}
+
+impl ParamSources {
+    fn needs(&self, param: &Param) -> bool {
+        self.needed.as_ref().is_none_or(|needed| needed.contains(&param.name))
+    }
 }
 
 impl fmt::Debug for ParamSources {
@@ -69,7 +77,8 @@ pub fn missing_secrets<'p>(pipeline: &'p Pipeline, given: &ParamSources) -> Vec<
     let is_missing = |(param, supplied): &(&Param, Option<Supplied>)| {
         param.kind == ParamKind::Secret && supplied.is_none() && (param.required || param.default.is_none())
     };
-    pipeline.params.iter().zip(supplied).filter(is_missing).map(|(param, _)| param).collect()
+    let missing = pipeline.params.iter().zip(supplied).filter(is_missing).map(|(param, _)| param);
+    missing.filter(|param| given.needs(param)).collect()
 }
 
 /// Returns the value of every param.
@@ -153,6 +162,7 @@ impl<'a> Resolver<'a> {
             {
                 Some(ParamValue::Secret(Secret::new("***")))
             }
+            (None, _) if !self.given.needs(param) => None,
             (None, _) => {
                 self.problems.push(missing(&self.pipeline.source, param));
                 None

@@ -1,6 +1,7 @@
 //! The runner against the scripted executor, under paused time: nothing here takes real time.
 
 mod cancel;
+mod choice;
 mod early_exits;
 mod gangs;
 mod kept_streams;
