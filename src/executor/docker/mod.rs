@@ -237,7 +237,8 @@ impl Shared {
 
     /// Translates a path of this machine to the engine's path for it.
     fn translate(&self, path: &std::path::Path) -> Result<PathBuf, StartError> {
-        self.engine.paths().translate(path).map_err(StartError::Step)
+        let there = self.engine.paths().translate(path);
+        there.map_err(|error| StartError::Step(error.to_string()))
     }
 }
 
