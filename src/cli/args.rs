@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::complete;
 use crate::executor::docker::LaneChoice;
 use crate::file::Nearest;
 
@@ -83,7 +84,7 @@ pub(super) struct TargetArgs {
 #[derive(Debug, Args)]
 pub(super) struct ParamArgs {
     /// Set a param; may be repeated. `NAME=@FILE` reads a secret from a file
-    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", add = complete::params())]
     pub(super) params: Vec<String>,
     /// Read params from a YAML or JSON file; `-p` takes precedence
     #[arg(long, value_name = "FILE")]
@@ -104,6 +105,24 @@ pub(super) struct ContainerArgs {
     pub(super) stream_lane: LaneArg,
 }
 
+/// Which steps run.
+#[derive(Debug, Default, Args)]
+pub(super) struct ChoiceArgs {
+    /// Go on from earlier runs: a step that one of them has done, and that has not changed since, is not done
+    /// again. RUN is `last`, or an id as in `pipe runs`
+    #[arg(long, value_name = "RUN", add = complete::runs())]
+    pub(super) resume: Option<String>,
+    /// Run this step and all that come after it; may be repeated. With --to, what lies between
+    #[arg(long, value_name = "STEP", add = complete::steps())]
+    pub(super) from: Vec<String>,
+    /// Run these steps and all that they need
+    #[arg(long, value_name = "STEP", num_args = 1.., add = complete::steps())]
+    pub(super) to: Vec<String>,
+    /// Run these steps and no others but producers of streams that they read
+    #[arg(long, value_name = "STEP", num_args = 1.., conflicts_with_all = ["from", "to"], add = complete::steps())]
+    pub(super) only: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -121,19 +140,18 @@ pub(super) struct RunArgs {
     /// Use only the images that `pipe lock` has recorded
     #[arg(long)]
     pub(super) locked: bool,
-    /// Resume an earlier run: steps that succeeded in it and have not changed are not run again. RUN is
-    /// `last`, or an id as in `pipe runs`
-    #[arg(long, value_name = "RUN")]
-    pub(super) resume: Option<String>,
-    /// Run only this step and all that come after it; may be repeated
-    #[arg(long, value_name = "STEP")]
-    pub(super) from: Vec<String>,
-    /// Run only these steps
-    #[arg(long, value_name = "STEP", num_args = 1..)]
-    pub(super) only: Vec<String>,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
     /// Keep unfinished files of `produces` as NAME.partial
     #[arg(long)]
     pub(super) keep_partial: bool,
+    /// Begin the log of each step with its script; secrets are masked
+    #[arg(long)]
+    pub(super) trace: bool,
+    /// Print nothing unless the run fails or warns, as suits cron. The formats `github`, `gitlab` and `json`
+    /// stay as they are
+    #[arg(short = 'q', long)]
+    pub(super) quiet: bool,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = RunFormat::Auto)]
     pub(super) format: RunFormat,
@@ -165,6 +183,8 @@ pub(super) struct PlanArgs {
     pub(super) params: ParamArgs,
     #[command(flatten)]
     pub(super) containers: ContainerArgs,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -180,6 +200,7 @@ pub(super) struct RunsArgs {
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// The run: `last`, its id, or the beginning or end of its id where no other has the same
+    #[arg(default_value = "last", add = complete::runs())]
     pub(super) run: String,
     /// Print one JSON object with all details of the run
     #[arg(long)]
@@ -189,8 +210,10 @@ pub(super) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The run: `last`, its id, or the beginning or end of its id where no other has the same
+    #[arg(default_value = "last", add = complete::runs())]
     pub(super) run: String,
     /// Only this step, byte for byte
+    #[arg(add = complete::steps_of_run())]
     pub(super) step: Option<String>,
     /// Follow the log until the run or the step has ended
     #[arg(short = 'f', long)]
@@ -231,6 +254,12 @@ pub(super) struct LockArgs {
 pub(super) struct GraphArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) params: ParamArgs,
+    #[command(flatten)]
+    pub(super) containers: ContainerArgs,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
     /// What to draw
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub(super) format: GraphFormat,

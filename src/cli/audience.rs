@@ -61,7 +61,7 @@ impl Audience {
 
     /// Returns the step that has the terminal from this event on.
     fn lends(&self, kind: &EventKind) -> Option<StepId> {
-        let EventKind::StepStarted { step, attempt: _, lane: _ } = kind else { return None };
+        let EventKind::StepStarted { step, attempt: _, lane: _, starting: _ } = kind else { return None };
         self.pipeline.as_ref()?.steps.get(step.index())?.terminal.then_some(*step)
     }
 

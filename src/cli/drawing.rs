@@ -1,20 +1,36 @@
 //! The pipeline as what is drawn: a node for each step, in their order, and the edges between them.
 
 use super::load::Loaded;
-use crate::plan::EdgeKind;
+use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::graph::{ArrowKind, Graph, GraphEdge, GraphNode};
 
-pub(super) fn graph(loaded: &Loaded) -> Graph {
+/// What the ranks of nodes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ranks {
+    /// Those of one rank can run side by side.
+    Stages,
+    /// Every arrow leads to a higher rank.
+    Levels,
+}
+
+pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
     let mut ranks = vec![0; pipeline.steps.len()];
     for (rank, steps) in plan.levels().iter().enumerate() {
         steps.iter().for_each(|step| ranks[step.index()] = rank);
     }
     let nodes = pipeline.steps().map(|(id, step)| GraphNode {
-        label: step.name.clone(),
         about: step.description.clone(),
-        rank: ranks[id.index()],
-        group: Some(plan.gang_of(id).index()),
+        label: match decisions.of(id) {
+            Decision::Run(_) => step.name.clone(),
+            Decision::Reuse => format!("{} (done before)", step.name),
+            Decision::LeftOut => format!("{} (left out)", step.name),
+        },
+        rank: match by {
+            Ranks::Stages => plan.stage(id),
+            Ranks::Levels => ranks[id.index()],
+        },
+        group: decisions.runs(id).then(|| plan.gang_of(id).index()),
         class: None,
     });
     let mut edges = Vec::new();

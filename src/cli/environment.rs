@@ -6,17 +6,14 @@ use std::collections::BTreeSet;
 use super::error::CliError;
 use super::load::Loaded;
 use crate::file::{Code, Diagnostic, Diagnostics, locate};
-use crate::pipeline::{EnvRead, Step, StepId, Template};
+use crate::pipeline::{EnvRead, Step, Template};
+use crate::plan::Decisions;
 use crate::template::{RunContext, Scope, TemplateRenderer};
 
-/// Finds what is missing for the steps that were asked for. `context` is that of the run, but for the values.
-pub(super) fn check(
-    loaded: &Loaded,
-    chosen: Option<&BTreeSet<StepId>>,
-    context: RunContext,
-) -> Result<(), CliError> {
+/// Finds what is missing for the steps that run. `context` is that of the run, but for the values.
+pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext) -> Result<(), CliError> {
     let pipeline = &loaded.pipeline;
-    let steps = pipeline.steps().filter(|(id, _)| chosen.is_none_or(|chosen| chosen.contains(id)));
+    let steps = pipeline.steps().filter(|(id, _)| decisions.runs(*id));
     let of_steps = steps.flat_map(|(_, step)| step.templates().map(move |text| (Some(step), text)));
     let of_run = pipeline.outputs.iter().map(|output| (None, &output.value));
     let is_missing = |read: &&EnvRead| !context.env.contains_key(&read.name);

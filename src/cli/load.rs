@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use super::args::{ContainerArgs, ParamArgs, TargetArgs};
 use super::error::CliError;
+use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
 use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
 use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Values};
 use crate::plan::{Cycle, Plan};
 use crate::stream::ResolvedPath;
 use crate::template::{RunContext, TemplateRenderer};
-
-/// The names that FILE defaults to.
-const DEFAULT_FILES: [&str; 3] = ["pipeline.yml", "pipeline.yaml", "pipe.yml"];
 
 /// A pipeline that can be ordered.
 pub(super) struct Loaded {
@@ -52,15 +50,19 @@ pub(super) fn load_with(
         image: containers.image.clone(),
     };
     let source = crate::file::read(&path)?;
-    let Parsed { pipeline, mut problems, params_are_sound } = crate::file::parse(&source, &options);
+    let Parsed { mut pipeline, mut problems, params_are_sound } = crate::file::parse(&source, &options);
     let plan = pipeline.as_ref().map(Plan::new);
     if let (Some(pipeline), Some(Err(cycles))) = (&pipeline, &plan) {
         problems.extend(cycles.0.iter().map(|cycle| cycle_problem(pipeline, cycle)));
     }
     let mut given = ParamSources { missing_secrets, ..ParamSources::default() };
-    if let (Some(pipeline), Some(params), true) = (&pipeline, params, params_are_sound) {
+    if let (Some(pipeline), Some(params), true) = (&mut pipeline, params, params_are_sound) {
         given = ParamSources { missing_secrets, ..params_given(pipeline, params, &working_dir)? };
-        problems.extend(crate::file::resolve(pipeline, &given).err().into_iter().flatten());
+        match crate::file::resolve(pipeline, &given) {
+            Ok(values) if problems.is_empty() => problems.extend(settle(pipeline, &given, values)),
+            Ok(_) => {}
+            Err(wrong) => problems.extend(wrong),
+        }
     }
     match (Diagnostics::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
@@ -70,6 +72,15 @@ pub(super) fn load_with(
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
     }
+}
+
+/// Fills in what templates make before a run begins, and returns what is wrong with it.
+fn settle(pipeline: &mut Pipeline, given: &ParamSources, values: Values) -> Vec<Diagnostic> {
+    if crate::file::is_settled(pipeline) {
+        return Vec::new();
+    }
+    let context = RunContext { values, ..given.facts.clone() };
+    crate::file::settle(pipeline, &TemplateRenderer::new(context))
 }
 
 impl Loaded {
@@ -168,14 +179,6 @@ fn environment() -> (BTreeMap<String, String>, BTreeSet<String>) {
 fn working_dir() -> Result<PathBuf, CliError> {
     let gone = |error| CliError::usage(format!("cannot find the current directory: {error}"), None);
     std::env::current_dir().map_err(gone)
-}
-
-fn default_file() -> Result<PathBuf, CliError> {
-    let found = DEFAULT_FILES.iter().find(|name| Path::new(name).exists());
-    let hint = "name the file: `pipe run FILE`";
-    let missing =
-        || CliError::usage(format!("there is no {} here", DEFAULT_FILES.join(" or ")), hint.to_owned());
-    found.map(PathBuf::from).ok_or_else(missing)
 }
 
 /// Splits `NAME=REST` of a flag.

@@ -6,9 +6,13 @@
 
 mod args;
 mod audience;
+mod choice;
 mod commands;
+mod complete;
 mod containers;
+mod default_file;
 mod drawing;
+mod earlier;
 mod ends;
 mod environment;
 mod error;
@@ -22,12 +26,14 @@ mod prompt;
 mod reap;
 #[cfg(test)]
 mod reference;
-mod resume;
+mod retention;
 mod screen;
+mod scripts;
 mod secrets;
 mod signals;
 mod stdio;
 mod terminal;
+mod verdict;
 mod viewers;
 
 use std::io::{self, IsTerminal};
@@ -47,6 +53,7 @@ pub fn main() -> ExitCode {
     if reap::is_asked_for() {
         return reap::run();
     }
+    commands::completions::answer();
     signals::outlive_a_full_file();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

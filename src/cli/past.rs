@@ -1,7 +1,7 @@
 //! What commands about past runs share: which run is meant, and how it is shown.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use console::Term;
 use serde::Serialize;
@@ -14,13 +14,22 @@ use crate::render::{Palette, Sheet};
 
 /// Returns the runs that are here.
 pub(super) fn runs() -> Result<Runs, CliError> {
-    Ok(Runs::of(Path::new("."))?)
+    Ok(Runs::of(&home())?)
+}
+
+/// Returns the folder that `pipe` keeps runs in: `.pipe`, or what `PIPE_DIR` names.
+pub(super) fn home() -> PathBuf {
+    std::env::var_os("PIPE_DIR").filter(|dir| !dir.is_empty()).map_or_else(|| ".pipe".into(), PathBuf::from)
 }
 
 /// Returns the run that RUN means.
 pub(super) fn find(name: &str) -> Result<StoredRun, CliError> {
-    let runs = runs()?;
-    runs.find(name).cloned().map_err(|error| {
+    find_in(&runs()?, name).cloned()
+}
+
+/// As [`find`], among these.
+pub(super) fn find_in<'a>(runs: &'a Runs, name: &str) -> Result<&'a StoredRun, CliError> {
+    runs.find(name).map_err(|error| {
         let hint = match &error {
             NoRun::None(_) => "run a pipeline here first, or say with `-C DIR` where it ran".to_owned(),
             NoRun::Unknown { newest, .. } => {

@@ -1,12 +1,11 @@
 //! Checks, before anything runs, that there is a terminal for the steps that need one.
 
-use std::collections::BTreeSet;
-
 use super::error::CliError;
 use super::load::Loaded;
 use crate::executor::host::open_terminal;
 use crate::file::{Code, Diagnostic, Diagnostics};
-use crate::pipeline::{Step, StepId};
+use crate::pipeline::Step;
+use crate::plan::Decisions;
 
 /// Returns whether this is a CI service, where no person is at a terminal.
 pub(super) fn is_ci() -> bool {
@@ -14,8 +13,8 @@ pub(super) fn is_ci() -> bool {
 }
 
 /// Refuses a run in which a step needs the terminal where there is none.
-pub(super) fn check(loaded: &Loaded, chosen: Option<&BTreeSet<StepId>>) -> Result<(), CliError> {
-    let steps = loaded.pipeline.steps().filter(|(id, _)| chosen.is_none_or(|chosen| chosen.contains(id)));
+pub(super) fn check(loaded: &Loaded, decisions: &Decisions) -> Result<(), CliError> {
+    let steps = loaded.pipeline.steps().filter(|(id, _)| decisions.runs(*id));
     let asking: Vec<&Step> = steps.map(|(_, step)| step).filter(|step| step.terminal).collect();
     if asking.is_empty() {
         return Ok(());

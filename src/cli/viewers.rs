@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use console::Term;
 
 use super::args::{ReportArg, ReportKind, RunArgs, RunFormat};
-use super::drawing;
+use super::drawing::{self, Ranks};
 use super::error::CliError;
 use super::load::Loaded;
 use super::log;
 use super::stdio::{self, Standard, say};
 use crate::event::mask::Masker;
 use crate::pipeline::{Action, Destination, Feed, Pipeline};
+use crate::plan::Decisions;
 use crate::render::{
-    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Renderer, Screen, Sheet, StepSummary,
-    WorkflowOutputs,
+    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Quiet, Renderer, Screen, Sheet,
+    StepSummary, WorkflowOutputs,
 };
 
 /// The variables by which CI services name the folder that the repository lies in.
@@ -113,7 +114,7 @@ fn stdout_is_taken(pipeline: &Pipeline) -> bool {
 
 /// Returns the viewers of a run. Where stdout belongs to a stream, everything else goes to stderr.
 pub(super) fn viewers(
-    format: RunFormat,
+    args: &RunArgs,
     reports: Vec<ReportArg>,
     loaded: &Loaded,
     secrets: &Masker,
@@ -131,10 +132,11 @@ pub(super) fn viewers(
     let sheet = Sheet { palette, columns: terminal.then(|| term.size().1.into()) };
     // The pages of CI services show colours.
     let coloured = Palette::choose(true, variable);
-    let chosen = View::choose(format, terminal, variable);
+    let chosen = View::choose(args.format, terminal, variable).quietly(args.quiet);
     let view = if chosen == View::Live && log::is_on_terminal() { View::Plain } else { chosen };
     let renderer: Box<dyn Renderer> = match view {
         View::Live => Box::new(Progress::new(Screen::new(term, out), palette)),
+        View::Quiet => Box::new(Quiet::new(out, sheet)),
         View::Plain => Box::new(Plain::new(out, sheet)),
         View::Json => Box::new(Json::new(out)),
         View::GitHub => {
@@ -145,8 +147,12 @@ pub(super) fn viewers(
     };
     let mut viewers = vec![Viewer { renderer, output: ViewerOutput::Screen { is_terminal: terminal } }];
     if let (View::GitHub, Some(path)) = (view, filled(variable("GITHUB_STEP_SUMMARY"))) {
-        let page =
-            StepSummary::new(path.clone().into(), secrets.clone(), file.clone(), drawing::graph(loaded));
+        let page = StepSummary::new(
+            path.clone().into(),
+            secrets.clone(),
+            file.clone(),
+            drawing::graph(loaded, &Decisions::default(), Ranks::Levels),
+        );
         viewers.push(Viewer { renderer: Box::new(page), output: ViewerOutput::File(path.into()) });
     }
     if let Some(path) = filled(variable("GITHUB_OUTPUT")) {
@@ -167,6 +173,7 @@ pub(super) fn viewers(
 enum View {
     Live,
     Plain,
+    Quiet,
     Json,
     GitHub,
     GitLab,
@@ -186,6 +193,14 @@ impl View {
             RunFormat::Auto if !terminal || set("CI") => Self::Plain,
             RunFormat::Auto if variable("TERM").is_some_and(|term| term == "dumb") => Self::Plain,
             RunFormat::Auto => Self::Live,
+        }
+    }
+
+    /// Returns the view that says nothing of a run that goes well, in the place of one for people.
+    fn quietly(self, quiet: bool) -> Self {
+        match self {
+            Self::Live | Self::Plain if quiet => Self::Quiet,
+            Self::Live | Self::Plain | Self::Quiet | Self::GitHub | Self::GitLab | Self::Json => self,
         }
     }
 }
@@ -225,6 +240,8 @@ mod tests {
         assert_eq!(auto(false, &[("CI", "true"), ("GITLAB_CI", "true")]), View::GitLab);
         let asked = View::choose(RunFormat::Plain, true, environment(&[("GITHUB_ACTIONS", "true")]));
         assert_eq!(asked, View::Plain);
+        assert_eq!(asked.quietly(true), View::Quiet);
+        assert_eq!(View::Json.quietly(true), View::Json);
     }
 
     #[test]

@@ -16,7 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pipeline::{Artifact, Failure, Fingerprint, Lane, Outcome, Outputs, Pipeline, StepId, StreamId};
+use crate::pipeline::{
+    Artifact, Failure, Fingerprint, Lane, NotRetried, Outcome, Outputs, Pipeline, StepId, StreamId, TimeLimit,
+};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub enum EventKind {
         attempt: u32,
         /// How its bytes travel, if it runs in a container.
         lane: Option<Lane>,
+        /// How long the start took: a container is made, and its image may have to be fetched.
+        starting: Duration,
     },
     /// A step wrote to its log (stderr, and stdout if it is not a stream).
     StepOutput {
@@ -139,6 +143,19 @@ pub struct StepFinished {
     pub products: Vec<Artifact>,
     /// What its result depends on, if it succeeded.
     pub fingerprint: Fingerprint,
+    /// What else is known of an end that is no success.
+    pub circumstances: Circumstances,
+}
+
+/// What else is known of the end of a step that did not succeed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The limit that it exceeded.
+    pub limit: Option<TimeLimit>,
+    /// Why it was not tried again, though it had retries left.
+    pub not_retried: Option<NotRetried>,
+    /// The last line of its script, where it failed by itself.
+    pub command: Option<String>,
 }
 
 impl StepFinished {
@@ -153,6 +170,7 @@ impl StepFinished {
             outputs: Arc::default(),
             products: Vec::new(),
             fingerprint: Fingerprint::new(),
+            circumstances: Circumstances::default(),
         }
     }
 }
@@ -167,6 +185,8 @@ pub struct StreamStats {
     /// Bytes a second over the time since the last report (in the final report: over the stream's whole
     /// life).
     pub rate: f64,
+    /// How long it has been open, in the current attempt; zero in journals of earlier versions.
+    pub lasted: Duration,
     /// How long every reader could take more while the producer wrote nothing.
     pub starved: Duration,
     /// One for each live edge, in the order of `Stream::readers`.

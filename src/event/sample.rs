@@ -102,6 +102,8 @@ fn empty(name: &str, source: Source) -> Pipeline {
         description: None,
         params: Vec::new(),
         max_parallel: None,
+        early_max_parallel: None,
+        keep_runs: None,
         steps: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),
@@ -140,12 +142,12 @@ pub fn run_started(pipeline: Pipeline) -> EventKind {
 
 /// A step's attempt begins.
 pub fn started(step: usize, attempt: u32) -> EventKind {
-    EventKind::StepStarted { step: StepId::new(step), attempt, lane: None }
+    EventKind::StepStarted { step: StepId::new(step), attempt, lane: None, starting: Duration::ZERO }
 }
 
 /// The attempt of a step that runs in a container begins.
 pub fn started_in_container(step: usize, attempt: u32, lane: Lane) -> EventKind {
-    EventKind::StepStarted { step: StepId::new(step), attempt, lane: Some(lane) }
+    EventKind::StepStarted { step: StepId::new(step), attempt, lane: Some(lane), starting: Duration::ZERO }
 }
 
 /// Returns a step writes to stderr.
@@ -177,6 +179,7 @@ pub fn finished(step: usize, outcome: Outcome, attempts: u32, ms: u64) -> EventK
         outputs: Arc::default(),
         products: Vec::new(),
         fingerprint: Default::default(),
+        circumstances: Default::default(),
     })
 }
 
@@ -190,7 +193,14 @@ pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
         spilled: 0,
     };
     let edges = readers.iter().map(edge).collect();
-    StreamStats { stream: StreamId::new(0), bytes, rate, starved: Duration::ZERO, edges }
+    StreamStats {
+        stream: StreamId::new(0),
+        bytes,
+        rate,
+        lasted: Duration::ZERO,
+        starved: Duration::ZERO,
+        edges,
+    }
 }
 
 /// Returns a stream's end as it is when all went well.

@@ -15,10 +15,10 @@
 //! | `event` | fields |
 //! |---|---|
 //! | `run-started` | `run` (id), `pipeline` (name), `file`, `dir` (run directory), `steps`, `streams` |
-//! | `step-started` | `step`, `attempt` (from 1), `lane` (`fifo` or `attach`, of a container), `log_at` |
+//! | `step-started` | `step`, `attempt` (from 1), `lane` (`fifo` or `attach`, of a container), `starting_ms` (how long the start took), `log_at` |
 //! | `step-output` | `step`, `channel` (`stderr` where stdout is a stream, else `both`, which share a pipe; earlier versions: `stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
-//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost` |
+//! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost`, `limit` with `limit_ms`, `not_retried`, `command` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
@@ -33,6 +33,9 @@
 //!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that
 //!   did not succeed; without it the run was stopped first), `reused` (it succeeded in the run that this one
 //!   resumes), `left-out` (it was not asked for).
+//! - Of an end that is no success: `limit`, the time limit that was over: `step` (its `timeout`) or `attempt`
+//!   (that of its `retry`), and `limit_ms`; `not_retried`, why it was not tried again with retries left: `on-exit`
+//!   or `no-time`; `command`, the last line of its script.
 //! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`,
 //!   `timeout`, `left-early`, `missing`, `start` or `outputs` (with `message`).
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`),
@@ -42,7 +45,7 @@
 //!   where the step has not touched the file, or the declared folder with the file in it).
 //! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, or the outputs of the run (in the
 //!   order of the file).
-//! - Counters of a stream: `stream`, `bytes`, `rate`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
+//! - Counters of a stream: `stream`, `bytes`, `rate`, `lasted_ms`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
 //!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that was on disk for it at once).
 //!   `unread` lists `reader` and `bytes`, without `bytes` where
 //!   the producer was cut short. `kept` has `path`, `bytes`, `sha256`.
@@ -120,6 +123,8 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lane: Option<String>,
         #[serde(default, skip_serializing_if = "is_zero")]
+        starting_ms: u64,
+        #[serde(default, skip_serializing_if = "is_zero")]
         log_at: u64,
     },
     StepOutput {
@@ -152,6 +157,8 @@ pub enum Body {
         fingerprint: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         log_lost: bool,
+        #[serde(flatten)]
+        circumstances: CircumstancesRecord,
     },
     StreamProgress {
         streams: Vec<Counters>,
@@ -291,6 +298,22 @@ pub enum FailureRecord {
     },
 }
 
+/// What else is known of an end that is no success.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CircumstancesRecord {
+    /// `step` or `attempt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limit_ms: u64,
+    /// `on-exit` or `no-time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_retried: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
 /// Counters of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -298,6 +321,8 @@ pub struct Counters {
     pub stream: String,
     pub bytes: u64,
     pub rate: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lasted_ms: u64,
     pub starved_ms: u64,
     pub edges: Vec<EdgeRecord>,
 }

@@ -18,6 +18,7 @@ mod paths;
 mod raw;
 mod read;
 mod schema;
+mod settle;
 mod words;
 mod yaml;
 
@@ -27,11 +28,12 @@ pub use code::Code;
 pub use data::{DiagnosticRecord, record};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use draw::{render, visible};
-pub use lint::lint;
+pub use lint::{doubtful, lint};
 pub use nearest::Nearest;
 pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve};
 pub use read::read;
 pub use schema::schema;
+pub use settle::{is_settled, settle};
 
 /// A length of time as files have it, such as `1h 30m`.
 ///
@@ -83,6 +85,9 @@ pub struct Parsed {
 pub fn parse(source: &Source, options: &LoadOptions) -> Parsed {
     let mut parsed = Parsed { pipeline: None, problems: Vec::new(), params_are_sound: false };
     let Some(root) = yaml::parse(source, &mut parsed.problems) else {
+        if let Some(problem) = no_yaml(source) {
+            parsed.problems = vec![problem];
+        }
         parsed.check_text(source);
         return parsed;
     };
@@ -103,6 +108,14 @@ pub fn parse(source: &Source, options: &LoadOptions) -> Parsed {
     parsed
 }
 
+/// Reports a file that is for another tool, and is not even YAML.
+fn no_yaml(source: &Source) -> Option<Diagnostic> {
+    let name = source.path.file_name().unwrap_or_default().to_string_lossy();
+    let tool = foreign::OtherTool::of_text(&name, &source.text)?;
+    let message = format!("this file is {}, not a pipeline of `pipe`", tool.file());
+    Some(Diagnostic::at(Code::ForeignFile, source, Span::default(), message).help(tool.help()))
+}
+
 /// Reports a file that is for another tool. Nothing else needs to be said of it.
 fn for_another_tool(root: &yaml::Node<'_>, source: &Source) -> Option<Diagnostic> {
     let entries = root.value.entries()?;
@@ -111,7 +124,11 @@ fn for_another_tool(root: &yaml::Node<'_>, source: &Source) -> Option<Diagnostic
     };
     let top: Vec<foreign::TopKey<'_>> = entries
         .iter()
-        .map(|entry| foreign::TopKey { name: entry.name.as_ref(), keys: keys(&entry.value) })
+        .map(|entry| foreign::TopKey {
+            name: entry.name.as_ref(),
+            keys: keys(&entry.value),
+            is_text: matches!(entry.value.value, yaml::Value::Scalar(_)),
+        })
         .collect();
     let (tool, key) = foreign::OtherTool::of(&top)?;
     let at = entries.get(key)?.at;

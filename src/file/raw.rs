@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::schema::ExitCode;
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
-use super::yaml::{Entries, Field, Literal, OneOrMany};
+use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -19,6 +19,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("defaults", "{shell: bash, timeout: 1h}"),
     ("on_error", "stop"),
     ("max_parallel", "4"),
+    ("history", "{keep: 50}"),
+    ("keep", "50"),
     ("steps", "[{name: build, run: make}]"),
     ("outputs", "{version: '{{ steps.build.outputs.version }}'}"),
     ("run", "make"),
@@ -98,12 +100,24 @@ pub struct RawPipeline {
     pub on_error: Field<RawOnErrorOfAll>,
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
-    pub max_parallel: Field<u32>,
+    pub max_parallel: Field<Early<u32>>,
+    /// What is kept of runs that have ended.
+    pub history: Field<RawHistory>,
     /// The steps.
     #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
     /// What the run gives back: each value by its name, made of outputs of steps.
     pub outputs: Field<Entries<String>>,
+}
+
+/// What is kept of runs that have ended.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`history`")]
+#[schemars(rename = "history", deny_unknown_fields)]
+pub struct RawHistory {
+    /// How many runs of this file are kept, the newest ones; all, if left out.
+    #[schemars(extend("minimum" = 1))]
+    pub keep: Field<u32>,
 }
 
 /// What holds for every step that does not say otherwise.
@@ -418,7 +432,7 @@ pub enum RawOnErrorOfAll {
 pub enum RawRetry {
     /// How often.
     #[serde(rename = "number")]
-    Count(u32),
+    Count(Early<u32>),
     /// How often, and how.
     #[serde(rename = "map")]
     Full(Box<RawRetryKeys>),
@@ -431,7 +445,7 @@ pub enum RawRetry {
 pub struct RawRetryKeys {
     /// Retries after the first attempt.
     #[schemars(extend("default" = 3))]
-    pub count: Field<u32>,
+    pub count: Field<Early<u32>>,
     /// The wait before the first of them.
     #[schemars(extend("pattern" = DURATION))]
     pub delay: Field<String>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::pipeline::{Action, Backoff, OnError, ParamKind, Policy, Retry, Shell, Step, StepId};
+use crate::template::{RunContext, TemplateRenderer};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,6 +39,54 @@ fn said(text: &str) -> String {
 /// The codes of what is wrong with a file.
 fn codes(text: &str) -> Vec<&'static str> {
     load_text(text).unwrap_err().iter().map(|problem| problem.code.name()).collect()
+}
+
+/// A pipeline whose limits are given by params, with these values.
+fn settled(values: &[(&str, &str)]) -> Result<Pipeline, Vec<String>> {
+    const TEXT: &str = "\
+params: {wait: {type: duration, default: 5m}, often: 2, many: 3}
+max_parallel: '{{ many }}'
+defaults: {timeout: '{{ wait }}'}
+steps:
+  - {name: a, run: make, retry: {count: '{{ often }}', delay: '{{ wait }}', max_delay: 1h, timeout: '{{ wait }}'}}
+  - {name: b, run: make, timeout: 1s, retry: '{{ often }}'}
+";
+    let mut pipeline = load(Source::new("p.yml", TEXT), &LoadOptions::default()).unwrap();
+    let cli = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let given = ParamSources { cli, ..ParamSources::default() };
+    let values = resolve(&pipeline, &given).unwrap();
+    let renderer = TemplateRenderer::new(RunContext { values, ..RunContext::default() });
+    assert!(!is_settled(&pipeline));
+    let problems = settle(&mut pipeline, &renderer);
+    if problems.is_empty() { Ok(pipeline) } else { Err(problems.into_iter().map(|it| it.message).collect()) }
+}
+
+#[test]
+fn params_give_limits() {
+    let pipeline = settled(&[]).unwrap();
+    assert_eq!(pipeline.max_parallel.map(|many| many.get()), Some(3));
+    let minutes = |count: u64| Some(Duration::from_secs(60 * count));
+    let policy = &pipeline.steps[0].policy;
+    let retry = policy.retry.as_ref().unwrap();
+    assert_eq!(
+        (policy.timeout, retry.count, Some(retry.delay), retry.timeout),
+        (minutes(5), 2, minutes(5), minutes(5))
+    );
+    assert_eq!(retry.max_delay, minutes(60));
+    let policy = &pipeline.steps[1].policy;
+    assert_eq!((policy.timeout, policy.retry.as_ref().unwrap().count), (Some(Duration::from_secs(1)), 2));
+    let never = settled(&[("often", "0")]).unwrap();
+    assert!(never.steps.iter().all(|step| step.policy.retry.is_none()));
+    assert_eq!(
+        settled(&[("wait", "0s"), ("often", "-1"), ("many", "0")]).unwrap_err(),
+        [
+            "`max_parallel` must be a whole number from 1, not `0`",
+            "a timeout of nothing would stop every step at once",
+            "`retry` must be a whole number from 0, not `-1`",
+            "a timeout of nothing would stop every step at once",
+            "`retry` must be a whole number from 0, not `-1`",
+        ]
+    );
 }
 
 #[test]

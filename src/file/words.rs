@@ -10,7 +10,7 @@ pub(super) const NAME: &str = r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$";
 /// Names of params and environment variables.
 pub(super) const IDENTIFIER: &str = r"^[A-Za-z_][A-Za-z0-9_]*$";
 /// Lengths of time.
-pub(super) const DURATION: &str = r"^\s*([0-9][0-9.]*(ns|us|ms|s|m|h|d|w)\s*)+$";
+pub(super) const DURATION: &str = r"^\s*([0-9][0-9.]*(ns|us|ms|s|m|h|d|w)\s*)+$|\{\{";
 /// Numbers, in quotes or without.
 pub(super) const NUMBER: &str = r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$";
 /// Anything but blanks.

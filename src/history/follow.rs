@@ -171,6 +171,10 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    fn home(base: &tempfile::TempDir) -> PathBuf {
+        base.path().join(".pipe")
+    }
     use crate::event::sample::*;
     use crate::event::{Event, RunEnd};
     use crate::history::{Journal, RunDir, Runs};
@@ -219,8 +223,8 @@ mod tests {
     #[test]
     fn a_run_is_followed_to_its_end() {
         let base = tempfile::tempdir().unwrap();
-        let dir = RunDir::create(base.path(), &jiff::Zoned::now()).unwrap();
-        let run = Runs::of(base.path()).unwrap().newest_first()[0].clone();
+        let dir = RunDir::create(&home(&base), &jiff::Zoned::now()).unwrap();
+        let run = Runs::of(&home(&base)).unwrap().newest_first()[0].clone();
         let mut follow = Follow::new(&run);
         assert!(follow.look().unwrap().is_none() && !follow.is_over());
         let mut journal = Journal::new(&dir).unwrap();
@@ -250,11 +254,11 @@ mod tests {
     #[test]
     fn a_run_that_dies_is_over() {
         let base = tempfile::tempdir().unwrap();
-        let dir = RunDir::create(base.path(), &jiff::Zoned::now()).unwrap();
+        let dir = RunDir::create(&home(&base), &jiff::Zoned::now()).unwrap();
         let mut journal = Journal::new(&dir).unwrap();
         let record = |kind| -> Event { at(10, kind) };
         journal.record(&record(run_started(backup()))).unwrap();
-        let mut follow = Follow::new(&Runs::of(base.path()).unwrap().newest_first()[0]);
+        let mut follow = Follow::new(&Runs::of(&home(&base)).unwrap().newest_first()[0]);
         follow.look().unwrap();
         assert!(!follow.is_over());
         drop((journal, dir));

@@ -164,6 +164,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    fn home(base: &tempfile::TempDir) -> PathBuf {
+        base.path().join(".pipe")
+    }
     use crate::event::RunEnd;
     use crate::event::sample::*;
     use crate::event::wire::Record;
@@ -179,7 +183,7 @@ mod tests {
     impl Run {
         fn of(pipeline: Pipeline) -> Self {
             let base = tempfile::tempdir().unwrap();
-            let dir = RunDir::create(base.path(), &jiff::Zoned::now()).unwrap();
+            let dir = RunDir::create(&home(&base), &jiff::Zoned::now()).unwrap();
             let journal = Journal::new(&dir).unwrap();
             let mut run = Self { _base: base, dir, journal };
             run.record(run_started(pipeline));

@@ -1,7 +1,7 @@
 //! The history of runs: the run directory and the journal in it, written during a run and read later.
 //!
 //! ```text
-//! .pipe/                       ignores itself (.gitignore)
+//! .pipe/                       or what `PIPE_DIR` names; ignores itself (.gitignore)
 //!   runs/20261122-231500-1a2b/ one run; for its owner's eyes only (0700)
 //!     events.jsonl             the journal, in the format of `event::wire`
 //!     lock                     locked by the run's process as long as it lives
@@ -41,7 +41,7 @@ pub use journal::{Gap, Journal};
 pub use records::{Records, Skipped};
 pub use replay::Replay;
 pub use run_details::{RunDetails, StepDetails, StreamDetails};
-pub use run_dir::RunDir;
+pub use run_dir::{RunDir, fingerprint_key};
 pub use run_summary::RunSummary;
 pub use runs::{NoRun, Runs};
 pub use state::RunState;

@@ -17,6 +17,8 @@ const LAST_WORDS: u64 = 64 << 10;
 pub struct Replay {
     /// In order. Of what steps wrote, there is the end of the last attempt of those that failed.
     pub events: Vec<Event>,
+    /// For steps that failed: how many lines of the last attempt came before that.
+    pub earlier: Vec<(StepId, usize)>,
     /// Where the run is.
     pub state: RunState,
     /// What of the journal could not be read.
@@ -28,7 +30,7 @@ impl Replay {
     pub(super) fn of(dir: &Path, records: &[Record], state: RunState, skipped: Skipped) -> Self {
         let mut decoder = Decoder::new();
         let mut starts = std::collections::HashMap::new();
-        let mut events = Vec::new();
+        let (mut events, mut earlier) = (Vec::new(), Vec::new());
         for record in records {
             let Some(event) = decoder.decode(record) else { continue };
             if let Body::StepStarted { step, log_at, .. } = &record.body {
@@ -38,13 +40,14 @@ impl Replay {
                 (&record.body, &event.kind)
                 && finished.outcome.is_failure()
                 && let Some(start) = starts.get(step.as_str())
-                && let Ok(bytes) = last_words(&log_in(dir, step), *start)
+                && let Ok((before, bytes)) = last_words(&log_in(dir, step), *start)
             {
                 events.push(output(&event, finished.step, &bytes));
+                earlier.push((finished.step, before));
             }
             events.push(event);
         }
-        Self { events, state, skipped }
+        Self { events, earlier, state, skipped }
     }
 }
 
@@ -53,12 +56,25 @@ fn output(when: &Event, step: StepId, bytes: &[u8]) -> Event {
     Event { kind, ..*when }
 }
 
-/// Returns the end of a log, from `start` on at most.
-fn last_words(log: &Path, start: u64) -> io::Result<Vec<u8>> {
+/// Returns the end of a log, from `start` on at most, and how many lines come before that end.
+fn last_words(log: &Path, start: u64) -> io::Result<(usize, Vec<u8>)> {
     let mut file = own::open(log)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(start.max(length.saturating_sub(LAST_WORDS))))?;
+    let from = start.max(length.saturating_sub(LAST_WORDS));
+    file.seek(SeekFrom::Start(start))?;
+    let lines = count_lines((&mut file).take(from.saturating_sub(start)))?;
     let mut bytes = Vec::new();
     file.take(LAST_WORDS).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((lines, bytes))
+}
+
+fn count_lines(mut log: impl io::Read) -> io::Result<usize> {
+    let mut piece = vec![0; 64 << 10];
+    let mut lines = 0;
+    loop {
+        match log.read(&mut piece)? {
+            0 => return Ok(lines),
+            read => lines += memchr::memchr_iter(b'\n', piece.get(..read).unwrap_or_default()).count(),
+        }
+    }
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{RunState, Skipped};
 use crate::event::wire::{
-    Body, Counters, EndRecord, KeptRecord, OutcomeRecord, ProductRecord, Record, StepRecord, StreamRecord,
-    UnreadRecord,
+    Body, CircumstancesRecord, Counters, EndRecord, KeptRecord, OutcomeRecord, ProductRecord, Record,
+    StepRecord, StreamRecord, UnreadRecord,
 };
 
 /// A run with its steps and streams.
@@ -80,6 +80,9 @@ pub struct StepDetails {
     /// What its result depends on, each part as a keyed hash.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fingerprint: BTreeMap<String, String>,
+    /// What else is known of an end that is no success.
+    #[serde(flatten)]
+    pub circumstances: CircumstancesRecord,
 }
 
 /// A stream, as far as it has come.
@@ -154,7 +157,8 @@ impl RunDetails {
                     .collect();
                 *places = steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect();
             }
-            Body::StepStarted { step, attempt: _, lane: _, log_at: _ } | Body::StepFinished { step, .. } => {
+            Body::StepStarted { step, attempt: _, lane: _, starting_ms: _, log_at: _ }
+            | Body::StepFinished { step, .. } => {
                 let place = places.get(step).copied().unwrap_or(usize::MAX);
                 self.steps.get_mut(place).into_iter().for_each(|step| step.take(&record.body));
             }
@@ -197,12 +201,13 @@ impl StepDetails {
             outputs: BTreeMap::new(),
             products: Vec::new(),
             fingerprint: BTreeMap::new(),
+            circumstances: CircumstancesRecord::default(),
         }
     }
 
     fn take(&mut self, body: &Body) {
         match body {
-            Body::StepStarted { step: _, attempt, lane, log_at } => {
+            Body::StepStarted { step: _, attempt, lane, starting_ms: _, log_at } => {
                 self.attempts = *attempt;
                 self.lane = lane.clone();
                 self.log_at = *log_at;
@@ -217,7 +222,9 @@ impl StepDetails {
                 products,
                 fingerprint,
                 log_lost,
+                circumstances,
             } => {
+                self.circumstances = circumstances.clone();
                 self.outcome = Some(outcome.clone());
                 self.attempts = *attempts;
                 self.duration_ms = Some(*duration_ms);

@@ -1,5 +1,6 @@
 //! The directory of one run, `.pipe/runs/ID`.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
@@ -33,12 +34,14 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes `.pipe/` under `base` where it is missing, and in it a directory that no other run has.
+    /// Makes the folder `home`, which is `.pipe` as a rule, where it is missing, and in it a directory that no
+    /// other run has.
     ///
     /// The id is the local time of `now` and four random hexadecimal digits: `20261122-231500-1a2b`.
-    pub fn create(base: &Path, now: &jiff::Zoned) -> Result<Self, HistoryError> {
-        let home = base.join(".pipe");
-        let runs = runs_in(base);
+    pub fn create(home: &Path, now: &jiff::Zoned) -> Result<Self, HistoryError> {
+        let runs = runs_in(home);
+        // What a user has made for other things as well is not to be ignored.
+        let ignores = home.file_name() == Some(OsStr::new(".pipe")) || !home.exists();
         fs::create_dir_all(&runs).map_err(HistoryError::create(&runs))?;
         if runs.is_symlink() {
             return Err(HistoryError::create(&runs)(io::Error::other(
@@ -51,7 +54,7 @@ impl RunDir {
             let id = format!("{time}-{:04x}", random());
             let path = runs.join(&id);
             tries += 1;
-            match claim(&home, &id, &path) {
+            match claim(home, &id, &path, ignores) {
                 Ok(lock) => return Ok(Self { id, path, _lock: Arc::new(lock) }),
                 Err(error) if is_taken(&error) && tries < TRIES => {}
                 Err(error) => return Err(HistoryError::create(path)(error)),
@@ -71,7 +74,7 @@ impl RunDir {
 
     /// Returns the folder for kept streams, each in a file of its name.
     pub fn streams_dir(&self) -> PathBuf {
-        self.path.join("streams")
+        streams_in(&self.path)
     }
 
     /// Returns the folder in which steps write their outputs, each attempt to a file of its own while it
@@ -89,12 +92,8 @@ impl RunDir {
     /// Creates it if there is none.
     pub fn fingerprint_key(&self) -> Result<Vec<u8>, HistoryError> {
         let home = self.path.parent().and_then(Path::parent).unwrap_or(&self.path);
-        let path = home.join("key");
-        let read = || {
-            let mut key = Vec::new();
-            own::read(&mut own::open(&path)?, LONGEST_KEY, &mut key)?;
-            io::Result::Ok(key)
-        };
+        let path = key_in(home);
+        let read = || read_key(&path);
         match read() {
             Ok(key) if key.len() >= 16 => return Ok(key),
             Ok(_) | Err(_) => {}
@@ -129,14 +128,34 @@ impl RunDir {
     }
 }
 
-/// Returns where the runs of a folder are.
-pub(super) fn runs_in(base: &Path) -> PathBuf {
-    base.join(".pipe/runs")
+/// Returns where the runs in `home` are.
+pub(super) fn runs_in(home: &Path) -> PathBuf {
+    home.join("runs")
+}
+
+/// Returns the key by which fingerprints of steps are made; an empty one where there is none yet.
+pub fn fingerprint_key(home: &Path) -> Vec<u8> {
+    read_key(&key_in(home)).unwrap_or_default()
+}
+
+fn key_in(home: &Path) -> PathBuf {
+    home.join("key")
+}
+
+fn read_key(path: &Path) -> io::Result<Vec<u8>> {
+    let mut key = Vec::new();
+    own::read(&mut own::open(path)?, LONGEST_KEY, &mut key)?;
+    Ok(key)
 }
 
 /// Returns the journal in a run's directory.
 pub(super) fn journal_in(run: &Path) -> PathBuf {
     run.join("events.jsonl")
+}
+
+/// Returns the kept streams in a run's directory.
+pub(super) fn streams_in(run: &Path) -> PathBuf {
+    run.join("streams")
 }
 
 /// Returns the files for values in a run's directory.
@@ -162,13 +181,13 @@ pub(super) fn log_in(run: &Path, step: &str) -> PathBuf {
 /// Makes a run's directory. It is made under a hidden name and renamed once it is complete, so that no other
 /// process finds a run without its lock. If this process is killed before that, the hidden directory is
 /// removed later.
-fn claim(home: &Path, id: &str, path: &Path) -> io::Result<RunLock> {
+fn claim(home: &Path, id: &str, path: &Path, ignores: bool) -> io::Result<RunLock> {
     let hidden = path.with_file_name(format!(".{id}"));
     make_private(&hidden)?;
     let made = ["logs", "outputs", "streams"]
         .iter()
         .try_for_each(|folder| make_private(&hidden.join(folder)))
-        .and_then(|()| ignore_itself(home, &hidden))
+        .and_then(|()| if ignores { ignore_itself(home, &hidden) } else { Ok(()) })
         .and_then(|()| RunLock::take(&hidden))
         .and_then(|lock| fs::rename(&hidden, path).map(|()| lock));
     if made.is_err() {
@@ -232,6 +251,10 @@ mod tests {
 
     use super::*;
 
+    fn home(base: &tempfile::TempDir) -> PathBuf {
+        base.path().join(".pipe")
+    }
+
     fn now() -> jiff::Zoned {
         jiff::civil::date(2026, 11, 22).at(23, 15, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap()
     }
@@ -239,7 +262,7 @@ mod tests {
     #[test]
     fn it_is_named_by_time_and_private_and_ignored() {
         let base = tempfile::tempdir().unwrap();
-        let run = RunDir::create(base.path(), &now()).unwrap();
+        let run = RunDir::create(&home(&base), &now()).unwrap();
         assert!(run.id().starts_with("20261122-231500-"), "{}", run.id());
         assert_eq!(run.id().len(), 20);
         assert_eq!(run.path(), base.path().join(".pipe/runs").join(run.id()));
@@ -254,7 +277,7 @@ mod tests {
     fn runs_of_the_same_second_do_not_collide() {
         let base = tempfile::tempdir().unwrap();
         let ids: HashSet<String> =
-            (0..200).map(|_| RunDir::create(base.path(), &now()).unwrap().id().to_owned()).collect();
+            (0..200).map(|_| RunDir::create(&home(&base), &now()).unwrap().id().to_owned()).collect();
         assert_eq!(ids.len(), 200);
     }
 
@@ -262,7 +285,7 @@ mod tests {
     fn many_at_once_do_not_disturb_each_other() {
         let base = tempfile::tempdir().unwrap();
         let runs: Vec<RunDir> = std::thread::scope(|scope| {
-            let one = || RunDir::create(base.path(), &now()).unwrap();
+            let one = || RunDir::create(&home(&base), &now()).unwrap();
             let threads: Vec<_> = (0..16).map(|_| scope.spawn(one)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
@@ -270,15 +293,15 @@ mod tests {
         assert_eq!(ids.len(), 16);
         assert!(runs.iter().all(|run| RunLock::is_held(run.path()) && run.outputs_dir().is_dir()));
         assert_eq!(fs::read_to_string(base.path().join(".pipe/.gitignore")).unwrap(), "*\n");
-        assert_eq!(fs::read_dir(base.path().join(".pipe")).unwrap().count(), 2, "nothing half made is left");
+        assert_eq!(fs::read_dir(home(&base)).unwrap().count(), 2, "nothing half made is left");
         assert_eq!(fs::read_dir(base.path().join(".pipe/runs")).unwrap().count(), 16);
     }
 
     #[test]
     fn a_name_that_is_taken_stays_its_owners() {
         let base = tempfile::tempdir().unwrap();
-        let run = RunDir::create(base.path(), &now()).unwrap();
-        let error = claim(&base.path().join(".pipe"), run.id(), run.path()).unwrap_err();
+        let run = RunDir::create(&home(&base), &now()).unwrap();
+        let error = claim(&home(&base), run.id(), run.path(), true).unwrap_err();
         assert!(is_taken(&error), "{error}");
         assert!(run.outputs_dir().is_dir());
     }
@@ -286,12 +309,12 @@ mod tests {
     #[test]
     fn what_a_killed_run_has_left_goes_and_what_it_has_to_say_stays() {
         let base = tempfile::tempdir().unwrap();
-        let run = RunDir::create(base.path(), &now()).unwrap();
+        let run = RunDir::create(&home(&base), &now()).unwrap();
         fs::create_dir_all(run.pipes_dir().join("wait-1")).unwrap();
         fs::write(run.pipes_dir().join("wait-1/out"), "").unwrap();
         fs::write(run.outputs_dir().join("0-1"), "half=").unwrap();
         fs::write(run.log_path("wait"), "said").unwrap();
-        let found = crate::history::Runs::of(base.path()).unwrap();
+        let found = crate::history::Runs::of(&home(&base)).unwrap();
         found.newest_first()[0].clear().unwrap();
         let is_empty = |dir: PathBuf| fs::read_dir(dir).unwrap().next().is_none();
         assert!(is_empty(run.pipes_dir()) && is_empty(run.outputs_dir()));
@@ -301,17 +324,17 @@ mod tests {
     #[test]
     fn a_gitignore_of_the_users_stays() {
         let base = tempfile::tempdir().unwrap();
-        fs::create_dir(base.path().join(".pipe")).unwrap();
+        fs::create_dir(home(&base)).unwrap();
         fs::write(base.path().join(".pipe/.gitignore"), "runs/\n").unwrap();
-        RunDir::create(base.path(), &now()).unwrap();
+        RunDir::create(&home(&base), &now()).unwrap();
         assert_eq!(fs::read_to_string(base.path().join(".pipe/.gitignore")).unwrap(), "runs/\n");
     }
 
     #[test]
     fn what_stands_in_the_way_is_named() {
         let base = tempfile::tempdir().unwrap();
-        fs::write(base.path().join(".pipe"), "").unwrap();
-        let error = RunDir::create(base.path(), &now()).unwrap_err().to_string();
+        fs::write(home(&base), "").unwrap();
+        let error = RunDir::create(&home(&base), &now()).unwrap_err().to_string();
         assert!(error.starts_with("cannot create `") && error.contains(".pipe/runs"), "{error}");
     }
 

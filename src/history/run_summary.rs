@@ -34,6 +34,11 @@ pub struct RunSummary {
     /// How the step that is the cause of a failure ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause_ended: Option<OutcomeRecord>,
+    /// How many steps the pipeline has.
+    pub steps: usize,
+    /// How many of them were not asked for.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: usize,
     /// How long it took; of one that has not ended, until its last record.
     pub duration_ms: u64,
 }
@@ -63,19 +68,47 @@ impl RunSummary {
         } else {
             summary.duration_ms = last.map_or(0, |record| record.elapsed_ms);
         }
+        summary.left_out = lines().filter(|line| is_left_out(line)).count();
         summary.state = RunState::of(summary.end.is_some(), lives);
         Ok(summary)
     }
 
     fn begin(id: &str, first: Option<Record>) -> Self {
         let (started, body) = first.map(|record| (record.at, record.body)).unzip();
-        let (pipeline, file) = match body {
-            Some(Body::RunStarted { pipeline, file, .. }) => (Some(pipeline), Some(file)),
-            _ => (None, None),
+        let (pipeline, file, steps) = match body {
+            Some(Body::RunStarted { pipeline, file, steps, .. }) => (Some(pipeline), Some(file), steps),
+            _ => (None, None, Vec::new()),
         };
+        let steps = steps.iter().filter(|step| step.feed.is_none()).count();
         let (run, state) = (id.to_owned(), RunState::Running);
-        Self { run, pipeline, file, started, state, end: None, cause_ended: None, duration_ms: 0 }
+        Self {
+            run,
+            pipeline,
+            file,
+            started,
+            state,
+            end: None,
+            cause_ended: None,
+            steps,
+            left_out: 0,
+            duration_ms: 0,
+        }
     }
+}
+
+/// Returns whether this line says that a step of the file was left out. Only a line with the word is read.
+fn is_left_out(line: &[u8]) -> bool {
+    let word = br#""left-out""#;
+    line.windows(word.len()).any(|part| part == word)
+        && matches!(
+            Skipped::default().record(line).map(|record| record.body),
+            Some(Body::StepFinished { step, outcome: OutcomeRecord::LeftOut, .. }) if !step.starts_with("in:")
+        )
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Returns how a step ended, if this line says so. Few lines have its name in them, and only those are looked

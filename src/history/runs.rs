@@ -50,9 +50,9 @@ pub enum NoRun {
 }
 
 impl Runs {
-    /// Returns the runs that are in `base` now.
-    pub fn of(base: &Path) -> Result<Self, HistoryError> {
-        let folder = runs_in(base);
+    /// Returns the runs that are in `home` now, the folder that is `.pipe` as a rule.
+    pub fn of(home: &Path) -> Result<Self, HistoryError> {
+        let folder = runs_in(home);
         if folder.is_symlink() {
             return Err(HistoryError::read(folder)(io::Error::other(
                 "it is a symbolic link, which is not followed here",
@@ -128,17 +128,21 @@ fn ids<'a>(runs: impl Iterator<Item = &'a StoredRun>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn home(base: &tempfile::TempDir) -> PathBuf {
+        base.path().join(".pipe")
+    }
     use crate::history::run_dir::journal_in;
 
     /// Runs whose journals begin at these times, by their ids.
     fn runs(of: &[(&str, &str)]) -> (tempfile::TempDir, Runs) {
         let base = tempfile::tempdir().unwrap();
         for (id, at) in of {
-            let dir = runs_in(base.path()).join(id);
+            let dir = runs_in(&home(&base)).join(id);
             fs::create_dir_all(&dir).unwrap();
             fs::write(journal_in(&dir), format!("{{\"v\":1,\"at\":\"{at}\",\"elapsed_ms\":0")).unwrap();
         }
-        let runs = Runs::of(base.path()).unwrap();
+        let runs = Runs::of(&home(&base)).unwrap();
         (base, runs)
     }
 
@@ -154,10 +158,10 @@ mod tests {
         };
         assert_eq!(of(&found), ["bbbb", "aaaa", "cccc"]);
         assert_eq!(found.find("last").unwrap().id(), "20261025-021500-bbbb");
-        fs::create_dir(runs_in(base.path()).join("29991231-235959-dddd")).unwrap();
-        fs::create_dir(runs_in(base.path()).join(".29991231-235959-eeee")).unwrap();
-        fs::write(runs_in(base.path()).join("notes"), "").unwrap();
-        assert_eq!(of(&Runs::of(base.path()).unwrap()), ["dddd", "bbbb", "aaaa", "cccc"]);
+        fs::create_dir(runs_in(&home(&base)).join("29991231-235959-dddd")).unwrap();
+        fs::create_dir(runs_in(&home(&base)).join(".29991231-235959-eeee")).unwrap();
+        fs::write(runs_in(&home(&base)).join("notes"), "").unwrap();
+        assert_eq!(of(&Runs::of(&home(&base)).unwrap()), ["dddd", "bbbb", "aaaa", "cccc"]);
     }
 
     #[test]
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_no_runs_folder_is_not_taken_for_one() {
         let (base, _) = runs(&[("20261122-231500-1a2b", "2026-11-22T23:15:00Z")]);
-        let path = |name: &str| runs_in(base.path()).join(name);
+        let path = |name: &str| runs_in(&home(&base)).join(name);
         for name in
             ["notes", "20261122-231500-1a2b.bak", "20261122-231500-1a\nb", ".cache", "2026112a-231500-1a2b"]
         {
@@ -191,32 +195,32 @@ mod tests {
         fs::create_dir(base.path().join("victim")).unwrap();
         std::os::unix::fs::symlink("../../victim", path("20261122-231500-1a2c")).unwrap();
         fs::write(path("20261122-231500-1a2d"), "").unwrap();
-        let found = Runs::of(base.path()).unwrap();
+        let found = Runs::of(&home(&base)).unwrap();
         let ids: Vec<_> = found.newest_first().iter().chain(&found.hidden).map(StoredRun::id).collect();
         assert_eq!(ids, ["20261122-231500-1a2b"]);
         let other = tempfile::tempdir().unwrap();
         fs::create_dir(other.path().join(".pipe")).unwrap();
-        std::os::unix::fs::symlink(runs_in(base.path()), runs_in(other.path())).unwrap();
-        assert!(Runs::of(other.path()).unwrap_err().to_string().contains("it is a symbolic link"));
+        std::os::unix::fs::symlink(runs_in(&home(&base)), runs_in(&home(&other))).unwrap();
+        assert!(Runs::of(&home(&other)).unwrap_err().to_string().contains("it is a symbolic link"));
     }
 
     #[test]
     fn what_a_crash_left_half_made_is_known_after_a_while() {
         let (base, _) = runs(&[(".20261122-231500-1a2b", ""), (".20261122-231500-1a2c.gone", "")]);
-        let found = Runs::of(base.path()).unwrap();
+        let found = Runs::of(&home(&base)).unwrap();
         assert!(found.newest_first().is_empty());
         assert_eq!(found.remains().count(), 0, "another process may be making them");
         let old = std::time::SystemTime::now() - UNDER_WAY - Duration::from_secs(60);
         fs::File::open(found.hidden[0].path()).unwrap().set_modified(old).unwrap();
         assert_eq!(found.remains().count(), 1);
         found.remains().for_each(|run| run.remove().unwrap());
-        assert_eq!(Runs::of(base.path()).unwrap().hidden.len(), 1);
+        assert_eq!(Runs::of(&home(&base)).unwrap().hidden.len(), 1);
     }
 
     #[test]
     fn no_runs_are_no_error_until_one_is_asked_for() {
         let base = tempfile::tempdir().unwrap();
-        let runs = Runs::of(base.path()).unwrap();
+        let runs = Runs::of(&home(&base)).unwrap();
         assert!(runs.newest_first().is_empty());
         assert_eq!(runs.find("last").unwrap_err(), NoRun::None(base.path().join(".pipe/runs")));
     }

@@ -1,7 +1,7 @@
 //! One run, as its directory has it.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::lock::RunLock;
 use super::own;
 use super::records::{Records, Skipped};
-use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in};
+use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in, streams_in};
 use super::{HistoryError, Replay, RunDetails, RunState, RunSummary};
 use crate::event::wire::{Body, Record};
 
@@ -53,6 +53,22 @@ impl StoredRun {
             Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
         };
         in_journal().or_else(in_id).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Returns the pipeline's file, as the first record has it.
+    pub fn file(&self) -> Option<String> {
+        let mut first = Vec::new();
+        let journal = BufReader::new(own::open(&journal_in(&self.path)).ok()?);
+        journal.take(own::LONGEST).read_until(b'\n', &mut first).ok()?;
+        match Skipped::default().record(&first)?.body {
+            Body::RunStarted { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it has kept a stream.
+    pub fn has_streams(&self) -> bool {
+        fs::read_dir(streams_in(&self.path)).is_ok_and(|mut streams| streams.next().is_some())
     }
 
     /// Returns where a step of this name logs.

@@ -27,10 +27,10 @@ pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pul
 pub use env::EnvVar;
 pub use fingerprint::Fingerprint;
 pub use ids::{StepId, StreamId};
-pub use outcome::{Failure, Outcome, SkipReason, signal_name};
+pub use outcome::{Failure, NotRetried, Outcome, SkipReason, TimeLimit, signal_name};
 pub use output::{Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
-pub use policy::{AfterRetry, Backoff, OnError, Policy, Retry};
+pub use policy::{AfterRetry, Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry};
 pub use product::Artifact;
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, Feed, Script, Shell, Step};
@@ -51,6 +51,10 @@ pub struct Pipeline {
     pub params: Vec<Param>,
     /// How many steps may run at once; `None` leaves it to the runner.
     pub max_parallel: Option<NonZeroUsize>,
+    /// The text that makes [`Pipeline::max_parallel`] when a run begins.
+    pub early_max_parallel: Option<Template>,
+    /// How many runs of the file are kept; `None` keeps all.
+    pub keep_runs: Option<NonZeroUsize>,
     /// The steps, in the order of the file; `StepId` is the position.
     pub steps: Vec<Step>,
     /// The streams, in the order of their producers; `StreamId` is the position.

@@ -1,6 +1,7 @@
 //! How steps end.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::StepId;
 
@@ -55,6 +56,24 @@ pub enum Failure {
     LeftEarly,
 }
 
+/// A time limit of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// `timeout` of the step: all of its attempts together.
+    Step(Duration),
+    /// `timeout` of its `retry`: one attempt.
+    Attempt(Duration),
+}
+
+/// Why a step with retries left is not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRetried {
+    /// Its exit code is not in `on_exit`, or it has none.
+    OnExit,
+    /// Its `timeout` would be over before the next attempt.
+    NoTime,
+}
+
 /// Why a step never started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SkipReason {
@@ -86,6 +105,19 @@ impl Outcome {
             | Self::Reused
             | Self::LeftOut
             | Self::Ignored(_) => false,
+        }
+    }
+}
+
+impl Failure {
+    /// Returns the exit code that a shell gives it. A container reports death by a signal only so, and so a
+    /// signal has an exit code on this machine too.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self {
+            Self::Exit(code) | Self::BrokenPipe(code) => Some(*code),
+            Self::Signal(signal) => Some(128 + signal),
+            Self::OutOfMemory => Some(137),
+            Self::Timeout | Self::Start(_) | Self::Outputs(_) | Self::Missing(_) | Self::LeftEarly => None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Template;
+
 /// A step's policy, complete: every default has been applied.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Policy {
@@ -58,6 +60,30 @@ pub enum Backoff {
     Linear,
     /// Doubling.
     Exponential,
+}
+
+/// A number or length of time of a policy that a template makes when the run begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlySetting {
+    /// What it is.
+    pub key: PolicyKey,
+    /// The text that makes it.
+    pub text: Template,
+}
+
+/// A number or length of time of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKey {
+    /// [`Policy::timeout`].
+    Timeout,
+    /// [`Retry::count`].
+    RetryCount,
+    /// [`Retry::delay`].
+    RetryDelay,
+    /// [`Retry::max_delay`].
+    RetryMaxDelay,
+    /// [`Retry::timeout`].
+    RetryTimeout,
 }
 
 impl Retry {

@@ -1,6 +1,6 @@
 //! Steps: what runs, and which streams join it to others.
 
-use super::{Container, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId, Template};
+use super::{Container, EarlySetting, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId, Template};
 
 /// One step, with the defaults of the pipeline already applied.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Step {
     pub terminal: bool,
     /// What happens when it takes long or fails.
     pub policy: Policy,
+    /// What of the policy a template makes when the run begins.
+    pub early: Vec<EarlySetting>,
 }
 
 impl Step {
@@ -54,6 +56,7 @@ impl Step {
             produces: Vec::new(),
             terminal: false,
             policy: Policy::default(),
+            early: Vec::new(),
         }
     }
 
@@ -104,6 +107,7 @@ impl Step {
             produces,
             terminal: _,
             policy: _,
+            early,
         } = self;
         let (script, exec) = match action {
             Action::Run(script) => (Some(&script.text), None),
@@ -113,7 +117,15 @@ impl Step {
         let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
         let container = container.iter().flat_map(|container| container.templates());
         let env = env.iter().map(|variable| &variable.value);
-        script.into_iter().chain(words).chain(container).chain(working_dir).chain(env).chain(produces)
+        let early = early.iter().map(|setting| &setting.text);
+        script
+            .into_iter()
+            .chain(words)
+            .chain(container)
+            .chain(working_dir)
+            .chain(env)
+            .chain(produces)
+            .chain(early)
     }
 }
 

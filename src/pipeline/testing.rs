@@ -74,6 +74,8 @@ fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
         description: None,
         params: Vec::new(),
         max_parallel: None,
+        early_max_parallel: None,
+        keep_runs: None,
         steps,
         streams,
         outputs: Vec::new(),

@@ -1,13 +1,15 @@
 //! What runs when: the graph of a pipeline, its gangs, and the edges that must be stored. Pure: a [`Plan`] is
-//! made from a [`Pipeline`] alone, and a [`ReadySet`] only counts.
+//! made from a [`Pipeline`] alone, a [`ReadySet`] only counts, and [`decide`] says which steps run.
 //!
 //! Two kinds of link join steps. An *order* link (`depends_on`) starts the later step after the success of
 //! the earlier. A *stream* edge joins a producer and a reader, which run together while the edge is *live*;
 //! steps joined by live edges are a *gang*. Where a reader has to run after its producer, the edge is
 //! *stored*: it orders the two, and no more.
 
+mod asked;
 mod contract;
 mod cycle;
+mod decide;
 mod graph;
 mod ready;
 mod reason;
@@ -24,8 +26,10 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::pipeline::{Pipeline, StepId, StreamId};
+pub use asked::{Asked, needs};
 use contract::Contracted;
 pub use cycle::{Cycle, Cycles, cycles};
+pub use decide::{Decision, Decisions, decide};
 use graph::StepGraph;
 pub use ready::ReadySet;
 pub use reason::{Hop, Reason};
@@ -71,6 +75,8 @@ pub struct Plan {
     /// By step.
     level: Vec<u32>,
     /// By gang.
+    stage: Vec<u32>,
+    /// By gang.
     remaining: Vec<u32>,
     stored: HashMap<(StreamId, StepId), EdgeKind>,
 }
@@ -90,6 +96,7 @@ impl Plan {
         let (gangs, gang_of) = arrange(&graph, &order, &contracted);
         Ok(Self {
             level: levels(&graph, &order),
+            stage: stages(&graph, &gangs, &gang_of),
             remaining: remaining(&graph, &gangs, &gang_of),
             stored: reasons(pipeline, &graph, &contracted),
             gangs,
@@ -118,6 +125,12 @@ impl Plan {
     /// Returns the gang that a step belongs to.
     pub fn gang_of(&self, step: StepId) -> GangId {
         self.gang_of[step.index()]
+    }
+
+    /// Returns how many gangs must have run, one after another, before a step starts: steps of one stage can
+    /// run side by side. For drawings, plans and dry runs, which number steps by it; a run knows no stages.
+    pub fn stage(&self, step: StepId) -> usize {
+        self.stage[self.gang_of(step).index()] as usize
     }
 
     /// Returns how a stream reaches one of its readers.
@@ -176,6 +189,18 @@ fn levels(graph: &StepGraph, order: &[NodeIndex]) -> Vec<u32> {
         }
     }
     level
+}
+
+/// Returns for each gang how many gangs the longest path to it has.
+fn stages(graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
+    let mut stages = vec![0; gangs.len()];
+    for (index, gang) in gangs.iter().enumerate() {
+        let next = gang.steps.iter().flat_map(|&step| graph.neighbors_directed(graph::node(step), Outgoing));
+        for after in next.map(|step| gang_of[step.index()].index()).filter(|&gang| gang != index) {
+            stages[after] = stages[after].max(stages[index] + 1);
+        }
+    }
+    stages
 }
 
 /// Returns for each gang the length of the longest path of gangs that starts there.

@@ -87,7 +87,8 @@ impl Dialect for GitHub {
         else {
             return String::new();
         };
-        let tail = self.secrets.text(&known.log.lines().join("\n"));
+        let beside = failures::beside_log(report, id).filter(|_| known.log.lines().is_empty());
+        let tail = self.secrets.text(&beside.unwrap_or_else(|| known.log.lines().join("\n")));
         let message = format!("{}\n{tail}", failures::headline(report, id));
         let is_ignored = matches!(known.outcome(), Some(Outcome::Ignored(_)));
         let title = format!("{}: {}", report.pipeline.name, words::label(&report.pipeline, id));

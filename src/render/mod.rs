@@ -10,7 +10,8 @@
 //! - [`Progress`]: the live view of a terminal, with the same lines as [`Plain`] scrolling above it;
 //! - [`Json`]: the records of `event::wire`.
 //!
-//! All but the last close with a summary. Three write a file when the run has ended:
+//! All but the last close with a summary. [`Quiet`] shows that alone, and only of a run that did not succeed.
+//! Three write a file when the run has ended:
 //!
 //! - [`StepSummary`]: the Markdown page that GitHub shows beside a job;
 //! - [`Junit`]: the XML report that CI services read;
@@ -31,14 +32,16 @@ pub mod human;
 mod json;
 mod junit;
 mod narrate;
+mod pace;
 mod plain;
 mod progress;
+mod quiet;
 mod report;
 mod style;
 pub mod summary;
 mod text;
 mod view;
-mod words;
+pub mod words;
 mod workflow;
 
 use std::io;
@@ -52,6 +55,7 @@ pub use junit::Junit;
 pub use narrate::Narrator;
 pub use plain::Plain;
 pub use progress::{Progress, Screen};
+pub use quiet::Quiet;
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
 pub use style::{Palette, Sheet, Tone};
 pub use text::one_line;

@@ -43,7 +43,7 @@ impl Narrator {
         let all = telling == Telling::Everything;
         match &event.kind {
             EventKind::RunStarted(started) if all => self.about_run(Tone::Strong, &opening(started), out),
-            EventKind::StepStarted { step, attempt, lane: _ }
+            EventKind::StepStarted { step, attempt, lane: _, starting: _ }
                 if (all && is_run(pipeline, *step)) || has_terminal(pipeline, *step) =>
             {
                 let mut what = match attempt {
@@ -176,7 +176,7 @@ pub(super) fn retry(
 
 /// Returns how a step ended.
 pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
-    let mut text = words::outcome(pipeline, &finished.outcome);
+    let mut text = words::outcome_in_full(pipeline, &finished.outcome, &finished.circumstances);
     if finished.attempts > 0 {
         text += &match finished.outcome {
             Outcome::Succeeded => format!(" in {}", duration(finished.duration)),

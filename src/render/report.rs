@@ -2,7 +2,7 @@
 
 mod tail;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished, StreamFinished,
-    StreamStats,
+    CancelReason, Circumstances, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished,
+    StreamFinished, StreamStats,
 };
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
@@ -21,6 +21,8 @@ use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, St
 pub struct Report {
     /// The run's id.
     pub run: String,
+    /// What commands call it: `last`, unless it is an older one.
+    pub called: String,
     /// The run directory.
     pub dir: Option<PathBuf>,
     /// What runs.
@@ -54,6 +56,10 @@ pub struct StepReport {
     pub ran: bool,
     /// How the bytes of the last attempt travel, if it runs in a container.
     pub lane: Option<Lane>,
+    /// How long the starts of its attempts took together; its time includes it.
+    pub starting: Duration,
+    /// What else is known of its end.
+    pub circumstances: Circumstances,
     /// Whether a process that it left behind held its output open.
     pub leaky: bool,
     /// The files that it declares with `produces`.
@@ -98,6 +104,8 @@ pub enum StepState {
 pub struct StreamReport {
     /// The latest counters, once there are some.
     pub stats: Option<StreamStats>,
+    /// Earlier ones, of the last second.
+    pub recent: VecDeque<StreamStats>,
     /// How it ended.
     pub finished: Option<StreamFinished>,
 }
@@ -110,6 +118,9 @@ pub struct Stopping {
     /// Ctrl-C has begun it, and a second one kills at once.
     pub by_key: bool,
 }
+
+/// How far back the live view looks to say what holds up a stream.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The signal of Ctrl-C.
 const SIGINT: i32 = 2;
@@ -138,6 +149,7 @@ impl Report {
         let total = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
         Self {
             run: started.run.clone(),
+            called: "last".to_owned(),
             dir: started.dir.clone(),
             steps: pipeline.steps.iter().map(|_| StepReport::default()).collect(),
             streams: pipeline.streams.iter().map(|_| StreamReport::default()).collect(),
@@ -154,8 +166,8 @@ impl Report {
     /// Takes in the next event.
     pub fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepStarted { step, attempt, lane } => {
-                self.started(*step, *attempt, *lane, event.elapsed);
+            EventKind::StepStarted { step, attempt, lane, starting } => {
+                self.started(*step, *attempt, *lane, (*starting, event.elapsed));
             }
             EventKind::StepOutput { step, bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(step.index()) {
@@ -192,16 +204,23 @@ impl Report {
         }
     }
 
-    fn started(&mut self, id: StepId, attempt: u32, lane: Option<Lane>, now: Duration) {
+    fn started(
+        &mut self,
+        id: StepId,
+        attempt: u32,
+        lane: Option<Lane>,
+        (starting, now): (Duration, Duration),
+    ) {
         let counts = self.counts(id);
         let Some(step) = self.steps.get_mut(id.index()) else {
             return;
         };
-        let since = step.started_at().unwrap_or(now);
+        let since = step.started_at().unwrap_or(now.saturating_sub(starting));
         step.state = StepState::Running { since };
         step.attempt = attempt;
         step.ran = true;
         step.lane = lane;
+        step.starting += starting;
         step.log = LogTail::default();
         step.drawing = Drawing::default();
         if self.running.insert(id) && counts {
@@ -226,6 +245,7 @@ impl Report {
         step.attempt = finished.attempts;
         step.leaky = finished.leaky;
         step.products.clone_from(&finished.products);
+        step.circumstances.clone_from(&finished.circumstances);
         if finished.outcome == Outcome::Succeeded {
             step.log = LogTail::default();
         }
@@ -242,7 +262,17 @@ impl Report {
 
     fn stream(&mut self, id: StreamId, stats: StreamStats, finished: Option<StreamFinished>) {
         if let Some(stream) = self.streams.get_mut(id.index()) {
-            *stream = StreamReport { stats: Some(stats), finished };
+            let old = |earlier: &StreamStats| stats.lasted.saturating_sub(earlier.lasted) > SECOND;
+            if stream.stats.as_ref().is_some_and(|last| last.lasted > stats.lasted) {
+                // Another attempt.
+                stream.recent.clear();
+            }
+            while stream.recent.front().is_some_and(old) {
+                stream.recent.pop_front();
+            }
+            stream.recent.push_back(stats.clone());
+            stream.stats = Some(stats);
+            stream.finished = finished;
         }
     }
 

@@ -80,7 +80,7 @@ fn cause(report: &Report) -> Option<StepId> {
 }
 
 /// Returns the outcome of a run, in a sentence.
-pub(super) fn closing(report: &Report) -> (Tone, String) {
+pub fn closing(report: &Report) -> (Tone, String) {
     let Some(finished) = &report.end else {
         return (Tone::Normal, String::new());
     };
@@ -93,7 +93,7 @@ pub(super) fn closing(report: &Report) -> (Tone, String) {
                 0 => String::new(),
                 count => format!(", {} ignored", human::count(count, "failure")),
             };
-            let others = [(tally.reused, "unchanged"), (tally.left_out, "left out")];
+            let others = [(tally.reused, "done before"), (tally.left_out, "left out")];
             let others: String = numbers(&others).iter().map(|it| format!(", {it}")).collect();
             (Tone::Good, format!("succeeded: {done} in {took}{ignored}{others}"))
         }

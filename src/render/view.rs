@@ -17,6 +17,7 @@ use std::time::Duration;
 use console::{Alignment, pad_str, truncate_str};
 
 use super::human::{self, duration, rate, size};
+use super::pace::{Pace, pace};
 use super::style::{Palette, Tone};
 use super::{Report, StepReport, StepState, StreamReport, text, words};
 use crate::event::StreamStats;
@@ -192,30 +193,41 @@ impl<'a> View<'a> {
         };
         let (bytes, rate) = (size(stats.bytes), rate(stats.rate));
         let tone = if known.finished.is_some() { Tone::Faint } else { Tone::Normal };
-        let row = format!("      {name} {bytes:>8}  {rate:>10} {}", self.way(stream, stats));
+        let pace = pace(stats, known.recent.front()).filter(|_| known.is_live());
+        let row = format!("      {name} {bytes:>8}  {rate:>10} {}", self.way(stream, stats, pace));
         Some(self.palette.paint(tone, row).to_string())
     }
 
     /// `→ compress, checksum`, after the source of a stream from outside.
-    fn way(&self, stream: &Stream, stats: &StreamStats) -> String {
-        let readers = self.readers(stream, stats);
+    fn way(&self, stream: &Stream, stats: &StreamStats, pace: Option<Pace>) -> String {
+        let readers = self.readers(stream, stats, pace);
         match self.report.counts(stream.producer) {
             true => format!("→ {readers}"),
             false => format!("{} → {readers}", words::label(&self.report.pipeline, stream.producer)),
         }
     }
 
-    fn readers(&self, stream: &Stream, stats: &StreamStats) -> String {
+    fn readers(&self, stream: &Stream, stats: &StreamStats, pace: Option<Pace>) -> String {
         let reader = |id| {
             let name = words::label(&self.report.pipeline, id);
             let left = stats.edges.iter().any(|edge| edge.reader == id && edge.left);
-            if left { Cow::from(format!("{name} (left)")) } else { name }
+            match pace {
+                _ if left => Cow::from(format!("{name} (left)")),
+                Some(Pace::Reader(slowest, _)) if slowest == id => {
+                    Cow::from(format!("{name} (holds the pace)"))
+                }
+                Some(Pace::Reader(..) | Pace::Producer(_)) | None => name,
+            }
         };
         let names: Vec<_> = stream.readers.iter().map(|id| reader(*id)).collect();
         if names.is_empty() {
             return "kept".into();
         }
-        human::list(names.iter().map(AsRef::as_ref))
+        let list = human::list(names.iter().map(AsRef::as_ref));
+        match pace {
+            Some(Pace::Producer(_)) => list + " (all wait for more)",
+            Some(Pace::Reader(..)) | None => list,
+        }
     }
 
     /// Returns a name that stands `indent` columns in, and ends where all names do.

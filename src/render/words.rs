@@ -1,10 +1,15 @@
 //! The words and marks of outcomes, the same in every renderer.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::Tally;
+use super::human::duration;
 use super::style::{Palette, Tone};
-use crate::pipeline::{Action, Feed, Outcome, Pipeline, SkipReason, StepId, signal_name};
+use crate::event::Circumstances;
+use crate::pipeline::{
+    Action, Feed, NotRetried, Outcome, Pipeline, SkipReason, StepId, TimeLimit, signal_name,
+};
 
 /// Returns the mark of an outcome, one column wide, and its tone.
 pub fn mark(outcome: &Outcome) -> (&'static str, Tone) {
@@ -28,13 +33,56 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
         Outcome::Ignored(failure) => format!("failed, ignored: {failure}"),
         Outcome::Tainted { producer } => format!("tainted by `{}`", label(pipeline, *producer)),
         Outcome::Cancelled => "cancelled".into(),
-        Outcome::Reused => "unchanged: not run again".into(),
+        Outcome::Reused => "done before".into(),
         Outcome::LeftOut => "left out".into(),
         Outcome::Skipped(SkipReason::Dependency(step)) => {
             format!("skipped: `{}` did not succeed", label(pipeline, *step))
         }
         Outcome::Skipped(SkipReason::Stopped) => "skipped: the run was stopped".into(),
     }
+}
+
+/// Returns how a step ended, and what else is known of that: which time limit was over, why it was not tried again.
+pub fn outcome_in_full(pipeline: &Pipeline, of: &Outcome, circumstances: &Circumstances) -> String {
+    let Circumstances { limit, not_retried, command: _ } = circumstances;
+    let mut text = outcome(pipeline, of);
+    match limit {
+        Some(TimeLimit::Step(length)) => {
+            text += &format!(": its `timeout` of {} was over", limit_of(*length))
+        }
+        Some(TimeLimit::Attempt(length)) => {
+            text +=
+                &format!(": the `timeout` of its `retry`, {} for one attempt, was over", limit_of(*length));
+        }
+        None => {}
+    }
+    match not_retried {
+        Some(NotRetried::OnExit) => match exit_code(of) {
+            Some(code) => text += &format!("; not retried: {code} is not in `on_exit`"),
+            None => text += "; not retried: `on_exit` is for exit codes alone",
+        },
+        Some(NotRetried::NoTime) => text += "; not retried: its `timeout` leaves no time for it",
+        None => {}
+    }
+    text
+}
+
+fn exit_code(outcome: &Outcome) -> Option<i32> {
+    match outcome {
+        Outcome::Failed(failure) | Outcome::Ignored(failure) => failure.exit_code(),
+        Outcome::Succeeded
+        | Outcome::TimedOut
+        | Outcome::Tainted { .. }
+        | Outcome::Cancelled
+        | Outcome::Skipped(_)
+        | Outcome::Reused
+        | Outcome::LeftOut => None,
+    }
+}
+
+/// Returns a length as a file has it: `30 s`, not `30.0 s`.
+fn limit_of(length: Duration) -> String {
+    duration(length).replace(".0 s", " s")
 }
 
 /// Returns the label of a step: its name, or the source of a feed.

@@ -12,7 +12,7 @@ use super::files::Files;
 use super::log::until;
 use super::spec::{self, Request};
 use super::supervise::Supervised;
-use super::{Job, Shutdown, feed};
+use super::{Job, Shutdown, feed, script};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{Executor, HoldGuard, InputPipe, RunningStep, StartError, SystemError};
 use crate::pipeline::Action;
@@ -63,7 +63,9 @@ pub(super) async fn start(
 ) -> Result<(Attempt, PipeEnds), NotStarted> {
     let Request { step: id, number, deadline, .. } = request;
     let step = job.pipeline.step(id);
-    let has_started = |lane| EventKind::StepStarted { step: id, attempt: number, lane };
+    let begun = Instant::now();
+    let has_started =
+        |lane| EventKind::StepStarted { step: id, attempt: number, lane, starting: begun.elapsed() };
     let (running, files) = match &step.action {
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {
@@ -73,6 +75,7 @@ pub(super) async fn start(
             let rendered = rendered.map_err(StartError::Step)?;
             files.prepare(job, step, &rendered).map_err(StartError::Step)?;
             files.write_script(job, &request, &rendered).map_err(StartError::System)?;
+            let traced = (job.settings.trace && !step.terminal).then(|| script::traced(&rendered.program));
             let spec = rendered.attempt(job, request, files.paths());
             let (guard, released) = HoldGuard::new();
             let start = async {
@@ -90,14 +93,20 @@ pub(super) async fn start(
                 released.wait().await;
                 files.undo();
             }
-            (started?, Some(files))
+            (started?, Some((files, traced)))
         }
     };
     let RunningStep { inputs, stdout, log, lane, handle } = running;
     if !step.terminal {
         job.events.send(has_started(lane));
     }
+    let (files, traced) = files.map_or((None, None), |(files, traced)| (Some(files), traced));
     let channel = if stdout.is_some() { OutputChannel::Stderr } else { OutputChannel::Both };
+    if let Some(traced) = traced {
+        let mut log = job.events.output(id, channel);
+        log.send(traced.into_bytes().into()).await;
+        log.finish().await;
+    }
     let (halt, halted) = watch::channel(Shutdown::None);
     let (job, executor) = (Arc::clone(job), Arc::clone(executor));
     let process = Supervised { job, executor, step: id, handle, halted, files };

@@ -14,12 +14,14 @@ pub(super) struct Ended {
     pub(super) outputs: Outputs,
     /// The files that it left behind.
     pub(super) artifacts: Artifacts,
+    /// The last line of its script.
+    pub(super) command: Option<String>,
 }
 
 impl From<End> for Ended {
     /// The end of an attempt that did nothing.
     fn from(how: End) -> Self {
-        Self { how, leaky: false, outputs: Outputs::new(), artifacts: Artifacts::default() }
+        Self { how, leaky: false, outputs: Outputs::new(), artifacts: Artifacts::default(), command: None }
     }
 }
 

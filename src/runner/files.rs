@@ -6,7 +6,7 @@ use super::Job;
 use super::outputs::OutputFile;
 use super::produce::DeclaredArtifacts;
 use super::resume;
-use super::script::ScriptFile;
+use super::script::{self, ScriptFile};
 use super::secrets::SecretFiles;
 use super::spec::{AttemptPaths, Rendered, Request};
 use crate::executor::{Executor, ImageSpec, SystemError};
@@ -21,6 +21,8 @@ pub(super) struct Files {
     pub(super) declared: Option<Arc<DeclaredArtifacts>>,
     fingerprint: Fingerprint,
     image: Option<ImageSpec>,
+    /// The last line of its script.
+    pub(super) command: Option<String>,
 }
 
 impl Files {
@@ -30,7 +32,7 @@ impl Files {
         let name = format!("{}-{}", request.step.index(), request.number);
         let secrets = SecretFiles::create(job, job.pipeline.step(request.step), &name)?;
         let (script, fingerprint) = (None, Fingerprint::new());
-        Ok(Self { outputs, secrets, script, declared: None, fingerprint, image: None })
+        Ok(Self { outputs, secrets, script, declared: None, fingerprint, image: None, command: None })
     }
 
     /// Notes what the attempt will do, and which of the files that it declares exist.
@@ -38,6 +40,7 @@ impl Files {
     /// # Errors
     /// What is wrong with the declared artifacts, in a sentence.
     pub(super) fn prepare(&mut self, job: &Job, step: &Step, rendered: &Rendered) -> Result<(), String> {
+        self.command = script::last_command(&rendered.program);
         self.fingerprint = resume::fingerprint(job, step, rendered);
         self.image = rendered.container.as_ref().map(|container| container.image.clone());
         if !rendered.produces.is_empty() {

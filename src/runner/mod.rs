@@ -47,7 +47,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,12 +58,15 @@ pub use self::container::ContainerRenderer;
 pub use self::fd_estimate::descriptors;
 pub use self::here::Here;
 pub use self::produce::{Partial, undo};
-pub use self::resume::{PreviousRun, PreviousStep, PreviousStream};
+pub use self::resume::{
+    MissingValue, Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace, decide, missing_values,
+    outputs_left_out,
+};
 pub use self::site::{GangMessage, GangOrder, Shutdown, Site};
 pub use self::slots::SlotRequest;
 use crate::event::{RunEnd, channel::Sender};
-use crate::pipeline::{Pipeline, StepId};
-use crate::plan::Plan;
+use crate::pipeline::Pipeline;
+use crate::plan::{Asked, Plan};
 use crate::reaper::Reaper;
 use crate::stream::BackendChoice;
 use crate::template::TemplateRenderer;
@@ -81,10 +83,10 @@ pub struct Job {
     pub events: Sender,
     /// Its id and folders.
     pub place: RunPaths,
-    /// The earlier run that it resumes, if any.
-    pub previous: Option<PreviousRun>,
+    /// What earlier runs have done, where it goes on from them or needs their values.
+    pub past: Past,
     /// The steps that were asked for, where not all are.
-    pub chosen: Option<BTreeSet<StepId>>,
+    pub asked: Option<Asked>,
     /// How it runs.
     pub settings: Settings,
     /// Cleans up its files if `pipe` is killed.
@@ -125,6 +127,8 @@ pub struct Settings {
     pub break_deadlocks: bool,
     /// What becomes of the artifacts of a failed step.
     pub partial: Partial,
+    /// Whether the log of each attempt begins with what it runs.
+    pub trace: bool,
 }
 
 impl Default for Settings {
@@ -137,6 +141,7 @@ impl Default for Settings {
             backend: BackendChoice::Auto,
             break_deadlocks: true,
             partial: Partial::Remove,
+            trace: false,
         }
     }
 }

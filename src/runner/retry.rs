@@ -9,27 +9,12 @@ use crate::pipeline::{Failure, Retry};
 pub(super) fn next(retry: Option<&Retry>, used: u32, failure: &Failure) -> Option<Duration> {
     let retry = retry?;
     let worth_it =
-        retry.on_exit.is_empty() || exit_code(failure).is_some_and(|code| retry.on_exit.contains(&code));
+        retry.on_exit.is_empty() || failure.exit_code().is_some_and(|code| retry.on_exit.contains(&code));
     if used >= retry.count || !worth_it {
         return None;
     }
     let delay = retry.delay_before(used + 1);
     Some(if retry.jitter { jittered(delay) } else { delay })
-}
-
-/// Returns the exit code that a shell gives a failure. A container reports death by a signal only so, and so
-/// a signal has an exit code on this machine too.
-fn exit_code(failure: &Failure) -> Option<i32> {
-    match failure {
-        Failure::Exit(code) | Failure::BrokenPipe(code) => Some(*code),
-        Failure::Signal(signal) => Some(128 + signal),
-        Failure::OutOfMemory => Some(137),
-        Failure::Timeout
-        | Failure::Start(_)
-        | Failure::Outputs(_)
-        | Failure::Missing(_)
-        | Failure::LeftEarly => None,
-    }
 }
 
 /// Returns a random length in the upper half of `delay`. The standard library's hash keys are random enough

@@ -9,6 +9,7 @@ use super::Job;
 use super::spec::{Rendered, Request};
 use crate::event::EventKind;
 use crate::executor::{Program, SystemError, needs_file};
+use crate::pipeline::Shell;
 
 /// The file of one attempt; dropping this removes it.
 #[derive(Debug)]
@@ -53,9 +54,80 @@ impl ScriptFile {
     }
 }
 
+/// Returns the last line of a shell script that has a command, joined with those that it continues and not too long: what a failed step that printed nothing
+/// can be known by. Nothing of other programs.
+///
+/// A trap would tell the very line, but a shell with a trap can no longer become its last command, which costs a
+/// process in each step that succeeds.
+pub(super) fn last_command(program: &Program) -> Option<String> {
+    let text = match program {
+        Program::Script { shell: Shell::Auto | Shell::Posix(_), text } => text,
+        Program::Script { shell: Shell::Other(_), .. } | Program::Exec { .. } => return None,
+    };
+    let is_command = |line: &&str| !line.is_empty() && !line.starts_with('#') && !ENDS.contains(line);
+    let joined = text.replace("\\\n", " ");
+    let last = joined.lines().map(str::trim).rfind(is_command)?;
+    let words = last.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = words.chars().take(LONGEST).collect();
+    Some(if cut.len() < words.len() { cut + "…" } else { words })
+}
+
+/// Returns what is run, in lines that begin with `+`, as shells trace their commands. Secrets stand in a script as
+/// variables.
+pub(super) fn traced(program: &Program) -> String {
+    match program {
+        Program::Script { shell: _, text } => text.lines().map(|line| format!("+ {line}\n")).collect(),
+        Program::Exec { entrypoint, args } => {
+            let words: Vec<&str> = entrypoint.iter().flatten().chain(args).map(String::as_str).collect();
+            format!("+ {}\n", words.join(" "))
+        }
+    }
+}
+
+/// Lines that only end something else.
+const ENDS: [&str; 5] = ["fi", "done", "esac", "}", ")"];
+
+/// The longest command that is named whole, in characters.
+const LONGEST: usize = 120;
+
 impl Drop for ScriptFile {
     fn drop(&mut self) {
         // If this fails, the file goes with the run's folder.
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(shell: Shell, text: &str) -> Option<String> {
+        last_command(&Program::Script { shell, text: text.into() })
+    }
+
+    #[test]
+    fn the_last_command_is_one_line_that_does_something() {
+        let auto = |text| of(Shell::Auto, text).unwrap();
+        assert_eq!(auto("test -f out.tar"), "test -f out.tar");
+        assert_eq!(auto("cd src\n\n  cmp a  b\n# the end\n"), "cmp a b");
+        assert_eq!(auto("for f in *; do\n  grep -q x \"$f\"\ndone\n"), "grep -q x \"$f\"");
+        assert_eq!(auto("curl -f \\\n  --retry 3 \\\n  http://x/\n"), "curl -f --retry 3 http://x/");
+        assert!(auto(&"x".repeat(500)).ends_with("x…"));
+    }
+
+    #[test]
+    fn what_is_run_is_traced_line_by_line() {
+        let script = Program::Script { shell: Shell::Auto, text: "cd src\n\nmake\n".into() };
+        assert_eq!(traced(&script), "+ cd src\n+ \n+ make\n");
+        let exec =
+            Program::Exec { entrypoint: Some(vec!["sh".into()]), args: vec!["-c".into(), "x y".into()] };
+        assert_eq!(traced(&exec), "+ sh -c x y\n");
+    }
+
+    #[test]
+    fn other_programs_and_empty_scripts_have_none() {
+        assert_eq!(of(Shell::Other(vec!["python3".into()]), "exit(1)"), None);
+        assert_eq!(of(Shell::Posix("sh".into()), "# nothing\n"), None);
+        assert_eq!(last_command(&Program::Exec { entrypoint: None, args: Vec::new() }), None);
     }
 }

@@ -46,6 +46,7 @@ use super::slots::SlotRequest;
 use crate::event::StepFinished;
 use crate::executor::{ImageSpec, SystemError};
 use crate::pipeline::StepId;
+use crate::plan::Decisions;
 use crate::template::StepOutputs;
 
 /// A place that runs whole gangs. The module says what an implementation promises.
@@ -82,6 +83,8 @@ pub struct GangOrder {
     pub steps: Vec<StepId>,
     /// The outputs of the steps that any of them depends on.
     pub given: StepOutputs,
+    /// Which steps of the run run: a stream is stored for no other.
+    pub decisions: Arc<Decisions>,
 }
 
 /// What a gang sends to the dispatcher.

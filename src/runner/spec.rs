@@ -11,6 +11,7 @@ use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program,
 use tokio::time::Instant;
 
 use crate::pipeline::{Action, EnvVar, Input, Step, StepId, Template};
+use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
 /// What an attempt is started with.
@@ -145,18 +146,20 @@ impl Rendered {
     }
 }
 
-/// Returns the images of the steps that run in containers, one for each. An image whose name cannot be
+/// Returns the images of the steps that run, and in containers, one for each. An image whose name cannot be
 /// rendered, or not yet, is left out; its step reports it.
-pub(super) async fn images(job: &Arc<Job>) -> Vec<ImageSpec> {
+pub(super) async fn images(job: &Arc<Job>, decisions: &Arc<Decisions>) -> Vec<ImageSpec> {
     if job.pipeline.steps.iter().all(|step| step.container.is_none()) {
         return Vec::new();
     }
+    let decisions = Arc::clone(decisions);
     let waits = Arc::new(());
     let (job, waiter) = (Arc::clone(job), Arc::downgrade(&waits));
     let work = move || {
         let placing = placing(&job, StepOutputsMode::Nothing, Some(&waiter));
         let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
-        job.pipeline.steps.iter().filter_map(image).collect()
+        let running = job.pipeline.steps().filter(|(id, _)| decisions.runs(*id));
+        running.filter_map(|(_, step)| image(step)).collect()
     };
     // The step that needs an image reports its failure.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -89,6 +90,7 @@ impl Supervised {
         let mut ended = Ended { leaky, ..how.into() };
         let Some(files) = &self.files else { return ended };
         ended.artifacts.declared.clone_from(&files.declared);
+        ended.command.clone_from(&files.command);
         if let End::Exit(_) = ended.how {
             match files.harvest().await {
                 Ok((outputs, products)) => {
@@ -110,6 +112,10 @@ impl Supervised {
         let mut timed_out = false;
         let mut was_stopped = false;
         let exit = loop {
+            // A process that has ended by itself was not stopped, even if its end is told after another's.
+            if !was_stopped && let Some(exit) = self.handle.wait().now_or_never() {
+                break exit?;
+            }
             let halt = *self.halted.borrow_and_update();
             let halt = if timed_out { halt.max(Shutdown::Graceful) } else { halt };
             was_stopped |= halt != Shutdown::None;
@@ -122,7 +128,6 @@ impl Supervised {
                 _ => {}
             }
             tokio::select! {
-                // A process that has ended by itself was not stopped.
                 biased;
                 exit = self.handle.wait() => break exit?,
                 Ok(()) = self.halted.changed() => {}

@@ -12,7 +12,9 @@ use super::scan::{self, Segment, Tag, scan};
 use super::shell::{self, Harmless, Shells, Splice};
 use super::structure;
 use super::token::{TokenKind, is_keyword};
-use super::{Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext, jinja, references};
+use super::{
+    Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext, foreign, jinja, references,
+};
 use crate::pipeline::{OutputRef, Span, Template, Text};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
@@ -55,7 +57,7 @@ pub fn compile(
             let mut errors = compiler.errors;
             errors.sort_by_key(|error| (error.range.start, error.range.end));
             errors.dedup();
-            Err(errors)
+            Err(foreign::explain(source, &segments, errors))
         }
     }
 }

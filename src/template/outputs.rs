@@ -85,7 +85,7 @@ pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, 
         help: Some(help),
     };
     if !may {
-        let help = "the keys of a step can read them, and the pipeline's `outputs`";
+        let help = "what a step runs can read them, and so can `outputs` of the file";
         return Err(error("no step has run yet, so that none has outputs".into(), help.into()));
     }
     let output = |step: &str, key: Option<&str>| OutputRef {
@@ -138,8 +138,16 @@ impl StepsView {
 
     /// Returns a placeholder for each output that a text reads.
     pub(super) fn later(refs: &[OutputRef]) -> Self {
-        let later = |step: &str| view(Value::from_object(Later(step.to_owned())));
-        Self(refs.iter().map(|wanted| (wanted.step.clone(), later(&wanted.step))).collect())
+        Self::partly(refs, &StepOutputs::new())
+    }
+
+    /// Returns those that are given, and placeholders for those of other steps.
+    pub(super) fn partly(refs: &[OutputRef], given: &StepOutputs) -> Self {
+        let value = |step: &String| match given.get(step) {
+            Some(outputs) => map(outputs),
+            None => Value::from_object(Later(step.clone())),
+        };
+        Self(refs.iter().map(|wanted| (wanted.step.clone(), view(value(&wanted.step)))).collect())
     }
 }
 

@@ -42,6 +42,8 @@ pub enum StepOutputsMode<'a> {
     Nothing,
     /// These.
     These(&'a StepOutputs),
+    /// These; a placeholder stands for each output of another step.
+    Partly(&'a StepOutputs),
     /// None yet: a placeholder stands for each.
     Later,
 }
@@ -146,6 +148,7 @@ fn steps(refs: &[OutputRef], mode: StepOutputsMode<'_>) -> Result<Option<Value>,
     let Some(first) = refs.first() else { return Ok(None) };
     match mode {
         StepOutputsMode::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
+        StepOutputsMode::Partly(outputs) => Ok(Some(Value::from_object(StepsView::partly(refs, outputs)))),
         StepOutputsMode::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
         StepOutputsMode::Nothing => Err(TemplateError {
             kind: TemplateErrorKind::Value,
@@ -162,7 +165,7 @@ fn missing_output(
     refs: &[OutputRef],
     mode: StepOutputsMode<'_>,
 ) -> Option<TemplateError> {
-    let StepOutputsMode::These(outputs) = mode else { return None };
+    let (StepOutputsMode::These(outputs) | StepOutputsMode::Partly(outputs)) = mode else { return None };
     let is_here =
         |wanted: &&OutputRef| wanted.range.start < error.range.end && error.range.start < wanted.range.end;
     let gave = |wanted: &OutputRef| outputs.get(&wanted.step).cloned().unwrap_or_default();

@@ -54,7 +54,7 @@ fn plain(text: &str, place: &Place) -> String {
         (r"\d+m \d+s|\d[\d.]* m?s\b", "TIME"),
         (r"\d[\d.]* [KMG]?i?B/s", "RATE"),
         (r"\d+:\d+, the caller", "USER, the caller"),
-        (r"(?m)^.* set the pace: .*\n", ""),
+        (r"(?m)^.*`[^`]*` (?:held the pace|was waited for).*\n", ""),
         (r" +", " "),
     ];
     let text = changing

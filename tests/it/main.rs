@@ -16,6 +16,8 @@ mod files {
     mod explain;
     mod fuzz_inputs;
     mod lint;
+    mod mistakes;
+    mod names;
     mod schema;
     mod values;
 }

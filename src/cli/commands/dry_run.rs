@@ -3,35 +3,67 @@
 use std::fmt::Write as _;
 
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Step, StepId};
+use crate::pipeline::{Action, Pipeline, Step, StepId};
+use crate::plan::{Decision, Decisions};
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
 
 /// Returns the text to print. Secrets appear as variables, as they do in the scripts of a run.
-pub(super) fn text(loaded: &Loaded, templates: &TemplateRenderer) -> Result<String, (StepId, TemplateError)> {
+pub(super) fn text(
+    loaded: &Loaded,
+    decisions: &Decisions,
+    templates: &TemplateRenderer,
+) -> Result<String, (StepId, TemplateError)> {
     let mut text = String::new();
-    for (level, steps) in loaded.plan.levels().iter().enumerate() {
-        for &id in steps {
-            let step = loaded.pipeline.step(id);
-            let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
-            let _ = writeln!(text, "# {}. {}{}", level + 1, step.name, joints(loaded, step));
-            match &step.action {
-                Action::Run(script) => {
-                    let script = templates.render(&script.text, scope).map_err(|error| (id, error))?;
-                    let _ = writeln!(text, "{}\n", script.trim_end());
-                }
-                Action::Exec(exec) => {
-                    let words = exec.entrypoint.iter().flatten().chain(&exec.args);
-                    for word in words {
-                        let word = templates.render(word, scope).map_err(|error| (id, error))?;
-                        let _ = writeln!(text, "- {word}");
-                    }
-                    text.push('\n');
-                }
-                Action::Feed(_) => text.push('\n'),
-            }
+    for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
+        for id in gang {
+            let Decision::Run(why) = decisions.of(id) else { continue };
+            show(loaded, id, why, templates, &mut text).map_err(|error| (id, error))?;
         }
     }
+    for line in idle(&loaded.pipeline, decisions) {
+        let _ = writeln!(text, "# {line}");
+    }
     Ok(text)
+}
+
+/// Returns a line for the steps that an earlier run has done, and one for those that are left out.
+pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
+    let kinds = [("done before", Decision::Reuse), ("left out", Decision::LeftOut)];
+    let line = |(what, kind): (&str, Decision)| {
+        let steps = pipeline.steps().filter(|(id, _)| *decisions.of(*id) == kind);
+        let names: Vec<&str> = steps.map(|(_, step)| step.name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+    };
+    kinds.into_iter().filter_map(line).collect()
+}
+
+/// Shows one step that runs, and why.
+fn show(
+    loaded: &Loaded,
+    id: StepId,
+    why: &str,
+    templates: &TemplateRenderer,
+    text: &mut String,
+) -> Result<(), TemplateError> {
+    let step = loaded.pipeline.step(id);
+    let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
+    let _ = writeln!(text, "# {}. {}{}", loaded.plan.stage(id) + 1, step.name, joints(loaded, step));
+    if !why.is_empty() {
+        let _ = writeln!(text, "# {} runs: {why}", step.name);
+    }
+    match &step.action {
+        Action::Run(script) => {
+            let _ = writeln!(text, "{}", templates.render(&script.text, scope)?.trim_end());
+        }
+        Action::Exec(exec) => {
+            for word in exec.entrypoint.iter().flatten().chain(&exec.args) {
+                let _ = writeln!(text, "- {}", templates.render(word, scope)?);
+            }
+        }
+        Action::Feed(_) => {}
+    }
+    text.push('\n');
+    Ok(())
 }
 
 /// Returns what the step is joined to, as a comment.

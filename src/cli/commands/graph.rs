@@ -1,22 +1,47 @@
 //! `pipe graph`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use super::plan::decisions;
 use crate::cli::args::{GraphArgs, GraphFormat};
-use crate::cli::drawing;
+use crate::cli::choice::needs_values;
+use crate::cli::drawing::{self, Ranks};
 use crate::cli::error::CliError;
-use crate::cli::load::load;
+use crate::cli::load::load_with;
 use crate::cli::stdio;
+use crate::file::MissingSecrets;
+use crate::pipeline::Pipeline;
+use crate::plan::{Decision, Decisions};
 use crate::render::graph;
 
 pub(in crate::cli) fn run(args: &GraphArgs) -> Result<ExitCode, CliError> {
-    let graph = drawing::graph(&load(&args.target, None)?);
+    let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
+    if needs_values(&args.choice, &loaded.pipeline) {
+        loaded = loaded.with_params(&args.params)?;
+    }
+    let decisions = decisions(&args.choice, &loaded)?;
+    let graph = |ranks| drawing::graph(&loaded, &decisions, ranks);
     let text = match args.format {
-        GraphFormat::Text => graph::text(&graph),
-        GraphFormat::Mermaid => graph::mermaid(&graph),
-        GraphFormat::Dot => graph::dot(&graph),
-        GraphFormat::Svg => graph::svg(&graph),
+        GraphFormat::Text => graph::text(&graph(Ranks::Stages)) + &reasons(&loaded.pipeline, &decisions),
+        GraphFormat::Mermaid => graph::mermaid(&graph(Ranks::Levels)),
+        GraphFormat::Dot => graph::dot(&graph(Ranks::Levels)),
+        GraphFormat::Svg => graph::svg(&graph(Ranks::Levels)),
     };
     stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a line for each step that runs and for which that was a question.
+fn reasons(pipeline: &Pipeline, decisions: &Decisions) -> String {
+    let mut text = String::new();
+    for (id, step) in pipeline.steps() {
+        if let Decision::Run(why) = decisions.of(id)
+            && !why.is_empty()
+        {
+            let gap = if text.is_empty() { "\n" } else { "" };
+            let _ = writeln!(text, "{gap}{} runs: {why}", step.name);
+        }
+    }
+    text
 }

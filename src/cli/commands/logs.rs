@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::cli::args::LogsArgs;
 use crate::cli::error::CliError;
-use crate::cli::past;
 use crate::cli::stdio::{Standard, say};
+use crate::cli::{past, verdict};
 use crate::event::EventKind;
 use crate::file::Nearest;
 use crate::history::{Follow, LogReader, Replay, StoredRun};
@@ -26,9 +26,10 @@ pub(in crate::cli) fn run(args: &LogsArgs) -> Result<ExitCode, CliError> {
     let mut out = BufWriter::new(Standard::Output.open()?);
     if args.follow {
         follow(args, &run, &mut out)?;
-    } else {
-        print(args, &run, &mut out)?;
+        out.flush()?;
+        return verdict::tell(&run, args.step.as_deref());
     }
+    print(args, &run, &mut out)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

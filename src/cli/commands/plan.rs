@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::args::PlanArgs;
+use super::dry_run::idle;
+use crate::cli::args::{ChoiceArgs, PlanArgs};
+use crate::cli::choice::{Choice, needs_values};
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
 use crate::cli::load::{Loaded, load_with};
@@ -12,25 +14,35 @@ use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
 use crate::file::MissingSecrets;
 use crate::pipeline::{Destination, Pipeline, Step, StepId};
-use crate::plan::EdgeKind;
+use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::human;
 use crate::render::one_line;
 use crate::template::StepOutputsMode;
 
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
-    // Only containers depend on the values of params; without containers a plan needs none.
+    // Containers depend on the values of params, and so may the choice; else a plan needs none.
     let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
-    let needs_values = in_containers(&loaded);
-    if needs_values {
+    if in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
-    let containers = match needs_values {
+    let decisions = decisions(&args.choice, &loaded)?;
+    let containers = match in_containers(&loaded) {
         true => Some(ContainerPlan::of(&loaded, args)?),
         false => None,
     };
-    stdio::print(text(&loaded, containers.as_ref())?)?;
+    stdio::print(text(&loaded, &decisions, containers.as_ref())?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what would run, of a pipeline that has the values of its params where they matter.
+pub(super) fn decisions(args: &ChoiceArgs, loaded: &Loaded) -> Result<Decisions, CliError> {
+    let choice = Choice::of(args, loaded)?;
+    let templates = || loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()));
+    if needs_values(args, &loaded.pipeline) {
+        choice.check_values(loaded, &templates()?)?;
+    }
+    choice.on_paper(loaded, templates)
 }
 
 /// What is known of the containers of a pipeline.
@@ -80,55 +92,71 @@ impl<'a> ContainerPlan<'a> {
     }
 }
 
-fn text(loaded: &Loaded, containers: Option<&ContainerPlan<'_>>) -> Result<String, CliError> {
+fn text(
+    loaded: &Loaded,
+    decisions: &Decisions,
+    containers: Option<&ContainerPlan<'_>>,
+) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
-    let steps = human::count(pipeline.steps.len(), "step");
-    let gangs = human::count(plan.gangs().len(), "gang");
-    let mut text = format!("{}: {steps} in {gangs}\n", pipeline.name);
-    for (index, gang) in plan.gangs().iter().enumerate() {
-        let names: Vec<&str> = gang.steps.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
-        let _ = match names.as_slice() {
-            [alone] => writeln!(text, "\n{}. {alone}", index + 1),
-            many => writeln!(text, "\n{}. {} (start together)", index + 1, many.join(", ")),
-        };
-        let waits = waits_for(pipeline, &gang.steps);
+    let gangs = decisions.gangs(pipeline, plan);
+    let running: usize = gangs.iter().map(Vec::len).sum();
+    let all = human::count(pipeline.steps.len(), "step");
+    let steps = if running == pipeline.steps.len() { all } else { format!("{running} of {all}") };
+    let mut text = format!("{}: {steps} in {}\n", pipeline.name, human::count(gangs.len(), "gang"));
+    for gang in &gangs {
+        let names: Vec<&str> = gang.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
+        let number = gang.first().map_or(0, |step| plan.stage(*step)) + 1;
+        let together = if names.len() > 1 { " (start together)" } else { "" };
+        let _ = writeln!(text, "\n{number}. {}{together}", names.join(", "));
+        let waits = waits_for(pipeline, decisions, gang);
         if !waits.is_empty() {
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
-        for &step in &gang.steps {
+        for &step in gang {
             let Step { name, description, .. } = pipeline.step(step);
             if let Some(description) = description {
-                let whose = if gang.steps.len() > 1 { format!("{name}: ") } else { String::new() };
+                let whose = if gang.len() > 1 { format!("{name}: ") } else { String::new() };
                 let _ = writeln!(text, "   {whose}{}", one_line(description));
+            }
+            if let Decision::Run(why) = decisions.of(step)
+                && !why.is_empty()
+            {
+                let _ = writeln!(text, "   {name} runs: {why}");
             }
             if let Some(containers) = containers {
                 containers.describe(&mut text, step, pipeline.step(step))?;
             }
             if pipeline.step(step).terminal {
-                let _ = writeln!(text, "   {} has the terminal, and runs alone", pipeline.step(step).name);
+                let _ = writeln!(text, "   {name} has the terminal, and runs alone");
             }
-            describe_stream(&mut text, loaded, step);
+            describe_stream(&mut text, loaded, decisions, step);
         }
+    }
+    let idle = idle(pipeline, decisions);
+    if !idle.is_empty() {
+        let _ = writeln!(text, "\n{}", idle.join("\n"));
     }
     Ok(text)
 }
 
-/// Returns steps outside that members depend on, in the order of the file.
-fn waits_for<'a>(pipeline: &'a Pipeline, steps: &[StepId]) -> Vec<&'a str> {
+/// Returns steps outside that members depend on, in the order of the file; of those that run.
+fn waits_for<'a>(pipeline: &'a Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<&'a str> {
     let dependencies =
         |step: &StepId| pipeline.step(*step).depends_on.iter().map(|dependency| dependency.step);
-    let mut ids: Vec<StepId> = steps.iter().flat_map(dependencies).collect();
+    let mut ids: Vec<StepId> =
+        steps.iter().flat_map(dependencies).filter(|step| decisions.runs(*step)).collect();
     ids.sort_unstable();
     ids.dedup();
     ids.into_iter().map(|id| pipeline.step(id).name.as_str()).collect()
 }
 
-fn describe_stream(text: &mut String, loaded: &Loaded, step: StepId) {
+fn describe_stream(text: &mut String, loaded: &Loaded, decisions: &Decisions, step: StepId) {
     let pipeline = &*loaded.pipeline;
     let Step { name, output: Some(port), .. } = pipeline.step(step) else { return };
     let stream = pipeline.stream(port.stream);
     let _ = writeln!(text, "   {name} makes the stream {}", stream.name);
-    for &reader in &stream.readers {
+    let readers: Vec<StepId> = stream.readers.iter().copied().filter(|step| decisions.runs(*step)).collect();
+    for &reader in &readers {
         let reader_name = &pipeline.step(reader).name;
         let _ = match loaded.plan.edge(port.stream, reader) {
             EdgeKind::Live => writeln!(text, "     live to {reader_name}"),
@@ -140,9 +168,8 @@ fn describe_stream(text: &mut String, loaded: &Loaded, step: StepId) {
     let _ = match &stream.out {
         Some(Destination::Stdout) => writeln!(text, "     to standard output"),
         Some(Destination::File(path)) => writeln!(text, "     to {}", path.display()),
-        None if stream.readers.is_empty() => {
-            writeln!(text, "     no reader: kept in the run directory")
-        }
+        None if stream.readers.is_empty() => writeln!(text, "     no reader: kept in the run directory"),
+        None if readers.is_empty() => writeln!(text, "     no reader runs: kept in the run directory"),
         None => Ok(()),
     };
 }

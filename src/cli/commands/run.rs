@@ -1,6 +1,6 @@
 //! `pipe run`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinError;
 
 use crate::cli::args::{ReportArg, RunArgs};
+use crate::cli::choice::{Choice, needs_values};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
@@ -15,7 +16,7 @@ use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets::SecretsDir;
 use crate::cli::stdio;
-use crate::cli::{commands::dry_run, ends, environment, resume, signals, terminal, viewers};
+use crate::cli::{commands::dry_run, ends, environment, past, retention, signals, terminal, viewers};
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
@@ -23,7 +24,7 @@ use crate::executor::host::{Descriptors, HostExecutor};
 use crate::executor::{ExecutorSet, SystemError};
 use crate::file::{Diagnostic, Diagnostics, MissingSecrets, locate};
 use crate::history::RunDir;
-use crate::pipeline::StepId;
+use crate::plan::Decisions;
 use crate::processes;
 use crate::reaper::Reaper;
 use crate::runner::{self, Here, Job, Partial, RunPaths, Settings};
@@ -37,22 +38,29 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     ends::check(&loaded.pipeline)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;
     let started_at = jiff::Zoned::now();
-    let chosen = resume::chosen(args, &loaded)?;
-    environment::check(&loaded, chosen.as_ref(), loaded.context("RUN-ID", &started_at))?;
-    if args.dry_run {
-        return show(&loaded, &loaded.renderer(loaded.context("RUN-ID", &started_at))?);
+    let choice = Choice::of(&args.choice, &loaded)?;
+    let at_most = choice.at_most(&loaded);
+    environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
+    let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));
+    if needs_values(&args.choice, &loaded.pipeline) {
+        choice.check_values(&loaded, &templates()?)?;
     }
-    terminal::check(&loaded, chosen.as_ref())?;
+    if args.dry_run {
+        return show(&loaded, &choice.on_paper(&loaded, templates)?, &templates()?);
+    }
+    terminal::check(&loaded, &at_most)?;
+    let keep = retention::keep(&loaded)?;
     viewers::check_streams(&loaded)?;
     let raised = Descriptors::raise();
     check_descriptors(&loaded, settings(args, &loaded).max_parallel)?;
     let runtime = runtime()?;
     let (end, screen, reaper) =
-        runtime.block_on(run_to_end(args, &mut loaded, chosen, asks, reports, &started_at, raised))?;
+        runtime.block_on(run_to_end(args, &mut loaded, choice, asks, reports, &started_at, raised))?;
     // The runtime is still needed: a signal also ends the wait for a reader of the output.
     let was_cut = runtime.block_on(screen.was_cut());
     runtime.shutdown_background();
     reaper.clean_exit();
+    retention::tidy(&loaded, keep);
     Ok(exit_code(&end, was_cut))
 }
 
@@ -61,7 +69,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
 async fn run_to_end(
     args: &RunArgs,
     loaded: &mut Loaded,
-    chosen: Option<BTreeSet<StepId>>,
+    choice: Choice,
     asks: Option<Terminal>,
     reports: Vec<ReportArg>,
     started_at: &jiff::Zoned,
@@ -77,15 +85,15 @@ async fn run_to_end(
         loaded.add_answers(asked);
     }
     let locked = containers::locked(args, loaded)?;
-    let previous = resume::previous(args)?;
+    let needs_engine = in_containers(loaded, &choice.at_most(loaded));
     let (dir, engine) = tokio::select! {
-        places = places(loaded, started_at) => places?,
+        places = places(loaded, needs_engine, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
     };
     let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
     let templates = loaded.renderer(loaded.context(dir.id(), started_at))?;
     let masker = Masker::new(templates.values()).map_err(|error| CliError::usage(error.to_string(), None))?;
-    let viewers = viewers::viewers(args.format, reports, loaded, &masker, dir.id())?;
+    let viewers = viewers::viewers(args, reports, loaded, &masker, dir.id())?;
     let (events, receiver) = channel::channel(masker);
     let screen = Screen::start(receiver, &dir, viewers)?;
     let reaper = start_reaper(&events);
@@ -115,8 +123,8 @@ async fn run_to_end(
             key: dir.fingerprint_key()?,
             secrets_dir: secrets_dir.as_ref().map(|dir| dir.path().to_owned()),
         },
-        previous,
-        chosen,
+        past: choice.past,
+        asked: choice.asked,
         settings: settings(args, loaded),
         reaper: reaper.clone(),
     };
@@ -147,12 +155,20 @@ fn start_reaper(events: &channel::Sender) -> Reaper {
     })
 }
 
+/// Returns whether a step that runs does so in a container.
+fn in_containers(loaded: &Loaded, decisions: &Decisions) -> bool {
+    loaded.pipeline.steps().any(|(id, step)| step.container.is_some() && decisions.runs(id))
+}
+
 /// Returns the run's folder, and the engine where a step needs one. Without an engine that sees the folder
 /// there is none.
-async fn places(loaded: &Loaded, started_at: &jiff::Zoned) -> Result<(RunDir, Option<Engine>), CliError> {
-    let is_needed = loaded.pipeline.steps.iter().any(|step| step.container.is_some());
-    let engine = if is_needed { Some(Engine::connect().await?) } else { None };
-    let dir = RunDir::create(&loaded.working_dir, started_at)?;
+async fn places(
+    loaded: &Loaded,
+    needs_engine: bool,
+    started_at: &jiff::Zoned,
+) -> Result<(RunDir, Option<Engine>), CliError> {
+    let engine = if needs_engine { Some(Engine::connect().await?) } else { None };
+    let dir = RunDir::create(&loaded.working_dir.join(past::home()), started_at)?;
     if let Some(engine) = &engine
         && let Err(error) = engine.sees(dir.path()).await
     {
@@ -163,8 +179,8 @@ async fn places(loaded: &Loaded, started_at: &jiff::Zoned) -> Result<(RunDir, Op
     Ok((dir, engine))
 }
 
-fn show(loaded: &Loaded, templates: &TemplateRenderer) -> Result<ExitCode, CliError> {
-    let text = dry_run::text(loaded, templates).map_err(|(step, error)| {
+fn show(loaded: &Loaded, decisions: &Decisions, templates: &TemplateRenderer) -> Result<ExitCode, CliError> {
+    let text = dry_run::text(loaded, decisions, templates).map_err(|(step, error)| {
         let source = &loaded.pipeline.source;
         let step = loaded.pipeline.step(step);
         let script = step.action.script();
@@ -181,5 +197,5 @@ fn settings(args: &RunArgs, loaded: &Loaded) -> Settings {
     let defaults = Settings::default();
     let max_parallel = args.max_parallel.or(loaded.pipeline.max_parallel).unwrap_or(defaults.max_parallel);
     let partial = if args.keep_partial { Partial::MoveAside } else { Partial::Remove };
-    Settings { max_parallel, partial, ..defaults }
+    Settings { max_parallel, partial, trace: args.trace, ..defaults }
 }

@@ -13,7 +13,7 @@ use crate::event::wire::{EndRecord, OutcomeRecord};
 use crate::history::{RunState, RunSummary};
 use crate::pipeline::{Failure, signal_name};
 use crate::render::Tone;
-use crate::render::human::duration;
+use crate::render::human::{count, duration};
 use crate::render::summary::table::{self, Row};
 
 /// How many runs a table shows by default.
@@ -59,7 +59,8 @@ pub(in crate::cli) fn run(args: &RunsArgs) -> Result<ExitCode, CliError> {
 
 fn row(of: &RunSummary) -> Row {
     let (mark, tone, outcome) = outcome(of);
-    let (took, cause) = (Duration::from_millis(of.duration_ms), cause(of).unwrap_or_default());
+    let took = Duration::from_millis(of.duration_ms);
+    let notes: Vec<String> = part(of).into_iter().chain(cause(of)).collect();
     let took = match (of.state, &of.started) {
         (RunState::Running, Some(started)) => since(started).unwrap_or(took),
         _ => took,
@@ -71,7 +72,7 @@ fn row(of: &RunSummary) -> Row {
         .left(Tone::Normal, of.started.as_deref().map(local).unwrap_or_default())
         .right(Tone::Normal, duration(took))
         .left(tone, outcome)
-        .left(Tone::Normal, past::one_line(&cause))
+        .left(Tone::Normal, past::one_line(&notes.join(", ")))
 }
 
 /// Returns a mark, a tone and a word or two.
@@ -84,6 +85,12 @@ fn outcome(of: &RunSummary) -> (&'static str, Tone, String) {
         (None, RunState::Running) => ("▸", Tone::Busy, "running".into()),
         (None, RunState::Ended | RunState::Died) => ("✗", Tone::Bad, "died".into()),
     }
+}
+
+/// Returns how much of the pipeline it was, if not all.
+fn part(of: &RunSummary) -> Option<String> {
+    let asked = of.steps.saturating_sub(of.left_out);
+    (of.left_out > 0).then(|| format!("{asked} of {}", count(of.steps, "step")))
 }
 
 /// Returns why it did not succeed.

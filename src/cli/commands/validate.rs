@@ -8,26 +8,31 @@ use serde::Serialize;
 use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
+use crate::cli::scripts::unreadable;
 use crate::cli::stdio;
-use crate::file::{DiagnosticRecord, Diagnostics, lint, locate, record};
+use crate::file::{DiagnosticRecord, Diagnostics, doubtful, lint, locate, record};
 use crate::pipeline::{Position, Template};
 
 pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
-    let loaded = load(&args.target, gave_params.then_some(&args.params));
-    let warnings = loaded
-        .as_ref()
-        .ok()
-        .filter(|_| args.strict)
-        .and_then(|loaded| Diagnostics::of(lint(&loaded.pipeline)));
+    let loaded = load(&args.target, gave_params.then_some(&args.params)).and_then(|loaded| {
+        match Diagnostics::of(unreadable(&loaded.pipeline)?) {
+            Some(problems) => Err(problems.into()),
+            None => Ok(loaded),
+        }
+    });
+    let warnings = loaded.as_ref().ok().and_then(|loaded| {
+        let pipeline = &loaded.pipeline;
+        Diagnostics::of(if args.strict { lint(pipeline) } else { doubtful(pipeline) })
+    });
     let strict_code = if args.strict && warnings.is_some() { error::USAGE } else { error::OK };
     let (text, code) = match (args.format, loaded) {
         (ValidateFormat::Text, loaded) => {
             let loaded = loaded?;
-            if let Some(warnings) = warnings {
-                return Err(warnings.into());
+            match warnings {
+                Some(warnings) if args.strict => return Err(warnings.into()),
+                warnings => (text(&loaded, warnings.as_ref()), error::OK),
             }
-            (text(&loaded), error::OK)
         }
         (ValidateFormat::Json, Ok(loaded)) => {
             (json(&ValidationReport::good(&loaded, warnings.as_ref()))?, strict_code)
@@ -41,7 +46,7 @@ pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(code))
 }
 
-fn text(loaded: &Loaded) -> String {
+fn text(loaded: &Loaded, warnings: Option<&Diagnostics>) -> String {
     let path = loaded.pipeline.source.path.display();
     let Counts { steps, streams, params } = Counts::of(loaded);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -49,6 +54,12 @@ fn text(loaded: &Loaded) -> String {
     let mut text = format!("{path} is valid: {counts}\n");
     for RawUse { line, column, text: raw } in raw_uses(loaded) {
         text.push_str(&format!("{path}:{line}:{column}: `{raw}` goes into the script unescaped\n"));
+    }
+    for warning in warnings.into_iter().flatten() {
+        let place = warning.position().map(|Position { line, column }| format!("{path}:{line}:{column}: "));
+        let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        let place = place.unwrap_or_default();
+        text.push_str(&format!("{place}{}{help} [{}]\n", warning.message, warning.code));
     }
     text
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Masker;
-use crate::event::{EventKind, KeptFile, RunEnd, RunFinished, StepFinished, StreamFinished};
+use crate::event::{Circumstances, EventKind, KeptFile, RunEnd, RunFinished, StepFinished, StreamFinished};
 use crate::pipeline::{Artifact, Failure, Outcome};
 
 impl Masker {
@@ -34,15 +34,26 @@ impl Masker {
             }
             // They have no text from a step: the pipeline as the file has it, numbers, and times.
             EventKind::RunStarted(_)
-            | EventKind::StepStarted { step: _, attempt: _, lane: _ }
+            | EventKind::StepStarted { step: _, attempt: _, lane: _, starting: _ }
             | EventKind::StreamProgress(_)
             | EventKind::Cancelling { reason: _, now: _, grace: _ } => kind,
         }
     }
 
     fn step_finished(&self, finished: StepFinished) -> StepFinished {
-        let StepFinished { step, outcome, attempts, duration, leaky, outputs, products, fingerprint } =
-            finished;
+        let StepFinished {
+            step,
+            outcome,
+            attempts,
+            duration,
+            leaky,
+            outputs,
+            products,
+            fingerprint,
+            circumstances,
+        } = finished;
+        let Circumstances { limit, not_retried, command } = circumstances;
+        let command = command.map(|command| self.text(&command));
         let outputs = outputs.iter().map(|(key, value)| (self.text(key), self.text(value))).collect();
         let product = |Artifact { path, bytes, sha256, unchanged }| Artifact {
             path: self.text(&path),
@@ -60,6 +71,7 @@ impl Masker {
             products: products.into_iter().map(product).collect(),
             // Keyed hashes.
             fingerprint,
+            circumstances: Circumstances { limit, not_retried, command },
         }
     }
 

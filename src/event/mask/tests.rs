@@ -140,6 +140,7 @@ fn every_text_of_an_event_that_a_step_can_make_is_masked() {
     kinds.push(EventKind::StepFinished(StepFinished {
         outputs: Arc::new([(said(), said())].into()),
         products: vec![Artifact { path: said(), bytes: 1, sha256: "ab".into(), unchanged: false }],
+        circumstances: crate::event::Circumstances { command: Some(said()), ..Default::default() },
         ..finished
     }));
     let mut stream = stream_ended(stats(1, 1.0, &[]));

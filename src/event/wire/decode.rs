@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 use super::plain::plain;
 use super::skeleton::{self, Ids};
 use super::{
-    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ProductRecord,
-    ReasonRecord, Record, UnreadRecord,
+    Body, Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord,
+    OutcomeRecord, ProductRecord, ReasonRecord, Record, UnreadRecord,
 };
 use crate::event::{
-    CancelReason, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished, RunStarted,
-    StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
+    RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, Outcome, SkipReason, StepId};
+use crate::pipeline::{Artifact, Failure, Lane, NotRetried, Outcome, SkipReason, StepId, TimeLimit};
 
 /// Turns the records of one run into its events. The pipeline in them has what records have of it: names,
 /// links and the lines where steps stand. Times are as exact as milliseconds are, and steps whose names
@@ -55,10 +55,11 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         Body::RunStarted { run: _, pipeline: _, file: _, dir: _, steps: _, streams: _ } | Body::Unknown => {
             return None;
         }
-        Body::StepStarted { step, attempt, lane, log_at: _ } => EventKind::StepStarted {
+        Body::StepStarted { step, attempt, lane, starting_ms, log_at: _ } => EventKind::StepStarted {
             step: ids.step(step)?,
             attempt: *attempt,
             lane: lane.as_deref().and_then(lane_of),
+            starting: millis(*starting_ms),
         },
         Body::StepOutput { step, channel, text, lossy: _ } => EventKind::StepOutput {
             step: ids.step(step)?,
@@ -86,6 +87,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             products,
             fingerprint,
             log_lost: _,
+            circumstances,
         } => EventKind::StepFinished(StepFinished {
             step: ids.step(step)?,
             outcome: outcome_of(ids, outcome)?,
@@ -95,6 +97,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             fingerprint: fingerprint.clone(),
             outputs: Arc::new(outputs.clone()),
             products: products.iter().map(product).collect(),
+            circumstances: circumstances.into(),
         }),
         Body::StreamProgress { streams } => {
             EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
@@ -121,6 +124,24 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             outputs: outputs.clone(),
         }),
     })
+}
+
+impl From<&CircumstancesRecord> for Circumstances {
+    fn from(record: &CircumstancesRecord) -> Self {
+        let CircumstancesRecord { limit, limit_ms, not_retried, command } = record;
+        let limit = match limit.as_deref() {
+            Some("step") => Some(TimeLimit::Step(millis(*limit_ms))),
+            Some("attempt") => Some(TimeLimit::Attempt(millis(*limit_ms))),
+            // Of a later version.
+            Some(_) | None => None,
+        };
+        let not_retried = match not_retried.as_deref() {
+            Some("on-exit") => Some(NotRetried::OnExit),
+            Some("no-time") => Some(NotRetried::NoTime),
+            Some(_) | None => None,
+        };
+        Self { limit, not_retried, command: command.clone() }
+    }
 }
 
 fn lane_of(name: &str) -> Option<Lane> {
@@ -150,11 +171,12 @@ fn outcome_of(ids: &Ids, outcome: &OutcomeRecord) -> Option<Outcome> {
 }
 
 fn stats_of(ids: &Ids, counters: &Counters) -> Option<StreamStats> {
-    let Counters { stream, bytes, rate, starved_ms, edges } = counters;
+    let Counters { stream, bytes, rate, lasted_ms, starved_ms, edges } = counters;
     Some(StreamStats {
         stream: ids.stream(stream)?,
         bytes: *bytes,
         rate: *rate as f64,
+        lasted: millis(*lasted_ms),
         starved: millis(*starved_ms),
         edges: edges.iter().filter_map(|record| edge(ids, record)).collect(),
     })

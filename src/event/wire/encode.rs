@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Body, Channel, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, OutcomeRecord, ProductRecord,
-    ReasonRecord, Record, StepRecord, StreamRecord, UnreadRecord, VERSION,
+    Body, Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord,
+    OutcomeRecord, ProductRecord, ReasonRecord, Record, StepRecord, StreamRecord, UnreadRecord, VERSION,
 };
 use crate::event::{
-    CancelReason, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished, RunStarted,
-    StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
+    RunStarted, StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Artifact, Destination, Failure, Feed, Outcome, Pipeline, Port, SkipReason, Step, StepId, Stream,
-    StreamId,
+    Action, Artifact, Destination, Failure, Feed, NotRetried, Outcome, Pipeline, Port, SkipReason, Step,
+    StepId, Stream, StreamId, TimeLimit,
 };
 
 /// Turns the events of one run into records; remembers the run's pipeline to put names for ids.
@@ -60,10 +60,11 @@ impl Names<'_> {
     fn body(&self, kind: &EventKind) -> Option<Body> {
         Some(match kind {
             EventKind::RunStarted(started) => self.run_started(started),
-            EventKind::StepStarted { step, attempt, lane } => Body::StepStarted {
+            EventKind::StepStarted { step, attempt, lane, starting } => Body::StepStarted {
                 step: self.step(*step),
                 attempt: *attempt,
                 lane: lane.map(|lane| lane.name().to_owned()),
+                starting_ms: millis(*starting),
                 log_at: 0,
             },
             EventKind::StepOutput { step, channel, bytes } => self.output(*step, *channel, bytes),
@@ -156,8 +157,17 @@ impl Names<'_> {
     }
 
     fn step_finished(&self, finished: &StepFinished) -> Body {
-        let StepFinished { step, outcome, attempts, duration, leaky, outputs, products, fingerprint } =
-            finished;
+        let StepFinished {
+            step,
+            outcome,
+            attempts,
+            duration,
+            leaky,
+            outputs,
+            products,
+            fingerprint,
+            circumstances,
+        } = finished;
         Body::StepFinished {
             step: self.step(*step),
             outcome: match outcome {
@@ -181,15 +191,17 @@ impl Names<'_> {
             products: products.iter().map(ProductRecord::from).collect(),
             fingerprint: fingerprint.clone(),
             log_lost: false,
+            circumstances: circumstances.into(),
         }
     }
 
     fn counters(&self, stats: &StreamStats) -> Counters {
-        let StreamStats { stream, bytes, rate, starved, edges } = stats;
+        let StreamStats { stream, bytes, rate, lasted, starved, edges } = stats;
         Counters {
             stream: self.stream(*stream),
             bytes: *bytes,
             rate: *rate as u64, // a cast from a float saturates, and turns NaN into 0
+            lasted_ms: millis(*lasted),
             starved_ms: millis(*starved),
             edges: edges.iter().map(|edge| self.edge(edge)).collect(),
         }
@@ -249,6 +261,22 @@ impl From<&Artifact> for ProductRecord {
     fn from(product: &Artifact) -> Self {
         let Artifact { path, bytes, sha256, unchanged } = product.clone();
         Self { path, bytes, sha256, unchanged }
+    }
+}
+
+impl From<&Circumstances> for CircumstancesRecord {
+    fn from(circumstances: &Circumstances) -> Self {
+        let Circumstances { limit, not_retried, command } = circumstances;
+        let (limit, limit_ms) = match limit {
+            Some(TimeLimit::Step(length)) => (Some("step".into()), millis(*length)),
+            Some(TimeLimit::Attempt(length)) => (Some("attempt".into()), millis(*length)),
+            None => (None, 0),
+        };
+        let not_retried = not_retried.map(|why| match why {
+            NotRetried::OnExit => "on-exit".into(),
+            NotRetried::NoTime => "no-time".into(),
+        });
+        Self { limit, limit_ms, not_retried, command: command.clone() }
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) fn pipeline(
         description: None,
         params: Vec::new(),
         max_parallel: None,
+        early_max_parallel: None,
+        keep_runs: None,
         steps: steps.iter().map(step).collect(),
         streams: Vec::new(),
         outputs: Vec::new(),

@@ -110,9 +110,9 @@ fn the_run() {
         run_finished(RunEnd::Signalled(15), 1250),
         run_finished(RunEnd::Aborted("disk full".into()), 1250),
     ]), @r#"
-    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"signal","signal":2,"now":false}
-    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"step-failed","step":"create-archive","now":true}
-    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"engine","now":false}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"signal","signal":2,"now":false,"grace_ms":10000}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"step-failed","step":"create-archive","now":true,"grace_ms":10000}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"engine","now":false,"grace_ms":10000}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"warning","message":"the clock went back"}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"succeeded","duration_ms":1250}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"failed","cause":"create-archive","duration_ms":1250}

@@ -254,7 +254,7 @@ codes! {
 
     /// A number out of its range.
     ///
-    /// `max_parallel` is at least 1; the exit codes of `on_exit` and `broken_pipe` are 1 to 255.
+    /// `max_parallel` and `history.keep` are at least 1; the exit codes of `on_exit` and `broken_pipe` are 1 to 255.
     /// 141 is SIGPIPE, which needs no `broken_pipe`.
     /// ```yaml
     /// max_parallel: 0
@@ -747,6 +747,22 @@ codes! {
     /// ```
     BranchQuoting = "branch-quoting",
 
+    /// A shell cannot read the script.
+    ///
+    /// `pipe validate` has the script's own shell read it (`bash -n`), where that shell is on this machine, with a word in
+    /// place of each value; nothing of it is run. A quote that is never closed, an `if` without `fi` or a bracket too many
+    /// would fail the step when its turn comes. Scripts of other interpreters are not read, nor those of a container
+    /// whose shell is not named.
+    /// ```yaml
+    /// steps:
+    ///   - {name: greet, run: "echo 'hello"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: greet, run: "echo 'hello'"}
+    /// ```
+    ScriptSyntax = "script-syntax",
+
     /// A secret that would be spelled out in a script.
     ///
     /// In a script a secret becomes a reference to a variable, so that its value is in no argument list, no script and no
@@ -955,9 +971,9 @@ codes! {
     ///
     /// A warning. The value cannot become code, but where it begins an argument, `-rf` is an option to most programs.
     /// It is given for `grep`, `rm` and the like, and where the value comes from outside (a param without a default)
-    /// also for `cat`, `cp`, `ssh` and others. They take what comes after `--` as it is. A param of `type: path` is safe by itself: a path with a dash at its
-    /// start is given as `./-rf`. So is one with a `pattern` that takes no dash there, and one whose default or
-    /// choices have one, as that is meant.
+    /// also for `cat`, `cp`, `ssh` and others. They take what comes after `--` as it is. A param of `type: path` is
+    /// safe by itself: a path with a dash at its start is given as `./-rf`. So is one with a `pattern` that takes no
+    /// dash there, and one whose default or choices have one, as that is meant.
     /// ```yaml
     /// params: {word: {type: string, default: pipe}}
     /// steps:
@@ -969,6 +985,23 @@ codes! {
     ///   - {name: find, run: "grep -- {{ word }} notes.txt"}
     /// ```
     LeadingDash = "leading-dash",
+
+    /// A variable of the environment has a text that only a shell would replace.
+    ///
+    /// A warning. What stands under `env` is given to the step as it is: no shell reads it, so that `$PATH` is a dollar
+    /// sign and four letters there, and a `PATH` with it finds no program. Values of the environment that `pipe` was
+    /// started with are `{{ env.NAME }}`; what a container has in its own is known to its script only.
+    /// ```yaml
+    /// env: {PATH: "$HOME/bin:$PATH"}
+    /// steps:
+    ///   - {name: build, run: make}
+    /// ```
+    /// ```yaml
+    /// env: {PATH: "{{ env.HOME }}/bin:{{ env.PATH }}"}
+    /// steps:
+    ///   - {name: build, run: make}
+    /// ```
+    LiteralVariable = "literal-variable",
 
     /// A comment that allows what there is not.
     ///

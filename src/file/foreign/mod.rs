@@ -5,6 +5,8 @@
 
 mod keys;
 mod tool;
+mod values;
 
 pub(super) use keys::key;
 pub(super) use tool::{OtherTool, TopKey};
+pub(super) use values::value;

@@ -9,12 +9,16 @@ pub(in crate::file) enum OtherTool {
     Compose,
     Task,
     Kubernetes,
+    Make,
+    Docker,
+    Jenkins,
 }
 
 /// A top-level key, and the keys of its value if that is a map.
 pub(in crate::file) struct TopKey<'a> {
     pub(in crate::file) name: &'a str,
     pub(in crate::file) keys: Option<Vec<String>>,
+    pub(in crate::file) is_text: bool,
 }
 
 impl OtherTool {
@@ -38,10 +42,31 @@ impl OtherTool {
         if let (true, Some(kind)) = (has("apiVersion"), top.iter().position(|key| key.name == "kind")) {
             return Some((Self::Kubernetes, kind));
         }
+        const OWN: [&str; 5] = ["name", "description", "on_error", "max_parallel", "params"];
+        let is_rule = |key: &TopKey<'_>| {
+            key.is_text && !OWN.contains(&key.name) && super::key("a pipeline", key.name).is_none()
+        };
+        if top.len() > 1 && top.iter().all(is_rule) {
+            return Some((Self::Make, 0));
+        }
         // Jobs stand at the top there, under names of their own.
         let is_job =
             |key: &TopKey<'_>| key.keys.as_ref().is_some_and(|keys| keys.iter().any(|name| name == "script"));
         top.iter().position(is_job).map(|job| (Self::GitLab, job))
+    }
+
+    /// Tells the tool by a file that is no YAML.
+    pub(in crate::file) fn of_text(name: &str, text: &str) -> Option<Self> {
+        let begins = |word: &str| text.lines().any(|line| line.starts_with(word));
+        match name.to_lowercase().as_str() {
+            "makefile" | "gnumakefile" | "justfile" | ".justfile" => Some(Self::Make),
+            "dockerfile" | "containerfile" => Some(Self::Docker),
+            "jenkinsfile" => Some(Self::Jenkins),
+            _ if begins(".PHONY") => Some(Self::Make),
+            _ if begins("FROM ") && begins("RUN ") => Some(Self::Docker),
+            _ if begins("pipeline {") => Some(Self::Jenkins),
+            _ => None,
+        }
     }
 
     /// Names the file in a sentence.
@@ -53,6 +78,9 @@ impl OtherTool {
             Self::Compose => "a Compose file",
             Self::Task => "a Taskfile",
             Self::Kubernetes => "a Kubernetes object",
+            Self::Make => "a Makefile or a justfile",
+            Self::Docker => "a Dockerfile",
+            Self::Jenkins => "a Jenkinsfile",
         }
     }
 
@@ -66,6 +94,17 @@ impl OtherTool {
             Self::Compose => {
                 "write each container as a step: `steps: [{name: test, image: alpine, run: make test}]`; \
                  the page `docs/how-to/from-compose.md` shows how"
+            }
+            Self::Make => {
+                "write each rule as a step: `steps: [{name: build, run: make}]`; the page `docs/how-to/from-make.md` shows how"
+            }
+            Self::Docker => {
+                "a step builds and uses it: `steps: [{name: test, build: ., run: make test}]`; the page \
+                 `docs/how-to/containers.md` shows how"
+            }
+            Self::Jenkins => {
+                "write each stage as a step: `steps: [{name: build, run: make}]`; the page `docs/how-to/ci.md` shows how a CI \
+                 service calls `pipe run`"
             }
             Self::Task => {
                 "write each task as a step: `steps: [{name: build, run: make}]`; the page `docs/how-to/from-make.md` shows how"
@@ -85,6 +124,7 @@ mod tests {
             .map(|(name, keys)| TopKey {
                 name,
                 keys: (!keys.is_empty()).then(|| keys.iter().map(|&key| key.to_owned()).collect()),
+                is_text: keys == &[""],
             })
             .collect();
         OtherTool::of(&top).map(|(kind, _)| kind)
@@ -101,6 +141,16 @@ mod tests {
         assert_eq!(of(&[("services", &["db"]), ("volumes", &["data"])]), Some(OtherTool::Compose));
         assert_eq!(of(&[("apiVersion", &[]), ("kind", &[]), ("spec", &["x"])]), Some(OtherTool::Kubernetes));
         assert_eq!(of(&[("stages", &[]), ("build", &["stage", "script"])]), Some(OtherTool::GitLab));
+    }
+
+    #[test]
+    fn rules_have_commands_and_nothing_else() {
+        let rule: &[&str] = &[""];
+        assert_eq!(of(&[("default", rule), ("build target='x'", rule)]), Some(OtherTool::Make));
+        assert_eq!(of(&[("name", rule), ("build", rule)]), None);
+        assert_eq!(OtherTool::of_text("p.yml", "all: a\n.PHONY: all\n"), Some(OtherTool::Make));
+        assert_eq!(OtherTool::of_text("Dockerfile", ""), Some(OtherTool::Docker));
+        assert_eq!(OtherTool::of_text("p.yml", "steps:\n\t- name: a\n"), None);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
+use std::path::Path;
 
-use super::words::{Command, Mode, Word};
-use super::{ReadStep, Scene, programs};
+use super::file_programs::FileUse;
+use super::words::{Mode, Word};
+use super::{ReadStep, Scene};
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Pipeline, StepId};
 
@@ -18,23 +20,26 @@ struct Use<'s> {
     range: Range<usize>,
 }
 
-/// Who writes a file and who reads it, once a step.
+/// Who writes a file, who makes a folder and who uses either, once a step.
 #[derive(Default)]
 struct Users<'s> {
     writers: BTreeMap<StepId, Use<'s>>,
+    makers: BTreeMap<StepId, Use<'s>>,
     readers: BTreeMap<StepId, Use<'s>>,
 }
 
 /// A file: its path, and the folder that it counts from.
 type File = (String, Option<String>);
 
+type Files<'s> = BTreeMap<File, Users<'s>>;
+
 pub(super) fn check<'s>(scene: &'s Scene<'s>, found: &mut Vec<Diagnostic>) {
-    let mut files: BTreeMap<File, Users<'s>> = BTreeMap::new();
+    let mut files = Files::new();
     for script in &scene.scripts {
         uses(script, &mut files);
     }
     let mut order = Order { pipeline: scene.pipeline, patience: PATIENCE };
-    for ((path, _), users) in &files {
+    for ((path, folder), users) in &files {
         for (&writer, wrote) in &users.writers {
             let readers = users.readers.iter().filter(|(reader, _)| !users.writers.contains_key(reader));
             let later = users.writers.range(writer..).skip(1).map(|(id, it)| (id, it, "writes"));
@@ -42,51 +47,60 @@ pub(super) fn check<'s>(scene: &'s Scene<'s>, found: &mut Vec<Diagnostic>) {
             let unordered = others.filter(|(other, ..)| !order.is_known(writer, **other));
             found.extend(unordered.map(|(_, other, verb)| warning(scene, path, wrote, (other, verb))));
         }
+        let parents = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
+        for parent in parents.filter(|parent| !parent.is_empty()) {
+            let Some(made) = files.get(&(parent.to_owned(), folder.clone())) else { continue };
+            found.extend(in_folder(scene, &mut order, parent, made, path, users));
+        }
     }
 }
 
-fn uses<'s>(script: &'s ReadStep<'s>, files: &mut BTreeMap<File, Users<'s>>) {
+/// A step that writes a file into a folder that other steps make, none of which comes before it.
+fn in_folder(
+    scene: &Scene<'_>,
+    order: &mut Order<'_>,
+    folder: &str,
+    made: &Users<'_>,
+    path: &str,
+    users: &Users<'_>,
+) -> Option<Diagnostic> {
+    let (_, maker) = made.makers.iter().next()?;
+    let (_, writer) = users.writers.iter().find(|(id, _)| {
+        !made.makers.contains_key(id) && !made.makers.keys().any(|maker| order.is_known(*maker, **id))
+    })?;
+    Some(warning_of_folder(scene, folder, path, maker, writer))
+}
+
+fn uses<'s>(script: &'s ReadStep<'s>, files: &mut Files<'s>) {
     let folder = script.step.working_dir.as_ref().map(|dir| dir.source.clone());
     let mut moved = false;
     for command in &script.commands {
-        let mut note = |word: &Word, writes: bool| {
-            let Some(path) = path(word).filter(|path| path.starts_with('/') || !moved) else {
-                return;
+        let FileUse { mut writes, makes, reads } = FileUse::of(command);
+        let is_read = |mode: Mode| mode == Mode::Read;
+        let redirected =
+            command.redirections.iter().filter(|it| !is_read(it.mode)).map(|it| it.target.clone());
+        writes.extend(redirected);
+        let read = command.redirections.iter().filter(|it| is_read(it.mode)).map(|it| it.target.clone());
+        let reads: Vec<Word> = read.chain(reads).filter(|word| !writes.contains(word)).collect();
+        let mut note =
+            |word: &Word, list: for<'u> fn(&'u mut Users<'s>) -> &'u mut BTreeMap<StepId, Use<'s>>| {
+                let Some(path) = path(word).filter(|path| path.starts_with('/') || !moved) else {
+                    return;
+                };
+                let folder = folder.clone().filter(|_| !path.starts_with('/'));
+                let users = files.entry((path, folder)).or_default();
+                list(users).entry(script.id).or_insert_with(|| Use { script, range: word.range.clone() });
             };
-            let folder = folder.clone().filter(|_| !path.starts_with('/'));
-            let users = files.entry((path, folder)).or_default();
-            let list = if writes { &mut users.writers } else { &mut users.readers };
-            list.entry(script.id).or_insert_with(|| Use { script, range: word.range.clone() });
-        };
-        let written = written(command);
-        let read = command.redirections.iter().filter(|it| it.mode == Mode::Read).map(|it| &it.target);
-        written.iter().for_each(|word| note(word, true));
-        read.chain(arguments(command))
-            .filter(|word| !written.contains(word))
-            .for_each(|word| note(word, false));
+        writes.iter().for_each(|word| note(word, |users| &mut users.writers));
+        makes.iter().for_each(|word| note(word, |users| &mut users.makers));
+        reads.iter().for_each(|word| note(word, |users| &mut users.readers));
         moved |= matches!(command.program(), "cd" | "pushd" | "popd");
     }
 }
 
-/// The files that a command plainly writes.
-fn written(command: &Command) -> Vec<Word> {
-    let redirections = command.redirections.iter().filter(|it| it.mode != Mode::Read).map(|it| &it.target);
-    let is_option = |word: &&Word| word.text.starts_with('-');
-    let tee =
-        command.arguments().iter().filter(|_| command.program() == "tee").filter(|word| !is_option(word));
-    redirections.chain(tee).cloned().chain(programs::output(command)).collect()
-}
-
-/// The arguments that are plainly files: a name with a dot or a folder.
-fn arguments(command: &Command) -> impl Iterator<Item = &Word> {
-    let names_files = !matches!(command.program(), "" | "echo" | "printf" | ":" | "mkdir" | "touch" | "true");
-    let is_file = |word: &&Word| !word.text.starts_with('-') && word.text.contains(['.', '/']);
-    command.arguments().iter().filter(move |_| names_files).filter(is_file)
-}
-
 /// A file's path as it is compared; nothing if it is not plain to see, or no file that steps share.
 fn path(word: &Word) -> Option<String> {
-    let path = word.text.trim_start_matches("./");
+    let path = word.text.trim_start_matches("./").trim_end_matches('/');
     let is_device = path.starts_with("/dev/") || path.starts_with("/proc/") || path == "-";
     (word.plain && !path.is_empty() && !is_device).then(|| path.to_owned())
 }
@@ -135,4 +149,20 @@ fn warning(scene: &Scene<'_>, path: &str, wrote: &Use<'_>, (other, verb): (&Use<
         .warning(Code::UnorderedFiles, other.script.text, other.range.clone(), message)
         .also(scene.span(wrote.script.text, wrote.range.clone()), format!("`{writer}` writes it here"))
         .help(format!("if `{user}` comes after it, add `depends_on: {writer}` to `{user}`"))
+}
+
+fn warning_of_folder(
+    scene: &Scene<'_>,
+    folder: &str,
+    path: &str,
+    maker: &Use<'_>,
+    user: &Use<'_>,
+) -> Diagnostic {
+    let (makes, writes) = (&maker.script.step.name, &user.script.step.name);
+    let message =
+        format!("`{writes}` writes `{path}` into the folder that `{makes}` makes, and does not wait for it");
+    scene
+        .warning(Code::UnorderedFiles, user.script.text, user.range.clone(), message)
+        .also(scene.span(maker.script.text, maker.range.clone()), format!("`{makes}` makes `{folder}` here"))
+        .help(format!("add `depends_on: {makes}` to `{writes}`, or write `mkdir -p {folder}` in it as well"))
 }

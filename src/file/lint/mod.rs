@@ -6,7 +6,9 @@
 
 mod allow;
 mod dashes;
+mod file_programs;
 mod files;
+mod literals;
 mod network;
 mod outputs;
 mod programs;
@@ -33,7 +35,15 @@ pub fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     retries::check(&scene, &mut found);
     outputs::check(&scene, &mut found);
     secrets::check(&scene, &mut found);
+    literals::check(&scene, &mut found);
     dashes::check(&scene, &mut found);
+    allow::apply(pipeline, found)
+}
+
+/// What is hardly ever meant as it is written. Part of [`lint`], and cheap.
+pub fn doubtful(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    literals::check(&Scene { pipeline, scripts: Vec::new() }, &mut found);
     allow::apply(pipeline, found)
 }
 

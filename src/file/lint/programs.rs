@@ -215,33 +215,6 @@ pub(super) fn is_common_variable(name: &str) -> bool {
         || name.ends_with("_BLOCK_SIZE")
 }
 
-/// The file that a command writes by an option; `-o FILE`, `-oFILE`, `--output FILE`, `--output=FILE`.
-pub(super) fn output(command: &Command) -> Vec<Word> {
-    let (letter, long) = match command.program() {
-        "curl" | "sort" | "gcc" | "cc" | "g++" | "clang" | "ld" | "rustc" | "go" | "zstd" | "gpg" | "age"
-        | "pandoc" => ("-o", "--output"),
-        "wget" => ("-O", "--output-document"),
-        "openssl" => ("-out", "--out"),
-        _ => return Vec::new(),
-    };
-    let mut files = Vec::new();
-    let mut words = command.arguments().iter();
-    while let Some(word) = words.next() {
-        let glued = word.text.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
-        let is_cluster = letter.len() == 2
-            && command.program() == "curl"
-            && word.text.starts_with('-')
-            && !word.text.starts_with("--")
-            && word.text.ends_with('o');
-        if word.text == letter || word.text == long || is_cluster {
-            files.extend(words.next().cloned());
-        } else if let Some(file) = glued {
-            files.push(Word { text: file.to_owned(), ..word.clone() });
-        }
-    }
-    files
-}
-
 /// What a program takes an argument for, where a value that begins with a dash would be an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operand {

@@ -33,7 +33,13 @@ impl Lowering<'_> {
                     Some(step) => dependencies.push(Dependency { step: *step, at }),
                     None => {
                         let names = steps.list.iter().map(|step| step.name.as_str());
-                        let help = self.nearest.help(name, names);
+                        let is_list = name.contains([',', ' ']);
+                        let help = match is_list {
+                            true => {
+                                Some(format!("several steps are a list: `depends_on: [{}]`", listed(name)))
+                            }
+                            false => self.nearest.help(name, names),
+                        };
                         let problem = self
                             .at(Code::UnknownStep, at, format!("there is no step `{name}`"))
                             .maybe_help(help);
@@ -51,4 +57,9 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// Names in a row, as a list has them.
+fn listed(names: &str) -> String {
+    names.split([',', ' ']).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -2,6 +2,7 @@
 //! checked. Every check runs, whatever the others found.
 
 mod container;
+mod early;
 mod edges;
 mod kinds;
 mod links;
@@ -18,7 +19,7 @@ use std::num::NonZeroUsize;
 
 use super::nearest::Nearest;
 use super::raw::RawPipeline;
-use super::yaml::{Field, locate};
+use super::yaml::{Early, Field, locate};
 use super::{Code, Diagnostic, LoadOptions};
 use crate::pipeline::{Pipeline, Source, Span, Template, Text};
 use crate::template::{self, Names, TemplateErrorKind, TextContext};
@@ -40,12 +41,15 @@ pub fn lower(
     let outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
     let streams = lowering.streams(&mut steps, options);
+    let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
     Some(Pipeline {
         source: source.clone(),
         name: lowering.pipeline_name(raw),
         description: raw.description.value().cloned(),
         params,
-        max_parallel: lowering.max_parallel(raw),
+        max_parallel,
+        early_max_parallel,
+        keep_runs: lowering.keep_runs(raw),
         steps: steps.into_steps(),
         streams,
         outputs,
@@ -103,11 +107,25 @@ impl Lowering<'_> {
         }
     }
 
-    fn max_parallel(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
-        let (&number, at) = raw.max_parallel.get()?;
+    /// The number, or the template that makes it.
+    fn max_parallel(&mut self, raw: &RawPipeline) -> (Option<NonZeroUsize>, Option<Template>) {
+        let (number, at) = match raw.max_parallel.get() {
+            None => return (None, None),
+            Some((Early::Text(text), at)) => return (None, self.early(text, at)),
+            Some((Early::Value(number), at)) => (*number, at),
+        };
+        (self.at_least_one(number, at, "`max_parallel: 0` would let no step run"), None)
+    }
+
+    fn keep_runs(&mut self, raw: &RawPipeline) -> Option<NonZeroUsize> {
+        let (&number, at) = raw.history.value()?.keep.get()?;
+        self.at_least_one(number, at, "`keep: 0` would remove the run that has just ended")
+    }
+
+    fn at_least_one(&mut self, number: u32, at: Span, problem: &str) -> Option<NonZeroUsize> {
         let number = NonZeroUsize::new(number as usize);
         if number.is_none() {
-            let problem = self.at(Code::BadNumber, at, "`max_parallel: 0` would let no step run");
+            let problem = self.at(Code::BadNumber, at, problem);
             self.report(problem.help("write 1 or more, or leave it out"));
         }
         number

@@ -8,15 +8,16 @@ use crate::file::raw::{
     RawThen,
 };
 use crate::file::words;
-use crate::file::yaml::{Field, OneOrMany};
-use crate::pipeline::{Backoff, OnError, Policy, Retry};
+use crate::file::yaml::{Early, Field, OneOrMany};
+use crate::pipeline::{Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry};
 
 use super::Lowering;
+use super::early::Setting;
 
 /// What holds for steps that say nothing.
 #[derive(Debug, Default)]
 pub(super) struct PolicyDefaults {
-    timeout: Option<Duration>,
+    timeout: Option<Setting<Duration>>,
     on_error: Option<RawOnError>,
     retry: Option<RetryPlan>,
 }
@@ -27,6 +28,7 @@ struct RetryPlan {
     /// `None` for `count: 0`.
     retry: Option<Retry>,
     then: Option<OnError>,
+    early: Vec<EarlySetting>,
 }
 
 /// What is retried when nothing says how: three times, after 1 s, 2 s and 4 s, varied by chance.
@@ -59,15 +61,20 @@ impl Lowering<'_> {
         }
     }
 
-    pub(super) fn policy(&mut self, raw: &RawStep, defaults: &PolicyDefaults) -> Policy {
-        let timeout = self.timeout(&raw.timeout).or(defaults.timeout);
+    pub(super) fn policy(&mut self, raw: &RawStep, defaults: &PolicyDefaults) -> (Policy, Vec<EarlySetting>) {
+        let timeout = self.timeout(&raw.timeout).or_else(|| defaults.timeout.clone());
         let own = self.retry(&raw.retry);
         self.check_then(raw);
         let on_error = raw.on_error.value().copied();
         let plan = own.or_else(|| defaults.retry.clone());
         let then = plan.as_ref().and_then(|plan| plan.then);
+        let mut early = Vec::new();
+        let timeout = timeout.map(|timeout| timeout.put(PolicyKey::Timeout, &mut early));
         let retry = match plan {
-            Some(plan) => plan.retry,
+            Some(plan) => {
+                early.extend(plan.early);
+                plan.retry
+            }
             None => (on_error.or(defaults.on_error) == Some(RawOnError::Retry)).then(|| automatic(RETRIES)),
         };
         let on_error = match (on_error, then, defaults.on_error) {
@@ -77,7 +84,7 @@ impl Lowering<'_> {
             (Some(_), None, _) => OnError::Stop,
             (None, None, for_all) => for_all.map_or(OnError::Stop, after_retry),
         };
-        Policy { timeout, on_error, retry }
+        (Policy { timeout, on_error, retry }, early)
     }
 
     /// `then` is what `on_error: retry` falls to; beside another `on_error` of the same step it contradicts
@@ -99,9 +106,9 @@ impl Lowering<'_> {
     }
 
     /// A `timeout`, which must be longer than nothing.
-    fn timeout(&mut self, field: &Field<String>) -> Option<Duration> {
+    fn timeout(&mut self, field: &Field<String>) -> Option<Setting<Duration>> {
         let timeout = self.duration(field)?;
-        if timeout.is_zero() {
+        if timeout.text.is_none() && timeout.value.is_zero() {
             let at = field.at().unwrap_or_default();
             let problem =
                 self.at(Code::BadDuration, at, "a timeout of nothing would stop every step at once");
@@ -111,9 +118,13 @@ impl Lowering<'_> {
         Some(timeout)
     }
 
-    fn duration(&mut self, field: &Field<String>) -> Option<Duration> {
+    fn duration(&mut self, field: &Field<String>) -> Option<Setting<Duration>> {
         let (text, at) = field.get()?;
+        if let Some(text) = self.early(text, at) {
+            return Some(Setting { value: Duration::ZERO, text: Some(text) });
+        }
         words::duration(text)
+            .map(Setting::known)
             .map_err(|error| {
                 let problem = self.at(Code::BadDuration, at, error.message).maybe_help(error.help);
                 self.report(problem);
@@ -124,38 +135,55 @@ impl Lowering<'_> {
     fn retry(&mut self, field: &Field<RawRetry>) -> Option<RetryPlan> {
         match field.value()? {
             RawRetry::Count(count) => {
-                Some(RetryPlan { retry: (*count > 0).then(|| automatic(*count)), then: None })
+                let mut early = Vec::new();
+                let count = self.count(count, field).put(PolicyKey::RetryCount, &mut early);
+                Some(RetryPlan { retry: (count > 0).then(|| automatic(count)), then: None, early })
             }
             RawRetry::Full(keys) => Some(self.retry_keys(keys)),
+        }
+    }
+
+    /// How often; a number that a template makes is taken to be the usual one until then.
+    fn count<T>(&mut self, count: &Early<u32>, field: &Field<T>) -> Setting<u32> {
+        match count {
+            Early::Value(count) => Setting::known(*count),
+            Early::Text(text) => {
+                Setting { value: RETRIES, text: self.early(text, field.at().unwrap_or_default()) }
+            }
         }
     }
 
     /// The wait is the automatic one as long as no key says anything about it; else it is what the keys say,
     /// and nothing more: `delay: 5s` alone waits five seconds each time.
     fn retry_keys(&mut self, keys: &RawRetryKeys) -> RetryPlan {
-        let count = keys.count.value().copied().unwrap_or(RETRIES);
+        let mut early = Vec::new();
+        let count = keys.count.value().map(|count| self.count(count, &keys.count));
+        let count = count.map_or(RETRIES, |count| count.put(PolicyKey::RetryCount, &mut early));
         let mut retry = automatic(count);
         let silent = keys.delay.is_missing()
             && keys.backoff.is_missing()
             && keys.max_delay.is_missing()
             && keys.jitter.is_missing();
         if !silent {
-            retry.delay = self.duration(&keys.delay).unwrap_or(retry.delay);
+            let delay = self.duration(&keys.delay);
+            retry.delay = delay.map_or(retry.delay, |delay| delay.put(PolicyKey::RetryDelay, &mut early));
             retry.backoff = match keys.backoff.value() {
                 None | Some(RawBackoff::Constant) => Backoff::Constant,
                 Some(RawBackoff::Linear) => Backoff::Linear,
                 Some(RawBackoff::Exponential) => Backoff::Exponential,
             };
-            retry.max_delay = self.duration(&keys.max_delay);
+            let longest = self.duration(&keys.max_delay);
+            retry.max_delay = longest.map(|longest| longest.put(PolicyKey::RetryMaxDelay, &mut early));
             retry.jitter = keys.jitter.value().copied().unwrap_or(false);
         }
         retry.on_exit = self.exit_codes(&keys.on_exit);
-        retry.timeout = self.timeout(&keys.timeout);
+        let timeout = self.timeout(&keys.timeout);
+        retry.timeout = timeout.map(|timeout| timeout.put(PolicyKey::RetryTimeout, &mut early));
         let then = keys.then.value().map(|then| match then {
             RawThen::Stop => OnError::Stop,
             RawThen::Continue => OnError::Continue,
         });
-        RetryPlan { retry: (count > 0).then_some(retry), then }
+        RetryPlan { retry: (count > 0).then_some(retry), then, early }
     }
 
     /// The exit codes of failures.

@@ -43,7 +43,11 @@ impl Lowering<'_> {
         }
         let known = || POSIX.iter().copied().chain(OTHERS.iter().map(|(name, _)| *name));
         let split: Vec<&str> = name.split_whitespace().collect();
+        let program = name.rsplit('/').next().unwrap_or_default();
+        let program = if program == "powershell" { "pwsh" } else { program };
+        let is_known = name != program && known().any(|known| known == program);
         let help = match (self.nearest.find(name, known()), split.as_slice()) {
+            _ if is_known => format!("write `{program}`"),
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, [_, _, ..]) => {
                 format!("write a program with arguments as a list: `shell: [{}]`", split.join(", "))

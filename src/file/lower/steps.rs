@@ -124,6 +124,7 @@ impl Lowering<'_> {
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
+        let (policy, early) = self.policy(raw, &defaults.policy);
         Step {
             description: raw.description.value().cloned(),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
@@ -132,7 +133,8 @@ impl Lowering<'_> {
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
             produces: self.produces(raw),
             terminal: self.terminal(name, raw, &defaults.container),
-            policy: self.policy(raw, &defaults.policy),
+            policy,
+            early,
             ..Step::new(name, at, action)
         }
     }
@@ -249,7 +251,11 @@ impl Lowering<'_> {
         if !words::is_name(name) {
             let message = words::no_name(what, name);
             let mended = words::as_name(name);
-            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let help = match name.contains("{{") {
+                true => Some("a name is the same in every run, and has no templates".to_owned()),
+                false if mended.is_empty() => Some("name it after what it does, such as `build`".to_owned()),
+                false => Some(format!("write `{mended}`")),
+            };
             let problem = self.at(Code::BadName, at, message).maybe_help(help);
             self.report(problem);
         }

@@ -22,7 +22,7 @@ pub(super) fn lenient(schema: &mut Schema) {
         Some("string") if !is_listed && !has_unit => json!(["string", "number", "boolean"]),
         Some("integer") => {
             schema.remove("format");
-            schema.insert("pattern".to_owned(), r"^[-+]?[0-9]+$".into());
+            schema.insert("pattern".to_owned(), r"^[-+]?[0-9]+$|\{\{".into());
             json!(["integer", "string"])
         }
         Some("boolean") => {

@@ -8,9 +8,9 @@ use crate::pipeline::{Pipeline, Source, Span};
 /// What a file means, apart from where things stand in it.
 fn meaning(text: &str) -> String {
     let pipeline = load(Source::new("p.yml", text), &LoadOptions::default());
-    let Pipeline { params, steps, max_parallel, .. } =
+    let Pipeline { params, steps, max_parallel, keep_runs, .. } =
         pipeline.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-    let all = format!("{params:?} {steps:?} {max_parallel:?}");
+    let all = format!("{params:?} {steps:?} {max_parallel:?} {keep_runs:?}");
     let is_span = regex::Regex::new(r"Span \{ start: \d+, end: \d+ \}").expect("a pattern");
     is_span.replace_all(&all, format!("{:?}", Span::default())).into_owned()
 }

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::inline;
 use crate::file::words::IDENTIFIER;
-use crate::file::yaml::{Entries, Field, Literal, OneOrMany};
+use crate::file::yaml::{Early, Entries, Field, Literal, OneOrMany};
 
 impl<T: JsonSchema> JsonSchema for Field<T> {
     fn inline_schema() -> bool {
@@ -53,6 +53,20 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({"anyOf": [one.clone(), {"type": "array", "items": one}]})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Early<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}, or a template", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
     }
 }
 

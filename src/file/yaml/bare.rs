@@ -32,8 +32,11 @@ pub(super) fn template_before(source: &Source, offset: usize) -> Option<usize> {
     let stumbled = source.text.get(..offset)?.trim_end().len();
     let (before, after) = line_at(&source.text, stumbled);
     let line = source.text.get(stumbled - before.len()..stumbled + after.len())?;
+    // The template may be a part of the word that the parser stands at.
+    let blank = after.len() - after.trim_start().len();
+    let word = blank + after.trim_start().find([' ', ',']).unwrap_or(after.len() - blank);
     let leading = [": {{", "- {{"].iter().filter_map(|pattern| Some(line.find(pattern)? + 2)).min();
-    let opening = leading.or_else(|| in_brackets(line).filter(|opening| *opening < before.len()))?;
+    let opening = leading.or_else(|| in_brackets(line).filter(|opening| *opening < before.len() + word))?;
     Some(stumbled - before.len() + opening)
 }
 

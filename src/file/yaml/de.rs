@@ -11,11 +11,12 @@ use serde::forward_to_deserialize_any;
 
 use self::access::{FieldParts, Items, Keys, LiteralParts, Variant};
 use super::Field;
-use super::field::{FIELD, LITERAL, SHAPE};
+use super::field::{EARLY, FIELD, LITERAL, SHAPE};
 use super::node::{Entry, Node, Scalar, ScalarKind, Value};
 use super::place::{Context, Fault, Place};
 use crate::file::Code;
 use crate::file::Diagnostic;
+use crate::file::foreign;
 use crate::file::nearest::{Nearest, list};
 use crate::pipeline::Source;
 
@@ -103,8 +104,11 @@ impl<'de> NodeDe<'_, 'de, '_> {
         let scalar = self.scalar(&wanted)?;
         words.iter().find(|word| scalar.text == **word).copied().ok_or_else(|| {
             let near = self.place.context.nearest.find(&scalar.text, words.iter().copied());
-            let help =
-                near.map_or_else(|| self.place.example(), |near| Some(format!("did you mean `{near}`?")));
+            let help = match (foreign::value(self.place.key.unwrap_or_default(), &scalar.text), near) {
+                (Some(same), _) => Some(format!("write `{same}`")),
+                (None, Some(near)) => Some(format!("did you mean `{near}`?")),
+                (None, None) => self.place.example(),
+            };
             let message = self.place.mismatch(self.node, &wanted);
             Fault::at(Code::UnknownValue, self.node.span, message).maybe_help(help)
         })
@@ -169,6 +173,12 @@ impl<'de> Deserializer<'de> for NodeDe<'_, 'de, '_> {
     ) -> Result<V::Value, Fault> {
         match name {
             FIELD => visitor.visit_seq(FieldParts { de: self, next: 0 }),
+            EARLY => match &self.node.value {
+                Value::Scalar(scalar) if scalar.text.contains("{{") => visitor.visit_str(&scalar.text),
+                Value::Scalar(_) | Value::Seq(_) | Value::Map(_) | Value::Broken => {
+                    visitor.visit_newtype_struct(self)
+                }
+            },
             LITERAL => visitor.visit_seq(LiteralParts { scalar: self.scalar("a single value")?, next: 0 }),
             _ => visitor.visit_newtype_struct(self),
         }

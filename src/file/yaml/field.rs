@@ -16,6 +16,8 @@ use crate::pipeline::Span;
 pub(super) const FIELD: &str = "$field";
 /// Newtype name that asks for `[text, plain]` of a scalar.
 pub(super) const LITERAL: &str = "$literal";
+/// Newtype name that asks for the text of a template, or else for the value.
+pub(super) const EARLY: &str = "$early";
 /// Name of an enum whose variant is chosen by the value's form: `text`, `number`, `list` or `map`.
 pub(super) const SHAPE: &str = "$shape";
 
@@ -157,6 +159,39 @@ impl<'de> Deserialize<'de> for Literal {
         }
 
         deserializer.deserialize_newtype_struct(LITERAL, LiteralVisitor)
+    }
+}
+
+/// A value, or the text of a template that makes it when the run begins.
+#[derive(Debug, Clone)]
+pub enum Early<T> {
+    /// The value.
+    Value(T),
+    /// The template.
+    Text(String),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Early<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EarlyVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for EarlyVisitor<T> {
+            type Value = Early<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a value or a template")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Early::Text(text.to_owned()))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {
+                T::deserialize(value).map(Early::Value)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(EARLY, EarlyVisitor(PhantomData))
     }
 }
 

@@ -12,9 +12,10 @@ mod parse;
 mod place;
 mod position;
 mod syntax;
+mod traps;
 
 pub use de::read;
-pub use field::{Entries, Field, Literal, OneOrMany};
+pub use field::{Early, Entries, Field, Literal, OneOrMany};
 pub use node::{Node, ScalarKind, Value};
 pub use parse::parse;
 pub use position::locate;

@@ -78,6 +78,15 @@ impl<'de> Place<'_, 'de, '_> {
             (Some("run"), Value::Seq(_)) => {
                 Some("write `run: |` and each command on a line of its own below it, indented".to_owned())
             }
+            (Some("env"), Value::Seq(_)) => {
+                Some("write each variable as `NAME: value`: `env: {LC_ALL: C}`".to_owned())
+            }
+            (Some("steps"), Value::Map(_)) if !self.in_list => {
+                Some("each step begins with a dash and its name: `- name: build`".to_owned())
+            }
+            (Some("steps"), Value::Scalar(scalar)) if self.in_list && scalar.kind() != ScalarKind::Null => {
+                Some("give it a name: `- name: build`, and below that `run: make`".to_owned())
+            }
             _ => self.example(),
         };
         Fault::at(Code::WrongType, node.span, self.mismatch(node, wanted)).maybe_help(help)

@@ -2,8 +2,8 @@
 
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 
-use super::bare;
 use super::position::line_at;
+use super::{bare, traps};
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Source, Span};
 
@@ -12,6 +12,9 @@ pub fn explain(source: &Source, error: &ScanError) -> Diagnostic {
     let offset = error.marker().byte_offset().unwrap_or(0).min(source.text.len());
     if let Some(start) = bare::template_before(source, offset) {
         return bare::problem(source, start);
+    }
+    if let Some(problem) = traps::explain(source, offset) {
+        return problem;
     }
     let text = &source.text;
     let (code, message, help) = match error.kind() {

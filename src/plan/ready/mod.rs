@@ -6,6 +6,7 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::decide::parts;
 use super::{EdgeKind, GangId, Plan};
 use crate::pipeline::{Pipeline, StepId};
 
@@ -61,16 +62,32 @@ struct GangState {
 impl ReadySet {
     /// Returns the state before anything has started. `plan` must be `pipeline`'s.
     pub fn new(plan: &Plan, pipeline: &Pipeline) -> Self {
-        let steps = link(plan, pipeline);
-        let state = |(index, gang): (usize, &super::Gang)| GangState {
-            first: gang.steps.iter().min().copied().unwrap_or(StepId::new(0)),
-            remaining: plan.remaining(GangId::new(index)),
-            is_alone: gang.steps.iter().any(|&step| pipeline.step(step).terminal),
-            waiting: gang.steps.len(),
-            missing: gang.steps.iter().map(|step| steps[step.index()].missing).sum(),
-            steps: gang.steps.clone(),
+        Self::parted(plan, pipeline, |_| true)
+    }
+
+    /// As [`new`](Self::new), where some steps do not run. Such a step is a gang of its own, and keeps its
+    /// place in the order: it is ready once all that it needs has succeeded, the producers of its streams
+    /// included.
+    pub fn parted(plan: &Plan, pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        let mut gangs = Vec::new();
+        let mut gang_of = vec![0; pipeline.steps.len()];
+        for (index, gang) in plan.gangs().iter().enumerate() {
+            let idle = gang.steps.iter().filter(|step| !runs(**step)).map(|step| vec![*step]);
+            for steps in parts(plan, pipeline, &gang.steps, &runs).into_iter().chain(idle) {
+                steps.iter().for_each(|step| gang_of[step.index()] = gangs.len());
+                gangs.push((steps, plan.remaining(GangId::new(index))));
+            }
+        }
+        let steps = link(plan, pipeline, &gang_of, &runs);
+        let state = |(gang, remaining): (Vec<StepId>, u32)| GangState {
+            first: gang.iter().min().copied().unwrap_or(StepId::new(0)),
+            remaining,
+            is_alone: gang.iter().any(|&step| pipeline.step(step).terminal && runs(step)),
+            waiting: gang.len(),
+            missing: gang.iter().map(|step| steps[step.index()].missing).sum(),
+            steps: gang,
         };
-        let gangs: Vec<GangState> = plan.gangs().iter().enumerate().map(state).collect();
+        let gangs: Vec<GangState> = gangs.into_iter().map(state).collect();
         let mut set = Self { waiting: steps.len(), steps, gangs, ready: BinaryHeap::new() };
         (0..set.gangs.len()).for_each(|gang| set.queue_if_ready(gang));
         set
@@ -192,9 +209,14 @@ impl ReadySet {
 }
 
 /// Returns the steps with what each waits for, and which steps wait for it.
-fn link(plan: &Plan, pipeline: &Pipeline) -> Vec<StepState> {
-    let state = |step| StepState { gang: plan.gang_of(step).index(), ..StepState::default() };
-    let mut steps: Vec<StepState> = pipeline.steps().map(|(step, _)| state(step)).collect();
+fn link(
+    plan: &Plan,
+    pipeline: &Pipeline,
+    gang_of: &[usize],
+    runs: &impl Fn(StepId) -> bool,
+) -> Vec<StepState> {
+    let mut steps: Vec<StepState> =
+        gang_of.iter().map(|&gang| StepState { gang, ..StepState::default() }).collect();
     for (id, step) in pipeline.steps() {
         for dependency in &step.depends_on {
             steps[dependency.step.index()].dependents.push(id);
@@ -205,12 +227,15 @@ fn link(plan: &Plan, pipeline: &Pipeline) -> Vec<StepState> {
         for &reader in &stream.readers {
             let producer = &mut steps[stream.producer.index()];
             match plan.edge(id, reader) {
-                EdgeKind::Live => producer.live_readers.push(reader),
-                EdgeKind::Stored(_) => {
-                    producer.stored_readers.push(reader);
-                    steps[reader.index()].missing += 1;
+                EdgeKind::Live if runs(reader) => {
+                    producer.live_readers.push(reader);
+                    continue;
                 }
+                EdgeKind::Stored(_) if runs(reader) => producer.stored_readers.push(reader),
+                // It gets no bytes, so that no lack of them matters to it.
+                EdgeKind::Live | EdgeKind::Stored(_) => producer.dependents.push(reader),
             }
+            steps[reader.index()].missing += 1;
         }
     }
     steps

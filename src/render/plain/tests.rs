@@ -92,6 +92,7 @@ fn a_feed_goes_by_where_it_comes_from() {
         outputs: Default::default(),
         products: Vec::new(),
         fingerprint: Default::default(),
+        circumstances: Default::default(),
     };
     insta::assert_snapshot!(told(fed(), Palette::NONE, [
         started(1, 1),

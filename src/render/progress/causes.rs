@@ -36,8 +36,6 @@ fn last_screen(steps: usize, lines: u16, columns: u16) -> String {
 #[test]
 fn the_cause_of_a_small_run_is_on_the_last_screen() {
     insta::assert_snapshot!(last_screen(5, 24, 80), @r"
-           * `step-2` failed: stopping every step
-
       ✓  step-0  390 ms
       ✓  step-1  390 ms
       ✗  step-2  550 ms  failed: exit code 7
@@ -56,6 +54,7 @@ fn the_cause_of_a_small_run_is_on_the_last_screen() {
       | curl: try 218: no route to host
       | curl: try 219: no route to host
       | curl: try 220: no route to host
+      … 210 lines more: pipe logs last step-2
       2 steps were cancelled because of it: step-3, step-4
 
     failed: `step-2` exit code 7, 2 cancelled, in 1.0 s
@@ -82,6 +81,7 @@ fn the_cause_of_a_large_run_is_on_the_last_screen() {
       | curl: try 218: no route to host
       | curl: try 219: no route to host
       | curl: try 220: no route to host
+      … 210 lines more: pipe logs last step-15
       4 steps were cancelled because of it: step-16, step-17, step-18, step-19
       10 steps were skipped because of it: step-20, step-21, step-22, step-23,
       step-24, step-25, step-26, step-27 and 2 more
@@ -106,6 +106,7 @@ fn the_cause_of_a_large_run_is_on_the_last_screen() {
       | curl: try 218: no route to host
       | curl: try 219: no route to host
       | curl: try 220: no route to host
+      … 210 lines more: pipe logs last step-100
       4 steps were cancelled because of it: step-101, step-102, step-103, step-104
       95 steps were skipped because of it: step-105, step-106, step-107, step-108,
       step-109, step-110, step-111, step-112 and 87 more
@@ -117,7 +118,6 @@ fn the_cause_of_a_large_run_is_on_the_last_screen() {
 #[test]
 fn the_cause_is_on_the_last_screen_of_a_large_terminal() {
     insta::assert_snapshot!(last_screen(30, 50, 200), @r"
-    step-15 | curl: try 196: no route to host
     step-15 | curl: try 197: no route to host
     step-15 | curl: try 198: no route to host
     step-15 | curl: try 199: no route to host
@@ -162,6 +162,7 @@ fn the_cause_is_on_the_last_screen_of_a_large_terminal() {
       | curl: try 218: no route to host
       | curl: try 219: no route to host
       | curl: try 220: no route to host
+      … 210 lines more: pipe logs last step-15
       4 steps were cancelled because of it: step-16, step-17, step-18, step-19
       10 steps were skipped because of it: step-20, step-21, step-22, step-23, step-24, step-25, step-26, step-27 and 2 more
 

@@ -6,6 +6,8 @@ use crate::render::text;
 #[derive(Debug, Default, Clone)]
 pub struct LogTail {
     bytes: Vec<u8>,
+    /// The lines that have ended so far.
+    ended: usize,
 }
 
 impl LogTail {
@@ -22,9 +24,21 @@ impl LogTail {
             let line = memchr::memrchr(b'\n', &self.bytes).map_or(0, |newline| newline + 1);
             self.bytes.truncate(line);
         }
+        self.ended += memchr::memchr_iter(b'\n', piece).count();
         self.bytes.extend_from_slice(last_lines(piece));
         let surplus = self.bytes.len() - last_lines(&self.bytes).len();
         self.bytes.drain(..surplus);
+    }
+
+    /// Counts lines that came before all others and are not here.
+    pub fn came_after(&mut self, lines: usize) {
+        self.ended += lines;
+    }
+
+    /// Returns how many lines came before those that are kept.
+    pub fn earlier(&self) -> usize {
+        let kept = memchr::memchr_iter(b'\n', &self.bytes).count();
+        self.ended.saturating_sub(kept)
     }
 
     /// Returns the lines, without control characters.
@@ -55,6 +69,9 @@ mod tests {
         }
         assert_eq!(log.lines().len(), 10);
         assert_eq!(log.lines().last().unwrap(), "line 99");
+        assert_eq!(log.earlier(), 90);
+        log.came_after(1_000);
+        assert_eq!(log.earlier(), 1_090);
         log.push(b"half ");
         log.push(b"a line");
         assert_eq!(log.lines().last().unwrap(), "half a line");

@@ -58,7 +58,8 @@ pub fn all(report: &Report) -> Vec<StepId> {
 pub fn headline(report: &Report, id: StepId) -> String {
     let known = report.steps.get(id.index());
     let outcome = known.and_then(|known| known.outcome());
-    let how = outcome.map(|outcome| words::outcome(&report.pipeline, outcome)).unwrap_or_default();
+    let in_full = |outcome| Some(words::outcome_in_full(&report.pipeline, outcome, &known?.circumstances));
+    let how = outcome.and_then(in_full).unwrap_or_default();
     let mut text = format!("`{}` {}", words::label(&report.pipeline, id), text::one_line(&how));
     if let Some(known) = known.filter(|known| known.attempt > 1) {
         text += &format!(", after {} attempts", known.attempt);
@@ -78,6 +79,31 @@ fn failure(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
     for line in known.log.lines() {
         let _ = writeln!(out, "  {} {line}", sheet.palette.paint(Tone::Faint, "|"));
     }
+    for line in beside_log(report, id).iter().flat_map(|sentence| sheet.fold(sentence, 2)) {
+        let _ = writeln!(out, "  {line}");
+    }
+}
+
+/// Returns what is to be said beside the end of a step's log: that there is more of it, or that there is nothing and
+/// which command may have failed.
+pub fn beside_log(report: &Report, id: StepId) -> Option<String> {
+    let (step, known) = report.pipeline.steps.get(id.index()).zip(report.steps.get(id.index()))?;
+    let earlier = known.log.earlier();
+    if earlier > 0 {
+        let lines = human::count(earlier, "line");
+        return Some(format!("… {lines} more: pipe logs {} {}", report.called, step.name));
+    }
+    let ran = known.ran && !step.terminal && !step.action.is_feed();
+    if !ran || !known.log.lines().is_empty() || known.outcome().is_none_or(Outcome::is_success) {
+        return None;
+    }
+    Some(match &known.circumstances.command {
+        Some(command) => format!(
+            "it printed nothing; the last line of its script: `{}` (`pipe run --trace` logs the script)",
+            text::one_line(command)
+        ),
+        None => "it printed nothing".into(),
+    })
 }
 
 /// Returns at most two lines: the names of many steps must not push the cause off the screen.

@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::sample::*;
 use crate::event::wire::{Decoder, Encoder, Record};
-use crate::event::{CancelReason, Event, EventKind, KeptFile, RunFinished, StepFinished, StreamFinished};
-use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason};
+use crate::event::{
+    CancelReason, Circumstances, Event, EventKind, KeptFile, RunFinished, StepFinished, StreamFinished,
+};
+use crate::pipeline::{Artifact, Failure, Lane, NotRetried, Outcome, Pipeline, SkipReason, TimeLimit};
 
 fn summed_up(events: &[Event]) -> String {
     let (first, rest) = events.split_first().unwrap();
@@ -85,6 +87,11 @@ fn step_finished() -> impl Strategy<Value = EventKind> {
                 outputs,
                 products,
                 fingerprint: Default::default(),
+                circumstances: Circumstances {
+                    limit: Some(TimeLimit::Attempt(duration)),
+                    not_retried: Some(NotRetried::NoTime),
+                    command: Some("true".into()),
+                },
             })
         },
     )
@@ -101,6 +108,7 @@ fn stream_finished() -> impl Strategy<Value = EventKind> {
         let pairs: Vec<(usize, u64)> =
             readers.into_iter().zip(edges).map(|(step, (bytes, ..))| (step, taken(bytes))).collect();
         let mut stats = stats(bytes, rate, &pairs);
+        stats.lasted = starved * 2;
         stats.starved = starved;
         for (edge, (_, blocked, left)) in stats.edges.iter_mut().zip(edges) {
             (edge.blocked, edge.left, edge.spilled) = (blocked, left, edge.bytes / 2);
@@ -127,7 +135,8 @@ fn kind() -> impl Strategy<Value = EventKind> {
         2 => (any_step(), 1..3u32, lane).prop_map(|(step, attempt, lane)| EventKind::StepStarted {
             step: StepId::new(step),
             attempt,
-            lane
+            lane,
+            starting: Duration::from_millis(1_500),
         }),
         2 => (any_step(), ".{0,30}\n?").prop_map(|(step, text)| output(step, text)),
         1 => (any_step(), 1..3u32, 1..255).prop_map(|(step, attempt, code)| retrying(step, attempt, code)),

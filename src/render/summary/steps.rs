@@ -16,6 +16,9 @@ const ROWS: usize = 40;
 /// Rows at most of a run that did not go well, where more would push the cause off the screen.
 const FEW: usize = 10;
 
+/// A start that took this long is shown apart from the time of its step.
+const LONG_START: Duration = Duration::from_secs(1);
+
 /// Appends the table, in the order of the file, and a line for what it leaves out.
 pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     let ended: Vec<Ended<'_>> =
@@ -123,7 +126,14 @@ fn row(report: &Report, ended: &Ended<'_>) -> Row {
     let ran = ended.step.attempt > 0;
     let mut notes = Vec::new();
     if *ended.outcome != Outcome::Succeeded {
-        notes.push(text::one_line(&words::outcome(&report.pipeline, ended.outcome)));
+        notes.push(text::one_line(&words::outcome_in_full(
+            &report.pipeline,
+            ended.outcome,
+            &ended.step.circumstances,
+        )));
+    }
+    if ended.step.starting >= LONG_START {
+        notes.push(format!("{} of it to start", duration(ended.step.starting)));
     }
     if let Some(lane) = ended.step.lane {
         notes.push(format!("{} lane", lane.name()));

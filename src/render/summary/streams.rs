@@ -1,20 +1,17 @@
 //! The table of streams.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use super::table::{self, Row};
 use crate::event::{StreamFinished, StreamStats};
 use crate::pipeline::{Destination, StepId, Stream};
-use crate::render::human::{self, duration, list, rate, size};
+use crate::render::human::{self, list, rate, size};
+use crate::render::pace::{Pace, pace};
 use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, words};
 
 /// Rows at most; past them, the streams that moved most.
 const ROWS: usize = 40;
-
-/// Waits shorter than this do not show which step is slow.
-const NOTABLE: Duration = Duration::from_millis(100);
 
 /// Rows at most of a run that did not go well.
 const FEW: usize = 10;
@@ -92,19 +89,21 @@ pub fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
     if !finished.complete && !cut_short(finished) {
         notes.push("incomplete; no reader saw end-of-file".into());
     }
+    if cut_short(finished) {
+        notes.push("all readers closed early; the rest was not produced".into());
+    }
     for (reader, unread) in &finished.unread {
         let reader = words::label(&report.pipeline, *reader);
         notes.push(match unread {
-            Some(0) => continue,
+            Some(0) | None => continue,
             Some(bytes) => format!("`{reader}` left {} unread", size(*bytes)),
-            None => format!("`{reader}` was the last reader and left early; the rest was not produced"),
         });
     }
     for edge in finished.stats.edges.iter().filter(|edge| edge.spilled > 0) {
         let reader = words::label(&report.pipeline, edge.reader);
         notes.push(format!("`{reader}` lagged by up to {} on disk", size(edge.spilled)));
     }
-    notes.extend(pace(report, &finished.stats));
+    notes.extend(waited_for(report, &finished.stats));
     if let (Some(sha256), None) = (&finished.sha256, &finished.kept) {
         notes.push(format!("sha256 {sha256}"));
     }
@@ -119,18 +118,17 @@ fn cut_short(finished: &StreamFinished) -> bool {
     finished.unread.iter().any(|(_, unread)| unread.is_none())
 }
 
-/// Returns a note that names the slowest step: the reader that blocked the stream longest, or the producer if
-/// the readers waited longer for it. Times are compared in milliseconds, as journals have them.
-fn pace(report: &Report, stats: &StreamStats) -> Option<String> {
-    let slowest = stats.edges.iter().max_by_key(|edge| edge.blocked.as_millis())?;
-    if slowest.blocked.max(stats.starved) < NOTABLE {
-        return None;
-    }
+/// Returns a note that names what the stream has waited for, if that was one step.
+fn waited_for(report: &Report, stats: &StreamStats) -> Option<String> {
     let producer = report.pipeline.streams.get(stats.stream.index())?.producer;
-    let (step, held) = match slowest.blocked.as_millis() > stats.starved.as_millis() {
-        true => (slowest.reader, slowest.blocked),
-        false => (producer, stats.starved),
-    };
-    let name = words::label(&report.pipeline, step);
-    Some(format!("`{name}` set the pace: the others waited {} for it", duration(held)))
+    Some(match pace(stats, None)? {
+        Pace::Reader(reader, share) => {
+            let name = words::label(&report.pipeline, reader);
+            format!("`{name}` held the pace: the stream waited for it {share} % of the time")
+        }
+        Pace::Producer(share) => {
+            let name = words::label(&report.pipeline, producer);
+            format!("`{name}` was waited for, {share} % of the time")
+        }
+    })
 }

@@ -145,6 +145,27 @@ fn of_what_does_not_fit_the_running_is_shown() {
 }
 
 #[test]
+fn the_reader_that_holds_up_a_stream_is_named_while_it_does() {
+    let after = |ms: u64, blocked: u64, starved: u64| {
+        let mut stats = stats(ms << 20, 1e9, &[(COMPRESS, 9), (CHECKSUM, 9), (COUNT, 9)]);
+        stats.lasted = Duration::from_millis(ms);
+        stats.starved = Duration::from_millis(starved);
+        stats.edges[1].blocked = Duration::from_millis(blocked);
+        EventKind::StreamProgress(vec![stats])
+    };
+    let row = |kinds: &[EventKind]| {
+        let kinds = [started(TAR, 1)].into_iter().chain(kinds.iter().cloned()).collect();
+        drawn(backup(), kinds, 24, 90).lines().nth(2).unwrap().trim().to_owned()
+    };
+    let readers = "→ compress, checksum, count";
+    let slow = [after(500, 0, 0), after(1_000, 400, 0)];
+    assert!(row(&slow).ends_with("→ compress, checksum (holds the pace), count"), "{}", row(&slow));
+    let over = [slow.to_vec(), vec![after(1_500, 400, 100), after(2_100, 400, 900)]].concat();
+    assert!(row(&over).ends_with(&format!("{readers} (all wait for more)")), "{}", row(&over));
+    assert!(row(&[over, vec![after(3_200, 400, 900)]].concat()).ends_with(readers));
+}
+
+#[test]
 fn a_feed_is_a_stream_from_somewhere() {
     let feeding =
         vec![started(0, 1), started(1, 1), EventKind::StreamProgress(vec![stats(4096, 1e6, &[(0, 4096)])])];

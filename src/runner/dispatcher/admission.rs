@@ -1,14 +1,16 @@
 //! Which gang begins, and which steps need not run.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Dispatcher;
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, StepId};
-use crate::runner::resume::{Decision, Decisions};
-use crate::runner::{GangOrder, PreviousStep, Shutdown, gang};
+use crate::pipeline::{Outcome, Pipeline, StepId};
+use crate::plan::{Decision, Decisions, ReadySet};
+use crate::runner::resume::{Past, StepResult, outputs_left_out};
+use crate::runner::{GangOrder, Job, Shutdown, gang};
 use crate::template::StepOutputs;
 
 impl Dispatcher {
@@ -22,21 +24,37 @@ impl Dispatcher {
                 steps.into_iter().for_each(|step| self.pass_over(step));
                 continue;
             }
-            let order = GangOrder { job: Arc::clone(&self.job), given: self.given(&steps), steps };
+            let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
+            let order = GangOrder { job, given: self.given(&steps), steps, decisions };
             let (site, shutdown, outbox) =
                 (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
             self.gangs.spawn(async move { site.run_gang(order, shutdown, outbox).await });
         }
     }
 
-    /// Takes over the streams that an earlier run has kept, and goes by what was decided.
+    /// Goes by what was decided: takes over the streams that an earlier run has kept, and says where values of
+    /// steps that are left out come from.
     pub(super) fn decided(&mut self, decisions: Decisions) {
-        for (stream, kept) in &decisions.streams {
-            if let Err(error) = take_over(kept, &gang::stored_path(&self.job, *stream)) {
-                self.broken(SystemError::new(format!("cannot take over {}", kept.display()), error));
+        let Job { pipeline, plan, templates, past, events, .. } = &*self.job;
+        let mut failed = None;
+        for &stream in &decisions.taken {
+            let Some(kept) = past.streams.get(&pipeline.stream(stream).name) else { continue };
+            if let Err(error) = take_over(&kept.path, &gang::stored_path(&self.job, stream)) {
+                failed = Some(SystemError::new(format!("cannot take over {}", kept.path.display()), error));
             }
         }
-        self.decisions = decisions;
+        self.ready = ReadySet::parted(plan, pipeline, |step| decisions.runs(step));
+        for note in notes(pipeline, past, &decisions) {
+            events.send(EventKind::Note(note));
+        }
+        let left_out = outputs_left_out(pipeline, templates, past, &decisions);
+        for (output, step) in &left_out {
+            let why = format!("the output `{output}` is left out: it needs `{step}`, which is left out");
+            events.send(EventKind::Note(why));
+        }
+        self.outputs_left_out = left_out.into_keys().collect();
+        self.decisions = Arc::new(decisions);
+        failed.into_iter().for_each(|error| self.broken(error));
     }
 
     /// Returns whether the steps of a gang run; notes why, where that was a question.
@@ -56,24 +74,20 @@ impl Dispatcher {
 
     /// Counts a step that does not run as done, with what an earlier run has of it.
     fn pass_over(&mut self, step: StepId) {
-        let name = &self.job.pipeline.step(step).name;
-        let previous = self
-            .job
-            .previous
-            .as_ref()
-            .and_then(|previous| previous.steps.get(name))
-            .cloned()
-            .unwrap_or_default();
-        let PreviousStep { outputs, products, fingerprint } = previous;
-        let outputs = Arc::new(outputs);
-        self.finished(match self.decisions.of(step) {
+        let (name, past) = (&self.job.pipeline.step(step).name, &self.job.past);
+        let finished = match self.decisions.of(step) {
             Decision::Reuse => {
+                let StepResult { outputs, products, fingerprint } =
+                    past.done(name).cloned().unwrap_or_default();
                 StepFinished { outputs, products, fingerprint, ..StepFinished::unrun(step, Outcome::Reused) }
             }
             Decision::LeftOut | Decision::Run(_) => {
+                let outputs = past.values.get(name).map(|values| Arc::clone(&values.outputs));
+                let outputs = outputs.unwrap_or_default();
                 StepFinished { outputs, ..StepFinished::unrun(step, Outcome::LeftOut) }
             }
-        });
+        };
+        self.finished(finished);
     }
 
     /// Returns the values of the steps that any of these depends on.
@@ -83,6 +97,21 @@ impl Dispatcher {
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
     }
+}
+
+/// Returns whose values come from earlier runs, for steps that run and read them, and for the run's outputs.
+fn notes(pipeline: &Pipeline, past: &Past, decisions: &Decisions) -> Vec<String> {
+    let running =
+        pipeline.steps().filter(|(id, _)| decisions.runs(*id)).flat_map(|(_, step)| step.templates());
+    let texts = running.chain(pipeline.outputs.iter().map(|output| &output.value));
+    let read: BTreeSet<&str> = texts.flat_map(|text| &text.outputs).map(|read| read.step.as_str()).collect();
+    let left_out = pipeline.steps().filter(|(id, _)| *decisions.of(*id) == Decision::LeftOut);
+    let read = left_out.map(|(_, step)| &step.name).filter(|name| read.contains(name.as_str()));
+    let note = |name: &String| {
+        let run = &past.values.get(name)?.run;
+        Some(format!("`{name}` is left out: its values are those of run {run}"))
+    };
+    read.filter_map(note).collect()
 }
 
 /// Makes a kept stream a stored one of this run.

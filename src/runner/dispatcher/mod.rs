@@ -14,7 +14,7 @@ mod admission;
 mod endings;
 mod result;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::resume::{self, Decisions};
+use super::resume;
 use super::slots::Slots;
 use super::{GangMessage, Job, Shutdown, Site, spec};
 use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted};
 use crate::executor::SystemError;
 use crate::pipeline::{Outputs, StepId};
-use crate::plan::ReadySet;
+use crate::plan::{Decisions, ReadySet};
 
 /// The state of a run.
 struct Dispatcher {
@@ -37,7 +37,9 @@ struct Dispatcher {
     /// The steps that wait for others, and the gangs that are ready.
     ready: ReadySet,
     /// Which steps run, and which need not.
-    decisions: Decisions,
+    decisions: Arc<Decisions>,
+    /// Outputs of the run that read a step which is left out.
+    outputs_left_out: BTreeSet<String>,
     /// The values that steps have given; of those that gave any.
     outputs: BTreeMap<StepId, Arc<Outputs>>,
     slots: Slots,
@@ -65,11 +67,11 @@ pub(super) async fn run(
     let (outbox, mut inbox) = mpsc::unbounded_channel();
     let mut dispatcher = Dispatcher::new(Arc::clone(&job), Arc::clone(&site), outbox);
     tokio::select! {
-        decisions = resume::decide(&job, &*site) => dispatcher.decided(decisions),
+        decisions = resume::decide(&job, Some(&*site)) => dispatcher.decided(decisions),
         Some(signal) = signals.recv() => dispatcher.signalled(signal),
     }
     tokio::select! {
-        images = spec::images(&job) => site.prepare(images),
+        images = spec::images(&job, &dispatcher.decisions) => site.prepare(images),
         Some(signal) = signals.recv() => dispatcher.signalled(signal),
     }
     loop {
@@ -131,7 +133,8 @@ impl Dispatcher {
             job,
             site,
             ready,
-            decisions: Decisions::default(),
+            decisions: Arc::default(),
+            outputs_left_out: BTreeSet::new(),
             outputs: BTreeMap::new(),
             slots,
             shutdown: watch::channel(Shutdown::None).0,

@@ -13,7 +13,9 @@ impl Dispatcher {
     /// Removes the streams that were stored only for a later reader.
     pub(super) fn remove_stored_streams(&self) {
         for (id, stream) in self.job.pipeline.streams().filter(|(_, stream)| !stream.store) {
-            let is_stored = |&reader: &StepId| matches!(self.job.plan.edge(id, reader), EdgeKind::Stored(_));
+            let is_stored = |&reader: &StepId| {
+                self.decisions.runs(reader) && matches!(self.job.plan.edge(id, reader), EdgeKind::Stored(_))
+            };
             if stream.readers.iter().any(is_stored) {
                 // It is not there if its producer did not get so far.
                 let _ = std::fs::remove_file(gang::stored_path(&self.job, id));
@@ -44,6 +46,7 @@ impl Dispatcher {
             (job.pipeline.step(id).name.clone(), Arc::clone(outputs))
         };
         let given: StepOutputs = self.outputs.iter().map(name).collect();
+        let left_out = self.outputs_left_out.clone();
         let work = move || {
             let around = Scope { outputs: StepOutputsMode::These(&given), ..Scope::default() };
             let value = |output: &RunOutput| match job.templates.render(&output.value, around) {
@@ -53,7 +56,7 @@ impl Dispatcher {
                     Err(format!("the output `{}`: {why}", output.name))
                 }
             };
-            job.pipeline.outputs.iter().map(value).collect()
+            job.pipeline.outputs.iter().filter(|output| !left_out.contains(&output.name)).map(value).collect()
         };
         let broken = |error| Err(format!("the outputs cannot be rendered: {error}"));
         tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)

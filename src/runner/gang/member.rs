@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::pipeline::{Failure, OnError, Outcome, Outputs, Policy, StepId};
+use crate::event::Circumstances;
+use crate::pipeline::{Failure, NotRetried, OnError, Outcome, Outputs, Policy, StepId, TimeLimit};
 use crate::runner::attempt::Attempt;
 use crate::runner::end::{End, Ended};
 use crate::runner::files::Artifacts;
@@ -24,6 +25,10 @@ pub(super) struct Member {
     pub(super) started: Option<Instant>,
     /// When its `timeout` is over.
     pub(super) deadline: Option<Instant>,
+    /// The limit that ends its attempt first.
+    pub(super) limit: Option<TimeLimit>,
+    /// What else is known of its end.
+    pub(super) circumstances: Circumstances,
     /// The member that broke the stream which it reads; it is being stopped for that.
     pub(super) tainted_by: Option<StepId>,
     /// Something that it left behind held its output open.
@@ -70,6 +75,8 @@ impl Member {
             retries: 0,
             started: None,
             deadline: None,
+            limit: None,
+            circumstances: Circumstances::default(),
             tainted_by: None,
             leaky: false,
             outputs: Arc::default(),
@@ -142,6 +149,43 @@ impl Member {
         let delay = retry::next(policy.retry.as_ref(), self.retries, failure)?;
         let in_time = self.deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
         in_time.then_some(delay)
+    }
+
+    /// Returns why it is not tried again after this failure, though it has retries left.
+    fn not_retried(&self, policy: &Policy, failure: &Failure) -> Option<NotRetried> {
+        let retry = policy.retry.as_ref().filter(|retry| self.retries < retry.count)?;
+        match retry::next(Some(retry), self.retries, failure) {
+            None => Some(NotRetried::OnExit),
+            Some(_) => self.next_retry(policy, failure).is_none().then_some(NotRetried::NoTime),
+        }
+    }
+
+    /// Notes what else is known of a failure that is final.
+    pub(super) fn explain(&mut self, policy: &Policy, failure: &Failure) {
+        let command = match &mut self.state {
+            State::Exited(ended) => ended.command.take(),
+            State::Waiting | State::Running(_) | State::Settled(..) => None,
+        };
+        let limit = self.limit.filter(|_| *failure == Failure::Timeout);
+        // A step whose whole time is over has none for a retry either.
+        let is_over = matches!(limit, Some(TimeLimit::Step(_)));
+        self.circumstances = Circumstances {
+            limit,
+            not_retried: self.not_retried(policy, failure).filter(|_| !is_over),
+            command: command.filter(|_| matches!(failure, Failure::Exit(_) | Failure::Signal(_))),
+        };
+    }
+
+    /// Notes that an attempt begins now, with its limits.
+    pub(super) fn begin(&mut self, policy: &Policy) {
+        let now = Instant::now();
+        self.started.get_or_insert(now);
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now)).or(policy.timeout);
+        let one = policy.retry.as_ref().and_then(|retry| retry.timeout);
+        self.limit = match (policy.timeout, one) {
+            (_, Some(one)) if left.is_none_or(|left| one < left) => Some(TimeLimit::Attempt(one)),
+            (whole, _) => whole.map(TimeLimit::Step),
+        };
     }
 
     /// Whether a failure of it could still start its gang again.

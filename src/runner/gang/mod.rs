@@ -79,10 +79,10 @@ pub(super) async fn run(
     mut halt: watch::Receiver<Shutdown>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
-    let GangOrder { job, steps, given } = order;
+    let GangOrder { job, steps, given, decisions } = order;
     let (signals, mut inbox) = mpsc::unbounded_channel();
     let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
-    let streams = GangStreams::new(&job, &members);
+    let streams = GangStreams::new(&job, decisions, &members);
     let mut gang = Gang {
         job,
         executor,

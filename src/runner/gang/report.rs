@@ -39,6 +39,7 @@ impl Gang {
             member.reported = true;
             let (step, attempts, leaky) = (member.step, member.attempts, member.leaky);
             let outputs = Arc::clone(&member.outputs);
+            let circumstances = std::mem::take(&mut member.circumstances);
             let products = std::mem::take(&mut member.artifacts.products);
             let fingerprint = std::mem::take(&mut member.artifacts.fingerprint);
             ends.push(StepFinished {
@@ -50,6 +51,7 @@ impl Gang {
                 outputs,
                 products,
                 fingerprint,
+                circumstances,
             });
         }
         if !ends.is_empty() {

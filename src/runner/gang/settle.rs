@@ -135,9 +135,10 @@ impl Gang {
         if self.halt == Shutdown::None && self.retry(index, &failure) {
             return true;
         }
-        let member = &self.members[index];
-        let outcome = final_outcome(&self.job.pipeline.step(member.step).policy, failure);
-        let producer = member.step;
+        let producer = self.members[index].step;
+        let policy = &self.job.pipeline.step(producer).policy;
+        self.members[index].explain(policy, &failure);
+        let outcome = final_outcome(policy, failure);
         self.members[index].settle(outcome);
         self.taint_readers(index, producer);
         true

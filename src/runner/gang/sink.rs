@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::event::KeptFile;
 use crate::executor::SystemError;
 use crate::pipeline::{Destination, StreamId};
-use crate::plan::EdgeKind;
+use crate::plan::{Decisions, EdgeKind};
 use crate::reaper::Registration;
 use crate::runner::Job;
 use crate::stream::{self, Keeper, PendingFile, ResolvedPath, SinkTarget, keep, pipe};
@@ -52,12 +52,14 @@ pub(in crate::runner) fn stored_path(job: &Job, stream: StreamId) -> PathBuf {
 /// Starts to write a stream to all files that it goes to. Returns the pipes that lead there.
 pub(super) fn start(
     job: &Job,
+    decisions: &Decisions,
     stream: StreamId,
     unread: bool,
     round: u32,
 ) -> Result<(Vec<FileSink>, Vec<OwnedFd>), SystemError> {
     let declared = job.pipeline.stream(stream);
-    let stored = |reader| matches!(job.plan.edge(stream, reader), EdgeKind::Stored(_));
+    let stored =
+        |reader| decisions.runs(reader) && matches!(job.plan.edge(stream, reader), EdgeKind::Stored(_));
     let is_stored = declared.readers.iter().any(|&reader| stored(reader));
     let mut wanted = Vec::new();
     if is_stored || declared.store || (unread && declared.out.is_none()) {

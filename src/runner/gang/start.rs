@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::Gang;
 use super::member::{Member, State};
 use super::restart::Restart;
@@ -20,6 +18,7 @@ impl Gang {
         self.round += 1;
         self.restart = Restart::No;
         let waiting: Vec<usize> = self.waiting().collect();
+        self.begin(&waiting);
         let starts = waiting.iter().map(|&member| self.start_attempt(member));
         let started = futures::future::join_all(starts).await;
         let started = waiting.into_iter().zip(started);
@@ -33,6 +32,13 @@ impl Gang {
     fn waiting(&self) -> impl Iterator<Item = usize> {
         let waits = |member: &Member| matches!(member.state, State::Waiting);
         self.members.iter().enumerate().filter(move |(_, member)| waits(member)).map(|(index, _)| index)
+    }
+
+    fn begin(&mut self, members: &[usize]) {
+        for &index in members {
+            let policy = &self.job.pipeline.step(self.members[index].step).policy;
+            self.members[index].begin(policy);
+        }
     }
 
     /// Starts one attempt; its end arrives as a signal of this round.
@@ -60,7 +66,6 @@ impl Gang {
         let timeout = self.job.pipeline.step(self.members[index].step).policy.timeout;
         let member = &mut self.members[index];
         member.attempts += 1;
-        member.started.get_or_insert_with(Instant::now);
         member.deadline = member.deadline.or_else(|| attempt::deadline_in(timeout));
         match started {
             Ok((attempt, ends)) => {
@@ -90,6 +95,7 @@ impl Gang {
         if self.restart != Restart::No || !matches!(self.members[index].state, State::Waiting) {
             return;
         }
+        self.begin(&[index]);
         let started = self.start_attempt(index).await;
         if let Some(PipeEnds { stdout: Some(stdout), inputs: _ }) = self.admit(index, started) {
             self.streams.feed_again(index, stdout);

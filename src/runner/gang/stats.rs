@@ -23,7 +23,9 @@ impl GangStreams {
             let (since, before) = std::mem::replace(&mut live.progress, (Instant::now(), snapshot.taken));
             let rate = per_second(snapshot.taken.saturating_sub(before), since.elapsed());
             let edges = edges(live, &snapshot, members);
-            stats.push(StreamStats { stream, bytes: snapshot.taken, rate, starved: snapshot.starved, edges });
+            let lasted = live.since.elapsed();
+            let Snapshot { taken: bytes, starved, .. } = snapshot;
+            stats.push(StreamStats { stream, bytes, rate, lasted, starved, edges });
         }
         stats
     }
@@ -58,7 +60,7 @@ fn stream_finished(job: &Job, slot: &StreamSlot, members: &[Member]) -> Option<S
     let lasted = live.closed.unwrap_or_else(Instant::now).duration_since(live.since);
     let rate = per_second(bytes, lasted);
     Some(StreamFinished {
-        stats: StreamStats { stream: slot.stream, bytes, rate, starved: snapshot.starved, edges },
+        stats: StreamStats { stream: slot.stream, bytes, rate, lasted, starved: snapshot.starved, edges },
         complete,
         unread,
         kept: live.kept.clone(),

@@ -15,7 +15,7 @@ use super::state::StreamState;
 use super::{deadlock, sink};
 use crate::executor::{InputSource, SystemError};
 use crate::pipeline::{EarlyExit, Input, StepId, StreamId};
-use crate::plan::EdgeKind;
+use crate::plan::{Decisions, EdgeKind};
 use crate::runner::Job;
 use crate::runner::attempt::PipeEnds;
 use crate::stream::{FanoutEvent, Keeper, PipeBudget};
@@ -27,6 +27,8 @@ pub(super) struct GangStreams {
     outputs: BTreeMap<usize, usize>,
     /// By member: the live streams it reads.
     inputs: BTreeMap<usize, Vec<usize>>,
+    /// Which steps of the run run.
+    decisions: Arc<Decisions>,
     /// There is more than one way between two members, so that they can deadlock: a step reads several
     /// streams that come from one.
     is_woven: bool,
@@ -76,7 +78,7 @@ impl IndexMut<usize> for GangStreams {
 }
 
 impl GangStreams {
-    pub(super) fn new(job: &Job, members: &[Member]) -> Self {
+    pub(super) fn new(job: &Job, decisions: Arc<Decisions>, members: &[Member]) -> Self {
         let index: BTreeMap<StepId, usize> =
             members.iter().enumerate().map(|(index, member)| (member.step, index)).collect();
         let (mut slots, mut outputs) = (Vec::new(), BTreeMap::new());
@@ -101,7 +103,7 @@ impl GangStreams {
         // Members that are joined by one way each are joined by one stream less than there are members.
         let edges: usize = slots.iter().map(|slot: &StreamSlot| slot.readers.len()).sum();
         let is_woven = edges >= members.len();
-        Self { slots, outputs, inputs, is_woven, moved: 0 }
+        Self { slots, outputs, inputs, decisions, is_woven, moved: 0 }
     }
 
     /// Returns what each input of a member is: a live stream or a stored one.
@@ -140,7 +142,8 @@ impl GangStreams {
             if slot.is_reported || (source.is_none() && pipes.is_empty() && !slot.readers.is_empty()) {
                 continue;
             }
-            let (files, sinks) = sink::start(job, slot.stream, slot.readers.is_empty(), round)?;
+            let (files, sinks) =
+                sink::start(job, &self.decisions, slot.stream, slot.readers.is_empty(), round)?;
             let failed = signals.clone();
             let failed: SpillFailed = Arc::new(move |error| {
                 let event = FanoutEvent::Failed(error);

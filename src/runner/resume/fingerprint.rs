@@ -6,6 +6,9 @@ use crate::pipeline::{Fingerprint, Step};
 use crate::runner::Job;
 use crate::runner::spec::Rendered;
 
+/// The part that is not known before an engine is asked.
+pub(super) const IMAGE: &str = "image";
+
 /// Returns the fingerprint of a rendered step, without its image.
 pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered) -> Fingerprint {
     let Rendered { program, env, working_dir, container, produces, products_dir: _ } = rendered;
@@ -26,6 +29,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         depends_on: _,
         terminal: _,
         policy: _,
+        early: _,
     } = step;
     let hash = |text: String| keyed(&job.place.key, &text);
     let stream = |id| job.pipeline.stream(id).name.as_str();
@@ -48,7 +52,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
 
 /// Adds the identity of the image that a name means now.
 pub(in crate::runner) fn add_image(job: &Job, id: Option<String>, fingerprint: &mut Fingerprint) {
-    fingerprint.insert("image".to_owned(), keyed(&job.place.key, &format!("{id:?}")));
+    fingerprint.insert(IMAGE.to_owned(), keyed(&job.place.key, &format!("{id:?}")));
 }
 
 /// Returns a hash by which a guess at the text cannot be checked without the key.

@@ -8,7 +8,6 @@ mod act;
 mod executor;
 mod site;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +19,13 @@ use self::act::Scripts;
 pub(super) use self::act::{Act, Log};
 use self::executor::Fake;
 use self::site::ScriptedSite;
-use super::{Here, Job, PreviousRun, RunPaths, Settings, Site, run};
+use super::{Here, Job, Past, RunPaths, Settings, Site, run};
 use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::Executor;
 use crate::executor::host::HostExecutor;
-use crate::pipeline::{
-    Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, StepId, Template,
-};
-use crate::plan::Plan;
+use crate::pipeline::{Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, Template};
+use crate::plan::{Asked, Plan};
 use crate::reaper::Reaper;
 use crate::stream::PipeBudget;
 use crate::template::{RunContext, TemplateRenderer};
@@ -55,8 +52,8 @@ pub(super) struct Scene {
     executor: Option<Arc<dyn Executor>>,
     pub(super) settings: Settings,
     signals: Vec<(Duration, i32)>,
-    pub(super) previous: Option<PreviousRun>,
-    pub(super) chosen: Option<BTreeSet<StepId>>,
+    pub(super) past: Past,
+    pub(super) asked: Option<Asked>,
 }
 
 /// What a run did.
@@ -79,8 +76,8 @@ impl Scene {
             executor: None,
             settings: Settings::default(),
             signals: Vec::new(),
-            previous: None,
-            chosen: None,
+            past: Past::default(),
+            asked: None,
         }
     }
 
@@ -174,8 +171,8 @@ impl Scene {
             templates: TemplateRenderer::new(RunContext::default()),
             events,
             place,
-            previous: self.previous,
-            chosen: self.chosen,
+            past: self.past,
+            asked: self.asked,
             settings: self.settings,
             reaper: Reaper::default(),
         };

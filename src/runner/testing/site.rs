@@ -30,7 +30,7 @@ impl Site for ScriptedSite {
         shutdown: watch::Receiver<Shutdown>,
         dispatcher: mpsc::UnboundedSender<GangMessage>,
     ) -> BoxFuture<'_, ()> {
-        let GangOrder { job, steps, given: _ } = order;
+        let GangOrder { job, steps, given: _, decisions: _ } = order;
         let members = steps.into_iter().map(Member::new).collect();
         let gang = ScriptedGang { scripts: self.0.clone(), job, members, shutdown, dispatcher };
         Box::pin(gang.run())
@@ -164,7 +164,7 @@ impl ScriptedGang {
         async move {
             let declared = job.pipeline.step(step);
             let act = scripts.next(&declared.name);
-            let started = EventKind::StepStarted { step, attempt, lane: None };
+            let started = EventKind::StepStarted { step, attempt, lane: None, starting: Duration::ZERO };
             if declared.terminal {
                 job.events.show(started.clone()).await;
             }

@@ -12,8 +12,10 @@ use super::scan::{Segment, Tag};
 use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
-use super::{Names, TemplateError, TemplateErrorKind, environment, outputs};
+use super::{Names, TemplateError, TemplateErrorKind, environment, foreign, outputs};
 use crate::pipeline::{EnvRead, OutputRef};
+
+const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
 /// What a template uses.
 #[derive(Debug, Default)]
@@ -274,7 +276,9 @@ impl<'s> Checker<'s> {
             match reference {
                 Reference::Filter(name, range) if !known::FILTERS.contains(&name) => {
                     let near = known::nearest(name, known::FILTERS);
-                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    let help = foreign::call(name).map(str::to_owned);
+                    let help = help.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+                    let help = help.or_else(|| Some(FILTERS_HELP.to_owned()));
                     self.error(
                         TemplateErrorKind::Function,
                         range,

@@ -3,7 +3,7 @@
 use super::{Checker, Path};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
-use crate::template::{TemplateErrorKind, known, outputs};
+use crate::template::{TemplateErrorKind, foreign, known, outputs};
 
 impl Checker<'_> {
     /// Looks a name up, with its attributes.
@@ -102,6 +102,7 @@ impl Checker<'_> {
             return;
         }
         let help = match known::nearest(name, known::FUNCTIONS) {
+            _ if foreign::call(name).is_some() => foreign::call(name).unwrap_or_default().to_owned(),
             Some(near) if near != name => format!("did you mean `{near}()`?"),
             _ => {
                 "functions are `now(format)`, `range(n)`, `dict()` and `namespace()`; filters change values: \
@@ -145,6 +146,9 @@ impl Checker<'_> {
         let is_dotted =
             path.range.start > 0 && self.source.as_bytes().get(path.range.start - 1) == Some(&b'.');
         let help = match near {
+            _ if prefix.is_empty() && foreign::name(name).is_some() => {
+                foreign::name(name).unwrap_or_default().to_owned()
+            }
             Some(near) => format!("did you mean `{prefix}{near}`?"),
             None if is_dotted => format!("declare it under `params:`; {BRACES_HELP}"),
             None if self.names.params.is_empty() => format!("declare it under `params:`; {BRACES_HELP}"),

@@ -190,7 +190,7 @@ fn a_reader_that_never_reads_is_no_failure(lane: Lane) {
 fn a_reader_of_one_line_is_no_failure(lane: Lane) {
     for producer in ["", IN_CONTAINER] {
         let place = pair("yes first", producer, "head -n 1 > line");
-        place.run_on(lane).code(0).says("`read` was the last reader and left early");
+        place.run_on(lane).code(0).says("all readers closed early");
         assert_eq!(place.read("line"), "first\n");
     }
 }

@@ -34,12 +34,25 @@ fn examples_are_wrong_and_right_as_they_say() {
             assert!(examples.is_empty(), "{code} has {} examples", examples.len());
             continue;
         };
+        if code == Code::ScriptSyntax {
+            shells_read(wrong, right);
+            continue;
+        }
         let [wrong_codes, right_codes] = [wrong, right].map(|text| codes(text, code.is_warning()));
         assert!(wrong_codes.contains(&code), "{code}: its example gives {wrong_codes:?}:\n{wrong}");
         assert_eq!(right_codes, [], "{code}: what it says to write:\n{right}");
         shown += 1;
     }
     assert!(shown > 30, "only {shown} codes have examples");
+}
+
+/// Only the command has shells read scripts.
+fn shells_read(wrong: &str, right: &str) {
+    let place = Place::new();
+    place.write("wrong.yml", wrong);
+    place.write("right.yml", right);
+    assert!(place.pipe(&["validate", "wrong.yml"]).stderr.contains("error[script-syntax]"));
+    assert_eq!(place.pipe(&["validate", "right.yml"]).code, Some(0));
 }
 
 #[test]

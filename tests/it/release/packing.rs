@@ -20,7 +20,7 @@ fn the_archive_has_all_that_belongs_to_a_program() {
     assert!(text("CHANGELOG.md").contains("Keep a Changelog"));
     assert!(text("LICENSE-APACHE").contains("Apache License") && text("LICENSE-MIT").contains("MIT License"));
     for shell in ["pipe.bash", "pipe.fish", "_pipe"] {
-        assert!(text(&format!("completions/{shell}")).contains("max-parallel"), "{shell}");
+        assert!(text(&format!("completions/{shell}")).contains("_PIPE_COMPLETE"), "{shell}");
     }
     assert!(text("man/pipe.1").contains(".TH pipe 1"));
     assert!(output(Command::new(place.join(&folder).join("pipe")).arg("--version")).contains(VERSION));

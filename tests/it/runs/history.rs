@@ -174,7 +174,7 @@ fn a_run_that_was_killed_has_died_and_its_journal_tells_how_far_it_came() {
     run.end();
     lines.read_to_string(&mut said).unwrap();
     assert!(said.starts_with("quick   | done\nendless | one\n"), "{said}");
-    assert!(follower.wait().unwrap().success(), "it ends with the run");
+    assert_eq!(follower.wait().unwrap().code(), Some(1), "it ends with the run, and as badly");
     place.pipe(&["runs"]).code(0).says("died");
     place.pipe(&["show", "last"]).code(0).says("✓  quick").says("died after about").says("running (endless)");
     assert_eq!(json(&place.pipe(&["show", "last", "--json"]).code(0).stdout)["state"], "died");

@@ -59,9 +59,9 @@ fn what_succeeded_is_not_done_again() {
     fs::remove_file(place.join("broken")).unwrap();
     let resumed = run(&place, &["--resume", "last"]).code(0);
     assert_eq!(ran(&place), "second third");
-    resumed.says("`second` runs: it has not succeeded in run").says("`third` runs: ").says("unchanged");
+    resumed.says("`second` runs: it has not succeeded in run").says("`third` runs: ").says("done before");
     assert_eq!(place.read("c"), "hello\n6\n");
-    run(&place, &["--resume", "last"]).code(0).says("succeeded: 0 steps").says("5 unchanged");
+    run(&place, &["--resume", "last"]).code(0).says("succeeded: 0 steps").says("5 done before");
     assert_eq!(ran(&place), "", "and a run that reused steps can be gone on from as well");
 }
 
@@ -94,20 +94,99 @@ fn whatever_has_changed_is_done_again_with_what_depends_on_it() {
 #[test]
 fn steps_can_be_chosen() {
     let place = chain();
+    run(&place, &["--only", "second"])
+        .code(2)
+        .says("`first` is left out, and no earlier run has its value `length`");
+    assert_eq!(ran(&place), "");
     run(&place, &[]).code(0);
     ran(&place);
-    run(&place, &["--only", "third", "--resume", "last"]).code(0);
+    run(&place, &["--only", "third", "--resume", "last"]).code(0).says("4 left out");
     assert_eq!(ran(&place), "third");
-    run(&place, &["--from", "second", "--resume", "last"]).code(0);
+    run(&place, &["--from", "second", "--resume", "last"])
+        .code(0)
+        .says("`third` runs: it comes after `second`");
     assert_eq!(ran(&place), "second third");
-    run(&place, &["--only", "sum"]).code(0).says("3 left out");
-    assert_eq!(ran(&place), "make sum", "who starts together runs together");
-    run(&place, &["--only", "second"]).code(1).says("`first` did not set the output `length`");
-    ran(&place);
+    run(&place, &["--only", "second"]).code(0).says("`first` is left out: its values are those of run ");
+    assert_eq!(ran(&place), "second");
+    run(&place, &["--only", "sum"])
+        .code(0)
+        .says("3 left out")
+        .says("`make` runs: `sum` reads its stream `numbers`");
+    assert_eq!(ran(&place), "make sum", "a producer comes along");
+    run(&place, &["--only", "make"]).code(0).says("4 left out").says("kept in ");
+    assert_eq!(ran(&place), "make", "a reader does not");
+    run(&place, &["--to", "second"]).code(0).says("`first` runs: `second` needs it");
+    assert_eq!(ran(&place), "first second");
+    run(&place, &["--from", "second", "--to", "third"]).code(0);
+    assert_eq!(ran(&place), "second third");
+    run(&place, &["--to", "third", "--resume", "last"]).code(0).says("3 done before, 2 left out");
+    assert_eq!(ran(&place), "");
     run(&place, &["--only", "secnd"]).code(2).says("did you mean `second`?");
     run(&place, &["--resume", "nonsense"]).code(2).says("`pipe runs`");
+    run(&place, &["--only", "sum", "--to", "sum"]).code(2);
+    run(&place, &["--from", "third", "--to", "first"])
+        .code(2)
+        .says("no step lies between `third` and `first`");
     chain().pipe(&["validate"]).code(0);
     run(&chain(), &["--resume", "last"]).code(2);
+}
+
+#[test]
+fn a_partial_run_in_between_undoes_nothing() {
+    let place = Place::with(
+        "
+steps:
+  - {name: fetch, run: echo fetch >> ran}
+  - {name: build, run: echo build >> ran, depends_on: fetch}
+  - {name: test, run: 'echo test >> ran; [ ! -e broken ]', depends_on: build}
+  - {name: pack, run: echo pack >> ran, depends_on: test}
+",
+    );
+    place.write("broken", "");
+    run(&place, &[]).code(1);
+    fs::remove_file(place.join("broken")).unwrap();
+    ran(&place);
+    run(&place, &["--only", "test"]).code(0);
+    ran(&place);
+    place.pipe(&["runs"]).code(0).says("1 of 4 steps");
+    run(&place, &["--resume", "last"]).code(0).says("succeeded: 1 step in").says("3 done before");
+    assert_eq!(ran(&place), "pack");
+    run(&place, &["--only", "fetch"]).code(0);
+    ran(&place);
+    run(&place, &["--resume", "last"])
+        .code(0)
+        .says("`build` runs: `fetch`, which it depends on, has run since");
+    assert_eq!(ran(&place), "build pack test");
+    run(&place, &["--only", "test"]).code(0);
+    place.write("broken", "");
+    run(&place, &["--only", "build", "test"]).code(1);
+    ran(&place);
+    fs::remove_file(place.join("broken")).unwrap();
+    run(&place, &["--resume", "last"]).code(0).says("`test` runs: it has not succeeded in run ");
+    assert_eq!(ran(&place), "pack test");
+}
+
+#[test]
+fn plans_drawings_and_dry_runs_show_the_choice() {
+    let place = chain();
+    for command in [&["plan"][..], &["graph"], &["run", "--dry-run"]] {
+        let show = |args: &[&str]| {
+            let mut command = place.command(&[command, args].concat());
+            Ran::of(command.env("TOKEN", "canary-1234").output().unwrap())
+        };
+        show(&["--only", "third"]).code(0).says("third runs: it was asked for").says("left out");
+        show(&["--to", "third"]).code(0).says("second runs: `third` needs it");
+        show(&["--only", "thrd"]).code(2).says("did you mean `third`?");
+        show(&["--only", "second"]).code(2).says("no earlier run has its value `length`");
+        show(&["--resume", "last"]).code(2);
+    }
+    run(&place, &[]).code(0);
+    for command in [&["plan"][..], &["graph"], &["run", "--dry-run"]] {
+        let args = [command, &["--resume", "last", "-p", "word=other"]].concat();
+        let shown = Ran::of(place.command(&args).env("TOKEN", "canary-1234").output().unwrap());
+        shown.code(0).says("first runs: its command has changed").says("done before");
+    }
+    assert_eq!(fs::read_dir(place.join(".pipe/runs")).unwrap().count(), 1);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::file::yaml::field::FIELD;
 use crate::file::yaml::node::{Entry, Node, Scalar, Value};
 use crate::file::yaml::place::{Context, Fault, Place};
 use crate::file::{Code, Diagnostic, foreign};
-use crate::pipeline::Span;
+use crate::pipeline::{Source, Span};
 
 /// A value of which everything has been said.
 static BROKEN: Node<'static> = Node { span: Span { start: 0, end: 0 }, value: Value::Broken };
@@ -120,6 +120,11 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
             None => format!("unknown key `{name}`"),
         };
         let (near, help) = match foreign::key(of, name) {
+            _ if is_after_comma(entry, source) => (None, AFTER_COMMA.to_owned()),
+            _ if self.place.key.is_none() && is_step(&entry.value) => {
+                let help = format!("the steps are a list under `steps`: `steps: [{{name: {name}, run: …}}]`");
+                (None, help)
+            }
             Some(foreign) => (foreign.same, foreign.help.to_owned()),
             None => match nearest.find(name, keys.iter().copied()) {
                 Some(near) => (Some(near), format!("did you mean `{near}`?")),
@@ -128,9 +133,11 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         };
         let problem = Diagnostic::at(Code::UnknownKey, source, entry.at, message).help(help);
         self.place.context.record(problem);
-        near.filter(|near| {
+        let near = near.filter(|near| {
             self.seen.first(near).is_none() && !self.entries.as_slice().iter().any(|next| next.name == *near)
-        })
+        })?;
+        self.seen.add(near, entry.at);
+        Some(near)
     }
 
     /// The name, unless it has been here already.
@@ -144,6 +151,23 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         self.place.context.record(problem.also(first, "it is here already").help("keep one of them"));
         None
     }
+}
+
+/// What to write where a text with a comma stands between braces.
+const AFTER_COMMA: &str = "between braces a `,` ends the value before it: write several as a list, `[a, b]`, and a text that has a \
+                           comma in quotes";
+
+/// Whether a key is a piece of the value before it: it has no value, and a comma before it.
+fn is_after_comma(entry: &Entry<'_>, source: &Source) -> bool {
+    let before = source.text.get(..entry.at.start).unwrap_or_default().trim_end();
+    let is_empty = matches!(entry.value.value, Value::Scalar(_))
+        && source.slice(entry.value.span).trim_matches([' ', '}', ',']).is_empty();
+    is_empty && before.ends_with(',')
+}
+
+/// Whether a value is what a step says, by its script.
+fn is_step(node: &Node<'_>) -> bool {
+    node.value.entries().is_some_and(|entries| entries.iter().any(|entry| entry.name == "run"))
 }
 
 /// The keys of a map so far, with their places. A step has a handful, and a file has many steps: only a large

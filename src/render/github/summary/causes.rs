@@ -37,6 +37,9 @@ fn failure(report: &Report, context: &PageContext, id: StepId) -> String {
     if !tail.is_empty() {
         text += &fenced("text", &context.secrets.text(&tail));
     }
+    if let Some(beside) = failures::beside_log(report, id) {
+        text += &format!("{}\n\n", sentence(&context.secrets.text(&beside)));
+    }
     text + &fallen(report, Some(id))
 }
 

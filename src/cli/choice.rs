@@ -1,0 +1,155 @@
+//! Which steps run: what `--only`, `--from`, `--to` and `--resume` ask for, and what earlier runs have of it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::ChoiceArgs;
+use super::error::CliError;
+use super::load::Loaded;
+use super::{containers, earlier, past};
+use crate::event::channel;
+use crate::event::mask::Masker;
+use crate::file::{Code, Diagnostic, Diagnostics, Nearest, locate};
+use crate::history::fingerprint_key;
+use crate::pipeline::{Pipeline, StepId};
+use crate::plan::{Asked, Decisions};
+use crate::reaper::Reaper;
+use crate::runner::{self, Job, MissingValue, Past, RunPaths, Settings};
+use crate::template::TemplateRenderer;
+
+/// What was asked for, and what earlier runs have done.
+pub(super) struct Choice {
+    pub(super) asked: Option<Asked>,
+    pub(super) past: Past,
+}
+
+/// Whether values of params are needed to say what would run.
+pub(super) fn needs_values(args: &ChoiceArgs, pipeline: &Pipeline) -> bool {
+    let reads = |step: &crate::pipeline::Step| step.templates().any(|text| !text.outputs.is_empty());
+    let is_partial = !(args.only.is_empty() && args.from.is_empty() && args.to.is_empty());
+    args.resume.is_some() || (is_partial && pipeline.steps.iter().any(reads))
+}
+
+impl Choice {
+    /// Reads the flags, and the history as far as they need it.
+    pub(super) fn of(args: &ChoiceArgs, loaded: &Loaded) -> Result<Self, CliError> {
+        let asked = asked(args, &loaded.pipeline)?;
+        let past = match (&args.resume, &asked) {
+            (Some(run), _) => earlier::resumed(run, loaded)?,
+            (None, Some(asked)) => earlier::values(&read_of_others(&loaded.pipeline, asked), loaded)?,
+            (None, None) => Past::default(),
+        };
+        Ok(Self { asked, past })
+    }
+
+    /// Returns what runs if no step can be reused.
+    pub(super) fn at_most(&self, loaded: &Loaded) -> Decisions {
+        if self.asked.is_none() {
+            return Decisions::default();
+        }
+        let own = vec![Some(String::new()); loaded.pipeline.steps.len()];
+        let is_kept = |stream| self.past.has_kept(&loaded.pipeline.stream(stream).name);
+        crate::plan::decide(&loaded.pipeline, &loaded.plan, self.asked.as_ref(), own, is_kept)
+    }
+
+    /// Returns what would run. Values of params are looked at only where they matter.
+    pub(super) fn on_paper(
+        self,
+        loaded: &Loaded,
+        templates: impl Fn() -> Result<TemplateRenderer, CliError>,
+    ) -> Result<Decisions, CliError> {
+        if self.past.resumed.is_none() {
+            return Ok(self.at_most(loaded));
+        }
+        let (events, _) = channel::channel(Masker::default());
+        let job = Job {
+            pipeline: Arc::clone(&loaded.pipeline),
+            plan: Arc::clone(&loaded.plan),
+            templates: templates()?,
+            events,
+            place: RunPaths {
+                id: "RUN-ID".to_owned(),
+                working_dir: loaded.working_dir.clone(),
+                run_dir: Path::new("").to_owned(),
+                streams_dir: Path::new("").to_owned(),
+                outputs_dir: Path::new("").to_owned(),
+                key: fingerprint_key(&past::home()),
+                secrets_dir: None,
+            },
+            past: self.past,
+            asked: self.asked,
+            settings: Settings::default(),
+            reaper: Reaper::default(),
+        };
+        Ok(containers::runtime()?.block_on(runner::decide(&Arc::new(job), None)))
+    }
+
+    /// Refuses a choice whose steps need values that neither they nor earlier runs have.
+    pub(super) fn check_values(&self, loaded: &Loaded, templates: &TemplateRenderer) -> Result<(), CliError> {
+        if self.asked.is_none() {
+            return Ok(());
+        }
+        let pipeline = &*loaded.pipeline;
+        let missing = runner::missing_values(pipeline, templates, &self.past, &self.at_most(loaded));
+        let problem = |MissingValue { step, text, read }: MissingValue<'_>| {
+            let (needs, lacks) = (&pipeline.step(step).name, &read.step);
+            let at = locate(&pipeline.source, text, read.range.clone());
+            let key = read.key.as_deref().unwrap_or("outputs");
+            let message = format!("`{lacks}` is left out, and no earlier run has its value `{key}`");
+            Diagnostic::at(Code::TemplateValue, &pipeline.source, at, message)
+                .help(format!("run `{lacks}`, too: `--to {needs}`"))
+        };
+        Diagnostics::of(missing.into_iter().map(problem).collect())
+            .map_or(Ok(()), |problems| Err(problems.into()))
+    }
+}
+
+/// Returns the steps that were asked for; nothing where all are.
+fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliError> {
+    let named = |flag: &str, names: &[String]| -> Result<BTreeSet<StepId>, CliError> {
+        names.iter().map(|name| find(pipeline, flag, name)).collect()
+    };
+    if !args.only.is_empty() {
+        return Ok(Some(Asked::only(&named("--only", &args.only)?)));
+    }
+    let from = (!args.from.is_empty()).then(|| named("--from", &args.from)).transpose()?;
+    let to = (!args.to.is_empty()).then(|| named("--to", &args.to)).transpose()?;
+    let from = from.map(|steps| Asked::from(pipeline, &steps));
+    let to = to.map(|steps| Asked::to(pipeline, &steps));
+    let (from, to) = match (from, to) {
+        (Some(from), Some(to)) => (from, to),
+        (one, other) => return Ok(one.or(other)),
+    };
+    let between = to.and(&from);
+    if between.is_empty() {
+        let (from, to) = (args.from.join("`, `"), args.to.join("`, `"));
+        let hint = format!("name a step that comes after `{from}`, or leave one of the flags out");
+        return Err(CliError::usage(format!("no step lies between `{from}` and `{to}`"), hint));
+    }
+    Ok(Some(between))
+}
+
+fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<StepId, CliError> {
+    let found = pipeline.steps().find(|(_, step)| step.name == name && !step.action.is_feed());
+    found.map(|(id, _)| id).ok_or_else(|| {
+        let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed());
+        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()));
+        let is_file = Path::new(name).is_file();
+        let hint = if is_file {
+            Some(format!("write the file before the flag: `{name} {flag} STEP`"))
+        } else {
+            near
+        };
+        CliError::usage(format!("`{flag} {name}`: there is no step `{name}`"), hint)
+    })
+}
+
+/// Returns the steps that were not asked for and whose values are read.
+fn read_of_others<'a>(pipeline: &'a Pipeline, asked: &Asked) -> Vec<&'a str> {
+    let texts = pipeline.steps.iter().flat_map(|step| step.templates());
+    let texts = texts.chain(pipeline.outputs.iter().map(|output| &output.value));
+    let read: BTreeSet<&str> = texts.flat_map(|text| &text.outputs).map(|read| read.step.as_str()).collect();
+    let others = pipeline.steps().filter(|(id, _)| asked.why(*id).is_none());
+    others.map(|(_, step)| step.name.as_str()).filter(|name| read.contains(name)).collect()
+}

@@ -1,0 +1,78 @@
+//! Values of steps that are left out: which texts of a run need one that no earlier run has.
+
+use std::collections::BTreeMap;
+
+use super::Past;
+use crate::pipeline::{OutputRef, Pipeline, StepId, Template};
+use crate::plan::{Decision, Decisions};
+use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
+
+/// A value that a step needs and will not get.
+#[derive(Debug)]
+pub struct MissingValue<'a> {
+    /// The step that needs it.
+    pub step: StepId,
+    /// The text that reads it.
+    pub text: &'a Template,
+    /// Where in the text, and of which step.
+    pub read: &'a OutputRef,
+}
+
+/// Returns what the steps that run need of steps that are left out, and no earlier run has.
+pub fn missing_values<'a>(
+    pipeline: &'a Pipeline,
+    templates: &TemplateRenderer,
+    past: &Past,
+    decisions: &Decisions,
+) -> Vec<MissingValue<'a>> {
+    let given = of_left_out(pipeline, past, decisions);
+    let running = pipeline.steps().filter(|(id, _)| decisions.runs(*id));
+    let missing = running.flat_map(|(id, step)| {
+        let given = &given;
+        step.templates().filter_map(move |text| {
+            let scope =
+                Scope { step: Some(step), outputs: StepOutputsMode::Partly(given), ..Scope::default() };
+            Some(MissingValue { step: id, text, read: lacks(templates, text, scope, given)? })
+        })
+    });
+    missing.collect()
+}
+
+/// Returns the outputs of the run that cannot be made, each with the step that it lacks.
+pub fn outputs_left_out(
+    pipeline: &Pipeline,
+    templates: &TemplateRenderer,
+    past: &Past,
+    decisions: &Decisions,
+) -> BTreeMap<String, String> {
+    let given = of_left_out(pipeline, past, decisions);
+    let scope = Scope { outputs: StepOutputsMode::Partly(&given), ..Scope::default() };
+    let lack = |text| lacks(templates, text, scope, &given).map(|read| read.step.clone());
+    pipeline.outputs.iter().filter_map(|output| Some((output.name.clone(), lack(&output.value)?))).collect()
+}
+
+/// Returns the values of the steps that are left out.
+fn of_left_out(pipeline: &Pipeline, past: &Past, decisions: &Decisions) -> StepOutputs {
+    let left_out = pipeline.steps().filter(|(id, _)| *decisions.of(*id) == Decision::LeftOut);
+    let values =
+        |name: &String| past.values.get(name).map(|values| values.outputs.clone()).unwrap_or_default();
+    left_out.map(|(_, step)| (step.name.clone(), values(&step.name))).collect()
+}
+
+/// Returns the value of `given` steps for want of which a text cannot be rendered.
+fn lacks<'a>(
+    templates: &TemplateRenderer,
+    text: &'a Template,
+    scope: Scope<'_>,
+    given: &StepOutputs,
+) -> Option<&'a OutputRef> {
+    let is_missing = |read: &&OutputRef| match (given.get(&read.step), &read.key) {
+        (Some(outputs), Some(key)) => !outputs.contains_key(key),
+        (Some(_), None) | (None, _) => false,
+    };
+    text.outputs.iter().find(is_missing)?;
+    let error = templates.render(text, scope).err()?;
+    let is_here =
+        |read: &&OutputRef| read.range.start < error.range.end && error.range.start < read.range.end;
+    text.outputs.iter().filter(is_missing).find(is_here)
+}
