@@ -1,6 +1,6 @@
 //! What is known of programs.
 
-use super::words::{Command, Word};
+use super::commands::{Command, Word};
 
 /// Programs that run their arguments, and their options that take a value.
 const WRAPPERS: [(&str, &str); 13] = [

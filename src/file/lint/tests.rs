@@ -1,7 +1,7 @@
 //! How far scripts are understood.
 
+use super::commands::{Command, Mode};
 use super::reader::commands;
-use super::words::{Command, Mode};
 
 /// Each command as `program|argument|… >file`.
 fn read(script: &str) -> Vec<String> {
