@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::Dispatcher;
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, StepId};
+use crate::pipeline::{Outcome, SkipReason, StepId};
 use crate::runner::resume::{Decision, Decisions};
-use crate::runner::{GangOrder, PreviousStep, Shutdown, gang};
+use crate::runner::{GangMessage, GangOrder, PreviousStep, Shutdown, gang};
 use crate::template::StepOutputs;
 
 impl Dispatcher {
@@ -25,7 +27,14 @@ impl Dispatcher {
             let order = GangOrder { job: Arc::clone(&self.job), given: self.given(&steps), steps };
             let (site, shutdown, outbox) =
                 (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
-            self.gangs.spawn(async move { site.run_gang(order, shutdown, outbox).await });
+            self.gangs.spawn(async move {
+                if *shutdown.borrow() == Shutdown::None {
+                    site.run_gang(order, shutdown, outbox).await;
+                } else {
+                    // The run has been stopped since: nothing starts any more.
+                    order.steps.into_iter().for_each(|step| never_started(step, &outbox));
+                }
+            });
         }
     }
 
@@ -83,6 +92,11 @@ impl Dispatcher {
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
     }
+}
+
+fn never_started(step: StepId, outbox: &UnboundedSender<GangMessage>) {
+    let why = Outcome::Skipped(SkipReason::Stopped);
+    let _ = outbox.send(GangMessage::Finished(StepFinished::unrun(step, why)));
 }
 
 /// Makes a kept stream a stored one of this run.
