@@ -34,6 +34,7 @@ mod host {
 /// a run.
 mod runs {
     mod history;
+    mod logs;
     mod outputs;
     mod produces;
     mod resume;
