@@ -75,6 +75,9 @@ impl<'de> Place<'_, 'de, '_> {
 
     pub(super) fn wrong(self, node: &Node<'_>, wanted: &str) -> Fault {
         let help = match (self.key, &node.value) {
+            (Some("run"), Value::Seq(_)) if self.context.source.slice(node.span).starts_with('[') => Some(
+                "YAML takes `[` for the start of a list: put the text in quotes, or on the next line after `run: |`".to_owned(),
+            ),
             (Some("run"), Value::Seq(_)) => {
                 Some("write `run: |` and each command on a line of its own below it, indented".to_owned())
             }
