@@ -82,8 +82,15 @@ impl<'p> Script<'p> {
     fn problem(&self, pipeline: &Pipeline, complaint: &Complaint) -> Diagnostic {
         let range = complaint.range(&self.text.source);
         let at = locate(&pipeline.source, self.text, range);
-        Diagnostic::at(Code::ScriptSyntax, &pipeline.source, at, complaint.message.as_str())
-            .help(complaint.help.as_str())
+        let lines = |text: &str| text.trim().lines().count();
+        let is_folded = lines(pipeline.source.slice(self.text.at)) > lines(&self.text.source);
+        let help = match is_folded {
+            true => {
+                format!("YAML joins the lines of this text to one: `run: |` keeps them; {}", complaint.help)
+            }
+            false => complaint.help.clone(),
+        };
+        Diagnostic::at(Code::ScriptSyntax, &pipeline.source, at, complaint.message.as_str()).help(help)
     }
 }
 

@@ -81,6 +81,10 @@ impl<'de> Place<'_, 'de, '_> {
             (Some("run"), Value::Seq(_)) => {
                 Some("write `run: |` and each command on a line of its own below it, indented".to_owned())
             }
+            (None, Value::Seq(_)) => Some("write `steps:` above the list, and indent the list".to_owned()),
+            (Some("input"), Value::Seq(_)) => {
+                Some("a step has one stream on its standard input; it reads more by `inputs: {left: a, right: b}`".to_owned())
+            }
             (Some("env"), Value::Seq(_)) => {
                 Some("write each variable as `NAME: value`: `env: {LC_ALL: C}`".to_owned())
             }
