@@ -73,9 +73,14 @@ impl<'de> Place<'_, 'de, '_> {
         }
     }
 
+    /// Whether a list is written as `[ … ]`, as a test of the shell is.
+    fn begins_with_bracket(self, node: &Node<'_>) -> bool {
+        self.context.source.slice(node.span).starts_with('[')
+    }
+
     pub(super) fn wrong(self, node: &Node<'_>, wanted: &str) -> Fault {
         let help = match (self.key, &node.value) {
-            (Some("run"), Value::Seq(_)) if self.context.source.slice(node.span).starts_with('[') => Some(
+            (Some("run"), Value::Seq(items)) if items.len() == 1 && self.begins_with_bracket(node) => Some(
                 "YAML takes `[` for the start of a list: put the text in quotes, or on the next line after `run: |`".to_owned(),
             ),
             (Some("run"), Value::Seq(_)) => {
