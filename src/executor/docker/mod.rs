@@ -284,5 +284,11 @@ impl Executor for DockerExecutor {
 
 /// Returns the name of a container: run, step, attempt.
 fn container_name(labels: &Labels, spec: &StepSpec, suffix: &str) -> String {
-    format!("pipe-{}-{}-{}{suffix}", labels.run(), spec.name, spec.attempt)
+    format!("pipe-{}-{}-{}{suffix}", labels.run(), ascii(&spec.name), spec.attempt)
+}
+
+/// Returns a step's name in the letters that engines take: any other letter as its number.
+fn ascii(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii() { c.to_string() } else { format!("_{:x}_", u32::from(c)) };
+    name.chars().map(letter).collect()
 }

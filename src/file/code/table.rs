@@ -970,10 +970,10 @@ codes! {
     /// A value that would be an option if it began with a dash.
     ///
     /// A warning. The value cannot become code, but where it begins an argument, `-rf` is an option to most programs.
-    /// It is given for `grep`, `rm` and the like, and where the value comes from outside (a param without a default)
-    /// also for `cat`, `cp`, `ssh` and others. They take what comes after `--` as it is. A param of `type: path` is
-    /// safe by itself: a path with a dash at its start is given as `./-rf`. So is one with a `pattern` that takes no
-    /// dash there, and one whose default or choices have one, as that is meant.
+    /// It is given for what `grep` and the like search for, and where the value always comes from outside (a param
+    /// without a default) for `rm`, `cat`, `cp`, `ssh` and others. They take what comes after `--` as it is. A param of
+    /// `type: path` is safe by itself: a path with a dash at its start is given as `./-rf`. So is one with a `pattern`
+    /// that takes no dash there, and one whose default or choices have one, as that is meant.
     /// ```yaml
     /// params: {word: {type: string, default: pipe}}
     /// steps:
