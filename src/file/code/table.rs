@@ -870,8 +870,9 @@ codes! {
     /// Two steps use a file that one of them writes, in no order.
     ///
     /// A warning. Steps run at the same time unless something joins them, whatever their order in the file: the one
-    /// that reads may find no file, an old one or half of one. Looked at are redirections, `-o` and `tee` on the one
-    /// side, redirections and arguments on the other.
+    /// that reads may find no file, an old one or half of one. Looked at are redirections, `-o`, `tee`, `cp`, `tar c` and
+    /// the like on the one side, redirections, arguments and programs such as `./app` on the other; and folders that
+    /// one step makes and another one writes into. Readers of one live stream run at the same time, too.
     /// ```yaml
     /// steps:
     ///   - {name: list, run: ls > names.txt}
