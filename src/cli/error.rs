@@ -69,7 +69,9 @@ impl CliError {
     pub(super) fn report(&self, color: bool) -> u8 {
         match self {
             Self::Diagnostics(problems) => {
-                say!("{}", crate::file::render(problems, color).trim_end());
+                let terminal = console::Term::stderr();
+                let columns = terminal.is_term().then(|| terminal.size().1.into());
+                say!("{}", crate::file::render_within(problems, color, columns).trim_end());
                 if let Some(first) = problems.iter().next() {
                     say!("more: `pipe explain {}`", first.code);
                     if first.code.is_warning() {

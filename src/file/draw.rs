@@ -14,7 +14,17 @@ const NEAR: usize = 40;
 
 /// Draws every diagnostic, and counts them in the last line.
 pub fn render(problems: &Diagnostics, color: bool) -> String {
+    render_within(problems, color, None)
+}
+
+/// Draws every diagnostic on a terminal of so many columns: long lines of the file are cut on both sides of what is
+/// pointed at, so that none wraps and each caret stays below its column.
+pub fn render_within(problems: &Diagnostics, color: bool, columns: Option<usize>) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = match columns {
+        Some(columns) => renderer.term_width(columns.clamp(NARROWEST, WIDEST)),
+        None => renderer,
+    };
     let mut text = String::new();
     for problem in problems {
         for group in groups(problem) {
@@ -35,6 +45,12 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// Fewer columns than this show nothing of a line.
+const NARROWEST: usize = 30;
+
+/// More columns than this are not used: the eye would lose the line.
+const WIDEST: usize = 140;
 
 /// A text with its control characters spelled out, so that no terminal acts on what a message quotes. Lines
 /// stay lines.
@@ -136,4 +152,28 @@ fn line_around(source: &Source, offset: usize) -> Range<usize> {
     let end = after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| offset + newline);
     let end = if end > start && text.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
     start..end.max(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carets_stay_under_their_column_on_narrow_terminals() {
+        let name = "a-step-with-a-name-that-is-long";
+        let text = format!(
+            "steps:\n  - {{name: {name}, run: 'echo one two three four five six seven eight nine ten', depends_on: nowhere-to-be-found}}\n"
+        );
+        let problems = crate::file::load(Source::new("pipeline.yml", text), &Default::default()).unwrap_err();
+        for columns in 40..160 {
+            let drawn = render_within(&problems, false, Some(columns));
+            let lines: Vec<&str> = drawn.lines().collect();
+            let carets = lines.iter().position(|line| line.contains("^^^")).unwrap();
+            let (line, caret) = (lines[carets - 1], lines[carets]);
+            assert!(line.chars().count() <= columns, "{columns}\n{drawn}");
+            let at = caret.chars().position(|c| c == '^').unwrap();
+            let pointed: String = line.chars().skip(at).take(7).collect();
+            assert_eq!(pointed, "nowhere", "{columns}\n{drawn}");
+        }
+    }
 }

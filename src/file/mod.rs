@@ -27,7 +27,7 @@ use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
 pub use code::Code;
 pub use data::{DiagnosticRecord, record};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use draw::{render, visible};
+pub use draw::{render, render_within, visible};
 pub use lint::{doubtful, lint};
 pub use nearest::Nearest;
 pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve};

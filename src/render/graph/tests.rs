@@ -60,14 +60,12 @@ fn text_shows_levels_and_two_kinds_of_arrow() {
          ──▶ archive
 
     2  archive
-         ══ tar-stream ══▶ compress
-         ══ tar-stream ══▶ checksum
+         ══ tar-stream ══▶ compress, checksum
          ┄┄ tar-stream ┄┄▶ verify
          ────────────────▶ notify
 
     3  compress
-         ──▶ verify
-         ──▶ manifest
+         ──▶ verify, manifest
        checksum
          ──▶ manifest
        notify
@@ -77,6 +75,39 @@ fn text_shows_levels_and_two_kinds_of_arrow() {
 
     ──▶ runs after   ══▶ stream, at the same time   ┄┄▶ stream, from disk
     "#);
+}
+
+#[test]
+fn edges_that_run_together_are_one_arrow() {
+    let mut dense = String::new();
+    for from in 0..12 {
+        (0..12).for_each(|to| dense += &format!("build-part-{from} -> test-part-{to}\n"));
+    }
+    insta::assert_snapshot!(text(&sketch("dense", &dense)), @r"
+    dense
+
+    1  build-part-0, build-part-1, build-part-2, build-part-3, build-part-4,
+       build-part-5, build-part-6, build-part-7, build-part-8, build-part-9,
+       build-part-10, build-part-11
+         ──▶ test-part-0, test-part-1, test-part-2, test-part-3, test-part-4,
+             test-part-5, test-part-6, test-part-7, test-part-8, test-part-9,
+             test-part-10, test-part-11
+
+    2  test-part-0
+       test-part-1
+       test-part-2
+       test-part-3
+       test-part-4
+       test-part-5
+       test-part-6
+       test-part-7
+       test-part-8
+       test-part-9
+       test-part-10
+       test-part-11
+
+    ──▶ runs after
+    ");
 }
 
 #[test]

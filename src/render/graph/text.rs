@@ -6,7 +6,11 @@ use console::measure_text_width;
 
 use super::model::{ArrowKind, Graph, GraphNode, plain};
 
-/// Draws a graph as lines of text, without colour.
+/// Columns of a line; longer lists of names fold.
+const COLUMNS: usize = 80;
+
+/// Draws a graph as lines of text, without colour. Edges that run together are one arrow: those of one stream, those
+/// from one step to several others, and those of several steps to the same others.
 pub fn text(graph: &Graph) -> String {
     let mut out = format!("{}\n", plain(&graph.title));
     let mut ranks: Vec<usize> = graph.nodes.iter().map(|node| node.rank).collect();
@@ -14,17 +18,71 @@ pub fn text(graph: &Graph) -> String {
     ranks.dedup();
     let digits = ranks.len().to_string().len();
     for (level, rank) in ranks.into_iter().enumerate() {
-        let nodes = graph.nodes.iter().enumerate().filter(|(_, node)| node.rank == rank);
-        for (place, (index, node)) in nodes.enumerate() {
+        for (place, bundle) in bundles(graph, rank).into_iter().enumerate() {
             let head = if place == 0 { (level + 1).to_string() } else { String::new() };
             let gap = if place == 0 { "\n" } else { "" };
-            let _ = writeln!(out, "{gap}{head:>digits$}  {}", label(node));
-            for arrow in arrows(graph, index) {
-                let _ = writeln!(out, "{:digits$}    {arrow}", "");
+            for (line, names) in fold(&bundle.labels, digits + 2).into_iter().enumerate() {
+                let (gap, head) = if line == 0 { (gap, head.as_str()) } else { ("", "") };
+                let _ = writeln!(out, "{gap}{head:>digits$}  {names}");
+            }
+            for arrow in &bundle.arrows {
+                let indent = digits + 4 + arrow.shaft.chars().count() + 1;
+                for (line, names) in fold(&arrow.to, indent).into_iter().enumerate() {
+                    let _ = match line {
+                        0 => writeln!(out, "{:digits$}    {} {names}", "", arrow.shaft),
+                        _ => writeln!(out, "{:indent$}{names}", ""),
+                    };
+                }
             }
         }
     }
     out + &legend(graph)
+}
+
+/// Steps of one level that the same arrows leave.
+struct Bundle {
+    labels: Vec<String>,
+    arrows: Vec<Arrow>,
+}
+
+/// An arrow, and the steps that it goes to.
+#[derive(PartialEq, Eq)]
+struct Arrow {
+    shaft: String,
+    to: Vec<String>,
+}
+
+/// Returns the steps of a level, those with the same arrows together. Streams are each step's own.
+fn bundles(graph: &Graph, rank: usize) -> Vec<Bundle> {
+    let mut bundles: Vec<Bundle> = Vec::new();
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.rank == rank) {
+        let arrows = arrows(graph, index);
+        let is_plain =
+            graph.drawn().filter(|edge| edge.from == index).all(|edge| edge.kind == ArrowKind::Order);
+        let same =
+            bundles.iter_mut().find(|bundle| is_plain && !arrows.is_empty() && bundle.arrows == arrows);
+        match same {
+            Some(bundle) => bundle.labels.push(label(node)),
+            None => bundles.push(Bundle { labels: vec![label(node)], arrows }),
+        }
+    }
+    bundles
+}
+
+/// Returns names in lines that fit beside `indent` columns.
+fn fold(names: &[String], indent: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        let name = if place + 1 < names.len() { format!("{name},") } else { name.clone() };
+        match lines.last_mut() {
+            Some(line) if indent + line.chars().count() + 1 + name.chars().count() <= COLUMNS => {
+                line.push(' ');
+                line.push_str(&name);
+            }
+            Some(_) | None => lines.push(name),
+        }
+    }
+    lines
 }
 
 fn label(node: &GraphNode) -> String {
@@ -32,21 +90,23 @@ fn label(node: &GraphNode) -> String {
     node.class.map_or(name.clone(), |class| format!("{name} ({})", class.name()))
 }
 
-/// Returns the arrows that leave a node, their heads below one another.
-fn arrows(graph: &Graph, from: usize) -> Vec<String> {
-    let arrows: Vec<(char, String, String)> = graph
-        .drawn()
-        .filter(|edge| edge.from == from)
-        .map(|edge| (line(&edge.kind), name(&edge.kind), plain(&graph.nodes[edge.to].label)))
-        .collect();
-    let longest = arrows.iter().map(|(_, name, _)| measure_text_width(name)).max().unwrap_or(0);
-    arrows
-        .iter()
-        .map(|(line, name, to)| {
-            let rest = line.to_string().repeat(longest - measure_text_width(name));
-            format!("{line}{line}{name}{rest}▶ {to}")
-        })
-        .collect()
+/// Returns the arrows that leave a node, their heads below one another: one for each stream, and one for order.
+fn arrows(graph: &Graph, from: usize) -> Vec<Arrow> {
+    let mut arrows: Vec<(&ArrowKind, Vec<String>)> = Vec::new();
+    for edge in graph.drawn().filter(|edge| edge.from == from) {
+        let to = plain(&graph.nodes[edge.to].label);
+        match arrows.iter_mut().find(|(kind, _)| **kind == edge.kind) {
+            Some((_, all)) => all.push(to),
+            None => arrows.push((&edge.kind, vec![to])),
+        }
+    }
+    let longest = arrows.iter().map(|(kind, _)| measure_text_width(&name(kind))).max().unwrap_or(0);
+    let shaft = |kind: &ArrowKind| {
+        let (line, name) = (line(kind), name(kind));
+        let rest = line.to_string().repeat(longest - measure_text_width(&name));
+        format!("{line}{line}{name}{rest}▶")
+    };
+    arrows.into_iter().map(|(kind, to)| Arrow { shaft: shaft(kind), to }).collect()
 }
 
 fn line(kind: &ArrowKind) -> char {

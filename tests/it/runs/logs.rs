@@ -82,7 +82,7 @@ fn a_trace_shows_each_script_without_its_secrets() {
     let place = Place::with(
         "
 params:
-  token: {secret: true}
+  token: {type: secret}
   who: world
 steps:
   - name: greet

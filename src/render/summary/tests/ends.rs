@@ -67,3 +67,40 @@ fn a_run_without_an_end() {
         "goes on after 12.3 s: 0 done, 1 failed, 2 running (create-archive, compress), 3 waiting\n"
     ));
 }
+
+#[test]
+fn a_long_start_is_shown_apart_and_a_silent_failure_says_so() {
+    let in_container = |step, ms| EventKind::StepStarted {
+        step: StepId::new(step),
+        attempt: 1,
+        lane: Some(Lane::Fifo),
+        starting: Duration::from_millis(ms),
+    };
+    let EventKind::StepFinished(silent) = finished(CHECKSUM, Outcome::Failed(Failure::Exit(1)), 1, 70) else {
+        unreachable!()
+    };
+    let command = Some("cmp a b".into());
+    let silent = crate::event::StepFinished {
+        circumstances: crate::event::Circumstances { command, ..Default::default() },
+        ..silent
+    };
+    insta::assert_snapshot!(summed_up(backup(), [
+        in_container(TAR, 12_000),
+        in_container(COMPRESS, 900),
+        started(CHECKSUM, 1),
+        finished(TAR, Outcome::Succeeded, 1, 15_000),
+        finished(COMPRESS, Outcome::Succeeded, 1, 15_000),
+        EventKind::StepFinished(silent),
+        run_finished(RunEnd::Failed { cause: Some(step(CHECKSUM)) }, 15_000),
+    ]), @r"
+      ✓  create-archive  15.0 s  12.0 s of it to start, fifo lane
+      ✓  compress        15.0 s  fifo lane
+      ✗  checksum         70 ms  failed: exit code 1
+
+    ✗ `checksum` failed: exit code 1
+      at pipeline.yml:7
+      it printed nothing; the last line of its script: `cmp a b` (`pipe run --trace` logs the script)
+
+    failed: `checksum` exit code 1, in 15.0 s
+    ");
+}
