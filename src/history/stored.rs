@@ -60,10 +60,8 @@ impl StoredRun {
         let mut first = Vec::new();
         let journal = BufReader::new(own::open(&journal_in(&self.path)).ok()?);
         journal.take(own::LONGEST).read_until(b'\n', &mut first).ok()?;
-        match Skipped::default().record(&first)?.body {
-            Body::RunStarted { file, .. } => Some(file),
-            _ => None,
-        }
+        let Body::RunStarted { file, .. } = Skipped::default().record(&first)?.body else { return None };
+        Some(file)
     }
 
     /// Returns whether it has kept a stream.

@@ -113,7 +113,7 @@ mod tests {
                 }
                 text += "\"}\n";
             }
-            let _ = write!(text, "outputs: {{end: \"{{{{ steps.s0.outputs.v }}}}\"}}\n");
+            let _ = writeln!(text, "outputs: {{end: \"{{{{ steps.s0.outputs.v }}}}\"}}");
             let pipeline = load(Source::new("p.yml", &*text), &LoadOptions::default()).unwrap();
             let plan = Plan::new(&pipeline).unwrap();
             let templates = TemplateRenderer::new(RunContext::default());
