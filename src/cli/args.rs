@@ -152,6 +152,9 @@ pub(super) struct RunArgs {
     /// stay as they are
     #[arg(short = 'q', long)]
     pub(super) quiet: bool,
+    /// Begin each line with its time
+    #[arg(long)]
+    pub(super) timestamps: bool,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = RunFormat::Auto)]
     pub(super) format: RunFormat,
@@ -218,7 +221,10 @@ pub(super) struct LogsArgs {
     /// Follow the log until the run or the step has ended
     #[arg(short = 'f', long)]
     pub(super) follow: bool,
-    /// Print one JSON object for each line
+    /// Begin each line with the time at which it was written
+    #[arg(long)]
+    pub(super) timestamps: bool,
+    /// Print one JSON object for each line: the step, the text, the attempt, the time and the output
     #[arg(long)]
     pub(super) json: bool,
 }

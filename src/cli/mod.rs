@@ -29,7 +29,7 @@ mod reference;
 mod retention;
 mod screen;
 mod scripts;
-mod secrets;
+mod secrets_dir;
 mod signals;
 mod stdio;
 mod terminal;

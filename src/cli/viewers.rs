@@ -135,9 +135,9 @@ pub(super) fn viewers(
     let chosen = View::choose(args.format, terminal, variable).quietly(args.quiet);
     let view = if chosen == View::Live && log::is_on_terminal() { View::Plain } else { chosen };
     let renderer: Box<dyn Renderer> = match view {
-        View::Live => Box::new(Progress::new(Screen::new(term, out), palette)),
+        View::Live => Box::new(Progress::new(Screen::new(term, out), palette).with_times(args.timestamps)),
         View::Quiet => Box::new(Quiet::new(out, sheet)),
-        View::Plain => Box::new(Plain::new(out, sheet)),
+        View::Plain => Box::new(Plain::new(out, sheet).with_times(args.timestamps)),
         View::Json => Box::new(Json::new(out)),
         View::GitHub => {
             let dialect = GitHub::new(secrets.clone(), file.clone());

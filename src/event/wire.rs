@@ -74,7 +74,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use decode::Decoder;
-pub use encode::Encoder;
+pub use encode::{Encoder, timestamp};
 
 /// The version of the format, `v` in every record.
 pub const VERSION: u32 = 1;

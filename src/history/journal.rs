@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::lines::Lines;
 use super::reserve::Reserve;
 use super::run_dir::append_private;
+use super::times::TimesWriter;
 use super::{HistoryError, RunDir};
 use crate::event::wire::{Body, Encoder};
 use crate::event::{Event, EventKind};
@@ -38,6 +40,7 @@ pub struct Journal {
     lengths: HashMap<StepId, u64>,
     /// The steps whose logs lack something.
     lost: HashSet<StepId>,
+    times: TimesWriter,
 }
 
 /// A part of the history that is missing. The run itself does not need it.
@@ -67,6 +70,7 @@ impl Journal {
             logs: HashMap::new(),
             lengths: HashMap::new(),
             lost: HashSet::new(),
+            times: TimesWriter::default(),
         })
     }
 
@@ -74,7 +78,7 @@ impl Journal {
     /// are taken as usual.
     pub fn record(&mut self, event: &Event) -> Result<(), Gap> {
         match &event.kind {
-            EventKind::StepOutput { step, bytes, .. } => return self.log(*step, bytes),
+            EventKind::StepOutput { step, bytes, .. } => return self.log(*step, bytes, event.at),
             EventKind::StreamProgress(_) | EventKind::StepLine { .. } => return Ok(()),
             EventKind::RunStarted(started) => self.pipeline = Some(started.pipeline.clone()),
             EventKind::StepFinished(finished) => drop(self.logs.remove(&finished.step)),
@@ -123,11 +127,11 @@ impl Journal {
         }
     }
 
-    fn log(&mut self, step: StepId, bytes: &[u8]) -> Result<(), Gap> {
+    fn log(&mut self, step: StepId, bytes: &[u8], at: SystemTime) -> Result<(), Gap> {
         if self.lost.contains(&step) {
             return Ok(());
         }
-        self.append_to_log(step, bytes).or_else(|error| {
+        self.append_to_log(step, bytes, at).or_else(|error| {
             let is_first = self.lost.is_empty();
             self.lost.insert(step);
             self.logs.remove(&step);
@@ -135,7 +139,7 @@ impl Journal {
         })
     }
 
-    fn append_to_log(&mut self, step: StepId, bytes: &[u8]) -> Result<(), HistoryError> {
+    fn append_to_log(&mut self, step: StepId, bytes: &[u8], at: SystemTime) -> Result<(), HistoryError> {
         let Some(known) = self.pipeline.iter().find_map(|pipeline| pipeline.steps.get(step.index())) else {
             return Ok(());
         };
@@ -150,6 +154,8 @@ impl Journal {
             }
             self.logs.insert(step, file);
         }
+        let offset = self.lengths.get(&step).copied().unwrap_or(0);
+        self.times.note(&self.run.times_path(), step, offset, at);
         if let Some(file) = self.logs.get_mut(&step) {
             file.write_all(bytes).map_err(HistoryError::write(path))?;
         }

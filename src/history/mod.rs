@@ -7,6 +7,7 @@
 //!     lock                     locked by the run's process as long as it lives
 //!     reserve                  room for the journal's end on a full disk; only while the run goes on
 //!     logs/STEP.log            what a step wrote, byte for byte, all attempts one after the other
+//!     log-times                when pieces of the logs were written
 //!     outputs/                 what steps write to `$PIPE_OUTPUT`; only while the run goes on
 //!     streams/NAME             streams that were kept
 //! ```
@@ -22,6 +23,7 @@ mod follow;
 mod journal;
 mod lines;
 mod lock;
+mod log_clock;
 mod own;
 mod records;
 mod replay;
@@ -32,12 +34,14 @@ mod run_summary;
 mod runs;
 mod state;
 mod stored;
+mod times;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use follow::{Follow, LogReader};
 pub use journal::{Gap, Journal};
+pub use log_clock::{LogAttempt, LogClock};
 pub use records::{Records, Skipped};
 pub use replay::Replay;
 pub use run_details::{RunDetails, StepDetails, StreamDetails};

@@ -122,6 +122,11 @@ impl RunDir {
         log_in(&self.path, step)
     }
 
+    /// Returns the path of the file that says when pieces of the logs were written.
+    pub fn times_path(&self) -> PathBuf {
+        times_in(&self.path)
+    }
+
     /// Returns the path of the journal.
     pub fn journal_path(&self) -> PathBuf {
         journal_in(&self.path)
@@ -174,6 +179,10 @@ pub(super) fn secrets_in(run: &Path) -> PathBuf {
 }
 
 /// Returns a step's log in a run's directory.
+pub(super) fn times_in(run: &Path) -> PathBuf {
+    run.join("log-times")
+}
+
 pub(super) fn log_in(run: &Path, step: &str) -> PathBuf {
     run.join("logs").join(file_name(step) + ".log")
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::lock::RunLock;
 use super::own;
 use super::records::{Records, Skipped};
-use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in, streams_in};
+use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in, streams_in, times_in};
 use super::{HistoryError, Replay, RunDetails, RunState, RunSummary};
 use crate::event::wire::{Body, Record};
 
@@ -72,6 +72,11 @@ impl StoredRun {
     /// Returns where a step of this name logs.
     pub fn log_path(&self, step: &str) -> PathBuf {
         log_in(&self.path, step)
+    }
+
+    /// Returns the path of the file that says when pieces of the logs were written.
+    pub(super) fn times_path(&self) -> PathBuf {
+        times_in(&self.path)
     }
 
     /// Returns whether the run's process lives; true also where that cannot be known.

@@ -1,11 +1,12 @@
 //! A run in lines: `STEP | what it wrote` and `STEP * what happened to it`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::drawings::Drawings;
 use super::human::duration;
 use super::style::{Palette, Tone};
 use super::{human, text, words};
+use crate::event::wire::timestamp;
 use crate::event::{CancelReason, Event, EventKind, RunStarted, StepFinished};
 use crate::pipeline::{Failure, Outcome, Pipeline, StepId};
 
@@ -19,6 +20,8 @@ pub struct Narrator {
     width: usize,
     /// Kept between events, so that output costs no allocation.
     prefix: Vec<u8>,
+    /// Whether each line begins with its time, and the time of the lines to come.
+    stamp: Option<String>,
     drawings: Drawings,
 }
 
@@ -35,11 +38,30 @@ impl Narrator {
     /// Returns a narrator for the steps of a pipeline.
     pub fn new(pipeline: &Pipeline, palette: Palette) -> Self {
         let widths = pipeline.steps.iter().map(|step| step.name.len()).filter(|width| *width <= WIDEST);
-        Self { palette, width: widths.max().unwrap_or(0), prefix: Vec::new(), drawings: Drawings::default() }
+        Self {
+            palette,
+            width: widths.max().unwrap_or(0),
+            prefix: Vec::new(),
+            stamp: None,
+            drawings: Drawings::default(),
+        }
+    }
+
+    /// Begins each line with its time.
+    pub fn with_times(self) -> Self {
+        Self { stamp: Some(String::new()), ..self }
+    }
+
+    /// Says when what comes next was written or happened.
+    pub fn set_time(&mut self, at: SystemTime) {
+        if let Some(stamp) = &mut self.stamp {
+            *stamp = timestamp(at) + " ";
+        }
     }
 
     /// Appends the lines for an event, if it is worth any.
     pub fn event(&mut self, pipeline: &Pipeline, event: &Event, telling: Telling, out: &mut Vec<u8>) {
+        self.set_time(event.at);
         let all = telling == Telling::Everything;
         match &event.kind {
             EventKind::RunStarted(started) if all => self.about_run(Tone::Strong, &opening(started), out),
@@ -110,6 +132,11 @@ impl Narrator {
         }
     }
 
+    /// Appends that an attempt begins.
+    pub fn attempt(&mut self, pipeline: &Pipeline, step: StepId, attempt: u32, out: &mut Vec<u8>) {
+        self.about_step(pipeline, step, Tone::Faint, &format!("attempt {attempt}"), out);
+    }
+
     fn about_step(&mut self, pipeline: &Pipeline, step: StepId, tone: Tone, what: &str, out: &mut Vec<u8>) {
         self.set_prefix(&words::label(pipeline, step), "*");
         self.own_line(tone, what, out);
@@ -130,6 +157,9 @@ impl Narrator {
     fn set_prefix(&mut self, name: &str, separator: &str) {
         let name = format!("{name:width$} {separator} ", width = self.width);
         self.prefix.clear();
+        if let Some(stamp) = &self.stamp {
+            self.prefix.extend_from_slice(self.palette.paint(Tone::Faint, stamp).to_string().as_bytes());
+        }
         self.prefix.extend_from_slice(self.palette.paint(Tone::Faint, name).to_string().as_bytes());
     }
 }

@@ -11,6 +11,7 @@ use crate::event::{Event, EventKind};
 pub struct Plain {
     out: Box<dyn Write + Send>,
     sheet: Sheet,
+    times: bool,
     run: Option<(Report, Narrator)>,
     lines: Vec<u8>,
 }
@@ -18,14 +19,23 @@ pub struct Plain {
 impl Plain {
     /// Returns a renderer that writes to `out`, which need not be buffered.
     pub fn new(out: Box<dyn Write + Send>, sheet: impl Into<Sheet>) -> Self {
-        Self { out, sheet: sheet.into(), run: None, lines: Vec::new() }
+        Self { out, sheet: sheet.into(), times: false, run: None, lines: Vec::new() }
+    }
+}
+
+impl Plain {
+    /// Begins each line with its time, if that is asked for.
+    pub fn with_times(self, times: bool) -> Self {
+        Self { times, ..self }
     }
 }
 
 impl Renderer for Plain {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         if let EventKind::RunStarted(started) = &event.kind {
-            self.run = Some((Report::new(started), Narrator::new(&started.pipeline, self.sheet.palette)));
+            let narrator = Narrator::new(&started.pipeline, self.sheet.palette);
+            let narrator = if self.times { narrator.with_times() } else { narrator };
+            self.run = Some((Report::new(started), narrator));
         }
         let Some((report, narrator)) = &mut self.run else {
             return Ok(());

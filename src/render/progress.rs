@@ -29,6 +29,7 @@ const ENOUGH_LINES: usize = 64 << 10;
 pub struct Progress<T: TermLike + Clone + 'static> {
     canvas: Canvas<T>,
     palette: Palette,
+    times: bool,
     live: MultiProgress,
     /// All rows as one text, which indicatif draws over the last one.
     rows: ProgressBar,
@@ -51,7 +52,13 @@ impl<T: TermLike + Clone + 'static> Progress<T> {
         }
         let rows = live.add(rows);
         let clock = (Instant::now(), Duration::ZERO);
-        Self { canvas, palette, live, rows, run: None, above: Vec::new(), clock }
+        Self { canvas, palette, times: false, live, rows, run: None, above: Vec::new(), clock }
+    }
+
+    /// Begins each line that scrolls above the view with its time, if that is asked for.
+    pub fn with_times(mut self, times: bool) -> Self {
+        self.times = times;
+        self
     }
 
     /// Prints the waiting lines, then draws the view as it is `now` after the run's start.
@@ -95,7 +102,9 @@ impl<T: TermLike + Clone + 'static> Progress<T> {
 impl<T: TermLike + Clone + 'static> Renderer for Progress<T> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         if let EventKind::RunStarted(started) = &event.kind {
-            self.run = Some((Report::new(started), Narrator::new(&started.pipeline, self.palette)));
+            let narrator = Narrator::new(&started.pipeline, self.palette);
+            let narrator = if self.times { narrator.with_times() } else { narrator };
+            self.run = Some((Report::new(started), narrator));
         }
         let Some((report, narrator)) = &mut self.run else {
             return Ok(());

@@ -121,9 +121,10 @@ async fn unless_called_off<T>(
     deadline: Option<Instant>,
 ) -> Result<T, NotStarted> {
     tokio::select! {
+        // Once the run is being stopped nothing starts, not even what could at once.
         biased;
-        done = work => Ok(done),
         Ok(_) = stop.wait_for(|halt| *halt != Shutdown::None) => Err(NotStarted::Early(End::Stopped)),
+        done = work => Ok(done),
         () = until(deadline) => Err(NotStarted::Early(End::TimedOut)),
     }
 }

@@ -7,7 +7,7 @@ use super::outputs::OutputFile;
 use super::produce::DeclaredArtifacts;
 use super::resume;
 use super::script::{self, ScriptFile};
-use super::secrets::SecretFiles;
+use super::secret_files::SecretFiles;
 use super::spec::{AttemptPaths, Rendered, Request};
 use crate::executor::{Executor, ImageSpec, SystemError};
 use crate::pipeline::{Artifact, Failure, Fingerprint, Outputs, Step};

@@ -35,7 +35,7 @@ mod produce;
 mod resume;
 mod retry;
 mod script;
-mod secrets;
+mod secret_files;
 pub mod site;
 mod slots;
 mod spec;

@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["file"]),
     ("schemars", &["file"]),
     ("aho_corasick", &["event"]),
-    ("petgraph", &["plan"]),
+    ("petgraph", &["plan", "file"]),
     ("bollard", &["executor"]),
     ("h2", &["executor"]),
     ("http", &["executor"]),

@@ -38,6 +38,7 @@ mod runs {
     mod choice;
     mod earlier_versions;
     mod history;
+    mod logs;
     mod outputs;
     mod produces;
     mod resume;

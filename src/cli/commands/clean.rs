@@ -9,7 +9,7 @@ use crate::cli::args::CleanArgs;
 use crate::cli::containers::runtime;
 use crate::cli::error::CliError;
 use crate::cli::stdio::{self, say};
-use crate::cli::{past, secrets};
+use crate::cli::{past, secrets_dir};
 use crate::executor::SystemError;
 use crate::executor::docker::{BuiltImage, Engine, Leftover, built_images, leftovers};
 use crate::history::{HistoryError, Runs, StoredRun};
@@ -48,7 +48,7 @@ fn killed_runs() -> Result<(), CliError> {
     for run in past::runs()?.newest_first().iter().filter(|run| !run.is_live()) {
         failed = run.clear().err().or(failed);
     }
-    for path in secrets::left() {
+    for path in secrets_dir::left() {
         if let Err(reason) = std::fs::remove_dir_all(&path) {
             failed = Some(HistoryError::Remove { path, reason });
         }

@@ -14,7 +14,7 @@ use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
 use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
-use crate::cli::secrets::SecretsDir;
+use crate::cli::secrets_dir::SecretsDir;
 use crate::cli::stdio;
 use crate::cli::{commands::dry_run, ends, environment, past, retention, signals, terminal, viewers};
 use crate::event::mask::Masker;

@@ -1,5 +1,6 @@
 //! Scripts as their shells read them: `-n` of each, where that shell is on this machine.
 //!
+//! Only scripts that look as if something were missing are given to a shell, which takes longer than all the rest.
 //! A shell reads a script with a word in place of every value, and runs nothing of it. Only what it surely
 //! refuses is reported: where branches of a template give a script several forms, all of them have to be
 //! wrong.
@@ -9,7 +10,8 @@ mod words;
 use std::process::Stdio;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -23,21 +25,26 @@ use crate::template::shapes;
 /// How long the shells may take together. A shell reads a script in a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many shells read at once.
+const AT_ONCE: usize = 8;
+
 /// Returns the scripts that their shells cannot read.
 pub(super) fn unreadable(pipeline: &Pipeline) -> Result<Vec<Diagnostic>, CliError> {
     let scripts: Vec<Script<'_>> = pipeline.steps.iter().filter_map(Script::of).collect();
     if scripts.is_empty() {
         return Ok(Vec::new());
     }
-    let checks = join_all(scripts.iter().map(Script::check));
-    let found = runtime()?.block_on(async { tokio::time::timeout(PATIENCE, checks).await });
-    // A shell that takes longer is no reason to refuse the file.
-    let found = found.unwrap_or_default();
-    let problems = scripts.iter().zip(found).filter_map(|(script, complaint)| {
-        let complaint = complaint?;
-        Some(script.problem(pipeline, &complaint))
-    });
-    Ok(problems.collect())
+    let mut found = Vec::new();
+    let checks = stream::iter(&scripts).map(|script| async move { (script, script.check().await) });
+    let mut checks = checks.buffered(AT_ONCE);
+    let all = async {
+        while let Some((script, complaint)) = checks.next().await {
+            found.extend(complaint.map(|complaint| script.problem(pipeline, &complaint)));
+        }
+    };
+    // Shells that take longer are no reason to refuse the file.
+    let _ = runtime()?.block_on(async { tokio::time::timeout(PATIENCE, all).await });
+    Ok(found)
 }
 
 /// A script whose shell is known.
@@ -53,9 +60,11 @@ impl<'p> Script<'p> {
         let script = step.action.script()?;
         let shells = shells(&script.shell, step.container.is_some())?;
         let text = &script.text;
+        if !words::is_doubtful(&text.source) {
+            return None;
+        }
         let shapes = shapes(&text.source, !text.raw.is_empty());
-        let is_worth_it = shapes.iter().any(|shape| words::has_syntax(shape));
-        is_worth_it.then_some(Self { text, shells, shapes })
+        (!shapes.is_empty()).then_some(Self { text, shells, shapes })
     }
 
     /// What the shell has against every shape; nothing if it can read one.
@@ -82,8 +91,15 @@ impl<'p> Script<'p> {
     fn problem(&self, pipeline: &Pipeline, complaint: &Complaint) -> Diagnostic {
         let range = complaint.range(&self.text.source);
         let at = locate(&pipeline.source, self.text, range);
-        Diagnostic::at(Code::ScriptSyntax, &pipeline.source, at, complaint.message.as_str())
-            .help(complaint.help.as_str())
+        let lines = |text: &str| text.trim().lines().count();
+        let is_folded = lines(pipeline.source.slice(self.text.at)) > lines(&self.text.source);
+        let help = match is_folded {
+            true => {
+                format!("YAML joins the lines of this text to one: `run: |` keeps them; {}", complaint.help)
+            }
+            false => complaint.help.clone(),
+        };
+        Diagnostic::at(Code::ScriptSyntax, &pipeline.source, at, complaint.message.as_str()).help(help)
     }
 }
 

@@ -22,13 +22,51 @@ const PAIRS: [(&[&str], &str); 5] = [
     (&["for", "while", "until"], "do"),
 ];
 
-/// Whether a script has anything in it that can be wrong.
-pub(super) fn has_syntax(script: &str) -> bool {
-    script.contains(['"', '\'', '`', '(', ')', '{', '}', '<', '>', '|', '&', ';', '\\'])
-        || words(script).any(|(_, word)| {
-            PAIRS.iter().any(|(openings, closing)| openings.contains(&word) || *closing == word)
-        })
+/// Whether a script may have something in it that its shell refuses: a quote, a bracket or a keyword without the
+/// one that belongs to it, or an end in the middle of a command. Most scripts have not, and need no shell.
+pub(super) fn is_doubtful(script: &str) -> bool {
+    let (mut quotes, mut round) = ([0usize; 3], 0isize);
+    for byte in script.bytes() {
+        match byte {
+            b'"' => quotes[0] += 1,
+            b'\'' => quotes[1] += 1,
+            b'`' => quotes[2] += 1,
+            b'(' => round += 1,
+            b')' => round -= 1,
+            _ => {}
+        }
+    }
+    let mut balance = [0isize; KEYWORDS.len()];
+    for (_, word) in words(script) {
+        for ((opening, closing), balance) in KEYWORDS.iter().zip(&mut balance) {
+            *balance += isize::from(opening.contains(&word)) - isize::from(closing.contains(&word));
+        }
+    }
+    let is_cut =
+        |text: &str| text.ends_with(['&', '|', '<', '>', '\\', '(']) || text.starts_with(['&', '|', ';']);
+    quotes.iter().any(|count| count % 2 == 1)
+        || round != 0
+        || balance.iter().any(|balance| *balance != 0)
+        || is_cut(script.trim())
+        || words(script).any(|(at, word)| is_argument(script, at, word))
 }
+
+/// Whether a keyword that begins or ends a list of commands stands where an argument does.
+fn is_argument(script: &str, at: usize, word: &str) -> bool {
+    let before = script.get(..at).unwrap_or_default().trim_end_matches([' ', '\t']);
+    let begins = before.is_empty() || before.ends_with(['\n', ';', '&', '|', '(', ')', '}', '%']);
+    matches!(word, "then" | "do" | "fi" | "done" | "esac") && !begins
+}
+
+/// Words that belong together.
+const KEYWORDS: [(&[&str], &[&str]); 6] = [
+    (&["if"], &["fi"]),
+    (&["if", "elif"], &["then"]),
+    (&["do"], &["done"]),
+    (&["case"], &["esac"]),
+    (&["{"], &["}"]),
+    (&["for", "while", "until", "select"], &["do"]),
+];
 
 /// Makes a complaint of what a shell has said.
 pub(super) fn complaint(said: &str, script: &str) -> Complaint {
@@ -193,9 +231,32 @@ mod tests {
     }
 
     #[test]
-    fn plain_commands_need_no_shell() {
-        assert!(!has_syntax("make test") && !has_syntax("cargo build --release\n"));
-        assert!(has_syntax("if a") && has_syntax("echo 'a") && has_syntax("done"));
+    fn most_scripts_need_no_shell() {
+        for plain in [
+            "make test",
+            "cargo build --release\n",
+            "if [ -f x ]; then\n  cat x | wc -l\nelse make; fi",
+            "for h in {{ hosts }}; do ping \"$h\"; done",
+            "f() { echo 'a'; }; f $(date)",
+            "",
+        ] {
+            assert!(!is_doubtful(plain), "{plain}");
+        }
+        for doubtful in [
+            "if a",
+            "echo 'a",
+            "done",
+            "make )",
+            "a &&",
+            "if a; fi",
+            "f() { a",
+            "case x in",
+            "for a in b",
+            "echo `a",
+            "if a; then b fi",
+        ] {
+            assert!(is_doubtful(doubtful), "{doubtful}");
+        }
     }
 
     #[test]

@@ -296,8 +296,8 @@ impl From<&Failure> for FailureRecord {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds; the epoch for a clock that is set outside of what a date can say.
-fn timestamp(at: SystemTime) -> String {
+/// Returns a time as RFC 3339 in UTC with milliseconds; the epoch for a clock that is set outside of what a date can say.
+pub fn timestamp(at: SystemTime) -> String {
     let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{at:.3}")
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::Shared;
-use super::engine::{UNSEEN, is_connection, is_gone, words};
+use super::engine::{EngineRefusal, UNSEEN, is_connection, is_gone, words};
 use super::leftovers;
 use crate::executor::{Exit, HoldGuard, Released, StartError, StepHandle, Stop, SystemError};
 
@@ -195,7 +195,9 @@ impl Container {
             }
             // Some engines have other words for one that has ended.
             Err(error) if is_over(&words(&error)) => Ok(()),
-            Err(error) => Err(SystemError::new(format!("cannot stop step `{}`", self.step), words(&error))),
+            Err(error) => {
+                Err(SystemError::new(format!("cannot stop step `{}`", self.step), EngineRefusal::from(error)))
+            }
         }
     }
 }

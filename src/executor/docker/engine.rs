@@ -241,6 +241,11 @@ pub(super) fn is_gone(error: &bollard::errors::Error) -> bool {
     }
 }
 
+/// What the engine says in place of a success, in its own words.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", words(.0))]
+pub(super) struct EngineRefusal(#[from] bollard::errors::Error);
+
 /// Returns the engine's message, without bollard's prefix.
 pub(super) fn words(error: &bollard::errors::Error) -> String {
     use bollard::errors::Error;

@@ -8,7 +8,7 @@ use bollard::query_parameters::{
 };
 use tracing::debug;
 
-use super::engine::{Engine, is_gone, words};
+use super::engine::{Engine, EngineRefusal, is_gone};
 use super::labels::{Labels, RUN, has_all, is_live};
 use crate::executor::SystemError;
 
@@ -97,13 +97,13 @@ pub async fn remove_all(engine: &Engine, labels: &[String]) -> Result<usize, Sys
         removed.push(remove_network(engine, &name).await);
     }
     let all = removed.len();
-    removed.into_iter().collect::<Result<(), String>>().map_err(failed)?;
+    removed.into_iter().collect::<Result<(), EngineRefusal>>().map_err(failed)?;
     Ok(all)
 }
 
 /// Removes what a run has left at its end: its networks, and containers whose creation the engine has carried
 /// out although the request was cancelled.
-pub(super) async fn sweep(engine: &Engine, labels: &Labels) -> Result<(), String> {
+pub(super) async fn sweep(engine: &Engine, labels: &Labels) -> Result<(), EngineRefusal> {
     let own = labels.own();
     for (name, _) in containers(engine, &own).await? {
         remove_container(engine, &name).await?;
@@ -115,31 +115,31 @@ pub(super) async fn sweep(engine: &Engine, labels: &Labels) -> Result<(), String
 }
 
 /// Removes a container, running or not, with its anonymous volumes.
-pub(super) async fn remove_container(engine: &Engine, name: &str) -> Result<(), String> {
+pub(super) async fn remove_container(engine: &Engine, name: &str) -> Result<(), EngineRefusal> {
     debug!(container = name, "docker: remove container");
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     match engine.docker().remove_container(name, Some(options)).await {
         Ok(()) => Ok(()),
         Err(error) if is_gone(&error) => Ok(()),
-        Err(error) => Err(words(&error)),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Removes a network that has no containers any more.
-async fn remove_network(engine: &Engine, name: &str) -> Result<(), String> {
+async fn remove_network(engine: &Engine, name: &str) -> Result<(), EngineRefusal> {
     debug!(network = name, "docker: remove network");
     match engine.docker().remove_network(name).await {
         Ok(()) => Ok(()),
         Err(error) if is_gone(&error) => Ok(()),
-        Err(error) => Err(words(&error)),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Lists the containers with these labels.
-async fn containers(engine: &Engine, labels: &[String]) -> Result<Vec<Labelled>, String> {
+async fn containers(engine: &Engine, labels: &[String]) -> Result<Vec<Labelled>, EngineRefusal> {
     let filters = HashMap::from([("label", labels.to_vec())]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let found = engine.docker().list_containers(Some(options)).await.map_err(|error| words(&error))?;
+    let found = engine.docker().list_containers(Some(options)).await?;
     let named = |summary: ContainerSummary| {
         let name = summary.names.unwrap_or_default().into_iter().next().or(summary.id)?;
         Some((name.trim_start_matches('/').to_owned(), summary.labels.unwrap_or_default()))
@@ -148,16 +148,16 @@ async fn containers(engine: &Engine, labels: &[String]) -> Result<Vec<Labelled>,
 }
 
 /// Lists the networks with these labels.
-async fn networks(engine: &Engine, labels: &[String]) -> Result<Vec<Labelled>, String> {
+async fn networks(engine: &Engine, labels: &[String]) -> Result<Vec<Labelled>, EngineRefusal> {
     let filters = HashMap::from([("label", labels.to_vec())]);
     let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-    let found = engine.docker().list_networks(Some(options)).await.map_err(|error| words(&error))?;
+    let found = engine.docker().list_networks(Some(options)).await?;
     let named = found.into_iter().filter_map(|network| Some((network.name?, network.labels?)));
     Ok(named.filter(|(_, known)| has_all(known, labels)).collect())
 }
 
 /// Returns the ids of all running containers.
-async fn running(engine: &Engine) -> Result<HashSet<String>, String> {
-    let found = engine.docker().list_containers(None).await.map_err(|error| words(&error))?;
+async fn running(engine: &Engine) -> Result<HashSet<String>, EngineRefusal> {
+    let found = engine.docker().list_containers(None).await?;
     Ok(found.into_iter().filter_map(|summary| summary.id).collect())
 }

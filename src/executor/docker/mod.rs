@@ -45,7 +45,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 pub use self::build::{BuiltImage, built_images};
 pub use self::create::SECRETS;
@@ -112,7 +112,7 @@ struct Shared {
     /// Started with the first named pipes; `None` if it cannot be.
     closings: OnceLock<Option<fifo::Closings>>,
     /// Removals, and images that are fetched ahead.
-    background: Mutex<JoinSet<()>>,
+    background: TaskTracker,
     /// Removals that failed.
     left: Mutex<Vec<String>>,
     notify: Notify,
@@ -136,7 +136,7 @@ impl DockerExecutor {
             fifo_failed: AtomicBool::new(false),
             fifo_dir: pipes,
             closings: OnceLock::new(),
-            background: Mutex::new(JoinSet::new()),
+            background: TaskTracker::new(),
             left: Mutex::new(Vec::new()),
             notify,
             reaper,
@@ -209,19 +209,13 @@ impl LaneChoice {
 impl Shared {
     /// Runs a task in the background, which [`Executor::close`] waits for.
     fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut background = self.background.lock();
-        background.spawn(work);
+        self.background.spawn(work);
     }
 
     /// Waits for all background tasks, and for those that they start.
     async fn settled(&self) {
-        loop {
-            let mut background = std::mem::take(&mut *self.background.lock());
-            if background.join_next().await.is_none() {
-                return;
-            }
-            while background.join_next().await.is_some() {}
-        }
+        self.background.close();
+        self.background.wait().await;
     }
 
     fn closings(&self) -> Option<&fifo::Closings> {
@@ -237,7 +231,8 @@ impl Shared {
 
     /// Translates a path of this machine to the engine's path for it.
     fn translate(&self, path: &std::path::Path) -> Result<PathBuf, StartError> {
-        self.engine.paths().translate(path).map_err(StartError::Step)
+        let there = self.engine.paths().translate(path);
+        there.map_err(|error| StartError::Step(error.to_string()))
     }
 }
 
@@ -289,5 +284,11 @@ impl Executor for DockerExecutor {
 
 /// Returns the name of a container: run, step, attempt.
 fn container_name(labels: &Labels, spec: &StepSpec, suffix: &str) -> String {
-    format!("pipe-{}-{}-{}{suffix}", labels.run(), spec.name, spec.attempt)
+    format!("pipe-{}-{}-{}{suffix}", labels.run(), ascii(&spec.name), spec.attempt)
+}
+
+/// Returns a step's name in the letters that engines take: any other letter as its number.
+fn ascii(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii() { c.to_string() } else { format!("_{:x}_", u32::from(c)) };
+    name.chars().map(letter).collect()
 }

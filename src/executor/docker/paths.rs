@@ -47,21 +47,26 @@ impl Paths {
     /// A path of this process as the engine knows it.
     ///
     /// # Errors
-    /// If it lies on nothing that the engine can see; a sentence that names it.
-    pub(super) fn translate(&self, path: &Path) -> Result<PathBuf, String> {
+    /// If it lies on nothing that the engine can see.
+    pub(super) fn translate(&self, path: &Path) -> Result<PathBuf, UnseenPath> {
         let Self::Mounted { mounts, .. } = self else { return Ok(path.to_owned()) };
         let found = mounts.iter().find_map(|(here, there)| Some((there, path.strip_prefix(here).ok()?)));
         match found {
             Some((there, rest)) if rest.as_os_str().is_empty() => Ok(there.clone()),
             Some((there, rest)) => Ok(there.join(rest)),
-            None => Err(format!(
-                "{} lies in the container that `pipe` runs in, on none of its mounts, so that no other container can see \
-                 it; mount its folder into this container, at the same path",
-                path.display()
-            )),
+            None => Err(UnseenPath(path.to_owned())),
         }
     }
 }
+
+/// A path that no other container can see.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} lies in the container that `pipe` runs in, on none of its mounts, so that no other container can see it; mount its \
+     folder into this container, at the same path",
+    .0.display()
+)]
+pub(super) struct UnseenPath(PathBuf);
 
 /// The id of the container that this process runs in: the one whose files are mounted over `/etc/hostname`.
 pub(super) fn own_container() -> Option<String> {
@@ -91,10 +96,10 @@ mod tests {
             vec![("/work".into(), "/home/me/project".into()), ("/work/cache".into(), "/var/cache/me".into())];
         let paths = Paths::mounted("0123".into(), mounts);
         let there = |path: &str| paths.translate(Path::new(path)).map(|path| path.display().to_string());
-        assert_eq!(there("/work").as_deref(), Ok("/home/me/project"));
-        assert_eq!(there("/work/src/a").as_deref(), Ok("/home/me/project/src/a"));
-        assert_eq!(there("/work/cache/x").as_deref(), Ok("/var/cache/me/x"));
-        assert!(there("/workshop").unwrap_err().starts_with("/workshop lies in the container"));
+        assert_eq!(there("/work").unwrap(), "/home/me/project");
+        assert_eq!(there("/work/src/a").unwrap(), "/home/me/project/src/a");
+        assert_eq!(there("/work/cache/x").unwrap(), "/var/cache/me/x");
+        assert!(there("/workshop").unwrap_err().to_string().starts_with("/workshop lies in the container"));
         assert_eq!(Paths::Same.translate(Path::new("/x")), Ok("/x".into()));
     }
 

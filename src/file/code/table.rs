@@ -870,8 +870,9 @@ codes! {
     /// Two steps use a file that one of them writes, in no order.
     ///
     /// A warning. Steps run at the same time unless something joins them, whatever their order in the file: the one
-    /// that reads may find no file, an old one or half of one. Looked at are redirections, `-o` and `tee` on the one
-    /// side, redirections and arguments on the other.
+    /// that reads may find no file, an old one or half of one. Looked at are redirections, `-o`, `tee`, `cp`, `tar c` and
+    /// the like on the one side, redirections, arguments and programs such as `./app` on the other; and folders that
+    /// one step makes and another one writes into. Readers of one live stream run at the same time, too.
     /// ```yaml
     /// steps:
     ///   - {name: list, run: ls > names.txt}
@@ -970,10 +971,10 @@ codes! {
     /// A value that would be an option if it began with a dash.
     ///
     /// A warning. The value cannot become code, but where it begins an argument, `-rf` is an option to most programs.
-    /// It is given for `grep`, `rm` and the like, and where the value comes from outside (a param without a default)
-    /// also for `cat`, `cp`, `ssh` and others. They take what comes after `--` as it is. A param of `type: path` is
-    /// safe by itself: a path with a dash at its start is given as `./-rf`. So is one with a `pattern` that takes no
-    /// dash there, and one whose default or choices have one, as that is meant.
+    /// It is given for what `grep` and the like search for, and where the value always comes from outside (a param
+    /// without a default) for `rm`, `cat`, `cp`, `ssh` and others. They take what comes after `--` as it is. A param of
+    /// `type: path` is safe by itself: a path with a dash at its start is given as `./-rf`. So is one with a `pattern`
+    /// that takes no dash there, and one whose default or choices have one, as that is meant.
     /// ```yaml
     /// params: {word: {type: string, default: pipe}}
     /// steps:

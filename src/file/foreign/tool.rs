@@ -5,7 +5,12 @@
 pub(in crate::file) enum OtherTool {
     GitHub,
     GitLab,
+    GitHubAction,
     CircleCi,
+    Azure,
+    Bitbucket,
+    Travis,
+    Concourse,
     Compose,
     Task,
     Kubernetes,
@@ -32,6 +37,22 @@ impl OtherTool {
         if let Some(jobs) = is_map("jobs") {
             let kind = if has("orbs") || has("workflows") { Self::CircleCi } else { Self::GitHub };
             return Some((kind, jobs));
+        }
+        let place = |name: &str| top.iter().position(|key| key.name == name);
+        if let (Some(jobs), true) = (place("jobs"), has("resources")) {
+            return Some((Self::Concourse, jobs));
+        }
+        if let (Some(stages), true) = (place("jobs").or(place("stages")), has("pool") || has("trigger")) {
+            return Some((Self::Azure, stages));
+        }
+        if let Some(pipelines) = is_map("pipelines") {
+            return Some((Self::Bitbucket, pipelines));
+        }
+        if let (Some(runs), true) = (is_map("runs"), has("inputs") || has("outputs") || has("description")) {
+            return Some((Self::GitHubAction, runs));
+        }
+        if let (Some(script), true) = (place("script"), has("language") || has("dist")) {
+            return Some((Self::Travis, script));
         }
         if let Some(tasks) = is_map("tasks") {
             return Some((Self::Task, tasks));
@@ -74,7 +95,12 @@ impl OtherTool {
         match self {
             Self::GitHub => "a workflow of GitHub Actions",
             Self::GitLab => "a pipeline of GitLab CI",
+            Self::GitHubAction => "an action of GitHub",
             Self::CircleCi => "a configuration of CircleCI",
+            Self::Azure => "a pipeline of Azure",
+            Self::Bitbucket => "a file of Bitbucket Pipelines",
+            Self::Travis => "a configuration of Travis CI",
+            Self::Concourse => "a pipeline of Concourse",
             Self::Compose => "a Compose file",
             Self::Task => "a Taskfile",
             Self::Kubernetes => "a Kubernetes object",
@@ -87,7 +113,14 @@ impl OtherTool {
     /// Says what to write in place of the file.
     pub(in crate::file) fn help(self) -> &'static str {
         match self {
-            Self::GitHub | Self::GitLab | Self::CircleCi => {
+            Self::GitHub
+            | Self::GitHubAction
+            | Self::GitLab
+            | Self::CircleCi
+            | Self::Azure
+            | Self::Bitbucket
+            | Self::Travis
+            | Self::Concourse => {
                 "write what its jobs do as `steps: [{name: build, run: make}]`, and let a job call `pipe run`; \
                  the page `docs/how-to/ci.md` shows how"
             }
@@ -141,6 +174,11 @@ mod tests {
         assert_eq!(of(&[("services", &["db"]), ("volumes", &["data"])]), Some(OtherTool::Compose));
         assert_eq!(of(&[("apiVersion", &[]), ("kind", &[]), ("spec", &["x"])]), Some(OtherTool::Kubernetes));
         assert_eq!(of(&[("stages", &[]), ("build", &["stage", "script"])]), Some(OtherTool::GitLab));
+        assert_eq!(of(&[("trigger", &[]), ("pool", &["vmImage"]), ("jobs", &[])]), Some(OtherTool::Azure));
+        assert_eq!(of(&[("pipelines", &["default"])]), Some(OtherTool::Bitbucket));
+        assert_eq!(of(&[("description", &[]), ("runs", &["using"])]), Some(OtherTool::GitHubAction));
+        assert_eq!(of(&[("language", &[""]), ("script", &[])]), Some(OtherTool::Travis));
+        assert_eq!(of(&[("resources", &[]), ("jobs", &[])]), Some(OtherTool::Concourse));
     }
 
     #[test]

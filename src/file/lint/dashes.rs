@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::words::{Command, Word};
+use super::commands::{Command, Word};
 use super::{ReadStep, Scene, programs, reader};
 use crate::file::params::value::whole;
 use crate::file::{Code, Diagnostic};

@@ -1,6 +1,6 @@
 //! What programs do with files, as far as their arguments plainly say.
 
-use super::words::{Command, Word};
+use super::commands::{Command, Word};
 
 /// What a command does with files beside its redirections.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::path::Path;
 
+use super::commands::{Mode, Word};
 use super::file_programs::FileUse;
-use super::words::{Mode, Word};
 use super::{ReadStep, Scene};
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Pipeline, StepId};

@@ -48,7 +48,7 @@ impl<'t> Literal<'t> {
         text.match_indices('$').find_map(|(start, _)| Self::at(text, start))
     }
 
-    /// A variable with a name in capitals: others are too often a part of a pattern, or of a password.
+    /// A variable by itself, with a name in capitals: others are too often a part of a pattern, or of a password.
     fn at(text: &'t str, start: usize) -> Option<Self> {
         let rest = text.get(start + 1..)?;
         let (name, length) = match rest.strip_prefix('{') {
@@ -58,8 +58,14 @@ impl<'t> Literal<'t> {
                 (rest.get(..end)?, end + 1)
             }
         };
-        let is_name =
-            name.len() > 1 && is_identifier(name) && !name.contains(|c: char| c.is_ascii_lowercase());
+        let before = text.get(..start)?;
+        let after = text.get(start + length..)?;
+        let stands_alone = (before.is_empty() || before.ends_with([':', '/', ' ', '=', ',', '"', '@']))
+            && (after.is_empty() || after.starts_with([':', '/', ' ', ',', '.', '-', ';', '"', '@']));
+        let is_name = stands_alone
+            && name.len() > 1
+            && is_identifier(name)
+            && !name.contains(|c: char| c.is_ascii_lowercase());
         is_name.then_some(Self { start, text: text.get(start..start + length)?, name })
     }
 
@@ -109,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_dollar_by_itself_means_nothing() {
-        for text in ["", "a$", "^a$", "$1", "pa$$word", "$x", "${x:-1}", "a~b", "$ "] {
+        for text in ["", "a$", "^a$", "a$BC", "$AB%c", "$1", "pa$$word", "$x", "${x:-1}", "a~b", "$ "] {
             assert!(Literal::first(text).is_none(), "{text}");
         }
     }

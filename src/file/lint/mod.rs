@@ -5,6 +5,7 @@
 //! comments silence.
 
 mod allow;
+mod commands;
 mod dashes;
 mod file_programs;
 mod files;
@@ -16,12 +17,11 @@ mod reader;
 mod retries;
 mod secrets;
 mod unused;
-mod words;
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-use self::words::Command;
+use self::commands::Command;
 use super::{Code, Diagnostic, locate};
 use crate::pipeline::{ParamKind, Pipeline, Shell, Span, Step, StepId, Template};
 

@@ -1,6 +1,6 @@
 //! Steps that wait for other machines: `curl` that takes an error page for success, and waits without end.
 
-use super::words::Command;
+use super::commands::Command;
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
 

@@ -1,6 +1,6 @@
 //! Commands inside an `echo` into `$PIPE_OUTPUT`: should one fail, the `echo` succeeds all the same.
 
-use super::words::Command;
+use super::commands::Command;
 use super::{ReadStep, Scene};
 use crate::file::{Code, Diagnostic};
 

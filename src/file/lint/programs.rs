@@ -1,6 +1,6 @@
 //! What is known of programs.
 
-use super::words::{Command, Word};
+use super::commands::{Command, Word};
 
 /// Programs that run their arguments, and their options that take a value.
 const WRAPPERS: [(&str, &str); 13] = [
@@ -218,18 +218,17 @@ pub(super) fn is_common_variable(name: &str) -> bool {
 /// What a program takes an argument for, where a value that begins with a dash would be an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operand {
-    /// Text of any kind, or something to be deleted.
+    /// Text of any kind, such as what is searched for.
     AnyText,
     /// The name of a file or a machine, which hardly ever begins with a dash.
     Name,
 }
 
 /// Programs that read options and know `--`, and their letters that take a value.
-const OPTION_READERS: [(&[&str], &str, Operand); 6] = [
+const OPTION_READERS: [(&[&str], &str, Operand); 5] = [
     (&["grep", "egrep", "fgrep", "rg", "ag"], "efmABCdD", Operand::AnyText),
-    (&["rm"], "", Operand::AnyText),
     (
-        &["cat", "cp", "mv", "ln", "ls", "touch", "mkdir", "rmdir", "wc", "tee", "chmod", "chown"],
+        &["rm", "cat", "cp", "mv", "ln", "ls", "touch", "mkdir", "rmdir", "wc", "tee", "chmod", "chown"],
         "tSmT",
         Operand::Name,
     ),
@@ -252,5 +251,8 @@ pub(super) fn operand(command: &Command, position: usize) -> Option<Operand> {
         Some(long) => !long.contains('='),
         None => previous.starts_with('-') && previous.ends_with(|letter| valued.contains(letter)),
     };
+    // Behind what is searched for come the files.
+    let is_first = !before.iter().any(|word| !word.text.starts_with('-'));
+    let operand = if is_first { operand } else { Operand::Name };
     (!before.iter().any(is_past) && !is_argument).then_some(operand)
 }

@@ -2,8 +2,8 @@
 //! leaves out, so that a warning is only given for what is plain to see. Quoting that decides about safety is
 //! `template`'s concern.
 
+use super::commands::{Command, Mode, Redirection, Word};
 use super::programs;
-use super::words::{Command, Mode, Redirection, Word};
 
 /// How deep `$( )` and `( )` are followed.
 const DEPTH: usize = 40;

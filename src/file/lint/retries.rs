@@ -1,6 +1,6 @@
 //! Readers that do something outside while the stream that they read may be made a second time.
 
-use super::words::{Command, Mode};
+use super::commands::{Command, Mode};
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Stream, StreamId};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::words::Word;
+use super::commands::Word;
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
 

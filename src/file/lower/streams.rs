@@ -121,6 +121,10 @@ impl Lowering<'_> {
 
     fn no_producer(&self, name: &str, at: Span, streams: &Streams<'_>) -> Diagnostic {
         let help = match self.nearest.find(name, streams.names()) {
+            _ if name.contains(',') => {
+                "a step has one stream on its standard input; it reads more by `inputs: {left: a, right: b}`"
+                    .to_owned()
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => {
                 format!("add `output: {name}` to the step that makes it, or feed it with `--in {name}=FILE`")

@@ -2,28 +2,59 @@
 
 use std::collections::HashMap;
 
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Param, Source};
 
-/// Positions of params such that each stands after what its default reads, and the cycles that prevent that,
-/// each as a path along which every default reads the next and the last reads the first. Depth-first search
-/// (Tarjan 1972) with its own stack, since a chain of defaults can be as long as the file.
+/// From each param to those that its default reads.
+type Reads = DiGraph<(), (), usize>;
+
+/// Returns positions of params such that each stands after what its default reads, and the cycles that prevent
+/// that: one for each group of defaults that all read each other, as a path along which every default reads
+/// the next and the last reads the first.
 pub(in crate::file) fn order(params: &[Param]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let reads = reads(params);
+    // What a component reads comes before it. The algorithm has no deep stack: a chain may be as long as the file.
+    let components = kosaraju_scc(&reads);
+    let mut cycles: Vec<Vec<usize>> = components.iter().filter_map(|all| cycle(&reads, all)).collect();
+    cycles.sort_unstable();
+    (components.into_iter().flatten().map(NodeIndex::index).collect(), cycles)
+}
+
+fn reads(params: &[Param]) -> Reads {
     let by_name: HashMap<&str, usize> =
         params.iter().enumerate().map(|(index, param)| (param.name.as_str(), index)).collect();
-    let reads: Vec<Vec<usize>> = params
-        .iter()
-        .map(|param| param.default.iter().flat_map(|default| &default.params))
-        .map(|names| names.filter_map(|name| by_name.get(name.as_str()).copied()).collect())
-        .collect();
-    Search {
-        state: vec![State::New; params.len()],
-        reads,
-        path: Vec::new(),
-        order: Vec::new(),
-        cycles: Vec::new(),
+    let mut reads = Reads::default();
+    for _ in params {
+        reads.add_node(());
     }
-    .run()
+    for (index, param) in params.iter().enumerate() {
+        let names = param.default.iter().flat_map(|default| &default.params);
+        for read in names.filter_map(|name| by_name.get(name.as_str())) {
+            reads.add_edge(index.into(), (*read).into(), ());
+        }
+    }
+    reads
+}
+
+/// Returns a cycle of a component, from the param that stands first; nothing where there is none.
+fn cycle(reads: &Reads, component: &[NodeIndex<usize>]) -> Option<Vec<usize>> {
+    let first = *component.iter().min()?;
+    if component.len() == 1 && !reads.contains_edge(first, first) {
+        return None;
+    }
+    // Each member reads another one, so that the path comes round, if perhaps not to where it began.
+    let (mut path, mut seen) = (vec![first], HashMap::from([(first, 0)]));
+    loop {
+        let next = reads.neighbors(*path.last()?).filter(|next| component.contains(next)).min()?;
+        if let Some(&start) = seen.get(&next) {
+            return Some(path.split_off(start).into_iter().map(NodeIndex::index).collect());
+        }
+        seen.insert(next, path.len());
+        path.push(next);
+    }
 }
 
 /// The problem that a cycle is.
@@ -41,66 +72,4 @@ pub(in crate::file) fn explain(source: &Source, params: &[Param], cycle: &[usize
     let problem = Diagnostic::at(Code::ParamCycle, source, first.at, message)
         .help("give one of them a default of its own");
     members.iter().skip(1).fold(problem, |problem, param| problem.also(param.at, "part of the cycle"))
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    New,
-    OnPath,
-    Done,
-}
-
-struct Search {
-    reads: Vec<Vec<usize>>,
-    state: Vec<State>,
-    /// The way down, each with the number of its reads that have been followed.
-    path: Vec<(usize, usize)>,
-    order: Vec<usize>,
-    cycles: Vec<Vec<usize>>,
-}
-
-impl Search {
-    fn run(mut self) -> (Vec<usize>, Vec<Vec<usize>>) {
-        for root in 0..self.reads.len() {
-            self.visit(root);
-            while let Some((node, next)) = self.path.last_mut() {
-                match self.reads.get(*node).and_then(|reads| reads.get(*next)).copied() {
-                    Some(read) => {
-                        *next += 1;
-                        self.visit(read);
-                    }
-                    None => self.leave(),
-                }
-            }
-        }
-        (self.order, self.cycles)
-    }
-
-    fn visit(&mut self, node: usize) {
-        match self.state.get(node) {
-            Some(State::New) => {
-                self.mark(node, State::OnPath);
-                self.path.push((node, 0));
-            }
-            Some(State::OnPath) => {
-                let cycle =
-                    self.path.iter().map(|(node, _)| *node).skip_while(|on_path| *on_path != node).collect();
-                self.cycles.push(cycle);
-            }
-            _ => {}
-        }
-    }
-
-    fn leave(&mut self) {
-        if let Some((node, _)) = self.path.pop() {
-            self.mark(node, State::Done);
-            self.order.push(node);
-        }
-    }
-
-    fn mark(&mut self, node: usize, state: State) {
-        if let Some(slot) = self.state.get_mut(node) {
-            *slot = state;
-        }
-    }
 }

@@ -73,10 +73,22 @@ impl<'de> Place<'_, 'de, '_> {
         }
     }
 
+    /// Whether a list is written as `[ … ]`, as a test of the shell is.
+    fn begins_with_bracket(self, node: &Node<'_>) -> bool {
+        self.context.source.slice(node.span).starts_with('[')
+    }
+
     pub(super) fn wrong(self, node: &Node<'_>, wanted: &str) -> Fault {
         let help = match (self.key, &node.value) {
+            (Some("run"), Value::Seq(items)) if items.len() == 1 && self.begins_with_bracket(node) => Some(
+                "YAML takes `[` for the start of a list: put the text in quotes, or on the next line after `run: |`".to_owned(),
+            ),
             (Some("run"), Value::Seq(_)) => {
                 Some("write `run: |` and each command on a line of its own below it, indented".to_owned())
+            }
+            (None, Value::Seq(_)) => Some("write `steps:` above the list, and indent the list".to_owned()),
+            (Some("input"), Value::Seq(_)) => {
+                Some("a step has one stream on its standard input; it reads more by `inputs: {left: a, right: b}`".to_owned())
             }
             (Some("env"), Value::Seq(_)) => {
                 Some("write each variable as `NAME: value`: `env: {LC_ALL: C}`".to_owned())

@@ -13,7 +13,7 @@ pub fn explain(source: &Source, error: &ScanError) -> Diagnostic {
     if let Some(start) = bare::template_before(source, offset) {
         return bare::problem(source, start);
     }
-    if let Some(problem) = traps::explain(source, offset) {
+    if let Some(problem) = traps::explain(source, offset, error.kind()) {
         return problem;
     }
     let text = &source.text;

@@ -1,14 +1,19 @@
 //! Traps: lines that mean one thing to the user and another to YAML, which then stumbles over them.
 
+use serde_yaml::granit_parser::ErrorKind;
+
 use super::position::line_at;
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Source, Span};
 
 /// The problem of the line that YAML stumbled over at this offset, if it is one of the known traps.
-pub(super) fn explain(source: &Source, offset: usize) -> Option<Diagnostic> {
+pub(super) fn explain(source: &Source, offset: usize, kind: &ErrorKind) -> Option<Diagnostic> {
     let (before, after) = line_at(&source.text, offset);
     let line = Line { start: offset - before.len(), text: format!("{before}{after}"), at: before.len() };
-    statement(source, &line).or_else(|| bracket(source, &line)).or_else(|| glued(source, &line))
+    statement(source, &line).or_else(|| bracket(source, &line)).or_else(|| {
+        let is_second_value = matches!(kind, ErrorKind::MappingValueNotAllowed);
+        is_second_value.then(|| glued(source, &line)).flatten()
+    })
 }
 
 /// The line in question.
@@ -58,8 +63,10 @@ fn statement(source: &Source, line: &Line) -> Option<Diagnostic> {
 
 /// `run: [ -f x ] && make`: a value that begins with a bracket ends with it.
 fn bracket(source: &Source, line: &Line) -> Option<Diagnostic> {
-    let start = line.value();
-    let value = line.text.get(start..line.at)?.trim_end();
+    let before = line.text.get(..line.at)?;
+    let marks = [": [", ": {", "- [", "- {"];
+    let start = marks.iter().filter_map(|mark| before.rfind(mark)).max()? + 2;
+    let value = before.get(start..)?.trim_end();
     let (what, close) = match value.chars().next()? {
         '[' => ("list", ']'),
         '{' => ("map", '}'),
@@ -77,12 +84,20 @@ fn bracket(source: &Source, line: &Line) -> Option<Diagnostic> {
     Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(help))
 }
 
-/// `name:a` on the line above: without a blank after the colon it is a text.
+/// `name:a` or `-name: a` on the line above: without a blank it is a text, or a key.
 fn glued(source: &Source, line: &Line) -> Option<Diagnostic> {
     let above = source.text.get(..line.start)?.trim_end();
     let start = above.rfind('\n').map_or(0, |end| end + 1);
     let text = above.get(start..)?;
-    let entry = text.trim_start().trim_start_matches("- ");
+    let entry = text.trim_start();
+    let is_item = |item: &&str| item.starts_with(|c: char| c.is_ascii_alphabetic()) && item.contains(": ");
+    if let Some(item) = entry.strip_prefix('-').filter(is_item) {
+        let at = Span::new(above.len() - entry.len(), above.len());
+        let message = format!("a blank is missing after the `-`, so that YAML takes `{entry}` for a key");
+        let help = format!("write `- {item}`");
+        return Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(help));
+    }
+    let entry = entry.trim_start_matches("- ");
     let (key, value) = entry.split_once(':')?;
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !is_key || value.is_empty() || value.starts_with([' ', '/']) {

@@ -277,3 +277,11 @@ fn the_check_of_well_formedness_finds_faults() {
     }
     assert_eq!(well_formed("<a x=\"1\" y=\"&lt;\">t<b/></a>\n"), Ok(()));
 }
+
+#[test]
+fn what_a_step_is_for_is_a_tooltip() {
+    let mut graph = sketch("p", "a -> b");
+    graph.nodes[0].about = Some("Builds\n\"it\" & more".to_owned());
+    assert!(dot(&graph).contains(r#"[label="a", tooltip="Builds \"it\" & more"]"#), "{}", dot(&graph));
+    assert!(svg(&graph).contains("<title>a – Builds &quot;it&quot; &amp; more</title>"), "{}", svg(&graph));
+}

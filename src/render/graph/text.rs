@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use console::measure_text_width;
+
 use super::model::{ArrowKind, Graph, GraphNode, plain};
 
 /// Draws a graph as lines of text, without colour.
@@ -37,11 +39,11 @@ fn arrows(graph: &Graph, from: usize) -> Vec<String> {
         .filter(|edge| edge.from == from)
         .map(|edge| (line(&edge.kind), name(&edge.kind), plain(&graph.nodes[edge.to].label)))
         .collect();
-    let longest = arrows.iter().map(|(_, name, _)| name.chars().count()).max().unwrap_or(0);
+    let longest = arrows.iter().map(|(_, name, _)| measure_text_width(name)).max().unwrap_or(0);
     arrows
         .iter()
         .map(|(line, name, to)| {
-            let rest = line.to_string().repeat(longest - name.chars().count());
+            let rest = line.to_string().repeat(longest - measure_text_width(name));
             format!("{line}{line}{name}{rest}▶ {to}")
         })
         .collect()

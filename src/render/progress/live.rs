@@ -61,6 +61,10 @@ fn a_failure_is_seen_at_once_and_stays() {
       ⠙ step-23     3.0 s
       … 6 more running
     ");
+}
+
+#[test]
+fn a_failure_is_seen_on_a_large_terminal() {
     insta::assert_snapshot!(screen(200, 50, 200, Vec::new()), @r"
     step-100 | curl: no route to host
     step-100 * failed: exit code 7, after 940 ms

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::Dispatcher;
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Pipeline, StepId};
+use crate::pipeline::{Outcome, Pipeline, SkipReason, StepId};
 use crate::plan::{Decision, Decisions, ReadySet};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
-use crate::runner::{GangOrder, Job, Shutdown, gang};
+use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
 use crate::template::StepOutputs;
 
 impl Dispatcher {
@@ -28,7 +30,14 @@ impl Dispatcher {
             let order = GangOrder { job, given: self.given(&steps), steps, decisions };
             let (site, shutdown, outbox) =
                 (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
-            self.gangs.spawn(async move { site.run_gang(order, shutdown, outbox).await });
+            self.gangs.spawn(async move {
+                if *shutdown.borrow() == Shutdown::None {
+                    site.run_gang(order, shutdown, outbox).await;
+                } else {
+                    // The run has been stopped since: nothing starts any more.
+                    order.steps.into_iter().for_each(|step| never_started(step, &outbox));
+                }
+            });
         }
     }
 
@@ -112,6 +121,11 @@ fn notes(pipeline: &Pipeline, past: &Past, decisions: &Decisions) -> Vec<String>
         Some(format!("`{name}` is left out: its values are those of run {run}"))
     };
     read.filter_map(note).collect()
+}
+
+fn never_started(step: StepId, outbox: &UnboundedSender<GangMessage>) {
+    let why = Outcome::Skipped(SkipReason::Stopped);
+    let _ = outbox.send(GangMessage::Finished(StepFinished::unrun(step, why)));
 }
 
 /// Makes a kept stream a stored one of this run.

@@ -132,7 +132,7 @@ impl Gang {
             self.streams[stream].cut();
             return false;
         }
-        if self.halt == Shutdown::None && self.retry(index, &failure) {
+        if *self.halts.borrow() == Shutdown::None && self.retry(index, &failure) {
             return true;
         }
         let producer = self.members[index].step;

@@ -8,6 +8,7 @@ use super::member::{Member, State};
 use super::restart::Restart;
 use super::signal::Signal;
 use crate::executor::StartError;
+use crate::runner::Shutdown;
 use crate::runner::attempt::{self, Attempt, NotStarted, PipeEnds};
 use crate::runner::end::End;
 use crate::runner::spec::Request;
@@ -91,6 +92,9 @@ impl Gang {
 
     /// Starts one member again, its readers still waiting.
     pub(super) async fn start_again(&mut self, index: usize) {
+        if *self.halts.borrow() != Shutdown::None {
+            return;
+        }
         // If the whole gang is about to start afresh, so is this member.
         if self.restart != Restart::No || !matches!(self.members[index].state, State::Waiting) {
             return;

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{major, minor};
 use tar::{Builder, EntryType, Header};
 
-use super::context::{Entry, Kind};
+use super::context::{ContextError, Entry, Kind};
 
 /// The longest name that the header has room for.
 const NAME: usize = 100;
@@ -18,19 +18,16 @@ const NAME: usize = 100;
 ///
 /// # Errors
 /// Which file cannot be read, or why nothing more can be written.
-pub(super) fn write(to: impl Write, entries: &[Entry], more: &[(&str, &[u8])]) -> Result<(), String> {
+pub(super) fn write(to: impl Write, entries: &[Entry], more: &[(&str, &[u8])]) -> Result<(), ContextError> {
     let mut archive = Builder::new(to);
     for entry in entries {
-        append(&mut archive, entry)
-            .map_err(|error| format!("cannot send {}: {error}", entry.source.display()))?;
+        append(&mut archive, entry).map_err(|error| ContextError::send(entry.source.display(), error))?;
     }
     for (name, text) in more {
         let mut header = header(EntryType::Regular, 0o600, text.len() as u64);
-        archive
-            .append_data(&mut header, name, *text)
-            .map_err(|error| format!("cannot send {name}: {error}"))?;
+        archive.append_data(&mut header, name, *text).map_err(|error| ContextError::send(name, error))?;
     }
-    archive.finish().map_err(|error| format!("cannot send the folder: {error}"))
+    archive.finish().map_err(|error| ContextError::send("the folder", error))
 }
 
 fn append(archive: &mut Builder<impl Write>, entry: &Entry) -> io::Result<()> {
@@ -223,7 +220,7 @@ mod tests {
         let mut archive = tar::Archive::new(bytes.as_slice());
         assert_eq!(archive.entries().unwrap().next().unwrap().unwrap().size(), 8);
         std::fs::write(&file, "1").unwrap();
-        assert!(write(Vec::new(), &entries, &[]).unwrap_err().contains("shorter"));
+        assert!(write(Vec::new(), &entries, &[]).unwrap_err().to_string().contains("shorter"));
         std::fs::remove_file(&file).unwrap();
         write(Vec::new(), &entries, &[]).unwrap();
     }

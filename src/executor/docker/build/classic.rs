@@ -10,7 +10,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::context::Walk;
+use super::context::{ContextError, Walk};
 use super::job::{IGNORE, Job};
 use super::{Failure, archive};
 use crate::executor::docker::auth;
@@ -53,7 +53,7 @@ pub(super) async fn build(
     let body = bollard::body_try_stream(body);
     let built = follow(docker.build_image(options.build(), Some(auth::all().await), Some(body)), log).await;
     match packing.await {
-        Ok(Err(why)) => Err(Failure::Folder(why)),
+        Ok(Err(error)) => Err(Failure::folder(error)),
         Ok(Ok(())) | Err(_) => built,
     }
 }
@@ -82,7 +82,7 @@ async fn follow(
 }
 
 /// Sends the archive piece by piece. If it cannot be made, the request breaks off.
-fn pack(job: &Job, sender: &mpsc::Sender<io::Result<Vec<u8>>>) -> Result<(), String> {
+fn pack(job: &Job, sender: &mpsc::Sender<io::Result<Vec<u8>>>) -> Result<(), ContextError> {
     match write(job, BufWriter::with_capacity(PIECE, Pieces(sender))) {
         // The engine has had enough, and says why itself.
         Err(_) if sender.is_closed() => Ok(()),
@@ -97,7 +97,7 @@ fn pack(job: &Job, sender: &mpsc::Sender<io::Result<Vec<u8>>>) -> Result<(), Str
 /// The builder looks for the instructions in the context, and then takes the two files out of it that
 /// `.dockerignore` names: the one with the instructions, and itself. Where those in the context are not the
 /// job's, they have names of their own, and go in the same way.
-fn write(job: &Job, mut to: impl Write) -> Result<(), String> {
+fn write(job: &Job, mut to: impl Write) -> Result<(), ContextError> {
     match &job.inside {
         Some(name) => archive::write(&mut to, &job.entries(Walk::Classic, &[IGNORE, name])?, &[])?,
         None => {
@@ -107,7 +107,7 @@ fn write(job: &Job, mut to: impl Write) -> Result<(), String> {
             archive::write(&mut to, &entries, &[(IGNORE, ignore.as_bytes()), (FILE, &job.text)])?;
         }
     }
-    to.flush().map_err(|error| format!("cannot send the folder: {error}"))
+    to.flush().map_err(|error| ContextError::send("the folder", error))
 }
 
 struct Pieces<'a>(&'a mpsc::Sender<io::Result<Vec<u8>>>);

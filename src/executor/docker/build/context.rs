@@ -47,11 +47,29 @@ pub(super) enum Kind {
     BlockDevice,
 }
 
+/// A failure to read a folder, or to send it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}")]
+pub(super) struct ContextError {
+    what: String,
+    source: io::Error,
+}
+
+impl ContextError {
+    pub(super) fn read(path: &Path, source: io::Error) -> Self {
+        Self { what: format!("cannot read {}", path.display()), source }
+    }
+
+    pub(super) fn send(what: impl std::fmt::Display, source: io::Error) -> Self {
+        Self { what: format!("cannot send {what}"), source }
+    }
+}
+
 /// Lists what is sent of a folder: each folder before what is in it, names in the order of their bytes.
 ///
 /// # Errors
 /// What cannot be read.
-pub(super) fn list(root: &Path, ignore: &Ignore, walk: Walk) -> Result<Vec<Entry>, String> {
+pub(super) fn list(root: &Path, ignore: &Ignore, walk: Walk) -> Result<Vec<Entry>, ContextError> {
     let mut listing =
         Listing { root, ignore, walk, entries: Vec::new(), withheld: Vec::new(), seen: HashMap::new() };
     listing.folder(Path::new(""), &Matched::default())?;
@@ -70,9 +88,9 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn folder(&mut self, folder: &Path, above: &Matched) -> Result<(), String> {
+    fn folder(&mut self, folder: &Path, above: &Matched) -> Result<(), ContextError> {
         let here = self.root.join(folder);
-        let failed = |error: io::Error| format!("cannot read {}: {error}", here.display());
+        let failed = |error| ContextError::read(&here, error);
         let names = fs::read_dir(&here).map_err(failed)?.map(|entry| entry.map(|entry| entry.file_name()));
         let mut names = names.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         names.sort();
@@ -82,13 +100,13 @@ impl Listing<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, path: PathBuf, above: &Matched) -> Result<(), String> {
+    fn entry(&mut self, path: PathBuf, above: &Matched) -> Result<(), ContextError> {
         let source = self.root.join(&path);
         let about = match source.symlink_metadata() {
             Ok(about) => about,
             // It has gone since its folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(format!("cannot read {}: {error}", source.display())),
+            Err(error) => return Err(ContextError::read(&source, error)),
         };
         let shown = path.to_string_lossy();
         let (is_ignored, matched) = self.ignore.matches(&shown, above);
@@ -112,11 +130,11 @@ impl Listing<'_> {
     }
 
     /// Sends what is no folder.
-    fn leaf(&mut self, path: PathBuf, source: PathBuf, about: Metadata) -> Result<(), String> {
+    fn leaf(&mut self, path: PathBuf, source: PathBuf, about: Metadata) -> Result<(), ContextError> {
         let is = about.file_type();
         let kind = if is.is_symlink() {
             let target = fs::read_link(&source);
-            Kind::Link(target.map_err(|error| format!("cannot read {}: {error}", source.display()))?)
+            Kind::Link(target.map_err(|error| ContextError::read(&source, error))?)
         } else if is.is_fifo() {
             Kind::Fifo
         } else if is.is_char_device() {
@@ -168,7 +186,7 @@ mod tests {
     }
 
     /// The files and empty folders that are sent.
-    fn sent(root: &Path, patterns: &str, walk: Walk) -> Result<BTreeSet<String>, String> {
+    fn sent(root: &Path, patterns: &str, walk: Walk) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
         let entries = list(root, &Ignore::parse(patterns.as_bytes())?, walk)?;
         let shown = |entry: &Entry| match entry.kind {
             Kind::Folder => format!("{}/", entry.path.display()),

@@ -33,12 +33,32 @@ enum Glob {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Matched(Vec<bool>);
 
+/// A line that is no pattern.
+#[derive(Debug, thiserror::Error)]
+#[error("the pattern `{line}` {why}")]
+pub(super) struct PatternError {
+    line: String,
+    #[source]
+    why: NoPattern,
+}
+
+/// What is wrong with it.
+#[derive(Debug, thiserror::Error)]
+enum NoPattern {
+    #[error("names nothing to bring back")]
+    Nothing,
+    #[error("is not well formed: a `[` needs its `]`, and a `\\` something after it")]
+    Open,
+    #[error("is not well formed: {0}")]
+    Regex(#[source] regex::Error),
+}
+
 impl Ignore {
     /// Reads the file's text.
     ///
     /// # Errors
     /// Which pattern is none.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, PatternError> {
         let text = String::from_utf8_lossy(text);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let lines = text.lines().filter(|line| !line.starts_with('#')).map(str::trim);
@@ -92,21 +112,21 @@ fn without_last_glob(pattern: &str) -> &str {
 }
 
 impl Pattern {
-    fn parse(line: &str) -> Result<Self, String> {
+    fn parse(line: &str) -> Result<Self, PatternError> {
         let (brings_back, text) = match line.strip_prefix('!') {
             Some(rest) => (true, rest.trim()),
             None => (false, line),
         };
-        let refused = |why: &str| format!("the pattern `{line}` {why}");
+        let refused = |why| PatternError { line: line.to_owned(), why };
         if text.is_empty() {
-            return Err(refused("names nothing to bring back"));
+            return Err(refused(NoPattern::Nothing));
         }
         let text = clean(text);
         let text = text.strip_prefix('/').filter(|rest| !rest.is_empty()).unwrap_or(&text).to_owned();
         if !is_well_formed(&text) {
-            return Err(refused("is not well formed: a `[` wants its `]`, and a `\\` something after it"));
+            return Err(refused(NoPattern::Open));
         }
-        let glob = Glob::of(&text).map_err(|error| refused(&format!("is not well formed: {error}")))?;
+        let glob = Glob::of(&text).map_err(|error| refused(NoPattern::Regex(error)))?;
         Ok(Self { text, brings_back, glob })
     }
 

@@ -6,14 +6,27 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::context::{self, Entry, Walk};
-use super::ignore::Ignore;
+use super::context::{self, ContextError, Entry, Walk};
+use super::ignore::{Ignore, PatternError};
 use super::{LABEL, REPOSITORY};
 use crate::executor::docker::hex::hex;
 use crate::executor::{ImageSource, ImageSpec};
 
 /// The file that says what stays out of a build.
 pub(super) const IGNORE: &str = ".dockerignore";
+
+/// Why it is not known what to build.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum JobError {
+    #[error("there is nothing to build")]
+    Nothing,
+    #[error("there is no {file} in {}", folder.display())]
+    NoInstructions { file: String, folder: PathBuf },
+    #[error("{}: {source}", file.display())]
+    Ignore { file: PathBuf, source: PatternError },
+    #[error(transparent)]
+    Unreadable(#[from] ContextError),
+}
 
 #[derive(Debug)]
 pub(super) struct Job {
@@ -38,13 +51,13 @@ impl Job {
     ///
     /// # Errors
     /// Which file is missing or cannot be read.
-    pub(super) fn of(image: &ImageSpec) -> Result<Self, String> {
+    pub(super) fn of(image: &ImageSpec) -> Result<Self, JobError> {
         let ImageSource::Built { context, dockerfile, args, target } = &image.source else {
-            return Err("there is nothing to build".into());
+            return Err(JobError::Nothing);
         };
         let file = context.join(dockerfile);
         if !file.is_file() {
-            return Err(format!("there is no {dockerfile} in {}", context.display()));
+            return Err(JobError::NoInstructions { file: dockerfile.clone(), folder: context.clone() });
         }
         let text = read(&file)?.unwrap_or_default();
         let own = beside(&file);
@@ -57,7 +70,7 @@ impl Job {
             Some(patterns) => patterns,
             None => read(&from)?.unwrap_or_default(),
         };
-        let ignore = Ignore::parse(&patterns).map_err(|why| format!("{}: {why}", from.display()))?;
+        let ignore = Ignore::parse(&patterns).map_err(|source| JobError::Ignore { file: from, source })?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self {
             context: context.clone(),
@@ -76,7 +89,7 @@ impl Job {
     ///
     /// # Errors
     /// What cannot be read.
-    pub(super) fn entries(&self, walk: Walk, needed: &[&str]) -> Result<Vec<Entry>, String> {
+    pub(super) fn entries(&self, walk: Walk, needed: &[&str]) -> Result<Vec<Entry>, ContextError> {
         let ignore = self.ignore.clone().bringing_back(needed);
         context::list(&self.context, &ignore, walk)
     }
@@ -95,11 +108,11 @@ fn beside(file: &Path) -> PathBuf {
 }
 
 /// A file's bytes; nothing if there is no such file.
-fn read(file: &Path) -> Result<Option<Vec<u8>>, String> {
+fn read(file: &Path) -> Result<Option<Vec<u8>>, ContextError> {
     match fs::read(file) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("cannot read {}: {error}", file.display())),
+        Err(error) => Err(ContextError::read(file, error)),
     }
 }
 

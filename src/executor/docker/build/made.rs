@@ -6,8 +6,7 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsB
 
 use super::{LABEL, REPOSITORY};
 use crate::executor::SystemError;
-use crate::executor::docker::engine::is_gone;
-use crate::executor::docker::engine::{Engine, words};
+use crate::executor::docker::engine::{Engine, EngineRefusal, is_gone};
 
 /// An image that a build has made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +28,10 @@ impl BuiltImage {
         match engine.docker().remove_image(&self.name, None::<RemoveImageOptions>, None).await {
             Ok(_) => Ok(()),
             Err(error) if is_gone(&error) => Ok(()),
-            Err(error) => {
-                Err(SystemError::new(format!("cannot remove the image {}", self.name), words(&error)))
-            }
+            Err(error) => Err(SystemError::new(
+                format!("cannot remove the image {}", self.name),
+                EngineRefusal::from(error),
+            )),
         }
     }
 }
@@ -42,7 +42,8 @@ impl BuiltImage {
 /// # Errors
 /// If the engine does not tell.
 pub async fn built_images(engine: &Engine) -> Result<Vec<BuiltImage>, SystemError> {
-    let failed = |error| SystemError::new("cannot list the images that were built", words(&error));
+    let failed =
+        |error| SystemError::new("cannot list the images that were built", EngineRefusal::from(error));
     let all = ListContainersOptionsBuilder::default().all(true).build();
     let containers = engine.docker().list_containers(Some(all)).await.map_err(failed)?;
     let used: HashSet<String> = containers.into_iter().filter_map(|container| container.image_id).collect();

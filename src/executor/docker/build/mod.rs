@@ -11,6 +11,7 @@ mod ignore;
 mod job;
 mod made;
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ const LINES: usize = 12;
 /// Why there is no image.
 enum Failure {
     /// The folder cannot be sent.
-    Folder(String),
+    Folder(Box<dyn Error + Send + Sync>),
     /// What is in front of the engine lets no session through, without which there is no BuildKit.
     NoSession(String),
     /// The engine says so.
@@ -46,7 +47,7 @@ pub(super) async fn build(engine: &Engine, image: &ImageSpec, notify: &Notify) -
     let ImageSource::Built { context, .. } = &image.source else {
         return Err(StartError::Step("there is nothing to build".into()));
     };
-    let job = Arc::new(Job::of(image).map_err(StartError::Step)?);
+    let job = Arc::new(Job::of(image).map_err(|error| StartError::Step(error.to_string()))?);
     notify(format!("building the image of {}", context.display()));
     let mut log = Vec::new();
     let built = match engine.buildkit() {
@@ -73,13 +74,20 @@ fn missing(engine: &Engine, context: &Path, why: Failure, log: &[String]) -> Sta
         return error.into();
     }
     match why {
-        Failure::Folder(why) | Failure::NoSession(why) => StartError::Step(format!("{what}: {why}")),
+        Failure::Folder(why) => StartError::Step(format!("{what}: {why}")),
+        Failure::NoSession(why) => StartError::Step(format!("{what}: {why}")),
         Failure::Refused(why) if why.is_empty() => {
             StartError::Step(format!("{what}: the engine does not say why\n{last}").trim_end().to_owned())
         }
         Failure::Refused(why) if last.is_empty() => StartError::Step(format!("{what}: {why}")),
         Failure::Refused(why) => StartError::Step(format!("{what}: {why}\n{last}")),
         Failure::Lost(error) => engine.lost(error).into(),
+    }
+}
+
+impl Failure {
+    fn folder(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Folder(error.into())
     }
 }
 

@@ -78,6 +78,15 @@ fn failing_fan_out() -> Vec<EventKind> {
 }
 
 #[test]
+fn what_a_step_is_for_stands_below_its_name() {
+    let mut pipeline = backup();
+    pipeline.steps[TAR].description = Some("Packs <all> of it".to_owned());
+    let ended = [finished(TAR, Outcome::Succeeded, 1, 1_250), run_finished(RunEnd::Succeeded, 1_300)];
+    let page = page_of(&pipeline, ended);
+    assert!(page.contains("| create-archive<br>Packs &#60;all&#62; of it | succeeded |"), "{page}");
+}
+
+#[test]
 fn a_failing_fan_out() {
     insta::assert_snapshot!(page_of(&backup(), failing_fan_out()), @r#"
 

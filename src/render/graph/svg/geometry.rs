@@ -5,6 +5,7 @@ use super::layers::{self, Layers};
 use super::place;
 use super::ports::Ports;
 use super::shape::{Rect, Segment};
+use super::style::text_width;
 
 /// Width of one character of a step's name and of a stream's name: monospace, 0.6 em and a little.
 pub(super) const STEP_CHAR: f64 = 7.9;
@@ -76,7 +77,7 @@ pub(super) fn shown(name: &str) -> String {
 }
 
 fn shown_width(name: &str, char: f64) -> f64 {
-    shown(name).chars().count() as f64 * char
+    text_width(&shown(name), char)
 }
 
 /// A column's boxes, and the straight piece behind them where stream names stand.

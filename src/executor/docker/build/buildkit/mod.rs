@@ -26,7 +26,7 @@ use self::grpc::Broken;
 use self::session::{Offer, Session};
 use self::wire::Progress;
 use super::Failure;
-use super::context::Walk;
+use super::context::{ContextError, Walk};
 use super::job::Job;
 use crate::executor::docker::engine::Engine;
 use crate::executor::docker::hex;
@@ -42,18 +42,17 @@ pub(super) async fn build(
         let job = Arc::clone(job);
         tokio::task::spawn_blocking(move || {
             let entries = job.entries(walk, &[])?;
-            Ok(entries.iter().map(Item::of).collect::<Vec<_>>())
+            Ok::<_, ContextError>(entries.iter().map(Item::of).collect::<Vec<_>>())
         })
     };
-    let context =
-        listing.await.map_err(|error| Failure::Folder(error.to_string()))?.map_err(Failure::Folder)?;
+    let context = listing.await.map_err(Failure::folder)?.map_err(Failure::folder)?;
     let instructions = vec![Item::text(&job.name, &job.text)];
     let offer = Offer { engine: engine.clone(), instructions, context };
-    let id = hex::random().map_err(|error| Failure::Folder(error.to_string()))?;
+    let id = hex::random().map_err(Failure::folder)?;
     let lost = |why: Broken| Failure::Lost(why.to_string());
     let _session = Session::open(engine.host(), &id, &key(&job.context), offer).await?;
     let request = Request::post(format!("/build?{}", query(job, &id)?)).header("host", "docker");
-    let request = request.body(Empty::new()).map_err(|error| Failure::Folder(error.to_string()))?;
+    let request = request.body(Empty::new()).map_err(Failure::folder)?;
     let mut connection = connection::send(engine.host(), request).await.map_err(lost)?;
     let status = connection.response.status();
     follow(status, connection.response.body_mut(), log).await
@@ -128,7 +127,7 @@ fn query(job: &Job, session: &str) -> Result<String, Failure> {
     ];
     query.extend(job.target.clone().map(|target| ("target", target)));
     query.extend(job.platform.clone().map(|platform| ("platform", platform)));
-    serde_urlencoded::to_string(query).map_err(|error| Failure::Folder(error.to_string()))
+    serde_urlencoded::to_string(query).map_err(Failure::folder)
 }
 
 /// The same for each build of a folder on this machine.
