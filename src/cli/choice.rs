@@ -157,3 +157,6 @@ fn read_of_others<'a>(pipeline: &'a Pipeline, asked: &Asked) -> Vec<&'a str> {
     let others = pipeline.steps().filter(|(id, _)| asked.why(*id).is_none());
     others.map(|(_, step)| step.name.as_str()).filter(|name| read.contains(name)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use super::error::CliError;
 use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
 use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
-use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Step, Values};
+use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Step, StepId, Values};
 use crate::plan::{Cycle, Decisions, Plan};
 use crate::stream::ResolvedPath;
 use crate::template::{RunContext, TemplateRenderer};
@@ -96,25 +96,23 @@ impl Loaded {
         Ok(Self { given: ParamSources { missing_secrets, ..given }, ..self })
     }
 
-    /// Notes that no other steps run, so that params which only others read need no value.
-    pub(super) fn narrow_to(&mut self, decisions: &Decisions) {
-        let pipeline = &self.pipeline;
-        let running = pipeline.steps().filter(|(id, _)| decisions.runs(*id)).map(|(_, step)| step);
-        let files: Vec<&Step> = running.collect();
-        let texts = files.iter().flat_map(|step| step.templates());
-        let texts = texts.chain(pipeline.outputs.iter().map(|output| &output.value));
-        let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));
-        let mut open: Vec<&String> = read.chain(files.iter().flat_map(|step| &step.secrets)).collect();
-        let mut needed = BTreeSet::new();
-        while let Some(name) = open.pop() {
-            if needed.insert(name.clone()) {
-                let param = pipeline.params.iter().find(|param| param.name == *name);
-                open.extend(
-                    param.and_then(|param| param.default.as_ref()).into_iter().flat_map(|it| &it.params),
-                );
-            }
+    /// As [`with_params`](Self::with_params), for a run of a part of the pipeline: a param that no step of it
+    /// reads needs no value.
+    pub(super) fn with_params_of(self, params: &ParamArgs, part: &Decisions) -> Result<Self, CliError> {
+        let mut loaded = self.with_params(params)?;
+        loaded.narrow_to(part);
+        let values = loaded.values(loaded.given.facts.clone())?;
+        let pipeline = Arc::make_mut(&mut loaded.pipeline);
+        for index in (0..pipeline.steps.len()).filter(|index| !part.runs(StepId::new(*index))) {
+            pipeline.steps[index].early.clear();
         }
-        self.given.needed = Some(needed);
+        let problems = settle(pipeline, &loaded.given, values);
+        Diagnostics::of(problems).map_or(Ok(loaded), |problems| Err(problems.into()))
+    }
+
+    /// Notes that no other steps run, so that params which only others read need no value.
+    pub(super) fn narrow_to(&mut self, part: &Decisions) {
+        self.given.needed = Some(params_of(&self.pipeline, part));
     }
 
     /// Returns the params' values, from all the places that they may come from.
@@ -138,6 +136,25 @@ impl Loaded {
         self.given.asked = asked;
         self.given.missing_secrets = MissingSecrets::Refuse;
     }
+}
+
+/// Returns the params that a part of the pipeline reads, and those that their defaults read.
+fn params_of(pipeline: &Pipeline, part: &Decisions) -> BTreeSet<String> {
+    let running = pipeline.steps().filter(|(id, _)| part.runs(*id)).map(|(_, step)| step);
+    let running: Vec<&Step> = running.collect();
+    let of_run = pipeline.outputs.iter().map(|output| &output.value).chain(&pipeline.early_max_parallel);
+    let texts = running.iter().flat_map(|step| step.templates()).chain(of_run);
+    let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));
+    let mut open: Vec<&String> = read.chain(running.iter().flat_map(|step| &step.secrets)).collect();
+    let mut needed = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if needed.insert(name.clone()) {
+            let param = pipeline.params.iter().find(|param| param.name == *name);
+            let default = param.and_then(|param| param.default.as_ref());
+            open.extend(default.into_iter().flat_map(|text| &text.params));
+        }
+    }
+    needed
 }
 
 fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> RunContext {

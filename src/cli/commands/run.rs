@@ -43,8 +43,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let choice = Choice::of(&args.choice, &loaded)?;
     let at_most = choice.at_most(&loaded);
     if is_partial(&args.choice) {
-        loaded = loaded.with_params(&args.params)?;
-        loaded.narrow_to(&at_most);
+        loaded = loaded.with_params_of(&args.params, &at_most)?;
     }
     environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));

@@ -113,7 +113,7 @@ impl World {
                 }
                 let index = step.index();
                 let outputs = |run: usize| Arc::new([("v".to_owned(), run.to_string())].into());
-                let is_good = match decisions.of(step) {
+                match decisions.of(step) {
                     Decision::Run(_) => {
                         let is_tainted = live.iter().any(|need| started.get(&need.index()) == Some(&false));
                         let is_good = !round.fails[index] && !is_tainted;
@@ -122,21 +122,17 @@ impl World {
                         let result =
                             StepResult { outputs: outputs(number), products: Vec::new(), fingerprint };
                         traces[index] = if is_good { Trace::Succeeded(result) } else { Trace::Spoiled };
-                        is_good
                     }
                     Decision::Reuse => {
                         traces[index] = Trace::Reused(past.done(name).unwrap().clone());
-                        true
                     }
                     Decision::LeftOut => {
                         let values = past.values.get(name);
                         traces[index] =
                             Trace::LeftOut(values.map(|it| it.outputs.clone()).unwrap_or_default());
-                        true
                     }
-                };
+                }
                 assert!(ended.insert(step), "{name} starts twice");
-                let _ = is_good;
             }
             for &step in &steps {
                 ready.finish(step, started.get(&step.index()).copied().unwrap_or(true));

@@ -87,6 +87,21 @@ fn a_stream_from_outside_that_no_step_needs_is_not_read() {
 }
 
 #[test]
+fn settings_of_steps_that_do_not_run_need_no_values() {
+    let place = Place::with(
+        "
+params: {limit: {type: duration}}
+steps:
+  - {name: quick, run: echo hi}
+  - {name: slow, run: sleep 60, timeout: '{{ limit }}'}
+",
+    );
+    place.pipe(&["run", "--only", "quick"]).code(0);
+    place.pipe(&["run", "--only", "slow"]).code(2).says("the param `limit`");
+    place.pipe(&["run", "--only", "slow", "-p", "limit=50ms"]).code(1).says("timed out");
+}
+
+#[test]
 fn plans_drawings_and_dry_runs_number_alike() {
     let place = Place::with(PIPELINE);
     let numbers = |text: &str| -> Vec<(String, String)> {
