@@ -26,7 +26,7 @@ pub fn text(graph: &Graph) -> String {
                 let _ = writeln!(out, "{gap}{head:>digits$}  {names}");
             }
             for arrow in &bundle.arrows {
-                let indent = digits + 4 + arrow.shaft.chars().count() + 1;
+                let indent = digits + 4 + measure_text_width(&arrow.shaft) + 1;
                 for (line, names) in fold(&arrow.to, indent).into_iter().enumerate() {
                     let _ = match line {
                         0 => writeln!(out, "{:digits$}    {} {names}", "", arrow.shaft),
@@ -75,7 +75,7 @@ fn fold(names: &[String], indent: usize) -> Vec<String> {
     for (place, name) in names.iter().enumerate() {
         let name = if place + 1 < names.len() { format!("{name},") } else { name.clone() };
         match lines.last_mut() {
-            Some(line) if indent + line.chars().count() + 1 + name.chars().count() <= COLUMNS => {
+            Some(line) if indent + measure_text_width(line) + 1 + measure_text_width(&name) <= COLUMNS => {
                 line.push(' ');
                 line.push_str(&name);
             }
