@@ -5,6 +5,7 @@ use std::io::{PipeReader, Read as _, pipe};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 
+use crate::support::processes::eventually;
 use crate::support::{Place, Ran};
 
 /// Everything that prints something, in a folder with one run.
@@ -127,10 +128,11 @@ fn an_end_that_is_set_not_to_wait_gets_everything() {
     assert!(said(&["logs", "last"]).ends_with("a | 30000\n"));
 }
 
-/// Sends a signal to a run whose screen nothing reads; tells how the journal ends.
-fn signalled(pipeline: &str, args: &[&str], signal: &str, code: i32) -> String {
+/// Sends a signal to a run whose screen nothing reads, as soon as it may be sent; tells how the journal ends.
+fn signalled(pipeline: &str, args: &[&str], signal: &str, code: i32, may: impl Fn(&Place) -> bool) -> String {
     let place = Place::with(pipeline);
     let (mut child, _reader) = stuck(&place, args, false);
+    eventually(|| may(&place), || "the run has not come so far".into());
     place.sh(&format!("kill -{signal} {}", child.id()));
     assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?}");
     let journal = place.journal();
@@ -142,14 +144,16 @@ fn signalled(pipeline: &str, args: &[&str], signal: &str, code: i32) -> String {
 #[test]
 fn a_signal_ends_a_run_whose_screen_nothing_reads() {
     for format in ["plain", "json", "github", "gitlab", "tty"] {
-        assert_eq!(signalled(ENDLESS, &["run", "--format", format], "TERM", 143), "signalled");
+        assert_eq!(signalled(ENDLESS, &["run", "--format", format], "TERM", 143, |_| true), "signalled");
     }
-    assert_eq!(signalled(ENDLESS, &["run"], "INT", 130), "signalled");
+    assert_eq!(signalled(ENDLESS, &["run"], "INT", 130, |_| true), "signalled");
 }
 
 #[test]
 fn a_signal_ends_the_wait_of_a_run_that_is_over() {
-    assert_eq!(signalled(MUCH, &["run"], "TERM", 143), "succeeded");
+    let journal = |place: &Place| std::fs::read_to_string(place.run_dir().join("events.jsonl")).unwrap();
+    let is_over = |place: &Place| journal(place).contains("\"run-finished\"");
+    assert_eq!(signalled(MUCH, &["run"], "TERM", 143, is_over), "succeeded");
 }
 
 #[test]
