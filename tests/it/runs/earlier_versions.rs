@@ -64,7 +64,10 @@ fn show_has_all_details_for_programs() {
 fn logs_prints_what_steps_wrote() {
     let place = place();
     let all = place.pipe(&["logs", FAILED]).code(0);
-    assert_eq!((all.stdout.as_str(), all.stderr.as_str()), ("head  | 1\nflaky | try 1\nflaky | try 2\n", ""));
+    assert_eq!(
+        (all.stdout.as_str(), all.stderr.as_str()),
+        ("head  | 1\nflaky * attempt 1\nflaky | try 1\nflaky * attempt 2\nflaky | try 2\n", "")
+    );
     assert_eq!(place.pipe(&["logs", FAILED, "flaky"]).code(0).stdout, "try 1\ntry 2\n");
     let lines = place.pipe(&["logs", "--json", FAILED]).code(0).stdout;
     let lines: Vec<Value> = lines.lines().map(json).collect();
