@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::table::{self, Row};
 use crate::event::{StreamFinished, StreamStats};
-use crate::pipeline::{Destination, StepId, Stream};
+use crate::pipeline::{Destination, Outcome, StepId, Stream};
 use crate::render::human::{self, list, rate, size};
 use crate::render::pace::{Pace, pace};
 use crate::render::style::{Sheet, Tone};
@@ -62,14 +62,18 @@ fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     format!("{} → {}", words::label(&report.pipeline, stream.producer), readers(report, stream, stats))
 }
 
-/// Returns the readers of the stream and its file, and which of them read from disk.
+/// Returns the readers of the stream and its file, which of them read from disk, and which did not run.
 pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
     let reader = |id: &StepId| {
         // A step that never started has no live edge either.
         let ran = report.steps.get(id.index()).is_some_and(|step| step.ran);
         let live = !ran || stats.edges.iter().any(|edge| edge.reader == *id);
         let name = words::label(&report.pipeline, *id);
-        if live { name.into_owned() } else { format!("{name} (from disk)") }
+        match report.steps.get(id.index()).and_then(|step| unrun(step.outcome()?)) {
+            Some(why) => format!("{name} ({why})"),
+            None if live => name.into_owned(),
+            None => format!("{name} (from disk)"),
+        }
     };
     let mut readers: Vec<String> = stream.readers.iter().map(reader).collect();
     match &stream.out {
@@ -81,6 +85,21 @@ pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String 
         readers.push("(no reader)".into());
     }
     list(readers.iter().map(String::as_str))
+}
+
+/// Returns what is said of a reader that did not run.
+fn unrun(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::LeftOut => Some("left out"),
+        Outcome::Skipped(_) => Some("skipped"),
+        Outcome::Reused => Some("done before"),
+        Outcome::Succeeded
+        | Outcome::Failed(_)
+        | Outcome::TimedOut
+        | Outcome::Tainted { .. }
+        | Outcome::Cancelled
+        | Outcome::Ignored(_) => None,
+    }
 }
 
 /// Returns notes about a stream, a sentence each.

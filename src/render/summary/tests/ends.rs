@@ -104,3 +104,21 @@ fn a_long_start_is_shown_apart_and_a_silent_failure_says_so() {
     failed: `checksum` exit code 1, in 15.0 s
     ");
 }
+
+#[test]
+fn readers_that_did_not_run_are_named_so() {
+    let skipped = Outcome::Skipped(SkipReason::Stopped);
+    let text = summed_up(
+        backup(),
+        [
+            finished(TAR, Outcome::Succeeded, 1, 20),
+            EventKind::StreamFinished(archive()),
+            finished(COMPRESS, Outcome::LeftOut, 0, 0),
+            finished(CHECKSUM, skipped, 0, 0),
+            finished(COUNT, Outcome::Reused, 0, 0),
+            run_finished(RunEnd::Succeeded, 50),
+        ],
+    );
+    let way = "create-archive → compress (left out), checksum (skipped), count (done before)";
+    assert!(text.contains(way), "{text}");
+}
