@@ -25,7 +25,7 @@
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
-//! - A step of `run-started`: `name`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the
+//! - A step of `run-started`: `name`, `description`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the
 //!   name that the step gives them), `output`, `feed` (a path, or `-` for standard input), `terminal` (true
 //!   where it had the terminal, so that its log is empty). A stream: `name`, `producer`, `readers`, `out` (a
 //!   path, or `-` for standard output).
@@ -210,6 +210,8 @@ fn is_zero(number: &u64) -> bool {
 #[allow(missing_docs)]
 pub struct StepRecord {
     pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     pub line: usize,
     pub depends_on: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

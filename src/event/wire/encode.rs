@@ -113,6 +113,7 @@ impl Names<'_> {
         let stream = |port: Option<Port>| port.map(|port| self.stream(port.stream));
         StepRecord {
             name: step.name.clone(),
+            description: step.description.clone(),
             line: self.0.source.line(step.at),
             depends_on: self.steps(step.depends_on.iter().map(|dependency| dependency.step)),
             input: step.stdin().map(|input| self.stream(input.port.stream)),

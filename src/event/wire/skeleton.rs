@@ -79,7 +79,8 @@ fn source(file: &str, steps: &[StepRecord]) -> Source {
 
 fn step(record: &StepRecord) -> Step {
     // `link` needs the ids of all steps, and does the rest.
-    let StepRecord { name, line, depends_on: _, input: _, inputs: _, output: _, feed, terminal } = record;
+    let StepRecord { name, description, line, depends_on: _, input: _, inputs: _, output: _, feed, terminal } =
+        record;
     let feed = feed.as_deref().map(|from| match from {
         "-" => Feed::Stdin,
         path => Feed::File(PathBuf::from(plain(path).as_ref())),
@@ -87,7 +88,8 @@ fn step(record: &StepRecord) -> Step {
     let exec = Exec { entrypoint: None, args: Vec::new() };
     let (at, action) =
         (Span::new(line.saturating_sub(1), *line), feed.map_or(Action::Exec(exec), Action::Feed));
-    Step { terminal: *terminal, ..Step::new(plain(name), at, action) }
+    let description = description.as_deref().map(|text| plain(text).into_owned());
+    Step { description, terminal: *terminal, ..Step::new(plain(name), at, action) }
 }
 
 fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {

@@ -75,7 +75,11 @@ fn failure(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
     };
     heading(sheet, Tone::Bad, &format!("✗ {}", headline(report, id)), out);
     let place = format!("{}:{}", pipeline.source.path.display(), pipeline.source.line(step.at));
-    let _ = writeln!(out, "  at {place}");
+    let about = step.description.as_deref().map(text::one_line);
+    let place = about.map_or_else(|| format!("at {place}"), |about| format!("at {place} ({about})"));
+    for line in sheet.fold(&place, 2) {
+        let _ = writeln!(out, "  {line}");
+    }
     for line in known.log.lines() {
         let _ = writeln!(out, "  {} {line}", sheet.palette.paint(Tone::Faint, "|"));
     }

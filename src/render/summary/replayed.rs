@@ -179,7 +179,9 @@ proptest! {
         if has_ended || kinds.is_empty() {
             kinds.push(end);
         }
-        let events = run(backup(), kinds);
+        let mut pipeline = backup();
+        pipeline.steps[UPLOAD].description = Some("Brings it to the vault".into());
+        let events = run(pipeline, kinds);
         prop_assert_eq!(summed_up(&told_again(&events)), summed_up(&events));
     }
 

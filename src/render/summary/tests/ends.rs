@@ -122,3 +122,17 @@ fn readers_that_did_not_run_are_named_so() {
     let way = "create-archive → compress (left out), checksum (skipped), count (done before)";
     assert!(text.contains(way), "{text}");
 }
+
+#[test]
+fn a_failure_says_what_its_step_is_for() {
+    let mut pipeline = backup();
+    pipeline.steps[CHECKSUM].description = Some("Sees that the archive\nis whole".into());
+    let text = summed_up(
+        pipeline,
+        [
+            finished(CHECKSUM, Outcome::Failed(Failure::Exit(1)), 1, 20),
+            run_finished(RunEnd::Failed { cause: Some(StepId::new(CHECKSUM)) }, 50),
+        ],
+    );
+    assert!(text.contains("\n  at pipeline.yml:7 (Sees that the archive is whole)\n"), "{text}");
+}
