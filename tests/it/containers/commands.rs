@@ -61,7 +61,7 @@ fn a_locked_run_uses_what_the_names_meant_and_nothing_else() {
         let script = format!(
             "printf 'FROM alpine:3.20\\nRUN echo {mark} > /mark\\n' | docker build -q -t pipe-test/pinned:1 -"
         );
-        assert!(Command::new("sh").args(["-c", &script]).output().unwrap().status.success());
+        Ran::of(Command::new("sh").args(["-c", &script]).output().unwrap()).code(0);
     };
     place.pipe(&["run", "--locked"]).code(2).says("pipeline.yml:2").says("`pipe-test/pinned:1` is not in");
     tag("first");
