@@ -26,9 +26,8 @@
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
 //! - A step of `run-started`: `name`, `description`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the
-//!   name that the step gives them), `output`, `feed` (a path, or `-` for standard input), `terminal` (true
-//!   where it had the terminal, so that its log is empty). A stream: `name`, `producer`, `readers`, `out` (a
-//!   path, or `-` for standard output).
+//!   name that the step gives them), `output`, `feed` (a path, or `-` for standard input), `terminal` (true:
+//!   its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
 //!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that
 //!   did not succeed; without it the run was stopped first), `reused` (it succeeded in the run that this one
@@ -43,12 +42,11 @@
 //! - `fingerprint`: what the step's result depends on, each part as a keyed hash; `--resume` compares them.
 //! - `products`: files that a step declares with `produces`: `path`, `bytes`, `sha256`, and `unchanged` (true
 //!   where the step has not touched the file, or the declared folder with the file in it).
-//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, or the outputs of the run (in the
-//!   order of the file).
-//! - Counters of a stream: `stream`, `bytes`, `rate`, `lasted_ms`, `starved_ms`, `edges`; of an edge: `reader`, `bytes`,
-//!   `blocked_ms`, `left` (it closed its end early), `spilled` (the most that was on disk for it at once).
-//!   `unread` lists `reader` and `bytes`, without `bytes` where
-//!   the producer was cut short. `kept` has `path`, `bytes`, `sha256`.
+//! - `outputs`: an object of texts: what a step wrote to `$PIPE_OUTPUT`, or the run's, in the file's order.
+//! - Counters of a stream: `stream`, `bytes`, `rate`, `lasted_ms`, `starved_ms`, `edges`; of an edge:
+//!   `reader`, `bytes`, `blocked_ms`, `left` (it closed its end early), `spilled` (the most on disk at once).
+//!   `unread` lists `reader` and `bytes`, without `bytes` where the producer was cut short. `kept` has `path`,
+//!   `bytes`, `sha256`.
 //! - `text` holds what a step wrote, invalid UTF-8 replaced by U+FFFD; `lossy` is true where that happened.
 //!   The exact bytes are in the run directory, under `logs/`.
 //!

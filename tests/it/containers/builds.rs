@@ -116,8 +116,8 @@ fn docker_itself_sends_what_the_table_says() {
             scope.spawn(|| cases.iter().for_each(check));
         }
     });
-    // The images stay, and are the same the next time: the classic builder of another test would stumble over one
-    // that goes while it looks through its cache.
+    // The images stay, and are the same the next time: the classic builder of another test would stumble
+    // over one that goes while it looks through its cache.
 }
 
 #[test]
