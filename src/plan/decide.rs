@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use petgraph::unionfind::UnionFind;
+
 use super::asked::{Asked, needs};
 use super::{EdgeKind, Gang, Plan};
 use crate::pipeline::{Pipeline, StepId, StreamId};
@@ -180,20 +182,18 @@ pub(super) fn parts(
         return if chosen.is_empty() { Vec::new() } else { vec![chosen] };
     }
     let place: HashMap<StepId, usize> = chosen.iter().enumerate().map(|(at, step)| (*step, at)).collect();
-    // By step of `chosen`: the part that it belongs to, named by one of its steps.
-    let mut part: Vec<usize> = (0..chosen.len()).collect();
+    let mut sets = UnionFind::new(chosen.len());
     for (at, &reader) in chosen.iter().enumerate() {
         for input in &pipeline.step(reader).inputs {
             let stream = input.port.stream;
             let producer = place.get(&pipeline.stream(stream).producer);
             if let (Some(&producer), EdgeKind::Live) = (producer, plan.edge(stream, reader)) {
-                let (one, other) = (part[producer], part[at]);
-                part.iter_mut().filter(|part| **part == other).for_each(|part| *part = one);
+                sets.union(producer, at);
             }
         }
     }
     let mut parts: Vec<(usize, Vec<StepId>)> = Vec::new();
-    for (part, step) in part.into_iter().zip(chosen) {
+    for (part, step) in sets.into_labeling().into_iter().zip(chosen) {
         match parts.iter_mut().find(|(name, _)| *name == part) {
             Some((_, steps)) => steps.push(step),
             None => parts.push((part, vec![step])),

@@ -112,13 +112,14 @@ impl Supervised {
         let mut timed_out = false;
         let mut was_stopped = false;
         let exit = loop {
-            // A process that has ended by itself was not stopped, even if its end is told after another's.
-            if !was_stopped && let Some(exit) = self.handle.wait().now_or_never() {
-                break exit?;
-            }
             let halt = *self.halted.borrow_and_update();
             let halt = if timed_out { halt.max(Shutdown::Graceful) } else { halt };
-            was_stopped |= halt != Shutdown::None;
+            let is_first_stop = halt != Shutdown::None && !was_stopped;
+            // A process that has ended by itself was not stopped, even if its end is told after another's.
+            if is_first_stop && let Some(exit) = self.handle.wait().now_or_never() {
+                return Ok((End::Exit(exit?), None));
+            }
+            was_stopped |= is_first_stop;
             match (halt, kill_at) {
                 (Shutdown::Immediate, _) => self.handle.stop(Stop::Kill).await?,
                 (Shutdown::Graceful, None) => {

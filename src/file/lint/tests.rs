@@ -88,7 +88,7 @@ fn whatever_is_not_closed_ends_with_the_script() {
     commands(&")".repeat(100_000));
 }
 
-/// Lines that users write, with values that nobody takes for options.
+/// Lines that users write, with values that no command takes for options.
 const GOOD_LINES: &str = r#"
 echo {{ word }}
 echo {{ env.HOME }} {{ run.id }} {{ now() }}
