@@ -8,8 +8,8 @@ use super::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, Input, Lane, Outcome, Pipeline, Port, Script, Shell, Source, Span,
-    Step, StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, Input, Lane, Need, Outcome, Pipeline, Port, Script, Shell, Source,
+    Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// How long steps have to end by themselves.
@@ -104,6 +104,9 @@ fn empty(name: &str, source: Source) -> Pipeline {
         max_parallel: None,
         early_max_parallel: None,
         keep_runs: None,
+        timeout: None,
+        early_timeout: None,
+        groups: Vec::new(),
         steps: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),
@@ -116,7 +119,7 @@ fn step(name: &str, at: Span) -> Step {
 }
 
 fn dependency(step: usize) -> Dependency {
-    Dependency { step: StepId::new(step), at: Span::default() }
+    Dependency { step: StepId::new(step), at: Span::default(), need: Need::Order }
 }
 
 fn span_of(text: &str) -> Span {

@@ -25,12 +25,14 @@
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
-//! - A step of `run-started`: `name`, `description`, `line` (in `file`), `depends_on`, `input`, `inputs` (streams by the
-//!   name that the step gives them), `output`, `feed` (a path, or `-` for standard input), `terminal` (true:
-//!   its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
+//! - A step of `run-started`: `name`, `description`, `line` (in `file`), `role` (`finally`), `group` (the
+//!   name that it shares with others), `matrix` (its values, by axis), `if` (its condition), `depends_on`,
+//!   `input`, `inputs` (streams by the name that the step gives them), `output`, `feed` (a path, or `-` for
+//!   standard input), `terminal` (true: its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
 //!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that
-//!   did not succeed; without it the run was stopped first), `reused` (it succeeded in the run that this one
+//!   did not succeed, with `condition`, the words for a condition that was false, or with `without`, a step
+//!   that was passed over and whose stream or values it needs; without any, the run was stopped first), `reused` (it succeeded in the run that this one
 //!   resumes), `left-out` (it was not asked for).
 //! - Of an end that is no success: `limit`, the time limit that was over: `step` (its `timeout`) or `attempt`
 //!   (that of its `retry`), and `limit_ms`; `not_retried`, why it was not tried again with retries left: `on-exit`
@@ -63,6 +65,7 @@ mod decode;
 mod encode;
 mod ordered;
 mod plain;
+mod records;
 mod skeleton;
 #[cfg(test)]
 mod tests;
@@ -73,9 +76,16 @@ use serde::{Deserialize, Serialize};
 
 pub use decode::Decoder;
 pub use encode::{Encoder, timestamp};
+pub use records::{
+    Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord, MatrixRecord,
+    OutcomeRecord, ProductRecord, ReasonRecord, StepRecord, StreamRecord, UnreadRecord,
+};
 
 /// The version of the format, `v` in every record.
 pub const VERSION: u32 = 1;
+
+/// The role of a step that runs after all others, and the name of the phase in which it does.
+pub const FINALLY: &str = "finally";
 
 /// One line of the format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,202 +209,7 @@ pub enum Body {
     Unknown,
 }
 
+/// Whether a number says nothing.
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-/// A step of the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct StepRecord {
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    pub line: usize,
-    pub depends_on: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub feed: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub terminal: bool,
-}
-
-/// A stream of the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct StreamRecord {
-    pub name: String,
-    pub producer: String,
-    pub readers: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub out: Option<String>,
-}
-
-/// Which output of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Channel {
-    Stdout,
-    Stderr,
-    Both,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum OutcomeRecord {
-    Succeeded,
-    Failed {
-        failure: FailureRecord,
-    },
-    TimedOut,
-    Tainted {
-        producer: String,
-    },
-    Cancelled,
-    Reused,
-    LeftOut,
-    Skipped {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        dependency: Option<String>,
-    },
-    Ignored {
-        failure: FailureRecord,
-    },
-}
-
-/// What went wrong in a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum FailureRecord {
-    Exit {
-        code: i32,
-        /// Whether the last reader of its output had left before.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        broken_pipe: bool,
-    },
-    Signal {
-        signal: i32,
-    },
-    OutOfMemory,
-    Timeout,
-    LeftEarly,
-    Missing {
-        message: String,
-    },
-    Start {
-        message: String,
-    },
-    Outputs {
-        message: String,
-    },
-}
-
-/// What else is known of an end that is no success.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct CircumstancesRecord {
-    /// `step` or `attempt`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<String>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub limit_ms: u64,
-    /// `on-exit` or `no-time`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_retried: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
-}
-
-/// Counters of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Counters {
-    pub stream: String,
-    pub bytes: u64,
-    pub rate: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub lasted_ms: u64,
-    pub starved_ms: u64,
-    pub edges: Vec<EdgeRecord>,
-}
-
-/// Counters of an edge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct EdgeRecord {
-    pub reader: String,
-    pub bytes: u64,
-    pub blocked_ms: u64,
-    pub left: bool,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub spilled: u64,
-}
-
-/// What a reader that left early did not take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct UnreadRecord {
-    pub reader: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-}
-
-/// A stream kept in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct KeptRecord {
-    pub path: String,
-    pub bytes: u64,
-    pub sha256: String,
-}
-
-/// A file that a step had to leave behind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct ProductRecord {
-    pub path: String,
-    pub bytes: u64,
-    pub sha256: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unchanged: bool,
-}
-
-/// Why steps are being stopped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum ReasonRecord {
-    Signal { signal: i32 },
-    StepFailed { step: String },
-    Engine,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum EndRecord {
-    Succeeded,
-    Failed {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cause: Option<String>,
-    },
-    NoOutput {
-        message: String,
-    },
-    Signalled {
-        signal: i32,
-    },
-    Engine {
-        message: String,
-    },
 }

@@ -5,9 +5,11 @@
 //! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was
 //! written earlier.
 
+mod condition;
 mod container;
 mod env;
 mod fingerprint;
+mod group;
 mod ids;
 mod outcome;
 mod output;
@@ -22,10 +24,13 @@ mod template;
 pub(crate) mod testing;
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
+pub use condition::{Condition, StatusRef, Verdict};
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
 pub use env::EnvVar;
 pub use fingerprint::Fingerprint;
+pub use group::{Group, GroupId, MatrixValue, Member};
 pub use ids::{StepId, StreamId};
 pub use outcome::{Failure, NotRetried, Outcome, SkipReason, TimeLimit, signal_name};
 pub use output::{Outputs, RunOutput};
@@ -33,7 +38,7 @@ pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use policy::{AfterRetry, Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry};
 pub use product::Artifact;
 pub use source::{Position, Source, Span};
-pub use step::{Action, Dependency, Feed, Script, Shell, Step};
+pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
 pub use stream::{Destination, EarlyExit, Input, Port, Stream};
 pub use template::{EnvRead, OutputRef, Template, Text};
 
@@ -55,8 +60,14 @@ pub struct Pipeline {
     pub early_max_parallel: Option<Template>,
     /// How many runs of the file are kept; `None` keeps all.
     pub keep_runs: Option<NonZeroUsize>,
+    /// How long the run may take; its `finally` steps come on top.
+    pub timeout: Option<Duration>,
+    /// The text that makes [`Pipeline::timeout`] when a run begins.
+    pub early_timeout: Option<Template>,
     /// The steps, in the order of the file; `StepId` is the position.
     pub steps: Vec<Step>,
+    /// The groups, in the order of the file; `GroupId` is the position.
+    pub groups: Vec<Group>,
     /// The streams, in the order of their producers; `StreamId` is the position.
     pub streams: Vec<Stream>,
     /// The outputs of the run, in the order of the file.
@@ -67,6 +78,11 @@ impl Pipeline {
     /// Returns the step behind an id of this pipeline.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[id.index()]
+    }
+
+    /// Returns the group behind an id of this pipeline.
+    pub fn group(&self, id: GroupId) -> &Group {
+        &self.groups[id.index()]
     }
 
     /// Returns the stream behind an id of this pipeline.

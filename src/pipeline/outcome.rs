@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::StepId;
+use super::{StepId, Verdict};
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,10 @@ pub enum SkipReason {
     Dependency(StepId),
     /// The run was stopped first.
     Stopped,
+    /// Its condition was false: the words for it, such as `release is false`.
+    Condition(String),
+    /// It needs what this step would have made, and that step was passed over.
+    Without(StepId),
 }
 
 impl Outcome {
@@ -91,6 +95,38 @@ impl Outcome {
             Self::Failed(_) | Self::TimedOut | Self::Tainted { .. } | Self::Cancelled | Self::Skipped(_) => {
                 false
             }
+        }
+    }
+
+    /// Returns whether the step was passed over, which spoils nothing: its condition was false, or it needs what
+    /// such a step would have made.
+    pub fn is_passed_over(&self) -> bool {
+        match self {
+            Self::Skipped(SkipReason::Condition(_) | SkipReason::Without(_)) => true,
+            Self::Skipped(SkipReason::Dependency(_) | SkipReason::Stopped)
+            | Self::Succeeded
+            | Self::Failed(_)
+            | Self::TimedOut
+            | Self::Tainted { .. }
+            | Self::Cancelled
+            | Self::Reused
+            | Self::LeftOut
+            | Self::Ignored(_) => false,
+        }
+    }
+
+    /// Returns whether a run with such an end in it has failed.
+    pub fn spoils(&self) -> bool {
+        !self.is_success() && !self.is_passed_over()
+    }
+
+    /// Returns what conditions are told of it.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Succeeded | Self::Reused | Self::LeftOut => Verdict::Success,
+            Self::Failed(_) | Self::TimedOut | Self::Ignored(_) => Verdict::Failure,
+            Self::Tainted { .. } | Self::Cancelled => Verdict::Cancelled,
+            Self::Skipped(_) => Verdict::Skipped,
         }
     }
 

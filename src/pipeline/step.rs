@@ -1,6 +1,9 @@
 //! Steps: what runs, and which streams join it to others.
 
-use super::{Container, EarlySetting, EnvVar, Exec, Input, Policy, Port, Span, StepId, StreamId, Template};
+use super::{
+    Condition, Container, EarlySetting, EnvVar, Exec, Input, Member, Policy, Port, Span, StepId, StreamId,
+    Template,
+};
 
 /// One step, with the defaults of the pipeline already applied.
 #[derive(Debug, Clone)]
@@ -11,6 +14,12 @@ pub struct Step {
     pub description: Option<String>,
     /// Where its name stands in the file (of a feed: where its first reader names the stream).
     pub at: Span,
+    /// When it runs.
+    pub role: Role,
+    /// The group that it is a member of.
+    pub member: Option<Box<Member>>,
+    /// Whether it runs.
+    pub condition: Option<Box<Condition>>,
     /// What it does.
     pub action: Action,
     /// The container that it runs in; `None` is a process of this machine.
@@ -21,7 +30,7 @@ pub struct Step {
     pub secrets: Vec<String>,
     /// The folder it runs in, relative to the pipeline's; `None` is the pipeline's own.
     pub working_dir: Option<Template>,
-    /// Steps that must have succeeded before it starts, in the order written, without repeats.
+    /// Steps that come before it, in the order written, without repeats.
     pub depends_on: Vec<Dependency>,
     /// What it reads; stdin first, each stream once.
     pub inputs: Vec<Input>,
@@ -45,6 +54,9 @@ impl Step {
             name: name.into(),
             description: None,
             at,
+            role: Role::Ordinary,
+            member: None,
+            condition: None,
             action,
             container: None,
             env: Vec::new(),
@@ -96,6 +108,9 @@ impl Step {
             name: _,
             description: _,
             at: _,
+            role: _,
+            member: _,
+            condition,
             action,
             container,
             env,
@@ -118,6 +133,7 @@ impl Step {
         let container = container.iter().flat_map(|container| container.templates());
         let env = env.iter().map(|variable| &variable.value);
         let early = early.iter().map(|setting| &setting.text);
+        let condition = condition.iter().map(|condition| &condition.text);
         script
             .into_iter()
             .chain(words)
@@ -126,16 +142,38 @@ impl Step {
             .chain(env)
             .chain(produces)
             .chain(early)
+            .chain(condition)
     }
 }
 
 /// One name under `depends_on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dependency {
-    /// The step that must have succeeded.
+    /// The step that comes first.
     pub step: StepId,
     /// Where it is named.
     pub at: Span,
+    /// What is needed of it.
+    pub need: Need,
+}
+
+/// What a step needs of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// That it comes first: a step that is passed over keeps its place in the order.
+    Order,
+    /// Values that it gives: without them the step cannot run.
+    Values,
+}
+
+/// When a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Role {
+    /// In its turn.
+    #[default]
+    Ordinary,
+    /// After all ordinary steps have ended, however they have.
+    Finally,
 }
 
 /// What a step does.

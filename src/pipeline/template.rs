@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use super::Span;
+use super::{Span, StatusRef};
 
 /// A piece of the file's text, ready to be rendered. Steps share what holds for all of them: cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Text {
     pub params: Vec<String>,
     /// Where it reads outputs of steps, in order.
     pub outputs: Vec<OutputRef>,
+    /// Where it asks how steps have ended, in order.
+    pub asks: Vec<StatusRef>,
     /// Where it reads variables of the environment, in order.
     pub env: Vec<EnvRead>,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
@@ -44,6 +46,8 @@ pub struct OutputRef {
     pub key: Option<String>,
     /// Byte range in the text's source.
     pub range: Range<usize>,
+    /// Whether the text has another value where there is none: `| default` stands right behind it.
+    pub is_optional: bool,
 }
 
 /// One variable of the environment that a text reads.
@@ -67,6 +71,7 @@ impl Text {
             secrets: Vec::new(),
             params: Vec::new(),
             outputs: Vec::new(),
+            asks: Vec::new(),
             env: Vec::new(),
             raw: Vec::new(),
             leading: Vec::new(),

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Action, Dependency, Input, Pipeline, Port, Script, Shell, Source, Span, Step, StepId, Stream, StreamId,
-    Template,
+    Action, Dependency, Input, Need, Pipeline, Port, Script, Shell, Source, Span, Step, StepId, Stream,
+    StreamId, Template,
 };
 
 /// Builds a pipeline from lines of `NAME [> OUTPUT] [< INPUT]… [after NAME…]`, in any order after the name.
@@ -34,7 +34,7 @@ pub(crate) fn pipeline(text: &str) -> Pipeline {
             .take_while(|word| !["<", ">"].contains(&word.0));
         for (name, at) in after {
             let on = lines.iter().position(|line| line[0].0 == *name).unwrap();
-            steps[index].depends_on.push(Dependency { step: StepId::new(on), at: *at });
+            steps[index].depends_on.push(Dependency { step: StepId::new(on), at: *at, need: Need::Order });
         }
     }
     new(text, steps, streams)
@@ -46,7 +46,8 @@ pub(crate) fn numbered(links: &[(Vec<usize>, Vec<usize>)]) -> Pipeline {
     let mut steps: Vec<Step> = (0..links.len()).map(|index| step(&format!("s{index}"), at)).collect();
     let mut streams = Vec::new();
     for (index, (after, from)) in links.iter().enumerate() {
-        steps[index].depends_on = after.iter().map(|&on| Dependency { step: StepId::new(on), at }).collect();
+        steps[index].depends_on =
+            after.iter().map(|&on| Dependency { step: StepId::new(on), at, need: Need::Order }).collect();
         for &producer in from {
             let port = *steps[producer].output.get_or_insert_with(|| {
                 let name = format!("from-s{producer}");
@@ -76,6 +77,9 @@ fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
         max_parallel: None,
         early_max_parallel: None,
         keep_runs: None,
+        timeout: None,
+        early_timeout: None,
+        groups: Vec::new(),
         steps,
         streams,
         outputs: Vec::new(),

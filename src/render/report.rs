@@ -306,7 +306,11 @@ impl Report {
                     CancelReason::StepFailed(step) => return Some(step),
                     CancelReason::Signal(_) | CancelReason::Aborted => return None,
                 },
-                Outcome::Succeeded | Outcome::Ignored(_) | Outcome::Reused | Outcome::LeftOut => return None,
+                Outcome::Succeeded
+                | Outcome::Ignored(_)
+                | Outcome::Reused
+                | Outcome::LeftOut
+                | Outcome::Skipped(SkipReason::Condition(_) | SkipReason::Without(_)) => return None,
             };
         }
         None

@@ -39,6 +39,10 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
             format!("skipped: `{}` did not succeed", label(pipeline, *step))
         }
         Outcome::Skipped(SkipReason::Stopped) => "skipped: the run was stopped".into(),
+        Outcome::Skipped(SkipReason::Condition(words)) => format!("skipped: {words}"),
+        Outcome::Skipped(SkipReason::Without(step)) => {
+            format!("skipped: it needs `{}`, which did not run", label(pipeline, *step))
+        }
     }
 }
 

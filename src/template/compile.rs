@@ -49,6 +49,7 @@ pub fn compile(
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
             outputs: usage.outputs,
+            asks: Vec::new(),
             env: usage.env,
             raw: compiler.raw(),
             leading: compiler.leading,

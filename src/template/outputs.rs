@@ -89,6 +89,7 @@ pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, 
         return Err(error("no step has run yet, so that none has outputs".into(), help.into()));
     }
     let output = |step: &str, key: Option<&str>| OutputRef {
+        is_optional: false,
         step: step.to_owned(),
         key: key.map(str::to_owned),
         range: path.range.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Masker;
 use crate::event::{Circumstances, EventKind, KeptFile, RunEnd, RunFinished, StepFinished, StreamFinished};
-use crate::pipeline::{Artifact, Failure, Outcome};
+use crate::pipeline::{Artifact, Failure, Outcome, SkipReason};
 
 impl Masker {
     /// Masks an event.
@@ -89,13 +89,20 @@ impl Masker {
         match outcome {
             Outcome::Failed(failure) => Outcome::Failed(self.failure(failure)),
             Outcome::Ignored(failure) => Outcome::Ignored(self.failure(failure)),
+            Outcome::Skipped(why) => Outcome::Skipped(self.skipped(why)),
             Outcome::Succeeded
             | Outcome::TimedOut
             | Outcome::Tainted { producer: _ }
             | Outcome::Cancelled
-            | Outcome::Skipped(_)
             | Outcome::Reused
             | Outcome::LeftOut => outcome,
+        }
+    }
+
+    fn skipped(&self, why: SkipReason) -> SkipReason {
+        match why {
+            SkipReason::Condition(words) => SkipReason::Condition(self.text(&words)),
+            SkipReason::Dependency(_) | SkipReason::Stopped | SkipReason::Without(_) => why,
         }
     }
 

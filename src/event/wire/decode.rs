@@ -162,10 +162,14 @@ fn outcome_of(ids: &Ids, outcome: &OutcomeRecord) -> Option<Outcome> {
         OutcomeRecord::Cancelled => Outcome::Cancelled,
         OutcomeRecord::Reused => Outcome::Reused,
         OutcomeRecord::LeftOut => Outcome::LeftOut,
-        OutcomeRecord::Skipped { dependency: Some(step) } => {
-            Outcome::Skipped(SkipReason::Dependency(ids.step(step)?))
+        OutcomeRecord::Skipped { dependency, condition, without } => {
+            Outcome::Skipped(match (dependency, condition, without) {
+                (Some(step), _, _) => SkipReason::Dependency(ids.step(step)?),
+                (None, Some(words), _) => SkipReason::Condition(words.clone()),
+                (None, None, Some(step)) => SkipReason::Without(ids.step(step)?),
+                (None, None, None) => SkipReason::Stopped,
+            })
         }
-        OutcomeRecord::Skipped { dependency: None } => Outcome::Skipped(SkipReason::Stopped),
         OutcomeRecord::Ignored { failure } => Outcome::Ignored(failure.into()),
     })
 }
@@ -289,6 +293,8 @@ mod tests {
             Outcome::Cancelled,
             Outcome::Skipped(SkipReason::Dependency(StepId::new(MANIFEST))),
             Outcome::Skipped(SkipReason::Stopped),
+            Outcome::Skipped(SkipReason::Condition("release is false".into())),
+            Outcome::Skipped(SkipReason::Without(StepId::new(MANIFEST))),
             Outcome::Ignored(Failure::Signal(9)),
             Outcome::Ignored(Failure::Timeout),
         ];

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Body, Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FailureRecord, KeptRecord,
-    OutcomeRecord, ProductRecord, ReasonRecord, Record, StepRecord, StreamRecord, UnreadRecord, VERSION,
+    Body, Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FINALLY, FailureRecord, KeptRecord,
+    MatrixRecord, OutcomeRecord, ProductRecord, ReasonRecord, Record, StepRecord, StreamRecord, UnreadRecord,
+    VERSION,
 };
 use crate::event::{
     CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
     RunStarted, StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Artifact, Destination, Failure, Feed, NotRetried, Outcome, Pipeline, Port, SkipReason, Step,
-    StepId, Stream, StreamId, TimeLimit,
+    Action, Artifact, Destination, Failure, Feed, MatrixValue, NotRetried, Outcome, Pipeline, Port, Role,
+    SkipReason, Step, StepId, Stream, StreamId, TimeLimit,
 };
 
 /// Turns the events of one run into records; remembers the run's pipeline to put names for ids.
@@ -115,6 +116,13 @@ impl Names<'_> {
             name: step.name.clone(),
             description: step.description.clone(),
             line: self.0.source.line(step.at),
+            role: match step.role {
+                Role::Ordinary => None,
+                Role::Finally => Some(FINALLY.into()),
+            },
+            group: step.member.as_ref().map(|member| self.0.group(member.group).name.clone()),
+            matrix: step.member.iter().flat_map(|member| &member.matrix).map(matrix_value).collect(),
+            condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
             depends_on: self.steps(step.depends_on.iter().map(|dependency| dependency.step)),
             input: step.stdin().map(|input| self.stream(input.port.stream)),
             inputs: step
@@ -179,10 +187,7 @@ impl Names<'_> {
                 Outcome::Cancelled => OutcomeRecord::Cancelled,
                 Outcome::Reused => OutcomeRecord::Reused,
                 Outcome::LeftOut => OutcomeRecord::LeftOut,
-                Outcome::Skipped(SkipReason::Dependency(step)) => {
-                    OutcomeRecord::Skipped { dependency: Some(self.step(*step)) }
-                }
-                Outcome::Skipped(SkipReason::Stopped) => OutcomeRecord::Skipped { dependency: None },
+                Outcome::Skipped(why) => self.skipped(why),
                 Outcome::Ignored(failure) => OutcomeRecord::Ignored { failure: failure.into() },
             },
             attempts: *attempts,
@@ -194,6 +199,16 @@ impl Names<'_> {
             log_lost: false,
             circumstances: circumstances.into(),
         }
+    }
+
+    fn skipped(&self, why: &SkipReason) -> OutcomeRecord {
+        let (dependency, condition, without) = match why {
+            SkipReason::Dependency(step) => (Some(self.step(*step)), None, None),
+            SkipReason::Condition(words) => (None, Some(words.clone()), None),
+            SkipReason::Without(step) => (None, None, Some(self.step(*step))),
+            SkipReason::Stopped => (None, None, None),
+        };
+        OutcomeRecord::Skipped { dependency, condition, without }
     }
 
     fn counters(&self, stats: &StreamStats) -> Counters {
@@ -256,6 +271,16 @@ impl Names<'_> {
             RunEnd::Aborted(message) => EndRecord::Engine { message: message.clone() },
         }
     }
+}
+
+fn matrix_value((axis, value): &(String, MatrixValue)) -> (String, MatrixRecord) {
+    let value = match value {
+        MatrixValue::Bool(bool) => MatrixRecord::Bool(*bool),
+        MatrixValue::Int { text: _, value } => MatrixRecord::Int(*value),
+        MatrixValue::Text(text) => MatrixRecord::Text(text.clone()),
+        MatrixValue::Unknown => MatrixRecord::Text("?".into()),
+    };
+    (axis.clone(), value)
 }
 
 impl From<&Artifact> for ProductRecord {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::plain::plain;
-use super::{StepRecord, StreamRecord};
+use super::{FINALLY, MatrixRecord, StepRecord, StreamRecord};
 use crate::pipeline::{
-    Action, Dependency, Destination, Exec, Feed, Input, Pipeline, Port, Source, Span, Step, StepId, Stream,
-    StreamId,
+    Action, Condition, Dependency, Destination, Exec, Feed, Group, GroupId, Input, MatrixValue, Member, Need,
+    Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// The lines of a file beyond which none is looked for.
@@ -57,15 +57,19 @@ pub(super) fn pipeline(
         max_parallel: None,
         early_max_parallel: None,
         keep_runs: None,
+        timeout: None,
+        early_timeout: None,
         steps: steps.iter().map(step).collect(),
+        groups: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),
     };
     let mut ids = Ids::of(&pipeline);
     pipeline.streams = streams.iter().filter_map(|record| stream(record, &ids)).collect();
     ids = Ids::of(&pipeline);
-    for (step, record) in pipeline.steps.iter_mut().zip(steps) {
+    for (index, (step, record)) in pipeline.steps.iter_mut().zip(steps).enumerate() {
         link(step, record, &ids);
+        step.member = join(&mut pipeline.groups, StepId::new(index), step.at, record).map(Box::new);
     }
     (pipeline, ids)
 }
@@ -79,8 +83,26 @@ fn source(file: &str, steps: &[StepRecord]) -> Source {
 
 fn step(record: &StepRecord) -> Step {
     // `link` needs the ids of all steps, and does the rest.
-    let StepRecord { name, description, line, depends_on: _, input: _, inputs: _, output: _, feed, terminal } =
-        record;
+    let StepRecord {
+        name,
+        description,
+        line,
+        role,
+        group: _,
+        matrix: _,
+        condition,
+        depends_on: _,
+        input: _,
+        inputs: _,
+        output: _,
+        feed,
+        terminal,
+    } = record;
+    // Of a later version, another role says nothing here.
+    let role = if role.as_deref() == Some(FINALLY) { Role::Finally } else { Role::Ordinary };
+    let condition = condition.as_deref().map(|text| {
+        Box::new(Condition { text: Template::literal(plain(text), Span::default()), is_early: false })
+    });
     let feed = feed.as_deref().map(|from| match from {
         "-" => Feed::Stdin,
         path => Feed::File(PathBuf::from(plain(path).as_ref())),
@@ -89,7 +111,7 @@ fn step(record: &StepRecord) -> Step {
     let (at, action) =
         (Span::new(line.saturating_sub(1), *line), feed.map_or(Action::Exec(exec), Action::Feed));
     let description = description.as_deref().map(|text| plain(text).into_owned());
-    Step { description, terminal: *terminal, ..Step::new(plain(name), at, action) }
+    Step { description, role, condition, terminal: *terminal, ..Step::new(plain(name), at, action) }
 }
 
 fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
@@ -101,7 +123,30 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
         step.inputs.extend(input.map(|input| Input { name: Some(plain(name).into_owned()), ..input }));
     }
     step.output = port(&record.output);
-    step.depends_on = ids.steps(&record.depends_on).into_iter().map(|step| Dependency { step, at }).collect();
+    step.depends_on = ids
+        .steps(&record.depends_on)
+        .into_iter()
+        .map(|step| Dependency { step, at, need: Need::Order })
+        .collect();
+}
+
+/// Puts a step into the group that it names, which begins with its first member.
+fn join(groups: &mut Vec<Group>, step: StepId, at: Span, record: &StepRecord) -> Option<Member> {
+    let name = plain(record.group.as_deref()?);
+    let index = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
+        groups.push(Group { name: name.into_owned(), at, members: Vec::new(), max_parallel: None });
+        groups.len() - 1
+    });
+    groups.get_mut(index)?.members.push(step);
+    let value = |(axis, value): (&String, &MatrixRecord)| {
+        let value = match value {
+            MatrixRecord::Bool(bool) => MatrixValue::Bool(*bool),
+            MatrixRecord::Int(value) => MatrixValue::Int { text: value.to_string(), value: *value },
+            MatrixRecord::Text(text) => MatrixValue::Text(plain(text).into_owned()),
+        };
+        (plain(axis).into_owned(), value)
+    };
+    Some(Member { group: GroupId::new(index), matrix: record.matrix.iter().map(value).collect() })
 }
 
 fn stream(record: &StreamRecord, ids: &Ids) -> Option<Stream> {

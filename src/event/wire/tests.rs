@@ -63,6 +63,8 @@ fn outcomes() {
         Outcome::Cancelled,
         Outcome::Skipped(SkipReason::Dependency(StepId::new(MANIFEST))),
         Outcome::Skipped(SkipReason::Stopped),
+        Outcome::Skipped(SkipReason::Condition("release is false".into())),
+        Outcome::Skipped(SkipReason::Without(StepId::new(MANIFEST))),
         Outcome::Ignored(Failure::Signal(9)),
         Outcome::Ignored(Failure::Timeout),
     ];

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::pipeline::{Dependency, StepId};
+use crate::pipeline::{Dependency, Need, StepId};
 
 use crate::file::Code;
 
@@ -30,7 +30,7 @@ impl Lowering<'_> {
                             self.at(Code::SelfDependency, at, format!("the step `{name}` depends on itself"));
                         self.report(problem.help("remove it from `depends_on`"));
                     }
-                    Some(step) => dependencies.push(Dependency { step: *step, at }),
+                    Some(step) => dependencies.push(Dependency { step: *step, at, need: Need::Order }),
                     None => {
                         let names = steps.list.iter().map(|step| step.name.as_str());
                         let is_list = name.contains([',', ' ']);
@@ -49,7 +49,7 @@ impl Lowering<'_> {
             }
             for (read, at) in self.reads(StepId::new(index), steps) {
                 if !dependencies.iter().any(|dependency| dependency.step == read) {
-                    dependencies.push(Dependency { step: read, at });
+                    dependencies.push(Dependency { step: read, at, need: Need::Order });
                 }
             }
             if let Some(step) = steps.list.get_mut(index) {

@@ -50,7 +50,10 @@ pub fn lower(
         max_parallel,
         early_max_parallel,
         keep_runs: lowering.keep_runs(raw),
+        timeout: None,
+        early_timeout: None,
         steps: steps.into_steps(),
+        groups: Vec::new(),
         streams,
         outputs,
     })

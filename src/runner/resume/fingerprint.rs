@@ -17,6 +17,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         inputs,
         output,
         // Rendered.
+        member: _,
         action: _,
         env: _,
         working_dir: _,
@@ -26,6 +27,8 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         name: _,
         description: _,
         at: _,
+        role: _,
+        condition: _,
         depends_on: _,
         terminal: _,
         policy: _,

@@ -255,6 +255,8 @@ impl Played {
             Outcome::Cancelled => 'C',
             Outcome::Skipped(SkipReason::Dependency(_)) => 'D',
             Outcome::Skipped(SkipReason::Stopped) => 'N',
+            Outcome::Skipped(SkipReason::Condition(_)) => 'P',
+            Outcome::Skipped(SkipReason::Without(_)) => 'W',
             Outcome::Ignored(_) => 'I',
             Outcome::Reused => 'R',
             Outcome::LeftOut => 'L',

@@ -1,0 +1,62 @@
+//! Groups: names for several steps.
+
+use std::num::NonZeroUsize;
+
+use super::{Span, StepId};
+
+/// A group's position in its pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(u32);
+
+impl GroupId {
+    /// Returns the id of the group at `index`.
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// Returns the position that it stands for.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Several steps under one name, such as those of a `matrix`. Wherever a step's name is taken, a group's is
+/// taken too, and means all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name; no step has the same.
+    pub name: String,
+    /// Where the name stands in the file.
+    pub at: Span,
+    /// Its steps, in order; at least one.
+    pub members: Vec<StepId>,
+    /// How many of them may run at once.
+    pub max_parallel: Option<NonZeroUsize>,
+}
+
+/// What makes a step a member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The group.
+    pub group: GroupId,
+    /// Its values of the matrix, by axis, in the order of the axes.
+    pub matrix: Vec<(String, MatrixValue)>,
+}
+
+/// A value of a matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MatrixValue {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number, as it was written.
+    Int {
+        /// Its digits.
+        text: String,
+        /// What it is worth.
+        value: i64,
+    },
+    /// Anything else.
+    Text(String),
+    /// Not known yet: the list that it comes from has no value.
+    Unknown,
+}
