@@ -57,6 +57,7 @@ pub(super) fn load_with(
     }
     let mut given = ParamSources { missing_secrets, ..ParamSources::default() };
     if let (Some(pipeline), Some(params), true) = (&mut pipeline, params, params_are_sound) {
+        problems.extend(read_env_files(pipeline));
         given = ParamSources { missing_secrets, ..params_given(pipeline, params, &working_dir)? };
         match crate::file::resolve(pipeline, &given) {
             Ok(values) if problems.is_empty() => problems.extend(settle(pipeline, &given, values)),
@@ -71,6 +72,21 @@ pub(super) fn load_with(
         }
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
+    }
+}
+
+/// Reads the files of variables that the pipeline names, and returns what is wrong with them.
+fn read_env_files(pipeline: &mut Pipeline) -> Vec<Diagnostic> {
+    if pipeline.env_files.is_empty() {
+        return Vec::new();
+    }
+    let (env, not_text) = environment();
+    match crate::file::read_env_files(pipeline, &env, &not_text) {
+        Ok(found) => {
+            pipeline.environment = found;
+            Vec::new()
+        }
+        Err(problems) => problems,
     }
 }
 
@@ -90,7 +106,11 @@ impl Loaded {
     }
 
     /// Adds what the command line says about params, for a pipeline that was loaded without.
-    pub(super) fn with_params(self, params: &ParamArgs) -> Result<Self, CliError> {
+    pub(super) fn with_params(mut self, params: &ParamArgs) -> Result<Self, CliError> {
+        if !self.pipeline.env_files.is_empty() {
+            let problems = read_env_files(Arc::make_mut(&mut self.pipeline));
+            Diagnostics::of(problems).map_or(Ok(()), Err)?;
+        }
         let missing_secrets = self.given.missing_secrets;
         let given = params_given(&self.pipeline, params, &self.working_dir)?;
         Ok(Self { given: ParamSources { missing_secrets, ..given }, ..self })
@@ -158,7 +178,10 @@ fn params_of(pipeline: &Pipeline, part: &Decisions) -> BTreeSet<String> {
 }
 
 fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> RunContext {
-    let (env, not_text) = environment();
+    let (mut env, not_text) = environment();
+    for (name, value) in &pipeline.environment.variables {
+        env.entry(name.clone()).or_insert_with(|| value.clone());
+    }
     RunContext {
         pipeline: pipeline.name.clone(),
         pipeline_dir: folder(&pipeline.source.path),

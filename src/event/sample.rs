@@ -8,8 +8,8 @@ use super::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, Input, Lane, Need, Outcome, Pipeline, Port, Script, Shell, Source,
-    Span, Step, StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, FileEnvironment, Input, Lane, Need, Outcome, Pipeline, Port, Script,
+    Shell, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// How long steps have to end by themselves.
@@ -106,6 +106,9 @@ fn empty(name: &str, source: Source) -> Pipeline {
         keep_runs: None,
         timeout: None,
         early_timeout: None,
+        env_files: Vec::new(),
+        environment: FileEnvironment::default(),
+        concurrency: None,
         groups: Vec::new(),
         steps: Vec::new(),
         streams: Vec::new(),

@@ -16,6 +16,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("description", "What it does, in a sentence"),
     ("params", "{source: /data, level: {type: int, default: 9}}"),
     ("env", "{LC_ALL: C}"),
+    ("env_file", ".env"),
+    ("path", ".env"),
     ("defaults", "{shell: bash, timeout: 1h}"),
     ("on_error", "stop"),
     ("max_parallel", "4"),
@@ -93,6 +95,8 @@ pub struct RawPipeline {
     pub params: Field<Entries<RawParam>>,
     /// Environment variables of every step.
     pub env: Field<Entries<String>>,
+    /// Files of environment variables, such as `.env`. A variable of the environment takes precedence.
+    pub env_file: Field<RawEnvFiles>,
     /// What holds for every step that does not say otherwise.
     pub defaults: Field<RawDefaults>,
     /// What a failed step means for the run, where the step does not say.
@@ -108,6 +112,48 @@ pub struct RawPipeline {
     pub steps: Field<Vec<Field<RawStep>>>,
     /// What the run gives back: each value by its name, made of outputs of steps.
     pub outputs: Field<Entries<String>>,
+}
+
+/// `env_file: .env`, a list of files, or all about one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawEnvFiles {
+    /// One file that has to be there.
+    #[serde(rename = "text")]
+    One(#[schemars(extend("pattern" = SOMETHING))] Literal),
+    /// All about one file.
+    #[serde(rename = "map")]
+    Full(Box<RawEnvFileKeys>),
+    /// Several files; of a variable in several the last counts.
+    #[serde(rename = "list")]
+    Many(Vec<Field<RawEnvFile>>),
+}
+
+/// One of several files of environment variables.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawEnvFile {
+    /// It has to be there.
+    #[serde(rename = "text")]
+    Path(#[schemars(extend("pattern" = SOMETHING))] Literal),
+    /// All about it.
+    #[serde(rename = "map")]
+    Full(Box<RawEnvFileKeys>),
+}
+
+/// The keys of an entry of `env_file`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`env_file`")]
+#[schemars(rename = "env_file", deny_unknown_fields, extend("required" = ["path"]))]
+pub struct RawEnvFileKeys {
+    /// The file, seen from the folder of the pipeline file.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub path: Field<String>,
+    /// Whether it has to be there.
+    #[schemars(extend("default" = true))]
+    pub required: Field<bool>,
 }
 
 /// What is kept of runs that have ended.

@@ -5,6 +5,7 @@
 //! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was
 //! written earlier.
 
+mod admission;
 mod condition;
 mod container;
 mod env;
@@ -26,9 +27,10 @@ pub(crate) mod testing;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use admission::{Admission, Concurrency};
 pub use condition::{Condition, StatusRef, Verdict};
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
-pub use env::EnvVar;
+pub use env::{EnvFile, EnvVar, FileEnvironment};
 pub use fingerprint::Fingerprint;
 pub use group::{Group, GroupId, MatrixValue, Member};
 pub use ids::{StepId, StreamId};
@@ -64,6 +66,12 @@ pub struct Pipeline {
     pub timeout: Option<Duration>,
     /// The text that makes [`Pipeline::timeout`] when a run begins.
     pub early_timeout: Option<Template>,
+    /// `env_file:`, in order; of a variable in several the last counts.
+    pub env_files: Vec<EnvFile>,
+    /// What those files add to the environment; empty until they are read.
+    pub environment: FileEnvironment,
+    /// What no two runs hold at once.
+    pub concurrency: Option<Box<Concurrency>>,
     /// The steps, in the order of the file; `StepId` is the position.
     pub steps: Vec<Step>,
     /// The groups, in the order of the file; `GroupId` is the position.

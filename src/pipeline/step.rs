@@ -1,8 +1,8 @@
 //! Steps: what runs, and which streams join it to others.
 
 use super::{
-    Condition, Container, EarlySetting, EnvVar, Exec, Input, Member, Policy, Port, Span, StepId, StreamId,
-    Template,
+    Admission, Condition, Container, EarlySetting, EnvVar, Exec, Input, Member, Policy, Port, Span, StepId,
+    StreamId, Template,
 };
 
 /// One step, with the defaults of the pipeline already applied.
@@ -20,6 +20,8 @@ pub struct Step {
     pub member: Option<Box<Member>>,
     /// Whether it runs.
     pub condition: Option<Box<Condition>>,
+    /// What it needs before it starts.
+    pub admission: Option<Box<Admission>>,
     /// What it does.
     pub action: Action,
     /// The container that it runs in; `None` is a process of this machine.
@@ -57,6 +59,7 @@ impl Step {
             role: Role::Ordinary,
             member: None,
             condition: None,
+            admission: None,
             action,
             container: None,
             env: Vec::new(),
@@ -111,6 +114,7 @@ impl Step {
             role: _,
             member: _,
             condition,
+            admission,
             action,
             container,
             env,
@@ -134,6 +138,9 @@ impl Step {
         let env = env.iter().map(|variable| &variable.value);
         let early = early.iter().map(|setting| &setting.text);
         let condition = condition.iter().map(|condition| &condition.text);
+        let confirm = admission.iter().filter_map(|admission| admission.confirm.as_ref());
+        let group = admission.iter().filter_map(|admission| admission.concurrency.as_ref());
+        let group = group.map(|concurrency| &concurrency.group);
         script
             .into_iter()
             .chain(words)
@@ -143,6 +150,8 @@ impl Step {
             .chain(produces)
             .chain(early)
             .chain(condition)
+            .chain(confirm)
+            .chain(group)
     }
 }
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Action, Dependency, Input, Need, Pipeline, Port, Script, Shell, Source, Span, Step, StepId, Stream,
-    StreamId, Template,
+    Action, Dependency, FileEnvironment, Input, Need, Pipeline, Port, Script, Shell, Source, Span, Step,
+    StepId, Stream, StreamId, Template,
 };
 
 /// Builds a pipeline from lines of `NAME [> OUTPUT] [< INPUT]… [after NAME…]`, in any order after the name.
@@ -79,6 +79,9 @@ fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
         keep_runs: None,
         timeout: None,
         early_timeout: None,
+        env_files: Vec::new(),
+        environment: FileEnvironment::default(),
+        concurrency: None,
         groups: Vec::new(),
         steps,
         streams,

@@ -10,7 +10,7 @@ use super::workplace;
 use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
 use tokio::time::Instant;
 
-use crate::pipeline::{Action, EnvVar, Input, Step, StepId, Template};
+use crate::pipeline::{Action, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, Template};
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -86,6 +86,7 @@ fn render_here(
     let paths = step.input_paths();
     let mut env: Vec<(OsString, OsString)> =
         paths.map(|(name, path)| (Input::variable(name).into(), path.into())).collect();
+    env.extend(from_files(&job.pipeline, step));
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
     }
@@ -115,6 +116,20 @@ fn render_here(
     }
     let products_dir = products_dir.unwrap_or_else(|| job.place.working_dir.clone());
     Ok(Rendered { program, env, working_dir, container, produces, products_dir })
+}
+
+/// Returns the variables that a step gets from files, which its own `env` may set anew. One that a secret param
+/// takes reaches a container only where the step asks for the secret: engines show the environment.
+fn from_files<'p>(pipeline: &'p Pipeline, step: &Step) -> impl Iterator<Item = (OsString, OsString)> + 'p {
+    let in_container = step.container.is_some();
+    let is_secret = move |name: &str| {
+        let takes = |param: &Param| param.kind == ParamKind::Secret && param.env.as_deref() == Some(name);
+        pipeline.params.iter().any(takes)
+    };
+    let variables = pipeline.environment.variables.iter();
+    variables
+        .filter(move |(name, _)| !(in_container && is_secret(name)))
+        .map(|(name, value)| (name.into(), value.into()))
 }
 
 impl Rendered {

@@ -10,20 +10,28 @@ use crate::cli::error::{self, CliError};
 use crate::cli::load::{Loaded, load};
 use crate::cli::scripts::unreadable;
 use crate::cli::stdio;
-use crate::file::{DiagnosticRecord, Diagnostics, doubtful, lint, locate, record};
+use crate::file::{DiagnosticRecord, Diagnostics, check_env_files, doubtful, lint, locate, record};
 use crate::pipeline::{Position, Template};
 
 pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
     let loaded = load(&args.target, gave_params.then_some(&args.params)).and_then(|loaded| {
-        match Diagnostics::of(unreadable(&loaded.pipeline)?) {
+        let (mut problems, of_env_files) = check_env_files(&loaded.pipeline, args.strict);
+        problems.extend(unreadable(&loaded.pipeline)?);
+        match Diagnostics::of(problems) {
             Some(problems) => Err(problems.into()),
-            None => Ok(loaded),
+            None => Ok((loaded, of_env_files)),
         }
     });
+    let (loaded, of_env_files) = match loaded {
+        Ok((loaded, warnings)) => (Ok(loaded), warnings),
+        Err(error) => (Err(error), Vec::new()),
+    };
     let warnings = loaded.as_ref().ok().and_then(|loaded| {
         let pipeline = &loaded.pipeline;
-        Diagnostics::of(if args.strict { lint(pipeline) } else { doubtful(pipeline) })
+        let mut found = if args.strict { lint(pipeline) } else { doubtful(pipeline) };
+        found.extend(of_env_files);
+        Diagnostics::of(found)
     });
     let strict_code = if args.strict && warnings.is_some() { error::USAGE } else { error::OK };
     let (text, code) = match (args.format, loaded) {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::plain::plain;
 use super::{FINALLY, MatrixRecord, StepRecord, StreamRecord};
 use crate::pipeline::{
-    Action, Condition, Dependency, Destination, Exec, Feed, Group, GroupId, Input, MatrixValue, Member, Need,
-    Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
+    Action, Condition, Dependency, Destination, Exec, Feed, FileEnvironment, Group, GroupId, Input,
+    MatrixValue, Member, Need, Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// The lines of a file beyond which none is looked for.
@@ -59,6 +59,9 @@ pub(super) fn pipeline(
         keep_runs: None,
         timeout: None,
         early_timeout: None,
+        env_files: Vec::new(),
+        environment: FileEnvironment::default(),
+        concurrency: None,
         steps: steps.iter().map(step).collect(),
         groups: Vec::new(),
         streams: Vec::new(),

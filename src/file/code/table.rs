@@ -820,6 +820,19 @@ codes! {
     /// would end a here-document, a variable of the environment that is not set. The message says which.
     TemplateValue = "template-value",
 
+    /// A file of variables is not there.
+    ///
+    /// `env_file` names it, seen from the folder of the pipeline file. A file that need not be there on every machine
+    /// is written `env_file: {path: .env, required: false}`.
+    MissingEnvFile = "missing-env-file",
+
+    /// A line of a file of variables says nothing.
+    ///
+    /// The lines of an `env_file` are `NAME=value`, with `export` before the name or without it. Lines that begin with
+    /// `#` are comments. A value may stand in quotes: in single ones it is as it is written, in double ones `\n`, `\t`,
+    /// `\"` and `\\` stand for one sign each. Nothing is expanded: `$HOME` and `$(id)` are texts. Messages show no value.
+    BadEnvFile = "bad-env-file",
+
     // Warnings, from here on: what is right and still worth a second look. `Code::is_warning` knows the first.
 
     /// A param that nothing uses.
@@ -1003,6 +1016,18 @@ codes! {
     ///   - {name: build, run: make}
     /// ```
     LiteralVariable = "literal-variable",
+
+    /// A variable stands twice in one file of variables.
+    ///
+    /// A warning. The last one counts, so that the others say nothing.
+    RepeatedVariable = "repeated-variable",
+
+    /// A variable with a secret's name is not masked.
+    ///
+    /// A warning. A file of variables has a name such as `API_TOKEN`, `SSH_KEY` or `DB_PASSWORD`, and no secret param
+    /// takes it: what steps print of it is in the logs as it is. Write
+    /// `params: {api_token: {type: secret, env: API_TOKEN}}`.
+    UnmaskedSecret = "unmasked-secret",
 
     /// A comment that allows what there is not.
     ///

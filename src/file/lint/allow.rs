@@ -11,10 +11,16 @@ use crate::pipeline::{Pipeline, Source, Span};
 
 /// Takes out what comments allow, and adds what is wrong with those comments.
 pub(super) fn apply(pipeline: &Pipeline, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let (allowed, mut wrong) = comments(&pipeline.source);
+    let (_, mut wrong) = comments(&pipeline.source);
+    wrong.extend(silence(pipeline, found));
+    wrong
+}
+
+/// Takes out what comments allow.
+pub(super) fn silence(pipeline: &Pipeline, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let (allowed, _) = comments(&pipeline.source);
     if allowed.is_empty() {
-        wrong.extend(found);
-        return wrong;
+        return found;
     }
     let blocks = Blocks::new(pipeline);
     let everywhere: HashSet<Code> =
@@ -32,8 +38,8 @@ pub(super) fn apply(pipeline: &Pipeline, found: Vec<Diagnostic>) -> Vec<Diagnost
             || silent.contains(&(Where::Line(line), problem.code))
             || blocks.around(line).is_some_and(|block| silent.contains(&(Where::Block(block), problem.code)))
     };
-    wrong.extend(found.into_iter().filter(|problem| !is_silent(problem)));
-    wrong
+    found.retain(|problem| !is_silent(problem));
+    found
 }
 
 /// What a comment counts for: a line, or the step or param that begins on a line.

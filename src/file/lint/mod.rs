@@ -47,6 +47,11 @@ pub fn doubtful(pipeline: &Pipeline) -> Vec<Diagnostic> {
     allow::apply(pipeline, found)
 }
 
+/// Takes out of warnings that were found elsewhere what the comments of the file silence.
+pub(super) fn allowed(pipeline: &Pipeline, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if found.is_empty() { found } else { allow::silence(pipeline, found) }
+}
+
 /// A pipeline with its scripts read.
 struct Scene<'p> {
     pipeline: &'p Pipeline,

@@ -4,6 +4,7 @@
 mod container;
 mod early;
 mod edges;
+mod env_files;
 mod kinds;
 mod links;
 mod outputs;
@@ -21,7 +22,7 @@ use super::nearest::Nearest;
 use super::raw::RawPipeline;
 use super::yaml::{Early, Field, locate};
 use super::{Code, Diagnostic, LoadOptions};
-use crate::pipeline::{Pipeline, Source, Span, Template, Text};
+use crate::pipeline::{FileEnvironment, Pipeline, Source, Span, Template, Text};
 use crate::template::{self, Names, TemplateErrorKind, TextContext};
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well
@@ -52,6 +53,9 @@ pub fn lower(
         keep_runs: lowering.keep_runs(raw),
         timeout: None,
         early_timeout: None,
+        env_files: lowering.env_files(raw),
+        environment: FileEnvironment::default(),
+        concurrency: None,
         steps: steps.into_steps(),
         groups: Vec::new(),
         streams,

@@ -29,6 +29,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         at: _,
         role: _,
         condition: _,
+        admission: _,
         depends_on: _,
         terminal: _,
         policy: _,

@@ -27,7 +27,7 @@ pub(super) const STEP: &[Row] = &[
     (
         "envfile dotenv",
         None,
-        "variables are written under `env`, or read by the script: `set -a; . ./.env; set +a`",
+        "a file of variables is named at the top of the file, for all steps: `env_file: .env`",
     ),
     (
         "volumes volume binds bind volumemounts",

@@ -15,9 +15,9 @@ pub(super) const PIPELINE: &[Row] = &[
         "environment variables of all steps are written under `env`",
     ),
     (
-        "dotenv envfile",
-        None,
-        "variables are written under `env`, or read by a script: `set -a; . ./.env; set +a`",
+        "dotenv envfile envfiles dotenvload dotenvfilename",
+        Some("env_file"),
+        "a file of variables is named under `env_file`: `env_file: .env`",
     ),
     (
         "parameters inputs args arguments options param",
@@ -67,7 +67,7 @@ pub(super) const PIPELINE: &[Row] = &[
     (
         "services networks volumes permissions runson pool agent include includes imports",
         None,
-        "the keys of a file are `name`, `description`, `params`, `env`, `defaults`, `on_error`, `max_parallel`, `history`, `steps` and `outputs`",
+        "the keys of a file are `name`, `description`, `params`, `env`, `env_file`, `defaults`, `on_error`, `max_parallel`, `history`, `steps` and `outputs`",
     ),
 ];
 
