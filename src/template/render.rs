@@ -14,7 +14,7 @@ use super::{
     RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known, scan, senses,
     values,
 };
-use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Values};
+use crate::pipeline::{BodyEnd, OutputRef, ParamValue, Secret, Step, Template, Values};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
@@ -30,6 +30,8 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How the ordinary steps have ended, for `finally` steps; a placeholder stands for it where there is none.
+    pub body: Option<&'a BodyEnd>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }

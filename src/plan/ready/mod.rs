@@ -7,8 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::decide::parts;
-use super::{EdgeKind, GangId, Plan};
-use crate::pipeline::{Pipeline, StepId};
+use super::{EdgeKind, Gang, GangId, Plan};
+use crate::pipeline::{Pipeline, Role, StepId};
 
 /// The gangs that may start, in the order in which they should. The runner reports which steps have ended and
 /// how, and gets the steps that can start or never will. Every call takes time in proportion to the links
@@ -20,6 +20,8 @@ pub struct ReadySet {
     /// What runs alone first, then the longest remaining path, then the order of the file.
     ready: BinaryHeap<(bool, u32, Reverse<StepId>, GangId)>,
     waiting: usize,
+    /// Whether any end of a step, and not its success alone, is what those behind it in order wait for.
+    any_end: bool,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +62,7 @@ struct GangState {
 }
 
 impl ReadySet {
-    /// Returns the state before anything has started. `plan` must be `pipeline`'s.
+    /// Returns the state of the ordinary steps before anything has started. `plan` must be `pipeline`'s.
     pub fn new(plan: &Plan, pipeline: &Pipeline) -> Self {
         Self::parted(plan, pipeline, |_| true)
     }
@@ -69,16 +71,28 @@ impl ReadySet {
     /// place in the order: it is ready once all that it needs has succeeded, the producers of its streams
     /// included.
     pub fn parted(plan: &Plan, pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        Self::of_role(plan, pipeline, Role::Ordinary, runs)
+    }
+
+    /// As [`parted`](Self::parted), of the `finally` steps. Those that come after another by order start once it
+    /// has ended, however it has; a reader of its stream needs its success all the same.
+    pub fn finally(plan: &Plan, pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        Self { any_end: true, ..Self::of_role(plan, pipeline, Role::Finally, runs) }
+    }
+
+    fn of_role(plan: &Plan, pipeline: &Pipeline, role: Role, runs: impl Fn(StepId) -> bool) -> Self {
+        let is_one = |step: &StepId| pipeline.step(*step).role == role;
         let mut gangs = Vec::new();
         let mut gang_of = vec![0; pipeline.steps.len()];
-        for (index, gang) in plan.gangs().iter().enumerate() {
+        let of_role = |(_, gang): &(usize, &Gang)| gang.steps.iter().all(is_one);
+        for (index, gang) in plan.gangs().iter().enumerate().filter(of_role) {
             let idle = gang.steps.iter().filter(|step| !runs(**step)).map(|step| vec![*step]);
             for steps in parts(plan, pipeline, &gang.steps, &runs).into_iter().chain(idle) {
                 steps.iter().for_each(|step| gang_of[step.index()] = gangs.len());
                 gangs.push((steps, plan.remaining(GangId::new(index))));
             }
         }
-        let steps = link(plan, pipeline, &gang_of, &runs);
+        let steps = link(plan, pipeline, &gang_of, role, &runs);
         let state = |(gang, remaining): (Vec<StepId>, u32)| GangState {
             first: gang.iter().min().copied().unwrap_or(StepId::new(0)),
             remaining,
@@ -88,7 +102,13 @@ impl ReadySet {
             steps: gang,
         };
         let gangs: Vec<GangState> = gangs.into_iter().map(state).collect();
-        let mut set = Self { waiting: steps.len(), steps, gangs, ready: BinaryHeap::new() };
+        let mut set = Self {
+            waiting: gangs.iter().map(|gang| gang.waiting).sum(),
+            steps,
+            gangs,
+            ready: BinaryHeap::new(),
+            any_end: false,
+        };
         (0..set.gangs.len()).for_each(|gang| set.queue_if_ready(gang));
         set
     }
@@ -119,6 +139,9 @@ impl ReadySet {
     /// step is skipped as well. The live readers of the step itself have started with it and are the caller's
     /// to stop. A step that has not started, or has ended before, changes nothing.
     pub fn finish(&mut self, step: StepId, success: bool) -> Vec<(StepId, StepId)> {
+        if self.any_end && !success {
+            return self.finish_ignored(step);
+        }
         let Some((mut dependents, mut stored_readers)) = self.end(step) else { return Vec::new() };
         dependents.append(&mut stored_readers);
         if success {
@@ -156,6 +179,13 @@ impl ReadySet {
         self.steps.iter().enumerate().filter(waits).map(|(index, _)| StepId::new(index)).collect()
     }
 
+    /// Ends every step that still waits: none will be popped.
+    pub fn give_up(&mut self) {
+        self.steps.iter_mut().filter(|step| step.phase == Phase::Waiting).for_each(|step| step.phase = Phase::Skipped);
+        self.ready.clear();
+        self.waiting = 0;
+    }
+
     /// Records that one of the steps that a step waits for has succeeded.
     fn satisfy(&mut self, step: StepId) {
         let state = &mut self.steps[step.index()];
@@ -170,6 +200,7 @@ impl ReadySet {
     /// Skips the dependents of a step that failed, and everything that needs them.
     fn skip_behind(&mut self, failed: StepId, dependents: Vec<StepId>) -> Vec<(StepId, StepId)> {
         let mut skipped: Vec<(StepId, StepId)> = Vec::new();
+        let mut freed = Vec::new();
         let mut causes = VecDeque::from([(failed, dependents)]);
         while let Some((cause, needing)) = causes.pop_front() {
             for step in needing {
@@ -179,8 +210,9 @@ impl ReadySet {
                     let gang = &mut self.gangs[state.gang];
                     gang.waiting -= 1;
                     gang.missing -= state.missing;
-                    let mut needing = std::mem::take(&mut state.dependents);
-                    needing.append(&mut state.stored_readers);
+                    let mut needing = std::mem::take(&mut state.stored_readers);
+                    let behind = if self.any_end { &mut freed } else { &mut needing };
+                    behind.append(&mut state.dependents);
                     needing.append(&mut state.live_readers);
                     skipped.push((step, cause));
                     causes.push_back((step, needing));
@@ -195,6 +227,7 @@ impl ReadySet {
         gangs.sort_unstable();
         gangs.dedup();
         gangs.into_iter().for_each(|gang| self.queue_if_ready(gang));
+        freed.into_iter().for_each(|step| self.satisfy(step));
         skipped
     }
 
@@ -213,18 +246,25 @@ fn link(
     plan: &Plan,
     pipeline: &Pipeline,
     gang_of: &[usize],
+    role: Role,
     runs: &impl Fn(StepId) -> bool,
 ) -> Vec<StepState> {
-    let mut steps: Vec<StepState> =
-        gang_of.iter().map(|&gang| StepState { gang, ..StepState::default() }).collect();
-    for (id, step) in pipeline.steps() {
+    let is_one = |step: StepId| pipeline.step(step).role == role;
+    let state = |(index, &gang): (usize, &usize)| {
+        // A step of another role has no part in this.
+        let phase = if is_one(StepId::new(index)) { Phase::Waiting } else { Phase::Ended };
+        StepState { gang, phase, ..StepState::default() }
+    };
+    let mut steps: Vec<StepState> = gang_of.iter().enumerate().map(state).collect();
+    for (id, step) in pipeline.steps().filter(|(id, _)| is_one(*id)) {
         for dependency in &step.depends_on {
             steps[dependency.step.index()].dependents.push(id);
             steps[id.index()].missing += 1;
         }
     }
     for (id, stream) in pipeline.streams() {
-        for &reader in &stream.readers {
+        let is_joined = is_one(stream.producer);
+        for &reader in stream.readers.iter().filter(|reader| is_joined && is_one(**reader)) {
             let producer = &mut steps[stream.producer.index()];
             match plan.edge(id, reader) {
                 EdgeKind::Live if runs(reader) => {
