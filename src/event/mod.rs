@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pipeline::{
-    Artifact, Failure, Fingerprint, Lane, NotRetried, Outcome, Outputs, Pipeline, RunOutcome, StepId, StreamId,
-    TimeLimit,
+    Artifact, Failure, Fingerprint, Lane, NotRetried, Outcome, Outputs, Pipeline, RunOutcome, StepId,
+    StreamId, TimeLimit,
 };
 
 /// One thing that happened.

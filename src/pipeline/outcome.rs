@@ -117,7 +117,15 @@ impl Outcome {
 
     /// Every word of [`word`](Self::word).
     pub const WORDS: [&str; 9] = [
-        "succeeded", "failed", "timed-out", "tainted", "cancelled", "skipped", "reused", "left-out", "ignored",
+        "succeeded",
+        "failed",
+        "timed-out",
+        "tainted",
+        "cancelled",
+        "skipped",
+        "reused",
+        "left-out",
+        "ignored",
     ];
 
     /// Returns the word of the journal for it.

@@ -167,7 +167,10 @@ fn put_last(pipeline: &Pipeline, ranks: &mut [u32], step_of: impl Fn(StepId) -> 
 /// Puts the gangs, and the steps in each, into a topological order, `finally` steps last.
 fn arrange(
     pipeline: &Pipeline,
-    graph: &StepGraph, order: &[NodeIndex], contracted: &Contracted) -> (Vec<Gang>, Vec<GangId>) {
+    graph: &StepGraph,
+    order: &[NodeIndex],
+    contracted: &Contracted,
+) -> (Vec<Gang>, Vec<GangId>) {
     // Numbered by their first steps in the file, so that the order of nodes is the order of the file.
     let mut number = vec![None; graph.node_count()];
     let mut gangs: DiGraph<Gang, (), u32> = DiGraph::with_capacity(graph.node_count(), graph.edge_count());

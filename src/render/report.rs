@@ -11,8 +11,8 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted, StepFinished,
-    StreamFinished, StreamStats,
+    CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted,
+    StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
@@ -291,7 +291,9 @@ impl Report {
     /// Returns whether a failure or a signal ended the run.
     pub fn went_wrong(&self) -> bool {
         match self.end.as_ref().map(|end| &end.end) {
-            Some(RunEnd::Failed { .. } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => true,
+            Some(RunEnd::Failed { .. } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => {
+                true
+            }
             Some(RunEnd::Succeeded | RunEnd::NoOutput(_)) | None => false,
         }
     }
@@ -311,7 +313,9 @@ impl Report {
                 Outcome::Skipped(SkipReason::Dependency(step)) => *step,
                 Outcome::Cancelled | Outcome::Skipped(SkipReason::Stopped) => match self.stopped? {
                     CancelReason::StepFailed(step) => return Some(step),
-                    CancelReason::Signal(_) | CancelReason::TimedOut(_) | CancelReason::Aborted => return None,
+                    CancelReason::Signal(_) | CancelReason::TimedOut(_) | CancelReason::Aborted => {
+                        return None;
+                    }
                 },
                 Outcome::Succeeded
                 | Outcome::Ignored(_)

@@ -179,10 +179,7 @@ pub(super) async fn images(job: &Arc<Job>, decisions: &Arc<Decisions>) -> Vec<Im
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
-fn placing<'a>(
-    job: &'a Job,
-    scope: Scope<'a>,
-) -> ContainerRenderer<'a> {
+fn placing<'a>(job: &'a Job, scope: Scope<'a>) -> ContainerRenderer<'a> {
     ContainerRenderer {
         pipeline: &job.pipeline,
         templates: &job.templates,

@@ -59,6 +59,7 @@ pub(super) fn compiled(
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
             outputs: usage.outputs,
+            ends: usage.ends,
             asks: usage.asks,
             env: usage.env,
             raw: compiler.raw(),

@@ -14,6 +14,7 @@ mod condition;
 mod decide;
 mod dotted;
 mod emit;
+mod ends;
 mod environment;
 mod escape;
 mod expression;

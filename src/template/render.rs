@@ -11,8 +11,8 @@ use minijinja::value::Value;
 use super::outputs::StepsView;
 use super::values::Bindings;
 use super::{
-    RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, escape, filters, jinja, known,
-    scan, senses, status, values,
+    RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters, jinja,
+    known, scan, senses, status, values,
 };
 use crate::pipeline::{BodyEnd, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
 
@@ -143,10 +143,11 @@ impl TemplateRenderer {
         let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
         Ok(Bindings {
             run: self.run.clone(),
+            ended: ends::run(&text.ends, self.run.get("run"), scope.body),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
-            steps: steps(&text.outputs, scope.outputs)?,
+            steps: steps(text, scope)?,
             inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(paths),
-            asked: status::asked(&text.asks, scope.verdicts)?,
+            asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
         })
     }
 
@@ -163,19 +164,25 @@ fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> Templat
 }
 
 /// Returns the outputs that a text reads, as a value; `None` if it reads none.
-fn steps(refs: &[OutputRef], mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
-    let Some(first) = refs.first() else { return Ok(None) };
-    match mode {
-        StepOutputsMode::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
-        StepOutputsMode::Partly(outputs) => Ok(Some(Value::from_object(StepsView::partly(refs, outputs)))),
-        StepOutputsMode::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
-        StepOutputsMode::Nothing => Err(TemplateError {
-            kind: TemplateErrorKind::Value,
-            range: first.range.clone(),
-            message: format!("the outputs of `{}` are known only once it has run", first.step),
-            help: None,
-        }),
+fn steps(text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
+    let refs = &text.outputs;
+    if refs.is_empty() && text.ends.is_empty() {
+        return Ok(None);
     }
+    let view = match (scope.outputs, refs.first()) {
+        (StepOutputsMode::These(outputs), _) => StepsView::new(refs, outputs),
+        (StepOutputsMode::Partly(outputs), _) => StepsView::partly(refs, outputs),
+        (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(refs),
+        (StepOutputsMode::Nothing, Some(first)) => {
+            return Err(TemplateError {
+                kind: TemplateErrorKind::Value,
+                range: first.range.clone(),
+                message: format!("the outputs of `{}` are known only once it has run", first.step),
+                help: None,
+            });
+        }
+    };
+    Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
 }
 
 /// Returns a better error if a missing output is the reason for `error`.

@@ -31,6 +31,8 @@ impl Object for Hidden {
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
+    /// `run`, where a text asks how the run has ended.
+    pub(super) ended: Option<Value>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
@@ -40,6 +42,9 @@ pub(super) struct Bindings {
 impl Object for Bindings {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
+        if let ("run", Some(ended)) = (name, &self.ended) {
+            return Some(ended.clone());
+        }
         // A param may bear the name of anything but `params`.
         self.run.get(name).cloned().or_else(|| match name {
             "step" => self.step.clone(),

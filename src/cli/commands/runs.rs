@@ -97,9 +97,7 @@ fn part(of: &RunSummary) -> Option<String> {
 fn cause(of: &RunSummary) -> Option<String> {
     Some(match of.end.as_ref()? {
         EndRecord::Succeeded | EndRecord::Failed { cause: None, limit_ms: 0 } => return None,
-        EndRecord::Failed { cause: None, limit_ms } => {
-            took_too_long(Duration::from_millis(*limit_ms))
-        }
+        EndRecord::Failed { cause: None, limit_ms } => took_too_long(Duration::from_millis(*limit_ms)),
         EndRecord::Failed { cause: Some(step), limit_ms: _ } => match &of.cause_ended {
             Some(OutcomeRecord::Failed { failure } | OutcomeRecord::Ignored { failure }) => {
                 format!("`{step}`: {}", Failure::from(failure))

@@ -129,7 +129,9 @@ impl Masker {
         match end {
             RunEnd::NoOutput(why) => RunEnd::NoOutput(self.text(&why)),
             RunEnd::Aborted(why) => RunEnd::Aborted(self.text(&why)),
-            RunEnd::Succeeded | RunEnd::Failed { cause: _ } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) => end,
+            RunEnd::Succeeded | RunEnd::Failed { cause: _ } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) => {
+                end
+            }
         }
     }
 }

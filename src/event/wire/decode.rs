@@ -14,7 +14,9 @@ use crate::event::{
     CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
     RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, NotRetried, Outcome, RunOutcome, SkipReason, StepId, TimeLimit};
+use crate::pipeline::{
+    Artifact, Failure, Lane, NotRetried, Outcome, RunOutcome, SkipReason, StepId, TimeLimit,
+};
 
 /// Turns the records of one run into its events. The pipeline in them has what records have of it: names,
 /// links and the lines where steps stand. Times are as exact as milliseconds are, and steps whose names

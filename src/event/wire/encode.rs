@@ -9,8 +9,8 @@ use super::{
     VERSION,
 };
 use crate::event::{
-    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd, RunFinished,
-    RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
+    RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{
     Action, Artifact, Destination, Failure, Feed, MatrixValue, NotRetried, Outcome, Pipeline, Port, Role,

@@ -9,6 +9,7 @@ mod links;
 mod outputs;
 mod params;
 mod policy;
+mod roles;
 mod secrets;
 mod shell;
 mod steps;
@@ -40,8 +41,10 @@ pub fn lower(
     let mut steps = lowering.steps(raw, options);
     let outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
-    let streams = lowering.streams(&mut steps, options);
+    let mut streams = lowering.streams(&mut steps, options);
+    lowering.part(&mut steps, &mut streams, &outputs);
     let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
+    let (timeout, early_timeout) = lowering.run_timeout(raw);
     Some(Pipeline {
         source: source.clone(),
         name: lowering.pipeline_name(raw),
@@ -50,8 +53,8 @@ pub fn lower(
         max_parallel,
         early_max_parallel,
         keep_runs: lowering.keep_runs(raw),
-        timeout: None,
-        early_timeout: None,
+        timeout,
+        early_timeout,
         steps: steps.into_steps(),
         groups: Vec::new(),
         streams,

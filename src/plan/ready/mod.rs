@@ -102,7 +102,8 @@ impl ReadySet {
     }
 
     fn of_role(plan: &Plan, pipeline: &Pipeline, role: Role, runs: impl Fn(StepId) -> bool) -> Self {
-        let of_role = |(_, gang): &(usize, &Gang)| gang.steps.iter().all(|step| pipeline.step(*step).role == role);
+        let of_role =
+            |(_, gang): &(usize, &Gang)| gang.steps.iter().all(|step| pipeline.step(*step).role == role);
         let mut gangs = Vec::new();
         let mut gang_of = vec![0; pipeline.steps.len()];
         for (index, gang) in plan.gangs().iter().enumerate().filter(of_role) {

@@ -287,7 +287,8 @@ impl Dispatcher {
             }
             (outcome, _) => outcome,
         };
-        let name = |(step, word): (&StepId, &&'static str)| (self.job.pipeline.step(*step).name.clone(), *word);
+        let name =
+            |(step, word): (&StepId, &&'static str)| (self.job.pipeline.step(*step).name.clone(), *word);
         BodyEnd { outcome, cause, steps: self.phases.ended.iter().map(name).collect() }
     }
 
