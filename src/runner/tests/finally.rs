@@ -95,14 +95,14 @@ async fn one_signal_stops_the_body_and_two_kill_it_and_the_clean_up_is_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_third_signal_stops_the_clean_up_and_a_fourth_kills_it() {
     let scene = || Scene::of("a\ndown\ntell after down").finally(["down", "tell"]).act("down", [stubborn()]);
-    let three = scene().signal(0.5, SIGINT).signal(0.2, SIGINT).signal(1.0, SIGINT);
-    let played = three.clone().play().await;
+    let three = || scene().signal(0.5, SIGINT).signal(0.2, SIGINT).signal(1.0, SIGINT);
+    let played = three().play().await;
     assert_eq!((played.end.clone(), played.letters().as_str()), (RunEnd::Signalled(SIGINT), "CCN"));
     assert_eq!(played.log.stopped, ["a TERM", "down TERM", "down KILL"]);
     assert_eq!(played.took.as_millis(), 11_700, "the clean-up has its grace");
     assert_eq!(notes(&played).last(), Some(&"the clean-up is abandoned: down, tell; Ctrl-C again kills it"));
 
-    let played = three.signal(1.0, SIGINT).play().await;
+    let played = three().signal(1.0, SIGINT).play().await;
     assert_eq!((played.end.clone(), played.letters().as_str()), (RunEnd::Signalled(SIGINT), "CCN"));
     assert_eq!(
         (played.log.stopped.last().map(String::as_str), played.took.as_millis()),
