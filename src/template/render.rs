@@ -11,10 +11,10 @@ use minijinja::value::Value;
 use super::outputs::StepsView;
 use super::values::Bindings;
 use super::{
-    RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known, scan, senses,
-    values,
+    RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters, jinja,
+    known, scan, senses, status, values,
 };
-use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Values};
+use crate::pipeline::{BodyEnd, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
@@ -30,6 +30,10 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How the ordinary steps have ended, for `finally` steps; a placeholder stands for it where there is none.
+    pub body: Option<&'a BodyEnd>,
+    /// How steps and groups have ended, by name; for conditions.
+    pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -116,11 +120,7 @@ impl TemplateRenderer {
                 help: None,
             });
         }
-        let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
-        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
-        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(paths);
-        let steps = steps(&template.outputs, scope.outputs)?;
-        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs });
+        let bindings = Value::from_object(self.bindings(template, scope)?);
         let render = || self.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
@@ -130,9 +130,24 @@ impl TemplateRenderer {
             help: None,
         })?;
         rendered.map_err(|error| {
-            let segments = scan::scan(&template.source).unwrap_or_default();
-            let error = jinja::translate(&error, &template.source, &segments, compiled);
+            let error = match condition::whole(template) {
+                None => translated(&error, &template.source, compiled),
+                Some(whole) => condition::plain(translated(&error, &whole, compiled), &template.source),
+            };
             missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
+        })
+    }
+
+    /// Returns the names that a text sees.
+    pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
+        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
+        Ok(Bindings {
+            run: self.run.clone(),
+            ended: ends::run(&text.ends, self.run.get("run"), scope.body),
+            step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
+            steps: steps(text, scope)?,
+            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(paths),
+            asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
         })
     }
 
@@ -143,20 +158,31 @@ impl TemplateRenderer {
     }
 }
 
+fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> TemplateError {
+    let segments = scan::scan(source).unwrap_or_default();
+    jinja::translate(error, source, &segments, compiled)
+}
+
 /// Returns the outputs that a text reads, as a value; `None` if it reads none.
-fn steps(refs: &[OutputRef], mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
-    let Some(first) = refs.first() else { return Ok(None) };
-    match mode {
-        StepOutputsMode::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
-        StepOutputsMode::Partly(outputs) => Ok(Some(Value::from_object(StepsView::partly(refs, outputs)))),
-        StepOutputsMode::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
-        StepOutputsMode::Nothing => Err(TemplateError {
-            kind: TemplateErrorKind::Value,
-            range: first.range.clone(),
-            message: format!("the outputs of `{}` are known only once it has run", first.step),
-            help: None,
-        }),
+fn steps(text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
+    let refs = &text.outputs;
+    if refs.is_empty() && text.ends.is_empty() {
+        return Ok(None);
     }
+    let view = match (scope.outputs, refs.first()) {
+        (StepOutputsMode::These(outputs), _) => StepsView::new(refs, outputs),
+        (StepOutputsMode::Partly(outputs), _) => StepsView::partly(refs, outputs),
+        (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(refs),
+        (StepOutputsMode::Nothing, Some(first)) => {
+            return Err(TemplateError {
+                kind: TemplateErrorKind::Value,
+                range: first.range.clone(),
+                message: format!("the outputs of `{}` are known only once it has run", first.step),
+                help: None,
+            });
+        }
+    };
+    Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
 }
 
 /// Returns a better error if a missing output is the reason for `error`.

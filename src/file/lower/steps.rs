@@ -8,7 +8,7 @@ use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
-use crate::pipeline::{Action, EnvVar, Script, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{Action, EnvVar, Role, Script, Shell, Span, Step, StepId, Template};
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;
@@ -63,6 +63,7 @@ impl Lowering<'_> {
             steps.raw.push(raw);
         }
         self.names.inputs.clear();
+        self.names.role = Role::Ordinary;
         steps
     }
 
@@ -120,13 +121,17 @@ impl Lowering<'_> {
     fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
         let at = raw.name.at().unwrap_or(whole);
         let inputs = raw.inputs.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        let role = self.role(raw);
         self.names.inputs = inputs.iter().filter_map(|(name, _)| name.value().cloned()).collect();
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
-        let (policy, early) = self.policy(raw, &defaults.policy);
+        let policy = self.policy(raw, &defaults.policy);
+        let (policy, early) = self.in_role(raw, role, policy);
         Step {
             description: raw.description.value().cloned(),
+            role,
+            condition: self.condition(raw),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),
