@@ -65,6 +65,9 @@ pub(super) fn load_with(
             Err(wrong) => problems.extend(wrong),
         }
     }
+    if let (Some(pipeline), Some(Ok(plan))) = (&pipeline, &plan) {
+        problems.extend(check_gangs(pipeline, plan));
+    }
     match (Diagnostics::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
             let (pipeline, plan) = (Arc::new(pipeline), Arc::new(plan));
@@ -73,6 +76,10 @@ pub(super) fn load_with(
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
     }
+}
+
+fn check_gangs(pipeline: &Pipeline, plan: &Plan) -> Vec<Diagnostic> {
+    crate::file::check_gangs(pipeline, plan.gangs().iter().map(|gang| gang.steps.as_slice()))
 }
 
 /// Reads the files of variables that the pipeline names, and returns what is wrong with them.
@@ -125,8 +132,10 @@ impl Loaded {
         let pipeline = Arc::make_mut(&mut loaded.pipeline);
         for index in (0..pipeline.steps.len()).filter(|index| !part.runs(StepId::new(*index))) {
             pipeline.steps[index].early.clear();
+            pipeline.steps[index].admission = None;
         }
-        let problems = settle(pipeline, &loaded.given, values);
+        let mut problems = settle(pipeline, &loaded.given, values);
+        problems.extend(check_gangs(pipeline, &loaded.plan));
         Diagnostics::of(problems).map_or(Ok(loaded), |problems| Err(problems.into()))
     }
 
@@ -167,6 +176,7 @@ fn params_of(pipeline: &Pipeline, part: &Decisions) -> BTreeSet<String> {
         .iter()
         .map(|output| &output.value)
         .chain(&pipeline.early_max_parallel)
+        .chain(pipeline.concurrency.iter().map(|concurrency| &concurrency.group))
         .chain(&pipeline.early_timeout);
     let texts = running.iter().flat_map(|step| step.templates()).chain(of_run);
     let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));

@@ -34,6 +34,7 @@ mod secrets_dir;
 mod signals;
 mod stdio;
 mod terminal;
+mod turn;
 mod verdict;
 mod viewers;
 

@@ -18,6 +18,10 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("env", "{LC_ALL: C}"),
     ("env_file", ".env"),
     ("path", ".env"),
+    ("concurrency", "deploy"),
+    ("group", "deploy"),
+    ("cancel_in_progress", "true"),
+    ("confirm", "'Deploy to production?'"),
     ("defaults", "{shell: bash, timeout: 1h}"),
     ("on_error", "stop"),
     ("max_parallel", "4"),
@@ -110,6 +114,8 @@ pub struct RawPipeline {
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
     pub max_parallel: Field<Early<u32>>,
+    /// A name that only one run or step of this user and machine has at a time; others wait for it.
+    pub concurrency: Field<RawConcurrency>,
     /// What is kept of runs that have ended.
     pub history: Field<RawHistory>,
     /// The steps.
@@ -117,6 +123,32 @@ pub struct RawPipeline {
     pub steps: Field<Vec<Field<RawStep>>>,
     /// What the run gives back: each value by its name, made of outputs of steps.
     pub outputs: Field<Entries<String>>,
+}
+
+/// `concurrency: deploy`, or all of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$shape")]
+#[schemars(untagged, inline)]
+pub enum RawConcurrency {
+    /// The name.
+    #[serde(rename = "text")]
+    Group(#[schemars(extend("pattern" = SOMETHING))] Literal),
+    /// Everything.
+    #[serde(rename = "map")]
+    Full(Box<RawConcurrencyKeys>),
+}
+
+/// The keys of `concurrency`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "`concurrency`")]
+#[schemars(rename = "concurrency", deny_unknown_fields, extend("required" = ["group"]))]
+pub struct RawConcurrencyKeys {
+    /// The name.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub group: Field<Literal>,
+    /// Whether the run that has the name is stopped.
+    #[schemars(extend("default" = false))]
+    pub cancel_in_progress: Field<bool>,
 }
 
 /// `env_file: .env`, a list of files, or all about one.
@@ -257,6 +289,12 @@ pub struct RawStep {
     pub working_dir: Field<String>,
     /// Files that it has to leave behind: paths, folders, patterns. They go if it does not succeed.
     pub produces: Field<OneOrMany<String>>,
+    /// A question that has to be answered with yes before it starts; without an answer it is passed over.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub confirm: Field<String>,
+    /// A name that only one step or run of this user and machine has at a time; others wait for it.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub concurrency: Field<Literal>,
     /// Whether it has the terminal while it runs, to ask for a password or show an editor. It then runs alone.
     #[schemars(extend("default" = false))]
     pub terminal: Field<bool>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::words::{self, ValueError};
 use super::{Code, Diagnostic, locate};
-use crate::pipeline::{EarlySetting, Pipeline, Policy, PolicyKey, Source, Template};
+use crate::pipeline::{Concurrency, EarlySetting, Pipeline, Policy, PolicyKey, Source, Step, Template};
 use crate::template::{Scope, TemplateRenderer};
 
 /// Fills in what templates of the pipeline make before a run begins, and returns what is wrong with it.
@@ -17,6 +17,17 @@ pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagn
     }
     if let Some(text) = &pipeline.early_timeout {
         pipeline.timeout = settler.limit(text);
+    }
+    if let Some(concurrency) = &mut pipeline.concurrency {
+        settler.group(concurrency, Scope::default());
+    }
+    for index in 0..pipeline.steps.len() {
+        let step = &pipeline.steps[index];
+        let Some(mut admission) = step.admission.clone() else { continue };
+        if let Some(concurrency) = &mut admission.concurrency {
+            settler.group(concurrency, Scope { step: Some(step), ..Scope::default() });
+        }
+        pipeline.steps[index].admission = Some(admission);
     }
     for step in &mut pipeline.steps {
         for EarlySetting { key, text } in &step.early {
@@ -33,7 +44,14 @@ pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagn
 pub fn is_settled(pipeline: &Pipeline) -> bool {
     pipeline.early_max_parallel.is_none()
         && pipeline.early_timeout.is_none()
-        && pipeline.steps.iter().all(|step| step.early.is_empty())
+        && pipeline.concurrency.as_ref().is_none_or(|concurrency| !concurrency.name.is_empty())
+        && pipeline.steps.iter().all(|step| step.early.is_empty() && is_named(step))
+}
+
+/// Whether the name that a step holds alone is known.
+fn is_named(step: &Step) -> bool {
+    let concurrency = step.admission.as_ref().and_then(|admission| admission.concurrency.as_ref());
+    concurrency.is_none_or(|concurrency| !concurrency.name.is_empty())
 }
 
 struct Settler<'p> {
@@ -68,8 +86,25 @@ impl Settler<'_> {
         }
     }
 
+    fn group(&mut self, concurrency: &mut Concurrency, scope: Scope<'_>) {
+        if !concurrency.name.is_empty() {
+            return;
+        }
+        let Some(name) = self.render_in(&concurrency.group, scope) else { return };
+        name.trim().clone_into(&mut concurrency.name);
+        if concurrency.name.is_empty() {
+            let error = ValueError::new("the name of `concurrency` is empty once its values are known");
+            let help = "give the params that it reads a value, or begin it with a word: `deploy-{{ … }}`";
+            self.report(Code::BadConcurrency, &concurrency.group, error.help(help));
+        }
+    }
+
     fn render(&mut self, text: &Template) -> Option<String> {
-        let rendered = self.renderer.render(text, Scope::default());
+        self.render_in(text, Scope::default())
+    }
+
+    fn render_in(&mut self, text: &Template, scope: Scope<'_>) -> Option<String> {
+        let rendered = self.renderer.render(text, scope);
         rendered
             .map_err(|error| {
                 let at = locate(self.source, text, error.range);

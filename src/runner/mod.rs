@@ -30,6 +30,7 @@ mod gang;
 mod here;
 mod links;
 mod log;
+mod names;
 mod outputs;
 mod produce;
 mod resume;
@@ -57,6 +58,7 @@ use tokio::sync::mpsc;
 pub use self::container::ContainerRenderer;
 pub use self::fd_estimate::descriptors;
 pub use self::here::Here;
+pub use self::names::{Holder, NameFolder, Ticket};
 pub use self::produce::{Partial, undo};
 pub use self::resume::{
     MissingValue, Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace, decide, missing_values,

@@ -16,7 +16,7 @@ use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets_dir::SecretsDir;
 use crate::cli::stdio;
-use crate::cli::{commands::dry_run, ends, environment, past, retention, signals, terminal, viewers};
+use crate::cli::{commands::dry_run, ends, environment, past, retention, signals, terminal, turn, viewers};
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
@@ -27,7 +27,7 @@ use crate::history::RunDir;
 use crate::plan::Decisions;
 use crate::processes;
 use crate::reaper::Reaper;
-use crate::runner::{self, Here, Job, Partial, RunPaths, Settings};
+use crate::runner::{self, Here, Holder, Job, Partial, RunPaths, Settings};
 use crate::template::TemplateRenderer;
 
 pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
@@ -89,12 +89,17 @@ async fn run_to_end(
         }
         loaded.add_answers(asked);
     }
+    let mut turn = turn::wait(&loaded.pipeline, args.quiet, &mut signals).await?;
     let locked = containers::locked(args, loaded)?;
     let needs_engine = in_containers(loaded, &choice.at_most(loaded));
     let (dir, engine) = tokio::select! {
         places = places(loaded, needs_engine, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
     };
+    if let Some(turn) = &mut turn {
+        // Others are told the id; without it they still wait.
+        let _ = turn.rename(&Holder::this(dir.id(), ""));
+    }
     let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
     let templates = loaded.renderer(loaded.context(dir.id(), started_at))?;
     let masker = Masker::new(templates.values()).map_err(|error| CliError::usage(error.to_string(), None))?;
@@ -135,7 +140,10 @@ async fn run_to_end(
     };
     // As a task on the runtime: on this thread, each of its tasks would have to wake the thread.
     match tokio::spawn(runner::run(job, site, signals)).await.map_err(JoinError::try_into_panic) {
-        Ok(end) => Ok((end, screen, reaper)),
+        Ok(end) => {
+            drop(turn);
+            Ok((end, screen, reaper))
+        }
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         Err(Err(error)) => Err(SystemError::new("the run stopped unexpectedly", error).into()),
     }

@@ -939,6 +939,78 @@ codes! {
     /// would end a here-document, a variable of the environment that is not set. The message says which.
     TemplateValue = "template-value",
 
+    /// A name that nothing can hold alone.
+    ///
+    /// `concurrency` is the name of what only one run or step may use at a time on this machine. It is a text, and not
+    /// empty, also when the params in it have their values. How many steps run at once is `max_parallel`.
+    /// ```yaml
+    /// concurrency: 2
+    /// ```
+    /// ```yaml
+    /// max_parallel: 2
+    /// ```
+    BadConcurrency = "bad-concurrency",
+
+    /// A step would wait for its own run.
+    ///
+    /// The run holds the name of `concurrency` until it ends, so that no step of it can ever get the same name.
+    /// ```yaml
+    /// concurrency: deploy
+    /// steps:
+    ///   - {name: push, run: ./push, concurrency: deploy}
+    /// ```
+    /// ```yaml
+    /// concurrency: deploy
+    /// steps:
+    ///   - {name: push, run: ./push}
+    /// ```
+    ConcurrencySelf = "concurrency-self",
+
+    /// Two steps that start together want one name.
+    ///
+    /// Steps that live streams join start together, and only one of them can have a name of `concurrency`. One of the
+    /// two is enough: the name is held until that step ends.
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows, concurrency: database}
+    ///   - {name: load, run: ./load, input: rows, concurrency: database}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows, concurrency: database}
+    ///   - {name: load, run: ./load, input: rows}
+    /// ```
+    GangConcurrency = "gang-concurrency",
+
+    /// A question that nothing can ask.
+    ///
+    /// `confirm` is a question with at least a word. A step that has the terminal asks for itself.
+    /// ```yaml
+    /// steps:
+    ///   - {name: deploy, run: ./deploy, confirm: ""}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: deploy, run: ./deploy, confirm: "Deploy to production?"}
+    /// ```
+    BadConfirm = "bad-confirm",
+
+    /// A question in the middle of a stream.
+    ///
+    /// Steps that live streams join start together. The answer to `confirm` decides whether they start, so that the
+    /// question belongs to the first of them, which reads none of their streams.
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: load, run: ./load, input: rows, confirm: "Load all rows?"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows, confirm: "Load all rows?"}
+    ///   - {name: load, run: ./load, input: rows}
+    /// ```
+    GangConfirm = "gang-confirm",
+
     /// A file of variables is not there.
     ///
     /// `env_file` names it, seen from the folder of the pipeline file. A file that need not be there on every machine

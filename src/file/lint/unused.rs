@@ -21,6 +21,7 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
         .flat_map(Step::templates)
         .chain(pipeline.outputs.iter().map(|output| &output.value))
         .chain(defaults)
+        .chain(pipeline.concurrency.iter().map(|concurrency| &concurrency.group))
         .flat_map(|text| &text.params)
         .chain(pipeline.steps.iter().flat_map(|step| &step.secrets))
         .map(String::as_str)

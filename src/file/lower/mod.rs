@@ -1,6 +1,7 @@
 //! Raw keys → a [`Pipeline`]: names are looked up, defaults filled in, templates compiled, and everything is
 //! checked. Every check runs, whatever the others found.
 
+mod admission;
 mod conditions;
 mod container;
 mod early;
@@ -61,7 +62,7 @@ pub fn lower(
         early_timeout,
         env_files: lowering.env_files(raw),
         environment: FileEnvironment::default(),
-        concurrency: None,
+        concurrency: lowering.concurrency(raw),
         steps: steps.into_steps(),
         groups: Vec::new(),
         streams,

@@ -132,6 +132,7 @@ impl Lowering<'_> {
             description: raw.description.value().cloned(),
             role,
             condition: self.condition(raw),
+            admission: self.admission(raw),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),

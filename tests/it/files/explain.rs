@@ -1,7 +1,7 @@
 //! What `pipe explain` says about each class of mistake: its examples are what they claim to be.
 
 use crate::support::Place;
-use pipe_runner::file::{Code, LoadOptions, ParamSources, lint, parse, resolve};
+use pipe_runner::file::{Code, LoadOptions, ParamSources, check_gangs, lint, parse, resolve};
 use pipe_runner::pipeline::Source;
 use pipe_runner::plan::Plan;
 
@@ -15,7 +15,13 @@ fn codes(text: &str, warnings: bool) -> Vec<Code> {
     let parsed = parse(&Source::new("example.yml", text), &LoadOptions::default());
     let mut codes: Vec<Code> = parsed.problems.iter().map(|problem| problem.code).collect();
     if let Some(pipeline) = &parsed.pipeline {
-        codes.extend(Plan::new(pipeline).is_err().then_some(Code::Cycle));
+        match Plan::new(pipeline) {
+            Ok(plan) => {
+                let gangs = plan.gangs().iter().map(|gang| gang.steps.as_slice());
+                codes.extend(check_gangs(pipeline, gangs).iter().map(|problem| problem.code));
+            }
+            Err(_) => codes.push(Code::Cycle),
+        }
         let mut given = ParamSources::default();
         given.facts.env.insert("TOKEN".to_owned(), "t".to_owned());
         let wrong = resolve(pipeline, &given).err();

@@ -44,7 +44,7 @@ pub(super) const PIPELINE: &[Row] = &[
         "the folder of all steps is written under `defaults`: `defaults: {working_dir: src}`",
     ),
     (
-        "concurrency maxactiveruns maxactivesteps parallel parallelism jobslimit",
+        "maxactiveruns maxactivesteps parallel parallelism jobslimit",
         None,
         "how many steps run at once is `max_parallel: 4`",
     ),
@@ -68,7 +68,7 @@ pub(super) const PIPELINE: &[Row] = &[
     (
         "services networks volumes permissions runson pool agent include includes imports",
         None,
-        "the keys of a file are `name`, `description`, `params`, `env`, `env_file`, `defaults`, `on_error`, `timeout`, `max_parallel`, `history`, `steps` and `outputs`",
+        "the keys of a file are `name`, `description`, `params`, `env`, `env_file`, `defaults`, `on_error`, `timeout`, `max_parallel`, `concurrency`, `history`, `steps` and `outputs`",
     ),
 ];
 
