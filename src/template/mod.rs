@@ -10,6 +10,8 @@
 
 mod bounds;
 mod compile;
+mod condition;
+mod decide;
 mod dotted;
 mod emit;
 mod environment;
@@ -32,7 +34,9 @@ mod scan;
 mod senses;
 mod shape;
 mod shell;
+mod signs;
 mod spelling;
+mod status;
 mod structure;
 mod token;
 mod values;
@@ -46,12 +50,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use compile::{compile, outputs as outputs_in};
+pub use condition::condition;
+pub use decide::Decided;
 pub use kinds::ExprType;
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
 pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
 
-use crate::pipeline::{Outputs, Source, Template, Values};
+use crate::pipeline::{Outputs, Role, Source, Template, Values};
 
 /// The longest part of a text, in characters, that an error repeats.
 const LONGEST_PLACE: usize = 80;
@@ -68,6 +74,9 @@ pub enum TextContext {
     /// The value of a variable that a shell runs commands from, such as PS4: only values whose type keeps
     /// them from harm.
     Commands,
+    /// A condition, which [`condition`] compiles: an expression without braces, which is true or false. Of a secret it may ask only whether it is
+    /// empty.
+    Condition,
     /// A script of another interpreter: only `| tojson` and `| raw` may put a value in.
     Interpreter,
 }
@@ -83,6 +92,8 @@ pub struct Names {
     pub steps: bool,
     /// The names that its step gives to what it reads.
     pub inputs: Vec<String>,
+    /// When its step runs.
+    pub role: Role,
 }
 
 /// Kinds of mistakes in templates.
@@ -102,6 +113,12 @@ pub enum TemplateErrorKind {
     Condition,
     /// A comparison of values that are never equal.
     Comparison,
+    /// A condition with braces in it.
+    ConditionBraces,
+    /// A condition with an operator of another language.
+    ConditionOperator,
+    /// A condition that asks more of a secret than whether it is empty.
+    ConditionSecret,
     /// A secret that would have to be spelled out.
     Secret,
     /// The value of an expression cannot be used here: found only when it is rendered.

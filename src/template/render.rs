@@ -11,10 +11,10 @@ use minijinja::value::Value;
 use super::outputs::StepsView;
 use super::values::Bindings;
 use super::{
-    RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known, scan, senses,
-    values,
+    RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, escape, filters, jinja, known,
+    scan, senses, status, values,
 };
-use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Values};
+use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
@@ -30,6 +30,8 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How steps and groups have ended, by name; for conditions.
+    pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -116,11 +118,7 @@ impl TemplateRenderer {
                 help: None,
             });
         }
-        let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
-        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
-        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(paths);
-        let steps = steps(&template.outputs, scope.outputs)?;
-        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs });
+        let bindings = Value::from_object(self.bindings(template, scope)?);
         let render = || self.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
@@ -130,9 +128,23 @@ impl TemplateRenderer {
             help: None,
         })?;
         rendered.map_err(|error| {
-            let segments = scan::scan(&template.source).unwrap_or_default();
-            let error = jinja::translate(&error, &template.source, &segments, compiled);
+            let error = match condition::whole(template) {
+                None => translated(&error, &template.source, compiled),
+                Some(whole) => condition::plain(translated(&error, &whole, compiled), &template.source),
+            };
             missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
+        })
+    }
+
+    /// Returns the names that a text sees.
+    pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
+        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
+        Ok(Bindings {
+            run: self.run.clone(),
+            step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
+            steps: steps(&text.outputs, scope.outputs)?,
+            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(paths),
+            asked: status::asked(&text.asks, scope.verdicts)?,
         })
     }
 
@@ -141,6 +153,11 @@ impl TemplateRenderer {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
     }
+}
+
+fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> TemplateError {
+    let segments = scan::scan(source).unwrap_or_default();
+    jinja::translate(error, source, &segments, compiled)
 }
 
 /// Returns the outputs that a text reads, as a value; `None` if it reads none.

@@ -814,6 +814,56 @@ codes! {
     /// ```
     BadComparison = "bad-comparison",
 
+    /// A condition with braces.
+    ///
+    /// `if` takes an expression as it is. Braces make text of what they enclose, and with more text beside them the whole
+    /// would be a text, which is neither true nor false. Braces around all of it do no harm: `if: "{{ release }}"` is
+    /// `if: release`.
+    /// ```yaml
+    /// params: {branch: main}
+    /// steps:
+    ///   - {name: deploy, if: "{{ branch }} == 'main'", run: ./deploy}
+    /// ```
+    /// ```yaml
+    /// params: {branch: main}
+    /// steps:
+    ///   - {name: deploy, if: branch == 'main', run: ./deploy}
+    /// ```
+    ConditionBraces = "condition-braces",
+
+    /// An operator of another language in a condition.
+    ///
+    /// Conditions say `and`, `or` and `not`; two values are compared by `==`, `!=`, `<`, `<=`, `>` and `>=`, and `in` looks
+    /// for one in a list or a text. A variable of the environment is `env.NAME`.
+    /// ```yaml
+    /// params: {release: false, branch: main}
+    /// steps:
+    ///   - {name: deploy, if: "release && branch == 'main'", run: ./deploy}
+    /// ```
+    /// ```yaml
+    /// params: {release: false, branch: main}
+    /// steps:
+    ///   - {name: deploy, if: release and branch == 'main', run: ./deploy}
+    /// ```
+    ConditionOperator = "condition-operator",
+
+    /// A condition that asks too much of a secret.
+    ///
+    /// Whether a step runs is seen by everyone who sees the run, so a condition must not tell what a secret is. It may ask
+    /// whether there is one: `token is empty`, `token is not empty`. That holds for the variable that a secret comes from,
+    /// too.
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: push, if: token != '', run: ./push, secrets: [token]}
+    /// ```
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: push, if: token is not empty, run: ./push, secrets: [token]}
+    /// ```
+    SecretInCondition = "secret-in-condition",
+
     /// A value that cannot stand where a template puts it.
     ///
     /// The template is right, but not with this value: a list inside quotes, a text where the shell computes, a line that
