@@ -12,7 +12,7 @@ use pipe_runner::template::{
 };
 
 /// Where templates are rendered: before any step has run.
-const AROUND: Scope<'_> = Scope { step: None, outputs: Outputs::Later, waiter: None };
+const AROUND: Scope<'_> = Scope { step: None, outputs: Outputs::Later, verdicts: None, waiter: None };
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one
 /// is given its params.
@@ -74,6 +74,7 @@ fn names() -> Names {
         secret_variables: [("TOKEN".to_owned(), "token".to_owned())].into(),
         steps: true,
         inputs: vec!["left".to_owned()],
+        ..Names::default()
     }
 }
 

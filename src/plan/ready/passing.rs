@@ -31,7 +31,9 @@ fn names(pipeline: &Pipeline, steps: &[StepId]) -> String {
 }
 
 fn pairs(pipeline: &Pipeline, pairs: &[(StepId, StepId)]) -> String {
-    let pair = |(step, of): &(StepId, StepId)| format!("{} for {}", names(pipeline, &[*step]), names(pipeline, &[*of]));
+    let pair = |(step, of): &(StepId, StepId)| {
+        format!("{} for {}", names(pipeline, &[*step]), names(pipeline, &[*of]))
+    };
     pairs.iter().map(pair).collect::<Vec<_>>().join(", ")
 }
 
@@ -158,7 +160,10 @@ impl Run<'_> {
             let step = step.index();
             assert!(self.passed.insert(step) && !self.skipped.contains_key(&step));
             let Links { order, live, stored, .. } = self.links;
-            assert!([order, live, stored].iter().all(|links| self.stands_free(links, step)), "{step} too early");
+            assert!(
+                [order, live, stored].iter().all(|links| self.stands_free(links, step)),
+                "{step} too early"
+            );
             self.over.insert(step);
         }
     }
@@ -224,8 +229,12 @@ fn cases() -> ProptestConfig {
 
 fn fate() -> impl Strategy<Value = Fate> {
     let often = |weight| prop::bool::weighted(weight);
-    (often(0.15), often(0.2), often(0.15), any::<bool>())
-        .prop_map(|(early, late, fails, ignored)| Fate { early, late, fails, ignored })
+    (often(0.15), often(0.2), often(0.15), any::<bool>()).prop_map(|(early, late, fails, ignored)| Fate {
+        early,
+        late,
+        fails,
+        ignored,
+    })
 }
 
 proptest! {

@@ -136,7 +136,8 @@ impl Links {
                         || (is(it, Verdict::Ran) && fates[*it].fails && !fates[*it].ignored)
                 };
                 let broken = |it: &usize| bad(it) || (is(it, Verdict::Ran) && fates[*it].fails);
-                let lacks = [&values, &live, &stored].into_iter().flatten().any(|it| is(it, Verdict::PassedOver));
+                let lacks =
+                    [&values, &live, &stored].into_iter().flatten().any(|it| is(it, Verdict::PassedOver));
                 // What it waits for as long as it is to run: a live producer starts with it.
                 let is_blocked = order.iter().any(bad)
                     || stored.iter().any(broken)
