@@ -104,7 +104,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         Body::StreamProgress { streams } => {
             EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
         }
-        Body::StreamFinished { counters, complete, engine, unread, kept, sha256 } => {
+        Body::StreamFinished { counters, complete, engine, unread, kept, sha256, discarded } => {
             let unread = unread.iter().filter_map(|unread| left(ids, unread)).collect();
             EventKind::StreamFinished(StreamFinished {
                 stats: stats_of(ids, counters)?,
@@ -113,6 +113,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
                 kept: kept.as_ref().map(kept_as),
                 sha256: sha256.as_deref().map(|sum| plain(sum).into_owned()),
                 backend: backend_of(engine),
+                discarded: *discarded,
             })
         }
         Body::Cancelling { reason, now, grace_ms } => {
@@ -234,7 +235,7 @@ fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
 fn end_of(ids: &Ids, end: &EndRecord) -> RunEnd {
     match end {
         EndRecord::Succeeded => RunEnd::Succeeded,
-        EndRecord::Failed { cause: None, limit_ms: limit @ 1.. } => RunEnd::TimedOut(millis(*limit)),
+        EndRecord::Failed { cause: None, limit_ms } if *limit_ms > 0 => RunEnd::TimedOut(millis(*limit_ms)),
         EndRecord::Failed { cause, limit_ms: _ } => {
             RunEnd::Failed { cause: cause.as_deref().and_then(|step| ids.step(step)) }
         }

@@ -17,8 +17,8 @@ impl Dispatcher {
             self.outputs.insert(step, Arc::clone(&finished.outputs));
         }
         self.job.events.send(EventKind::StepFinished(finished));
-        self.failed |= outcome.spoils();
         self.note_end(step, &outcome);
+        self.failed |= outcome.spoils();
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
             Outcome::Succeeded
@@ -69,15 +69,12 @@ impl Dispatcher {
         }
     }
 
-    /// Ends a step that will not run.
+    /// Ends a step that will not run, since something went wrong.
     fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
-        self.end_unrun(step, Outcome::Skipped(why));
-    }
-
-    pub(super) fn end_unrun(&mut self, step: StepId, outcome: Outcome) {
-        self.note_end(step, &outcome);
-        self.job.events.send(EventKind::StepFinished(StepFinished::unrun(step, outcome)));
+        let finished = StepFinished::unrun(step, Outcome::Skipped(why));
+        self.note_end(step, &finished.outcome);
+        self.job.events.send(EventKind::StepFinished(finished));
     }
 
     /// Ends all steps that still wait: the run is over.
