@@ -142,6 +142,9 @@ pub(super) struct RunArgs {
     pub(super) locked: bool,
     #[command(flatten)]
     pub(super) choice: ChoiceArgs,
+    /// Answer every question of `confirm` with yes
+    #[arg(short = 'y', long)]
+    pub(super) yes: bool,
     /// Keep unfinished files of `produces` as NAME.partial
     #[arg(long)]
     pub(super) keep_partial: bool,
@@ -162,6 +165,13 @@ pub(super) struct RunArgs {
     /// `junit`, the XML that CI services read
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report)]
     pub(super) reports: Vec<ReportArg>,
+}
+
+impl RunArgs {
+    /// Returns whether standard input is a stream.
+    pub(super) fn takes_stdin(&self) -> bool {
+        self.target.inputs.iter().any(|given| given.ends_with("=-"))
+    }
 }
 
 #[derive(Debug, Args)]

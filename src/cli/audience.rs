@@ -3,10 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
+use super::confirm::Question;
 use super::viewers::{ShowResult, Viewer};
 use crate::event::{Event, EventKind};
 use crate::pipeline::{Pipeline, StepId};
 use crate::render::Renderer;
+
+/// The most events that are kept while a question is open.
+const MOST_UNSHOWN: usize = 1_000;
 
 /// The viewers. While a step has the terminal they get no events: there are few, since no other step runs,
 /// and they are queued until the step has given the terminal back.
@@ -15,16 +19,55 @@ pub(super) struct Audience {
     pipeline: Option<Arc<Pipeline>>,
     /// The step that has the terminal, and what the viewers have not been shown since.
     aside: Option<(StepId, Vec<Event>)>,
+    /// Whether a question is open on the terminal.
+    question: Question,
+    /// What the viewers have not been shown since it was asked.
+    unshown: Option<Vec<Event>>,
     was_cut: bool,
 }
 
 impl Audience {
     pub(super) fn of(viewers: Vec<Viewer>) -> Self {
-        Self { viewers, pipeline: None, aside: None, was_cut: false }
+        let question = Question::default();
+        Self { viewers, pipeline: None, aside: None, question, unshown: None, was_cut: false }
+    }
+
+    /// Steps aside while a question is open.
+    pub(super) fn with(self, question: Question) -> Self {
+        Self { question, ..self }
+    }
+
+    /// Keeps an event for later, if a question is open. Of many it keeps no more: to show them is better than to
+    /// fill the memory.
+    fn keep(&mut self, event: Event) -> Option<Event> {
+        if !self.question.is_open() {
+            self.catch_up();
+            return Some(event);
+        }
+        match &mut self.unshown {
+            Some(unshown) if unshown.len() < MOST_UNSHOWN => unshown.push(event),
+            Some(_) => {
+                self.catch_up();
+                return Some(event);
+            }
+            None => {
+                self.show(&event);
+                self.all(|renderer| renderer.step_aside());
+                self.unshown = Some(Vec::new());
+            }
+        }
+        None
+    }
+
+    /// Shows what was kept while a question was open.
+    fn catch_up(&mut self) {
+        let unshown = self.unshown.take().unwrap_or_default();
+        unshown.iter().for_each(|event| self.show(event));
     }
 
     /// Shows an event, or keeps it for later.
     pub(super) fn event(&mut self, event: Event) {
+        let Some(event) = self.keep(event) else { return };
         if let Some((step, waiting)) = &mut self.aside {
             if !gives_back(&event.kind, *step) {
                 return waiting.push(event);
@@ -45,7 +88,8 @@ impl Audience {
 
     /// Updates what changes with time.
     pub(super) fn tick(&mut self) {
-        if self.aside.is_none() {
+        if self.aside.is_none() && !self.question.is_open() {
+            self.catch_up();
             self.all(|renderer| renderer.tick());
         }
     }
@@ -154,6 +198,27 @@ mod tests {
             shown.push(notes.lock().unwrap().join(" "));
         }
         shown
+    }
+
+    #[test]
+    fn nothing_is_shown_while_a_question_is_open_and_everything_after_it() {
+        let (notes, question) = (Arc::default(), Question::default());
+        let viewer = Viewer::on_terminal(Box::new(Notes(Arc::clone(&notes))));
+        let mut audience = Audience::of(vec![viewer]).with(question.clone());
+        audience.event(at(0, run_started(backup())));
+        let mut shown = |kind: Option<EventKind>| {
+            notes.lock().unwrap().clear();
+            kind.into_iter().for_each(|kind| audience.event(at(1, kind)));
+            audience.tick();
+            notes.lock().unwrap().join(" ")
+        };
+        let open = question.open();
+        assert_eq!(shown(Some(note())), "note aside");
+        assert_eq!(shown(Some(output(OTHER, "x"))), "");
+        assert_eq!(shown(None), "");
+        drop(open);
+        assert_eq!(shown(None), "output tick");
+        assert_eq!(shown(Some(note())), "note tick");
     }
 
     fn note() -> EventKind {

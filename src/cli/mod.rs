@@ -10,6 +10,7 @@ mod choice;
 mod commands;
 mod complete;
 mod conditions;
+mod confirm;
 mod containers;
 mod default_file;
 mod drawing;

@@ -29,6 +29,11 @@ impl Terminal {
         Some(Self { tty: open_terminal()? })
     }
 
+    /// Returns what is read and written.
+    pub(super) fn file(&self) -> &File {
+        &self.tty
+    }
+
     /// Asks for the value of a param, until a signal comes.
     pub(super) async fn ask(
         &self,

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::audience::Audience;
+use super::confirm::Question;
 use super::error::CliError;
 use super::stdio::say;
 use super::viewers::Viewer;
@@ -30,7 +31,12 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Starts to show events until the run's last.
-    pub(super) fn start(events: Receiver, dir: &RunDir, viewers: Vec<Viewer>) -> Result<Self, CliError> {
+    pub(super) fn start(
+        events: Receiver,
+        dir: &RunDir,
+        viewers: Vec<Viewer>,
+        question: Question,
+    ) -> Result<Self, CliError> {
         let failed = |error| SystemError::new("cannot start to show the run", error);
         let journal = Journal::new(dir)?;
         // Created last: in an asynchronous context a runtime cannot be dropped.
@@ -39,7 +45,7 @@ impl Screen {
         std::thread::Builder::new()
             .name("screen".into())
             .spawn(move || {
-                let was_cut = runtime.block_on(show(events, journal, viewers));
+                let was_cut = runtime.block_on(show(events, journal, Audience::of(viewers).with(question)));
                 // If the run could not begin, the receiver is gone.
                 let _ = tell.send(was_cut);
             })
@@ -56,8 +62,7 @@ impl Screen {
 
 /// Shows events until the run's last, or until the last sender is gone. An output that fails does not end the
 /// run; nothing more is written to it. Returns whether something that was asked for was not shown.
-async fn show(mut events: Receiver, mut journal: Journal, viewers: Vec<Viewer>) -> bool {
-    let mut audience = Audience::of(viewers);
+async fn show(mut events: Receiver, mut journal: Journal, mut audience: Audience) -> bool {
     let mut is_over = false;
     while !is_over {
         let mut next = match timeout(FRAME, events.recv()).await {

@@ -21,6 +21,7 @@
 
 mod attempt;
 mod conditions;
+mod consent;
 mod container;
 mod dispatcher;
 mod end;
@@ -56,6 +57,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::consent::{Asker, Consent};
 pub use self::container::ContainerRenderer;
 pub use self::fd_estimate::descriptors;
 pub use self::here::Here;
@@ -132,6 +134,10 @@ pub struct Settings {
     pub partial: Partial,
     /// Whether the log of each attempt begins with what it runs.
     pub trace: bool,
+    /// Where the answers to the questions of steps come from.
+    pub consent: Consent,
+    /// Where names are held that only one step or run has at a time.
+    pub names: NameFolder,
 }
 
 impl Default for Settings {
@@ -145,6 +151,8 @@ impl Default for Settings {
             break_deadlocks: true,
             partial: Partial::Remove,
             trace: false,
+            consent: Consent::default(),
+            names: NameFolder::of_user(),
         }
     }
 }

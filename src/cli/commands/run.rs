@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use crate::cli::args::{ReportArg, RunArgs};
 use crate::cli::choice::{Choice, is_partial};
+use crate::cli::confirm::{self, Question};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
 use crate::cli::load::{Loaded, load_with};
@@ -31,8 +32,7 @@ use crate::runner::{self, Here, Holder, Job, Partial, RunPaths, Settings};
 use crate::template::TemplateRenderer;
 
 pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
-    let takes_stdin = |given: &String| given.ends_with("=-");
-    let asks = if args.dry_run { None } else { Terminal::find(args.target.inputs.iter().any(takes_stdin)) };
+    let asks = if args.dry_run { None } else { Terminal::find(args.takes_stdin()) };
     let missing = if args.dry_run || asks.is_some() { MissingSecrets::Hide } else { MissingSecrets::Refuse };
     // Of a part of the pipeline only the params that it reads are looked at.
     let params = (!is_partial(&args.choice)).then_some(&args.params);
@@ -114,7 +114,8 @@ async fn run_to_end(
     let masker = Masker::new(templates.values()).map_err(|error| CliError::usage(error.to_string(), None))?;
     let viewers = viewers::viewers(args, reports, loaded, &masker, dir.id())?;
     let (events, receiver) = channel::channel(masker);
-    let screen = Screen::start(receiver, &dir, viewers)?;
+    let question = Question::default();
+    let screen = Screen::start(receiver, &dir, viewers, question.clone())?;
     let reaper = start_reaper(&events);
     if cfg!(target_os = "linux") && !processes::are_visible() {
         events.send(EventKind::Warning(
@@ -128,6 +129,7 @@ async fn run_to_end(
         .transpose()?;
     let host = HostExecutor::new(reaper.clone()).with_limit(raised);
     let site = Arc::new(Here::new(ExecutorSet::new(host, docker)));
+    let consent = confirm::consent(&loaded.pipeline, args.yes, args.takes_stdin(), question, &events);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
         plan: Arc::clone(&loaded.plan),
@@ -144,7 +146,7 @@ async fn run_to_end(
         },
         past: choice.past,
         asked: choice.asked,
-        settings: settings(args, loaded),
+        settings: Settings { consent, ..settings(args, loaded) },
         reaper: reaper.clone(),
     };
     // As a task on the runtime: on this thread, each of its tasks would have to wake the thread.

@@ -5,6 +5,7 @@
 //! before what it stands behind, and a failure falls through. Such a step was left out from the start
 //! ([`ReadySet::parted`]), or is [passed over](ReadySet::pass_over) while it waits.
 
+mod hold;
 mod link;
 #[cfg(test)]
 mod passing;

@@ -27,7 +27,10 @@ impl Dispatcher {
                 continue;
             }
             let (free, is_idle) = (self.slots.free(), self.slots.is_idle());
-            let Some((_, steps)) = self.ready.pop(free, is_idle) else { break };
+            let Some((gang, steps)) = self.ready.pop(free, is_idle) else { break };
+            if self.hold_back(gang, &steps) {
+                continue;
+            }
             self.slots.take(&steps);
             self.say_why(&steps);
             self.parts(steps).into_iter().for_each(|part| self.start(part));

@@ -14,6 +14,7 @@
 mod admission;
 mod conditions;
 mod endings;
+mod gate;
 mod phases;
 mod result;
 
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::conditions::Conditions;
+use self::gate::Gate;
 use self::phases::Phases;
 use super::resume;
 use super::slots::Slots;
@@ -47,6 +49,7 @@ struct Dispatcher {
     /// The values that steps have given; of those that gave any.
     outputs: BTreeMap<StepId, Arc<Outputs>>,
     conditions: Conditions,
+    gate: Gate,
     slots: Slots,
     phases: Phases,
     /// The pipeline has `finally` steps.
@@ -83,7 +86,7 @@ pub(super) async fn run(
     }
     loop {
         dispatcher.admit();
-        if dispatcher.slots.is_deserted() {
+        if dispatcher.slots.is_deserted() && !dispatcher.is_holding() {
             if dispatcher.begin_finally().await {
                 continue;
             }
@@ -93,6 +96,7 @@ pub(super) async fn run(
         tokio::select! {
             Some(message) = inbox.recv() => dispatcher.take(message),
             Some(signal) = signals.recv() => dispatcher.signalled(signal),
+            wait = dispatcher.gate.next() => dispatcher.waited(wait),
             () = Phases::time_is_up(deadline) => dispatcher.time_is_up(),
             Some(Err(error)) = dispatcher.gangs.join_next() => {
                 // Its members will never send an end. What still runs dies with the runtime that holds it.
@@ -151,6 +155,7 @@ impl Dispatcher {
             outputs_left_out: BTreeSet::new(),
             outputs: BTreeMap::new(),
             conditions: Conditions::default(),
+            gate: Gate::default(),
             slots,
             phases: Phases::default(),
             has_finally,

@@ -188,8 +188,7 @@ impl Dispatcher {
         self.skip_the_rest();
         self.phases.body_end = Some(self.end_of_body());
         self.phases.current = Role::Finally;
-        self.ready =
-            ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
+        self.ready = ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
         self.pass_over_broken_readers();
         let is_stopped = self.error.is_some() || self.signal.is_some() || self.phases.timed_out.is_some();
         match (self.phases.has_begun || self.is_by_hand(), is_stopped) {

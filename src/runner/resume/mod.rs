@@ -82,7 +82,9 @@ async fn conditions_of(job: &Arc<Job>, given: &Arc<StepOutputs>) -> BTreeMap<Ste
     let (job, given) = (Arc::clone(job), Arc::clone(given));
     let work = move || {
         let early = job.pipeline.steps().filter(|(_, step)| early(step));
-        early.map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new(), None)))).collect()
+        early
+            .map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new(), None))))
+            .collect()
     };
     // A condition that was not asked is asked in the turn of its step.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()

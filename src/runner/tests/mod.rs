@@ -6,6 +6,7 @@ mod conditions;
 mod early_exits;
 mod finally;
 mod gangs;
+mod gate;
 mod kept_streams;
 mod outputs;
 mod policy;

@@ -1,0 +1,167 @@
+//! What a gang that is ready may still have to wait for: the answer to a question of a step (`confirm`), and
+//! names that only one holds at a time (`concurrency`). The gang is held meanwhile, without slots; others start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::Dispatcher;
+use crate::event::{EventKind, StepFinished};
+use crate::executor::SystemError;
+use crate::pipeline::{Failure, OnError, Outcome, SkipReason, Step, StepId, Template};
+use crate::plan::GangId;
+use crate::runner::{Holder, Job, Shutdown, Ticket};
+use crate::template::{Scope, StepOutputsMode};
+
+/// What gangs wait for, and what they have.
+#[derive(Default)]
+pub(super) struct Gate {
+    /// The steps that were answered with yes.
+    confirmed: BTreeSet<StepId>,
+    /// The names of steps that run, or that start next.
+    names: BTreeMap<StepId, Ticket>,
+    waits: JoinSet<Wait>,
+}
+
+/// A wait that is over.
+pub(super) struct Wait {
+    gang: GangId,
+    end: WaitEnd,
+}
+
+enum WaitEnd {
+    /// Why a step is passed over; nothing if the answer is yes.
+    Answered(StepId, Option<String>),
+    Named(Result<Vec<(StepId, Ticket)>, SystemError>),
+}
+
+impl Gate {
+    /// Returns the next wait that is over; never where none is under way.
+    pub(super) async fn next(&mut self) -> Wait {
+        loop {
+            match self.waits.join_next().await {
+                Some(Ok(wait)) => return wait,
+                // It was called off, or broke down, in which case its step never starts.
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Gives up the name of a step that has ended for good.
+    pub(super) fn leave(&mut self, step: StepId) {
+        self.names.remove(&step);
+    }
+}
+
+impl Dispatcher {
+    /// Returns whether a gang that was popped has to wait. It is held then.
+    pub(super) fn hold_back(&mut self, gang: GangId, steps: &[StepId]) -> bool {
+        let admission = |step: &StepId| self.job.pipeline.step(*step).admission.as_ref();
+        if steps.iter().all(|step| admission(step).is_none()) {
+            return false;
+        }
+        let question = steps.iter().find_map(|step| {
+            let confirm = admission(step)?.confirm.as_ref()?;
+            (!self.gate.confirmed.contains(step)).then(|| (*step, confirm.clone()))
+        });
+        if let Some((step, confirm)) = question {
+            self.ready.hold(gang, steps);
+            self.ask_for(gang, step, &confirm);
+            return true;
+        }
+        let mut wanted: Vec<(String, StepId)> = steps
+            .iter()
+            .filter(|step| !self.gate.names.contains_key(step))
+            .filter_map(|step| Some((admission(step)?.concurrency.as_ref()?.name.clone(), *step)))
+            .collect();
+        if wanted.is_empty() {
+            return false;
+        }
+        // Every gang takes names in one order, so that no two wait for each other.
+        wanted.sort();
+        self.ready.hold(gang, steps);
+        let job = Arc::clone(&self.job);
+        self.gate.waits.spawn(async move { Wait { gang, end: WaitEnd::Named(take(&job, wanted).await) } });
+        true
+    }
+
+    fn ask_for(&mut self, gang: GangId, step: StepId, confirm: &Template) {
+        let job = Arc::clone(&self.job);
+        let (given, body) = (self.given(&[step]), self.told());
+        let scope = Scope {
+            step: Some(job.pipeline.step(step)),
+            outputs: StepOutputsMode::These(&given),
+            body: body.as_deref(),
+            ..Scope::default()
+        };
+        match job.templates.render(confirm, scope) {
+            Ok(question) => {
+                let job = Arc::clone(&job);
+                self.gate.waits.spawn(async move {
+                    let name = &job.pipeline.step(step).name;
+                    let refusal = job.settings.consent.refusal(name, question.trim()).await;
+                    Wait { gang, end: WaitEnd::Answered(step, refusal) }
+                });
+            }
+            Err(error) => {
+                let why = error.sentence(&job.pipeline.source, confirm);
+                self.ready.withdraw(step);
+                let failure = Failure::Start(format!("its question: {why}"));
+                let outcome = match job.pipeline.step(step).policy.on_error {
+                    OnError::Ignore => Outcome::Ignored(failure),
+                    OnError::Stop | OnError::Continue => Outcome::Failed(failure),
+                };
+                self.finished(StepFinished::unrun(step, outcome));
+                self.ready.queue_again(gang);
+            }
+        }
+    }
+
+    /// Takes the end of a wait: the gang may go on, without those that are passed over.
+    pub(super) fn waited(&mut self, Wait { gang, end }: Wait) {
+        if *self.phases.shutdown().borrow() != Shutdown::None {
+            return;
+        }
+        match end {
+            WaitEnd::Answered(step, None) => {
+                self.gate.confirmed.insert(step);
+            }
+            WaitEnd::Answered(step, Some(why)) => self.pass_over(step, SkipReason::Condition(why)),
+            WaitEnd::Named(Ok(names)) => self.gate.names.extend(names),
+            WaitEnd::Named(Err(error)) => self.broken(error),
+        }
+        self.ready.queue_again(gang);
+    }
+
+    /// Returns whether a gang is held. Once the phase is being stopped, none is.
+    pub(super) fn is_holding(&mut self) -> bool {
+        if *self.phases.shutdown().borrow() != Shutdown::None {
+            self.gate.waits = JoinSet::new();
+        }
+        !self.gate.waits.is_empty()
+    }
+}
+
+/// Takes names in turn, each for its step.
+async fn take(job: &Arc<Job>, wanted: Vec<(String, StepId)>) -> Result<Vec<(StepId, Ticket)>, SystemError> {
+    let mut tickets = Vec::with_capacity(wanted.len());
+    for (name, step) in wanted {
+        let Step { name: step_name, .. } = job.pipeline.step(step);
+        let ticket = job.settings.names.queue(&name, &Holder::this(&*job.place.id, step_name))?;
+        let tell = |before: &crate::runner::names::Before| {
+            let who = match before.holder.run == job.place.id && !before.holder.step.is_empty() {
+                true => format!("`{}`", before.holder.step),
+                false => before.holder.words(),
+            };
+            let note =
+                format!("`{step_name}` waits for {who}, which has `{name}`; {} before it", before.count);
+            job.events.send(EventKind::Note(note));
+        };
+        let failed = |error| SystemError::new(format!("cannot wait for the name `{name}`"), error);
+        ticket.wait(tell).await.map_err(failed)?;
+        tickets.push((step, ticket));
+    }
+    Ok(tickets)
+}
