@@ -37,9 +37,11 @@ mod host {
 mod runs {
     mod choice;
     mod earlier_versions;
+    mod env_files;
     mod finally;
     mod history;
     mod logs;
+    mod names;
     mod outputs;
     mod produces;
     mod resume;
@@ -51,6 +53,7 @@ mod runs {
 /// The command line itself: commands, standard streams, questions.
 mod cli {
     mod commands;
+    mod confirm;
     mod debug_log;
     mod standard_streams;
     mod typed_secrets;

@@ -1,5 +1,6 @@
 //! One module a command: each takes its arguments and returns an exit code.
 
+mod admission;
 pub(super) mod clean;
 pub(super) mod completions;
 pub(super) mod explain;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use super::admission;
 use super::dry_run::{FINALLY, idle};
 use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
@@ -116,6 +117,9 @@ fn text(
     let all = human::count(pipeline.steps.len(), "step");
     let steps = if running == pipeline.steps.len() { all } else { format!("{running} of {all}") };
     let mut text = format!("{}: {steps} in {}\n", pipeline.name, human::count(gangs.len(), "gang"));
+    if let Some(concurrency) = &pipeline.concurrency {
+        let _ = writeln!(text, "the run {}", admission::holds(concurrency));
+    }
     let mut is_over = false;
     for gang in &gangs {
         let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
@@ -150,6 +154,9 @@ fn text(
             }
             if pipeline.step(step).terminal {
                 let _ = writeln!(text, "   {name} has the terminal, and runs alone");
+            }
+            for words in admission::words(pipeline.step(step)) {
+                let _ = writeln!(text, "   {name} {words}");
             }
             describe_stream(&mut text, loaded, decisions, step);
         }

@@ -49,6 +49,12 @@ impl Gate {
         }
     }
 
+    /// Gives up everything: no gang starts any more.
+    pub(super) async fn close(&mut self) {
+        self.waits.shutdown().await;
+        self.names.clear();
+    }
+
     /// Gives up the name of a step that has ended for good.
     pub(super) fn leave(&mut self, step: StepId) {
         self.names.remove(&step);
@@ -138,7 +144,8 @@ impl Dispatcher {
     /// Returns whether a gang is held. Once the phase is being stopped, none is.
     pub(super) fn is_holding(&mut self) -> bool {
         if *self.phases.shutdown().borrow() != Shutdown::None {
-            self.gate.waits = JoinSet::new();
+            self.gate.waits.abort_all();
+            return false;
         }
         !self.gate.waits.is_empty()
     }

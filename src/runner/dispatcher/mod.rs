@@ -7,7 +7,7 @@
 //! ```
 //!
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
-//! run; [`conditions`] asks whether its members run; [`endings`] decides what the end of a step means for the
+//! run; [`gate`] holds gangs that wait for an answer or a name; [`conditions`] asks whether its members run; [`endings`] decides what the end of a step means for the
 //! others; [`phases`] leads from the ordinary steps to the `finally` steps, and has the ladder of signals;
 //! [`result`] decides what the end of the run is.
 
@@ -109,6 +109,7 @@ pub(super) async fn run(
     // A gang that has sent all ends still holds files that did not become whole, and pipes that must not end
     // yet.
     while dispatcher.gangs.join_next().await.is_some() {}
+    dispatcher.gate.close().await;
     if let Err(error) = site.close().await {
         dispatcher.error.get_or_insert(error);
     }
