@@ -37,8 +37,8 @@ impl Audience {
         Self { question, ..self }
     }
 
-    /// Keeps an event for later, if a question is open. Of many it keeps no more: to show them is better than to
-    /// fill the memory.
+    /// Keeps an event for later, if a question is open. Beyond many it shows them: that is better than to fill
+    /// the memory.
     fn keep(&mut self, event: Event) -> Option<Event> {
         if !self.question.is_open() {
             self.catch_up();

@@ -38,6 +38,13 @@ pub(super) async fn wait(
     Ok(Some(ticket))
 }
 
+/// Tells those that wait the id of the run, now that it has one; without it they wait all the same.
+pub(super) fn tell(turn: &mut Option<Ticket>, run: &str) {
+    if let Some(turn) = turn {
+        let _ = turn.rename(&Holder::this(run, ""));
+    }
+}
+
 /// Sends the run TERM, as a person would: its `finally` steps run.
 fn stop(holder: &Holder) {
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);

@@ -1,9 +1,9 @@
 //! Names that one run or step of this user and machine holds at a time (`concurrency`).
 //!
-//! Each name has a folder, in which every run or step that wants it has a ticket: a file with a number, and with
-//! a lock on it that the kernel releases when the process ends in any way. The lowest ticket that is still
-//! locked holds the name; the others wait in the order in which they came. A lock on the file `turn` makes
-//! taking a ticket and looking at the others one action.
+//! Each name has a folder, in which every run or step that wants it has a ticket: a file with a number, and
+//! with a lock on it that the kernel releases when the process ends in any way. The lowest ticket that is
+//! still locked holds the name; the others wait in the order in which they came. A lock on the file `turn`
+//! makes taking a ticket and looking at the others one action.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -29,7 +29,8 @@ const TURN: &str = "turn";
 pub struct NameFolder(PathBuf);
 
 impl NameFolder {
-    /// Returns the folder of this user: it lasts until the machine starts anew, and other users cannot enter it.
+    /// Returns the folder of this user: it lasts until the machine starts anew, and other users cannot enter
+    /// it.
     pub fn of_user() -> Self {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
         let own = || format!("/tmp/pipe-{}", rustix::process::geteuid().as_raw()).into();

@@ -132,8 +132,8 @@ fn render_here(
     Ok(Rendered { program, env, working_dir, container, produces, products_dir })
 }
 
-/// Returns the variables that a step gets from files, which its own `env` may set anew. One that a secret param
-/// takes reaches a container only where the step asks for the secret: engines show the environment.
+/// Returns the variables that a step gets from files, which its own `env` may set anew. One that a secret
+/// param takes reaches a container only where the step asks for the secret: engines show the environment.
 fn from_files<'p>(pipeline: &'p Pipeline, step: &Step) -> impl Iterator<Item = (OsString, OsString)> + 'p {
     let in_container = step.container.is_some();
     let is_secret = move |name: &str| {

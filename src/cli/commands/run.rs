@@ -28,7 +28,7 @@ use crate::history::RunDir;
 use crate::plan::Decisions;
 use crate::processes;
 use crate::reaper::Reaper;
-use crate::runner::{self, Here, Holder, Job, Partial, RunPaths, Settings};
+use crate::runner::{self, Here, Job, Partial, RunPaths, Settings};
 use crate::template::TemplateRenderer;
 
 pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
@@ -105,10 +105,7 @@ async fn run_to_end(
         places = places(loaded, needs_engine, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
     };
-    if let Some(turn) = &mut turn {
-        // Others are told the id; without it they still wait.
-        let _ = turn.rename(&Holder::this(dir.id(), ""));
-    }
+    turn::tell(&mut turn, dir.id());
     let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
     let templates = loaded.renderer(loaded.context(dir.id(), started_at))?;
     let masker = Masker::new(templates.values()).map_err(|error| CliError::usage(error.to_string(), None))?;

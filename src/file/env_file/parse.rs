@@ -1,7 +1,7 @@
 //! The lines of a `.env` file. A value is data: nothing in it is expanded or run.
 //!
-//! Written here, since the libraries for it (dotenvy 0.15 was tried) replace `${HOME}`, make `(id)` of `$(id)`,
-//! refuse a blank in a bare value, and put the values into their messages.
+//! Written here, since the libraries for it (dotenvy 0.15 was tried) replace `${HOME}`, make `(id)` of
+//! `$(id)`, refuse a blank in a bare value, and put the values into their messages.
 
 use crate::file::words::{as_identifier, is_identifier};
 use crate::pipeline::Span;

@@ -1,5 +1,6 @@
 //! What a gang that is ready may still have to wait for: the answer to a question of a step (`confirm`), and
-//! names that only one holds at a time (`concurrency`). The gang is held meanwhile, without slots; others start.
+//! names that only one holds at a time (`concurrency`). The gang is held meanwhile, without slots; others
+//! start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
-//! run; [`gate`] holds gangs that wait for an answer or a name; [`conditions`] asks whether its members run; [`endings`] decides what the end of a step means for the
-//! others; [`phases`] leads from the ordinary steps to the `finally` steps, and has the ladder of signals;
-//! [`result`] decides what the end of the run is.
+//! run; [`conditions`] asks whether its members run; [`gate`] holds gangs that wait for an answer or a name;
+//! [`endings`] decides what the end of a step means for the others; [`phases`] leads from the ordinary steps to
+//! the `finally` steps, and has the ladder of signals; [`result`] decides what the end of the run is.
 
 mod admission;
 mod conditions;
