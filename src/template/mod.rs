@@ -32,6 +32,7 @@ mod scan;
 mod senses;
 mod shape;
 mod shell;
+mod sole;
 mod spelling;
 mod structure;
 mod token;
@@ -50,6 +51,7 @@ pub use kinds::ExprType;
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
 pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
+pub use sole::sole_expression;
 
 use crate::pipeline::{Outputs, Source, Template, Values};
 
@@ -83,6 +85,10 @@ pub struct Names {
     pub steps: bool,
     /// The names that its step gives to what it reads.
     pub inputs: Vec<String>,
+    /// Those of them that stand for several streams.
+    pub gathered: Vec<String>,
+    /// The axes of its step's matrix: name, and what kind of value each has. Nothing where the step has none.
+    pub matrix: Option<BTreeMap<String, ExprType>>,
 }
 
 /// Kinds of mistakes in templates.

@@ -117,10 +117,10 @@ impl TemplateRenderer {
             });
         }
         let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
-        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
-        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(paths);
+        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs);
+        let matrix = scope.step.and_then(|step| step.member.as_deref()).map(values::matrix);
         let steps = steps(&template.outputs, scope.outputs)?;
-        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs });
+        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs, matrix });
         let render = || self.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
