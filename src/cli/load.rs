@@ -13,7 +13,7 @@ use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, Pa
 use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Step, StepId, Values};
 use crate::plan::{Crowd, Cycle, Decisions, Plan, crowded};
 use crate::stream::ResolvedPath;
-use crate::template::{RunContext, TemplateRenderer};
+use crate::template::{RunContext, TemplateRenderer, groups};
 
 /// A pipeline that can be ordered.
 pub(super) struct Loaded {
@@ -216,6 +216,7 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
         env,
         not_text,
         values: Values::new(),
+        groups: groups(pipeline),
     }
 }
 

@@ -22,6 +22,7 @@ mod jinja;
 mod json;
 mod kinds;
 mod known;
+mod members;
 mod names;
 mod number;
 mod outputs;
@@ -48,6 +49,7 @@ use std::sync::Arc;
 
 pub use compile::{compile, outputs as outputs_in};
 pub use kinds::ExprType;
+pub use members::{GroupMember, Groups, groups};
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
 pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
@@ -162,4 +164,6 @@ pub struct RunContext {
     pub not_text: BTreeSet<String>,
     /// The params' values.
     pub values: Values,
+    /// The groups of steps.
+    pub groups: Groups,
 }

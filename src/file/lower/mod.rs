@@ -137,7 +137,9 @@ impl Lowering<'_> {
             for error in errors {
                 let at = locate(self.source, at, text, error.range);
                 let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
-                let problem = match self.declared.filter(|_| error.kind == TemplateErrorKind::Undefined) {
+                let is_param =
+                    error.kind == TemplateErrorKind::Undefined && !problem.message.contains("`matrix");
+                let problem = match self.declared.filter(|_| is_param) {
                     Some(declared) => problem.also(declared, "params are declared here"),
                     None => problem,
                 };

@@ -92,7 +92,8 @@ impl Lowering<'_> {
             let axes: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
             let message = format!("`{name}` is no axis of this matrix");
             let problem = self.at(Code::MatrixKeys, *name_at, message);
-            let near = self.nearest.help(name, axes.iter().copied());
+            let near =
+                self.nearest.find(name, axes.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             let help = near.unwrap_or_else(|| {
                 "every combination has the same keys; where they differ, write all combinations under `include`, without axes"
                     .to_owned()

@@ -2,6 +2,8 @@
 
 mod axes;
 mod combinations;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
