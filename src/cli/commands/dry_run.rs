@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Pipeline, Step, StepId};
+use crate::pipeline::{Action, Pipeline, Role, Step, StepId};
 use crate::plan::{Decision, Decisions};
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
+
+/// What stands above the `finally` steps.
+pub(super) const FINALLY: &str = "finally, when all others have ended";
 
 /// Returns the text to print. Secrets appear as variables, as they do in the scripts of a run.
 pub(super) fn text(
@@ -14,8 +17,13 @@ pub(super) fn text(
     templates: &TemplateRenderer,
 ) -> Result<String, (StepId, TemplateError)> {
     let mut text = String::new();
+    let mut is_over = false;
     for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
         for id in gang {
+            let is_later = loaded.pipeline.step(id).role == Role::Finally && decisions.runs(id);
+            if is_later && !std::mem::replace(&mut is_over, true) {
+                let _ = writeln!(text, "# {FINALLY}\n");
+            }
             let Decision::Run(why) = decisions.of(id) else { continue };
             show(loaded, id, why, templates, &mut text).map_err(|error| (id, error))?;
         }
