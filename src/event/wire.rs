@@ -22,6 +22,7 @@
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
+//! | `phase` | `name` (`finally`), `steps`, `outcome` (of the steps before), `cause` |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
@@ -188,6 +189,14 @@ pub enum Body {
         now: bool,
         #[serde(default, skip_serializing_if = "is_zero")]
         grace_ms: u64,
+    },
+    Phase {
+        /// `finally`.
+        name: String,
+        steps: Vec<String>,
+        outcome: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        cause: String,
     },
     Warning {
         message: String,

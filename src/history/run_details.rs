@@ -180,6 +180,7 @@ impl RunDetails {
             | Body::StepRetrying { .. }
             | Body::StreamProgress { .. }
             | Body::Cancelling { .. }
+            | Body::Phase { .. }
             | Body::Warning { .. }
             | Body::Note { .. }
             | Body::Unknown => {}
@@ -240,6 +241,7 @@ impl StepDetails {
             | Body::StreamProgress { .. }
             | Body::StreamFinished { .. }
             | Body::Cancelling { .. }
+            | Body::Phase { .. }
             | Body::Warning { .. }
             | Body::Note { .. }
             | Body::RunFinished { .. }

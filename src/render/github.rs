@@ -13,7 +13,7 @@ use super::summary::failures;
 use super::{Report, text, words};
 use crate::event::RunEnd;
 use crate::event::mask::Masker;
-use crate::pipeline::{Outcome, StepId};
+use crate::pipeline::{Outcome, StepId, took_too_long};
 
 /// Characters of an annotation at most; GitHub takes 64 KiB.
 const LONGEST: usize = 16 << 10;
@@ -109,6 +109,7 @@ impl Dialect for GitHub {
         let what = match report.end.as_ref().map(|end| &end.end) {
             Some(RunEnd::Aborted(what)) => format!("aborted: {}", text::one_line(what)),
             Some(RunEnd::NoOutput(why)) => text::one_line(why),
+            Some(RunEnd::TimedOut(limit)) => took_too_long(*limit),
             Some(RunEnd::Signalled(signal)) => format!("cancelled by {}", words::signal(*signal)),
             Some(RunEnd::Succeeded | RunEnd::Failed { .. }) | None => return String::new(),
         };

@@ -19,7 +19,7 @@ use super::summary::failures;
 use super::{Renderer, Report, StepState, words};
 use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd};
-use crate::pipeline::{Failure, Outcome, StepId};
+use crate::pipeline::{Failure, Outcome, StepId, took_too_long};
 
 /// Writes the report when the run has ended.
 #[derive(Debug)]
@@ -183,6 +183,7 @@ impl Document<'_> {
     fn ended(&self) -> Option<Case> {
         let (kind, message) = match &self.report.end.as_ref()?.end {
             RunEnd::Succeeded | RunEnd::Failed { .. } => return None,
+            RunEnd::TimedOut(limit) => ("timeout", took_too_long(*limit)),
             RunEnd::NoOutput(why) => ("no-output", self.secrets.text(why)),
             RunEnd::Signalled(signal) => ("signal", format!("cancelled by {}", words::signal(*signal))),
             RunEnd::Aborted(what) => ("engine", format!("aborted: {}", self.secrets.text(what))),

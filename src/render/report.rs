@@ -11,8 +11,8 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Circumstances, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished,
-    StreamFinished, StreamStats,
+    CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted,
+    StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
 
@@ -41,6 +41,8 @@ pub struct Report {
     pub stopped: Option<CancelReason>,
     /// Since when and how steps are being stopped; the latest, which is the hardest.
     pub stopping: Option<Stopping>,
+    /// The phase of the `finally` steps, once it has begun.
+    pub phase: Option<PhaseStarted>,
     /// How the run ended.
     pub end: Option<RunFinished>,
 }
@@ -158,6 +160,7 @@ impl Report {
             failures: Vec::new(),
             stopped: None,
             stopping: None,
+            phase: None,
             end: None,
             pipeline,
         }
@@ -200,6 +203,10 @@ impl Report {
                 self.stopping = Some(Stopping { kill_at, by_key });
             }
             EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
+            EventKind::PhaseStarted(phase) => {
+                self.phase = Some(phase.clone());
+                self.stopping = None;
+            }
             EventKind::RunStarted(_) | EventKind::Warning(_) | EventKind::Note(_) => {}
         }
     }
@@ -284,7 +291,9 @@ impl Report {
     /// Returns whether a failure or a signal ended the run.
     pub fn went_wrong(&self) -> bool {
         match self.end.as_ref().map(|end| &end.end) {
-            Some(RunEnd::Failed { .. } | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => true,
+            Some(RunEnd::Failed { .. } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => {
+                true
+            }
             Some(RunEnd::Succeeded | RunEnd::NoOutput(_)) | None => false,
         }
     }
@@ -304,7 +313,9 @@ impl Report {
                 Outcome::Skipped(SkipReason::Dependency(step)) => *step,
                 Outcome::Cancelled | Outcome::Skipped(SkipReason::Stopped) => match self.stopped? {
                     CancelReason::StepFailed(step) => return Some(step),
-                    CancelReason::Signal(_) | CancelReason::Aborted => return None,
+                    CancelReason::Signal(_) | CancelReason::TimedOut(_) | CancelReason::Aborted => {
+                        return None;
+                    }
                 },
                 Outcome::Succeeded
                 | Outcome::Ignored(_)

@@ -45,7 +45,7 @@ use super::Job;
 use super::slots::SlotRequest;
 use crate::event::StepFinished;
 use crate::executor::{ImageSpec, SystemError};
-use crate::pipeline::StepId;
+use crate::pipeline::{BodyEnd, StepId};
 use crate::plan::Decisions;
 use crate::template::StepOutputs;
 
@@ -83,6 +83,8 @@ pub struct GangOrder {
     pub steps: Vec<StepId>,
     /// The outputs of the steps that any of them depends on.
     pub given: StepOutputs,
+    /// How the ordinary steps have ended, for `finally` steps.
+    pub body: Option<Arc<BodyEnd>>,
     /// Which steps of the run run: a stream is stored for no other.
     pub decisions: Arc<Decisions>,
 }

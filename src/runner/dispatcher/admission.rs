@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::Dispatcher;
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Pipeline, SkipReason, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, StepId};
 use crate::plan::{Decision, Decisions, ReadySet};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -18,7 +18,7 @@ use crate::template::StepOutputs;
 impl Dispatcher {
     /// Starts every gang that is ready and fits.
     pub(super) fn admit(&mut self) {
-        while *self.shutdown.borrow() == Shutdown::None && !self.slots.let_back() {
+        while *self.phases.shutdown().borrow() == Shutdown::None && !self.slots.let_back() {
             let (free, is_idle) = (self.slots.free(), self.slots.is_idle());
             let Some((_, steps)) = self.ready.pop(free, is_idle) else { break };
             self.slots.take(&steps);
@@ -27,9 +27,10 @@ impl Dispatcher {
                 continue;
             }
             let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
-            let order = GangOrder { job, given: self.given(&steps), steps, decisions };
+            self.note_start();
+            let order = GangOrder { job, given: self.given(&steps), body: self.told(), steps, decisions };
             let (site, shutdown, outbox) =
-                (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
+                (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
             self.gangs.spawn(async move {
                 if *shutdown.borrow() == Shutdown::None {
                     site.run_gang(order, shutdown, outbox).await;
@@ -83,6 +84,10 @@ impl Dispatcher {
 
     /// Counts a step that does not run as done, with what an earlier run has of it.
     fn pass_over(&mut self, step: StepId) {
+        if let Some(&producer) = self.phases.without.get(&step) {
+            let why = Outcome::Skipped(SkipReason::Without(producer));
+            return self.finished(StepFinished::unrun(step, why));
+        }
         let (name, past) = (&self.job.pipeline.step(step).name, &self.job.past);
         let finished = match self.decisions.of(step) {
             Decision::Reuse => {
@@ -99,9 +104,15 @@ impl Dispatcher {
         self.finished(finished);
     }
 
-    /// Returns the values of the steps that any of these depends on.
+    /// Returns the values of the steps that any of these depends on; of all, for `finally` steps.
     fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
+        if self.phases.current == Role::Finally {
+            let named = |(id, outputs): (&StepId, &Arc<Outputs>)| {
+                (pipeline.step(*id).name.clone(), Arc::clone(outputs))
+            };
+            return self.outputs.iter().map(named).collect();
+        }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()

@@ -17,7 +17,7 @@ pub(super) use self::fingerprint::{add_image, fingerprint};
 pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
 use super::{Job, Site, produce, spec};
-use crate::pipeline::{Pipeline, StepId};
+use crate::pipeline::{Pipeline, Role, StepId};
 use crate::plan::{self, Decisions, needs};
 use crate::template::StepOutputs;
 
@@ -29,6 +29,11 @@ pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
         (Some(_), None) => true,
         // Those that were asked for run in any case, and those that were not are left out.
         (Some(_), Some(asked)) => asked.why(id).is_some() && !asked.is_forced(),
+    };
+    let is_question = |id: StepId| match job.pipeline.step(id).role {
+        Role::Ordinary => is_question(id),
+        // It runs in any case.
+        Role::Finally => false,
     };
     if job.past.resumed.is_none() && job.asked.is_none() {
         return Decisions::default();
@@ -68,7 +73,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given).await {
+    let rendered = match spec::render(job, id, given, None).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };
