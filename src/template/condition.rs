@@ -152,12 +152,20 @@ pub(super) fn plain(error: TemplateError, source: &str) -> TemplateError {
 fn reworded(detail: &str) -> String {
     let Some(found) = detail.strip_prefix("unexpected ") else { return detail.to_owned() };
     let is_end = |what: &str| what == "`%}`" || what == "the end";
+    let named = |what: &str| match what {
+        "name" => "a name".to_owned(),
+        "string" => "a text".to_owned(),
+        "integer" | "float" => "a number".to_owned(),
+        what => what.to_owned(),
+    };
     match found.split_once(", expected ") {
-        Some((found, wanted)) if is_end(wanted) => format!("there is {found} where it could end"),
-        Some((found, wanted)) if is_end(found) => format!("it ends where {wanted} should be"),
-        Some((found, wanted)) => format!("there is {found} where {wanted} should be"),
+        Some((found, wanted)) if is_end(wanted) => format!("there is {} where it could end", named(found)),
+        Some((found, wanted)) if is_end(found) => format!("it ends where {} should be", named(wanted)),
+        Some((found, wanted)) => {
+            format!("there is {} where {} should be", named(found), named(wanted))
+        },
         None if is_end(found) => "it ends too early".to_owned(),
-        None => format!("there is {found} where it does not belong"),
+        None => format!("there is {} where it does not belong", named(found)),
     }
 }
 
