@@ -1320,6 +1320,21 @@ codes! {
     /// ```
     LiteralVariable = "literal-variable",
 
+    /// A step waits for one that never runs.
+    ///
+    /// A warning. `if: false` switches a step off. To depend on it is allowed, and gives an order without a step in it.
+    /// ```yaml
+    /// steps:
+    ///   - {name: sign, if: false, run: ./sign}
+    ///   - {name: upload, run: ./upload, depends_on: sign}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: sign, if: false, run: ./sign}
+    ///   - {name: upload, run: ./upload}
+    /// ```
+    NeverRuns = "never-runs",
+
     /// A comment that allows what there is not.
     ///
     /// A warning. `# pipe: allow CODE` silences a warning: in the step or param that the comment stands in or right

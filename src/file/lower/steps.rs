@@ -159,6 +159,7 @@ impl Lowering<'_> {
         Step {
             description: raw.description.value().cloned(),
             role,
+            condition: self.condition(raw),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),
