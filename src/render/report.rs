@@ -14,7 +14,7 @@ use crate::event::{
     CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted,
     StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
+use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, Role, SkipReason, StepId, StreamId};
 
 /// The state of a run. The summary and the live view are drawn from it.
 #[derive(Debug)]
@@ -286,6 +286,11 @@ impl Report {
     /// Returns whether a step is one of the user's, and not the feeding of a stream from outside.
     pub fn counts(&self, id: StepId) -> bool {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
+    }
+
+    /// Returns whether a step runs when all others have ended.
+    pub fn is_later(&self, id: StepId) -> bool {
+        self.pipeline.steps.get(id.index()).is_some_and(|step| step.role == Role::Finally)
     }
 
     /// Returns whether a failure or a signal ended the run.

@@ -78,8 +78,8 @@ pub fn lower(
     pipeline.outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
     pipeline.streams = lowering.streams(&mut steps, options);
-    lowering.maybe_missing(&steps, &pipeline);
     lowering.part(&mut steps, &mut pipeline.streams, &pipeline.outputs);
+    lowering.maybe_missing(&steps, &pipeline);
     (pipeline.steps, pipeline.groups) = steps.into_parts();
     Some(pipeline)
 }

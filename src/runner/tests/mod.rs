@@ -3,6 +3,7 @@
 mod cancel;
 mod choice;
 mod early_exits;
+mod finally;
 mod gangs;
 mod kept_streams;
 mod outputs;
@@ -10,5 +11,6 @@ mod policy;
 mod restarts;
 mod schedule;
 mod terminal;
+mod time_limit;
 
 use super::testing::{Act, Played, Scene, retry};
