@@ -163,7 +163,7 @@ fn reworded(detail: &str) -> String {
         Some((found, wanted)) if is_end(found) => format!("it ends where {} should be", named(wanted)),
         Some((found, wanted)) => {
             format!("there is {} where {} should be", named(found), named(wanted))
-        },
+        }
         None if is_end(found) => "it ends too early".to_owned(),
         None => format!("there is {} where it does not belong", named(found)),
     }
