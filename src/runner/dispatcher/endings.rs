@@ -17,8 +17,8 @@ impl Dispatcher {
             self.outputs.insert(step, Arc::clone(&finished.outputs));
         }
         self.job.events.send(EventKind::StepFinished(finished));
-        self.failed |= outcome.spoils();
         self.note_end(step, &outcome);
+        self.failed |= outcome.spoils();
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
             Outcome::Succeeded
@@ -69,7 +69,7 @@ impl Dispatcher {
         }
     }
 
-    /// Ends a step that will not run.
+    /// Ends a step that will not run, since something went wrong.
     fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
         self.end_unrun(step, Outcome::Skipped(why));

@@ -7,10 +7,12 @@
 //! ```
 //!
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
-//! run; [`endings`] decides what the end of a step means for the others; [`phases`] leads from the ordinary
-//! steps to the `finally` steps, and has the ladder of signals; [`result`] decides what the end of the run is.
+//! run, [`conditions`] asks whether its members do; [`endings`] decides what the end of a step means for the
+//! others; [`phases`] leads from the ordinary steps to the `finally` steps, and has the ladder of signals;
+//! [`result`] decides what the end of the run is.
 
 mod admission;
+mod conditions;
 mod endings;
 mod phases;
 mod result;
@@ -22,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::conditions::Conditions;
 use self::phases::Phases;
 use super::resume;
 use super::slots::Slots;
@@ -43,6 +46,7 @@ struct Dispatcher {
     outputs_left_out: BTreeSet<String>,
     /// The values that steps have given; of those that gave any.
     outputs: BTreeMap<StepId, Arc<Outputs>>,
+    conditions: Conditions,
     slots: Slots,
     phases: Phases,
     /// The pipeline has `finally` steps.
@@ -105,6 +109,7 @@ pub(super) async fn run(
         dispatcher.error.get_or_insert(error);
     }
     dispatcher.skip_the_rest();
+    dispatcher.warn_if_nothing_ran();
     dispatcher.remove_stored_streams();
     // It is empty by now.
     let _ = std::fs::remove_dir(&job.place.outputs_dir);
@@ -145,6 +150,7 @@ impl Dispatcher {
             decisions: Arc::default(),
             outputs_left_out: BTreeSet::new(),
             outputs: BTreeMap::new(),
+            conditions: Conditions::default(),
             slots,
             phases: Phases::default(),
             has_finally,

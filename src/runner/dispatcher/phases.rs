@@ -43,8 +43,6 @@ pub(super) struct Phases {
     ended: BTreeMap<StepId, &'static str>,
     /// How the body has ended, signals apart.
     body_end: Option<(RunOutcome, String)>,
-    /// `finally` steps that read a stream which is not whole, and its producer.
-    pub(super) without: BTreeMap<StepId, StepId>,
 }
 
 impl Default for Phases {
@@ -60,7 +58,6 @@ impl Default for Phases {
             timed_out: None,
             ended: BTreeMap::new(),
             body_end: None,
-            without: BTreeMap::new(),
         }
     }
 }
@@ -104,6 +101,7 @@ impl Dispatcher {
 
     /// Notes how a step has ended, for the `finally` steps.
     pub(super) fn note_end(&mut self, step: StepId, outcome: &Outcome) {
+        self.conditions.note_end(step, outcome);
         if self.has_finally {
             self.phases.ended.insert(step, outcome.word());
             self.phases.has_begun |= *outcome == Outcome::Reused;
@@ -225,7 +223,7 @@ impl Dispatcher {
         let mut body = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Ordinary);
         body.all(|(id, _)| match self.decisions.of(id) {
             Decision::Run(_) => false,
-            Decision::Reuse | Decision::LeftOut => true,
+            Decision::Reuse | Decision::LeftOut | Decision::PassOver(_) => true,
         })
     }
 
@@ -261,7 +259,9 @@ impl Dispatcher {
             without.keys().for_each(|step| decisions.leave_out(*step, pipeline.steps.len()));
             self.decisions = Arc::new(decisions);
         }
-        self.phases.without = without;
+        for (step, producer) in without {
+            self.conditions.pass_over(step, SkipReason::Without(producer));
+        }
     }
 
     fn end_of_body(&self) -> (RunOutcome, String) {
