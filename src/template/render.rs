@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use minijinja::Environment;
 use minijinja::value::Value;
 
-use super::outputs::StepsView;
+use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
     Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known,
@@ -157,7 +157,7 @@ impl TemplateRenderer {
         };
         let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
             let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-            view.with_members(group, members::members(of_group, mode))
+            view.with_members(group, members::members(of_group, |step| outputs_of(step, mode)))
         });
         Ok(Some(Value::from_object(view)))
     }
@@ -166,6 +166,17 @@ impl TemplateRenderer {
     pub fn secret_variable(param: &str) -> String {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
+    }
+}
+
+/// Returns the outputs of a step, or what stands for them; nothing of a step that has not succeeded.
+fn outputs_of(step: &str, mode: StepOutputsMode<'_>) -> Option<Value> {
+    let of = |given: &StepOutputs| given.get(step).map(|outputs| view(outputs));
+    match mode {
+        StepOutputsMode::Nothing => None,
+        StepOutputsMode::These(given) => of(given),
+        StepOutputsMode::Partly(given) => of(given).or_else(|| Some(later(step))),
+        StepOutputsMode::Later => Some(later(step)),
     }
 }
 
