@@ -47,6 +47,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("cpus", "1.5"),
     ("memory", "512MiB"),
     ("pids", "100"),
+    ("if", "release and branch == 'main'"),
     ("depends_on", "[build, test]"),
     ("matrix", "{os: [alpine, bookworm]}"),
     ("include", "[{os: alpine, arch: arm64}]"),
@@ -192,6 +193,10 @@ pub struct RawStep {
     /// The platform of the image, such as `linux/arm64`.
     #[schemars(extend("pattern" = SOMETHING))]
     pub platform: Field<String>,
+    /// Whether it runs: an expression without braces, which is true or false.
+    #[serde(rename = "if")]
+    #[schemars(extend("type" = ["string", "boolean"]))]
+    pub condition: Field<Literal>,
     /// The values that it runs with: a step for each combination of them.
     pub matrix: Field<RawMatrix>,
     /// Steps that must have succeeded before it starts.

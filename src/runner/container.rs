@@ -128,7 +128,8 @@ impl ContainerRenderer<'_> {
     }
 
     fn text(&self, step: &Step, template: &Template) -> Result<String, String> {
-        let around = Scope { step: Some(step), outputs: self.outputs, waiter: self.waiter };
+        let around =
+            Scope { step: Some(step), outputs: self.outputs, waiter: self.waiter, ..Scope::default() };
         self.templates
             .render(template, around)
             .map_err(|error| error.sentence(&self.pipeline.source, template))

@@ -71,7 +71,8 @@ fn render_here(
     given: &StepOutputs,
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
-    let around = Scope { step: Some(step), outputs: StepOutputsMode::These(given), waiter };
+    let around =
+        Scope { step: Some(step), outputs: StepOutputsMode::These(given), waiter, ..Scope::default() };
     let text = |template: &Template| {
         let rendered = job.templates.render(template, around);
         rendered.map_err(|error| error.sentence(&job.pipeline.source, template))

@@ -11,10 +11,10 @@ use minijinja::value::Value;
 use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
-    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known,
-    members, scan, senses, values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, escape, filters, jinja,
+    known, members, scan, senses, status, values,
 };
-use crate::pipeline::{MembersRef, OutputRef, ParamValue, Secret, Step, Template, Values};
+use crate::pipeline::{MembersRef, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
@@ -31,6 +31,8 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How steps and groups have ended, by name; for conditions.
+    pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -117,11 +119,7 @@ impl TemplateRenderer {
                 help: None,
             });
         }
-        let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
-        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs);
-        let matrix = scope.step.and_then(|step| step.member.as_deref()).map(values::matrix);
-        let steps = self.steps(template, scope.outputs)?;
-        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs, matrix });
+        let bindings = Value::from_object(self.bindings(template, scope)?);
         let render = || self.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
@@ -131,14 +129,28 @@ impl TemplateRenderer {
             help: None,
         })?;
         rendered.map_err(|error| {
-            let segments = scan::scan(&template.source).unwrap_or_default();
-            let error = jinja::translate(&error, &template.source, &segments, compiled);
+            let error = match condition::whole(template) {
+                None => translated(&error, &template.source, compiled),
+                Some(whole) => condition::plain(translated(&error, &whole, compiled), &template.source),
+            };
             missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
         })
     }
 
+    /// Returns the names that a text sees.
+    pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
+        Ok(Bindings {
+            run: self.run.clone(),
+            step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
+            steps: self.steps(text, scope.outputs)?,
+            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs),
+            matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
+            asked: status::asked(&text.asks, scope.verdicts)?,
+        })
+    }
+
     /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
-    fn steps(&self, text: &Template, mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
+    fn steps(&self, text: &Text, mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
         let output = text.outputs.first().map(|output| (&output.step, &output.range));
         let members = text.members.first().map(|members| (&members.group, &members.range));
         let Some((step, range)) = output.or(members) else { return Ok(None) };
@@ -178,6 +190,11 @@ fn outputs_of(step: &str, mode: StepOutputsMode<'_>) -> Option<Value> {
         StepOutputsMode::Partly(given) => of(given).or_else(|| Some(later(step))),
         StepOutputsMode::Later => Some(later(step)),
     }
+}
+
+fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> TemplateError {
+    let segments = scan::scan(source).unwrap_or_default();
+    jinja::translate(error, source, &segments, compiled)
 }
 
 /// Returns a better error if a missing output is the reason for `error`.

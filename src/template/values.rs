@@ -7,11 +7,15 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 
 use super::number::{Number, whole_value};
+use super::status::{self, Asked};
 use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, Values};
 
-/// What a secret is while a script is rendered: it has no text.
+/// What a secret is while a text is rendered: it has none of its own.
 #[derive(Debug)]
-pub(super) struct Hidden;
+pub(super) struct Hidden {
+    /// All that may be known of it.
+    pub(super) is_empty: bool,
+}
 
 impl Object for Hidden {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -23,28 +27,29 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step`, `steps`, `inputs` and `matrix`.
+/// The names of a template: those of the run, `step`, `steps`, `inputs`, `matrix`, and functions about what it
+/// asks.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
+    pub(super) asked: Option<Asked>,
     pub(super) matrix: Option<Value>,
 }
 
 impl Object for Bindings {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
-        let own = match name {
-            "step" => self.step.as_ref(),
-            "steps" => self.steps.as_ref(),
-            "inputs" => self.inputs.as_ref(),
-            "matrix" => self.matrix.as_ref(),
-            _ => None,
-        };
         // A param may bear the name of anything but `params`.
-        self.run.get(name).or(own).cloned()
+        self.run.get(name).cloned().or_else(|| match name {
+            "step" => self.step.clone(),
+            "steps" => self.steps.clone(),
+            "inputs" => self.inputs.clone(),
+            "matrix" => self.matrix.clone(),
+            name => status::function(name, self.asked.as_ref()?),
+        })
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -71,7 +76,7 @@ fn param(value: &ParamValue, reveal: bool) -> Value {
         ParamValue::Bool(bool) => Value::from(*bool),
         ParamValue::List(items) => items.iter().map(String::as_str).collect(),
         ParamValue::Secret(secret) if reveal => Value::from(secret.reveal()),
-        ParamValue::Secret(_) => Value::from_object(Hidden),
+        ParamValue::Secret(secret) => Value::from_object(Hidden { is_empty: secret.reveal().is_empty() }),
     }
 }
 

@@ -186,11 +186,9 @@ async fn places(
 }
 
 fn show(loaded: &Loaded, decisions: &Decisions, templates: &TemplateRenderer) -> Result<ExitCode, CliError> {
-    let text = dry_run::text(loaded, decisions, templates).map_err(|(step, error)| {
+    let text = dry_run::text(loaded, decisions, templates).map_err(|(text, error)| {
         let source = &loaded.pipeline.source;
-        let step = loaded.pipeline.step(step);
-        let script = step.action.script();
-        let at = script.map_or(step.at, |script| locate(source, &script.text, error.range.clone()));
+        let at = locate(source, &text, error.range.clone());
         CliError::from(Diagnostics::from(
             Diagnostic::at(error.kind.into(), source, at, error.message).maybe_help(error.help),
         ))

@@ -1,6 +1,7 @@
 //! The kind of each part of an expression.
 
 use super::super::expression::{Expr, Node, Pipe, Reach};
+use super::super::status;
 use super::{ExprType, Reader};
 
 impl Reader<'_> {
@@ -179,6 +180,7 @@ fn function(value: &Expr, steps: &[Reach]) -> ExprType {
         (Node::Name(name), [Reach::Call(_)]) => match name.as_str() {
             "now" => ExprType::Text,
             "range" => ExprType::List(Box::new(ExprType::Number)),
+            name if status::verdict(name).is_some() => ExprType::Bool,
             _ => ExprType::Unknown,
         },
         _ => ExprType::Unknown,

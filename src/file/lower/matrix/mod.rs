@@ -17,12 +17,17 @@ use crate::file::raw::{RawMatrix, RawOnError, RawStep};
 use crate::file::unroll::{self, Combination};
 use crate::file::words::shown;
 use crate::file::yaml::{Early, Field};
-use crate::pipeline::{Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template};
+use crate::pipeline::{
+    Condition, Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template,
+};
 use crate::template::{ExprType, TemplateRenderer};
 
 /// Gives the values of these params, and those that their defaults read, as far as they are known before the rest of
 /// the file is.
 pub type EarlyValues<'a> = dyn Fn(&Pipeline, &BTreeSet<String>) -> Option<TemplateRenderer> + 'a;
+
+/// Why the step of a matrix without combinations does not run.
+const EMPTY: &str = "its matrix has no combinations";
 
 /// A matrix that is in order.
 struct Matrix {
@@ -69,6 +74,10 @@ impl Lowering<'_> {
             let values = matrix.combinations.get(position).cloned().unwrap_or_default();
             let member = Member { group, matrix: matrix.axes.iter().cloned().zip(values).collect() };
             let mut step = Step { name: member_name, member: Some(Box::new(member)), ..base.clone() };
+            if is_empty {
+                let text = Template::literal(EMPTY, at);
+                step.condition = Some(Box::new(Condition { text, is_early: true }));
+            }
             if let Some((text, at)) = &on_error {
                 self.member_on_error(&mut step, text, *at);
             }
