@@ -26,6 +26,7 @@ pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph 
             Decision::Run(_) => step.name.clone(),
             Decision::Reuse => format!("{} (done before)", step.name),
             Decision::LeftOut => format!("{} (left out)", step.name),
+            Decision::PassOver(_) => format!("{} (passed over)", step.name),
         },
         rank: match by {
             Ranks::Stages => plan.stage(id),

@@ -224,6 +224,8 @@ pub struct StreamFinished {
     pub sha256: Option<String>,
     /// How the bytes moved: `splice` or `copy`.
     pub backend: &'static str,
+    /// All of its readers were passed over, and its bytes thrown away.
+    pub discarded: bool,
 }
 
 /// A stream kept in a file.

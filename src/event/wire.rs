@@ -20,7 +20,7 @@
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost`, `limit` with `limit_ms`, `not_retried`, `command` |
 //! | `stream-progress` | `streams` (of counters) |
-//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
+//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it), `discarded` (true: all of its readers were passed over) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
@@ -181,6 +181,8 @@ pub enum Body {
         kept: Option<KeptRecord>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        discarded: bool,
     },
     Cancelling {
         #[serde(flatten)]

@@ -159,7 +159,11 @@ impl Document<'_> {
         if !self.report.counts(id) && !outcome.is_failure() {
             return None;
         }
-        let message = self.secrets.text(&failures::headline(self.report, id));
+        let message = match words::passed_over(&self.report.pipeline, outcome) {
+            Some(why) => format!("condition: {why}"),
+            None => failures::headline(self.report, id),
+        };
+        let message = self.secrets.text(&message);
         let mut log = self.secrets.text(&known.log.lines().join("\n"));
         let result = match outcome {
             Outcome::Succeeded => CaseResult::Passed,

@@ -206,6 +206,9 @@ pub(super) fn retry(
 
 /// Returns how a step ended.
 pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
+    if let Some(why) = words::passed_over(pipeline, &finished.outcome) {
+        return format!("passed over: {why}");
+    }
     let mut text = words::outcome_in_full(pipeline, &finished.outcome, &finished.circumstances);
     if finished.attempts > 0 {
         text += &match finished.outcome {

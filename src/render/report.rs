@@ -138,6 +138,8 @@ pub struct Tally {
     pub tainted: usize,
     pub cancelled: usize,
     pub skipped: usize,
+    /// Skipped for a condition, which spoils nothing.
+    pub passed_over: usize,
     pub reused: usize,
     pub left_out: usize,
 }
@@ -350,7 +352,8 @@ impl Tally {
             Outcome::Ignored(_) => &mut self.ignored,
             Outcome::Tainted { .. } => &mut self.tainted,
             Outcome::Cancelled => &mut self.cancelled,
-            Outcome::Skipped(_) => &mut self.skipped,
+            Outcome::Skipped(SkipReason::Dependency(_) | SkipReason::Stopped) => &mut self.skipped,
+            Outcome::Skipped(SkipReason::Condition(_) | SkipReason::Without(_)) => &mut self.passed_over,
             Outcome::Reused => &mut self.reused,
             Outcome::LeftOut => &mut self.left_out,
         } += 1;

@@ -93,7 +93,11 @@ pub fn closing(report: &Report) -> (Tone, String) {
                 0 => String::new(),
                 count => format!(", {} ignored", human::count(count, "failure")),
             };
-            let others = [(tally.reused, "done before"), (tally.left_out, "left out")];
+            let others = [
+                (tally.passed_over, words::PASSED_OVER),
+                (tally.reused, "done before"),
+                (tally.left_out, "left out"),
+            ];
             let others: String = numbers(&others).iter().map(|it| format!(", {it}")).collect();
             (Tone::Good, format!("succeeded: {done} in {took}{ignored}{others}"))
         }

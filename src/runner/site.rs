@@ -36,6 +36,7 @@
 //! What happens in between (a step starts, a stream is finished, a retry begins) goes to the run's
 //! [events](Job::events) and influences nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -85,6 +86,9 @@ pub struct GangOrder {
     pub given: StepOutputs,
     /// Which steps of the run run: a stream is stored for no other.
     pub decisions: Arc<Decisions>,
+    /// The readers of the members' streams that are passed over, known so far. A stream without any other reader
+    /// is thrown away.
+    pub passed_over: BTreeSet<StepId>,
 }
 
 /// What a gang sends to the dispatcher.

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use crate::cli::conditions::{self, Foreseen};
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Pipeline, Step, StepId, Template};
+use crate::pipeline::{Action, Outcome, Pipeline, Step, StepId, Template};
 use crate::plan::{Decision, Decisions};
+use crate::render::words::passed_over;
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
 
 /// Returns the text to print. Secrets appear as variables, as they do in the scripts of a run.
@@ -34,15 +35,24 @@ pub(super) fn text(
     Ok(text)
 }
 
-/// Returns a line for the steps that an earlier run has done, and one for those that are left out.
+/// Returns a line for the steps that an earlier run has done, one for those that are left out, and one for each
+/// that is passed over.
 pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
-    let kinds = [("done before", Decision::Reuse), ("left out", Decision::LeftOut)];
-    let line = |(what, kind): (&str, Decision)| {
-        let steps = pipeline.steps().filter(|(id, _)| *decisions.of(*id) == kind);
-        let names: Vec<&str> = steps.map(|(_, step)| step.name.as_str()).collect();
-        (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
-    };
-    kinds.into_iter().filter_map(line).collect()
+    let (mut done, mut left_out, mut passed) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, step) in pipeline.steps() {
+        match decisions.of(id) {
+            Decision::Run(_) => {}
+            Decision::Reuse => done.push(step.name.as_str()),
+            Decision::LeftOut => left_out.push(step.name.as_str()),
+            Decision::PassOver(why) => {
+                let why = passed_over(pipeline, &Outcome::Skipped(why.clone())).unwrap_or_default();
+                passed.push(format!("passed over: {} ({why})", step.name));
+            }
+        }
+    }
+    let listed = [("done before", done), ("left out", left_out)].into_iter();
+    let listed = listed.filter(|(_, names)| !names.is_empty());
+    listed.map(|(what, names)| format!("{what}: {}", names.join(", "))).chain(passed).collect()
 }
 
 /// Shows one step that runs, and why.

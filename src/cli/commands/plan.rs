@@ -53,9 +53,10 @@ pub(super) fn decisions(args: &ChoiceArgs, loaded: &mut Loaded) -> Result<Decisi
     let loaded = &*loaded;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()));
     if needs_values(args, &loaded.pipeline) {
-        choice.check_values(loaded, &templates()?)?;
+        choice.check_values(loaded, &choice.at_most(loaded), &templates()?)?;
     }
-    choice.on_paper(loaded, templates)
+    let at_most = choice.at_most(loaded);
+    choice.on_paper(loaded, at_most, templates)
 }
 
 /// What is known of the containers of a pipeline.

@@ -76,13 +76,13 @@ impl Masker {
     }
 
     fn stream_finished(&self, finished: StreamFinished) -> StreamFinished {
-        let StreamFinished { stats, complete, unread, kept, sha256, backend } = finished;
+        let StreamFinished { stats, complete, unread, kept, sha256, backend, discarded } = finished;
         let kept = kept.map(|KeptFile { path, bytes, sha256 }| {
             let masked = self.text(&path.to_string_lossy());
             let path = if path.to_string_lossy() == masked { path } else { masked.into() };
             KeptFile { path, bytes, sha256 }
         });
-        StreamFinished { stats, complete, unread, kept, sha256, backend }
+        StreamFinished { stats, complete, unread, kept, sha256, backend, discarded }
     }
 
     fn outcome(&self, outcome: Outcome) -> Outcome {

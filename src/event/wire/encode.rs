@@ -247,7 +247,7 @@ impl Names<'_> {
     }
 
     fn stream_finished(&self, finished: &StreamFinished) -> Body {
-        let StreamFinished { stats, complete, unread, kept, sha256, backend } = finished;
+        let StreamFinished { stats, complete, unread, kept, sha256, backend, discarded } = finished;
         let record = |(reader, bytes): &(StepId, Option<u64>)| UnreadRecord {
             reader: self.step(*reader),
             bytes: *bytes,
@@ -263,6 +263,7 @@ impl Names<'_> {
                 sha256: sha256.clone(),
             }),
             sha256: sha256.clone(),
+            discarded: *discarded,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::event::RunEnd;
-use crate::pipeline::{Outcome, StepId};
+use crate::pipeline::{Outcome, SkipReason, StepId};
 use crate::render::human::{self, list};
 use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, text, words};
@@ -157,8 +157,9 @@ fn fell(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Tainted { .. } => Some("tainted"),
         Outcome::Cancelled => Some("cancelled"),
-        Outcome::Skipped(_) => Some("skipped"),
-        Outcome::Succeeded
+        Outcome::Skipped(SkipReason::Dependency(_) | SkipReason::Stopped) => Some("skipped"),
+        Outcome::Skipped(SkipReason::Condition(_) | SkipReason::Without(_))
+        | Outcome::Succeeded
         | Outcome::Failed(_)
         | Outcome::TimedOut
         | Outcome::Reused

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::table::{self, Row};
-use crate::pipeline::{GroupId, Outcome, StepId};
+use crate::pipeline::{GroupId, Outcome, SkipReason, StepId};
 use crate::render::human::{self, duration};
 use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, StepReport, StepState, text, words};
@@ -123,7 +123,8 @@ fn only_failures<'a, 'b>(ended: &'b [Ended<'a>]) -> Choice<'a, 'b> {
 }
 
 /// The words of [`group`], in the order in which they are shown.
-const GROUPS: [&str; 6] = ["succeeded", "done before", "left out", "tainted", "cancelled", "skipped"];
+const GROUPS: [&str; 7] =
+    ["succeeded", words::PASSED_OVER, "done before", "left out", "tainted", "cancelled", "skipped"];
 
 /// Returns the word for steps that can be folded into a number; none for those that failed by themselves.
 fn group(outcome: &Outcome) -> Option<&'static str> {
@@ -133,7 +134,8 @@ fn group(outcome: &Outcome) -> Option<&'static str> {
         Outcome::LeftOut => "left out",
         Outcome::Tainted { .. } => "tainted",
         Outcome::Cancelled => "cancelled",
-        Outcome::Skipped(_) => "skipped",
+        Outcome::Skipped(SkipReason::Dependency(_) | SkipReason::Stopped) => "skipped",
+        Outcome::Skipped(SkipReason::Condition(_) | SkipReason::Without(_)) => words::PASSED_OVER,
         Outcome::Failed(_) | Outcome::TimedOut | Outcome::Ignored(_) => return None,
     })
 }

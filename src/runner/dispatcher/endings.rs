@@ -17,7 +17,8 @@ impl Dispatcher {
             self.outputs.insert(step, Arc::clone(&finished.outputs));
         }
         self.job.events.send(EventKind::StepFinished(finished));
-        self.failed |= !outcome.is_success();
+        self.conditions.note_end(step, &outcome);
+        self.failed |= outcome.spoils();
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
             Outcome::Succeeded
@@ -67,10 +68,12 @@ impl Dispatcher {
         }
     }
 
-    /// Ends a step that will not run.
+    /// Ends a step that will not run, since something went wrong.
     fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
-        let finished = StepFinished::unrun(step, Outcome::Skipped(why));
+        let outcome = Outcome::Skipped(why);
+        self.conditions.note_end(step, &outcome);
+        let finished = StepFinished::unrun(step, outcome);
         self.job.events.send(EventKind::StepFinished(finished));
     }
 

@@ -7,10 +7,11 @@
 //! ```
 //!
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
-//! run; [`endings`] decides what the end of a step means for the others; [`result`] decides what the end of
+//! run; [`conditions`] asks whether its members run; [`endings`] decides what the end of a step means for the others; [`result`] decides what the end of
 //! the run is.
 
 mod admission;
+mod conditions;
 mod endings;
 mod result;
 
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::conditions::Conditions;
 use super::resume;
 use super::slots::Slots;
 use super::{GangMessage, Job, Shutdown, Site, spec};
@@ -42,6 +44,7 @@ struct Dispatcher {
     outputs_left_out: BTreeSet<String>,
     /// The values that steps have given; of those that gave any.
     outputs: BTreeMap<StepId, Arc<Outputs>>,
+    conditions: Conditions,
     slots: Slots,
     shutdown: watch::Sender<Shutdown>,
     outbox: mpsc::UnboundedSender<GangMessage>,
@@ -97,6 +100,7 @@ pub(super) async fn run(
         dispatcher.error.get_or_insert(error);
     }
     dispatcher.skip_the_rest();
+    dispatcher.warn_if_nothing_ran();
     dispatcher.remove_stored_streams();
     // It is empty by now.
     let _ = std::fs::remove_dir(&job.place.outputs_dir);
@@ -136,6 +140,7 @@ impl Dispatcher {
             decisions: Arc::default(),
             outputs_left_out: BTreeSet::new(),
             outputs: BTreeMap::new(),
+            conditions: Conditions::default(),
             slots,
             shutdown: watch::channel(Shutdown::None).0,
             outbox,

@@ -79,10 +79,10 @@ pub(super) async fn run(
     mut halt: watch::Receiver<Shutdown>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
-    let GangOrder { job, steps, given, decisions } = order;
+    let GangOrder { job, steps, given, decisions, passed_over } = order;
     let (signals, mut inbox) = mpsc::unbounded_channel();
     let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
-    let streams = GangStreams::new(&job, decisions, &members);
+    let streams = GangStreams::new(&job, decisions, passed_over, &members);
     let mut gang = Gang {
         job,
         executor,

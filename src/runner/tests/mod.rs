@@ -2,6 +2,7 @@
 
 mod cancel;
 mod choice;
+mod conditions;
 mod early_exits;
 mod gangs;
 mod kept_streams;

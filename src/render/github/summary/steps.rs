@@ -31,7 +31,11 @@ fn row(report: &Report, context: &PageContext, id: StepId) -> Option<String> {
         return None;
     }
     let (mark, _) = words::mark(outcome);
-    let mut notes = context.secrets.text(&words::outcome(&report.pipeline, outcome));
+    let notes = match words::passed_over(&report.pipeline, outcome) {
+        Some(why) => format!("skipped (condition): {why}"),
+        None => words::outcome(&report.pipeline, outcome),
+    };
+    let mut notes = context.secrets.text(&notes);
     if let Some(lane) = step.lane {
         notes += &format!(", {} lane", lane.name());
     }
