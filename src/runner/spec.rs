@@ -1,5 +1,6 @@
 //! From a step to what an executor starts: templates rendered, environment complete.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -10,7 +11,7 @@ use super::workplace;
 use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
 use tokio::time::Instant;
 
-use crate::pipeline::{Action, EnvVar, Input, Step, StepId, Template};
+use crate::pipeline::{Action, EnvVar, Input, Step, StepId, StreamId, Template};
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -25,6 +26,8 @@ pub(super) struct Request {
     pub(super) deadline: Option<Instant>,
     /// The outputs of the steps that it depends on.
     pub(super) given: Arc<StepOutputs>,
+    /// What it would have read and nothing makes.
+    pub(super) absent: Arc<BTreeSet<StreamId>>,
 }
 
 /// The paths of the files that are made for an attempt.
@@ -52,15 +55,21 @@ pub(super) struct Rendered {
 ///
 /// # Errors
 /// What is wrong with the step, in a sentence.
-pub(super) async fn render(job: &Arc<Job>, id: StepId, given: &Arc<StepOutputs>) -> Result<Rendered, String> {
+pub(super) async fn render(
+    job: &Arc<Job>,
+    id: StepId,
+    given: &Arc<StepOutputs>,
+    absent: &Arc<BTreeSet<StreamId>>,
+) -> Result<Rendered, String> {
     let step = job.pipeline.step(id);
     if step.templates().all(|template| template.compiled.is_none()) {
-        return render_here(job, step, given, None);
+        return render_here(job, step, given, absent, None);
     }
     // If this future is dropped, the thread stops after the current text.
     let waits = Arc::new(());
     let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
-    let work = move || render_here(&job, job.pipeline.step(id), &given, Some(&waiter));
+    let absent = Arc::clone(absent);
+    let work = move || render_here(&job, job.pipeline.step(id), &given, &absent, Some(&waiter));
     let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
@@ -69,10 +78,16 @@ fn render_here(
     job: &Job,
     step: &Step,
     given: &StepOutputs,
+    absent: &BTreeSet<StreamId>,
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
-    let around =
-        Scope { step: Some(step), outputs: StepOutputsMode::These(given), waiter, ..Scope::default() };
+    let around = Scope {
+        step: Some(step),
+        outputs: StepOutputsMode::These(given),
+        absent: Some(absent),
+        waiter,
+        ..Scope::default()
+    };
     let text = |template: &Template| {
         let rendered = job.templates.render(template, around);
         rendered.map_err(|error| error.sentence(&job.pipeline.source, template))
@@ -84,7 +99,7 @@ fn render_here(
         (Some(_), Some(_)) => placing.working_dir(step)?,
         (None, _) => job.place.working_dir.clone(),
     };
-    let places = step.input_places().into_iter();
+    let places = step.input_places(|stream| !absent.contains(&stream)).into_iter();
     let mut env: Vec<(OsString, OsString)> =
         places.map(|(name, places)| (Input::variable(name).into(), places.lines().into())).collect();
     for EnvVar { name, value } in &step.env {

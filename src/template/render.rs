@@ -1,6 +1,6 @@
 //! Rendering: one environment for a run, its values in scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -14,7 +14,9 @@ use super::{
     Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, escape, filters, jinja,
     known, members, scan, senses, status, values,
 };
-use crate::pipeline::{MembersRef, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
+use crate::pipeline::{
+    MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values, Verdict,
+};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
@@ -33,6 +35,8 @@ pub struct Scope<'a> {
     pub outputs: StepOutputsMode<'a>,
     /// How steps and groups have ended, by name; for conditions.
     pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
+    /// The streams of the step that nothing makes.
+    pub absent: Option<&'a BTreeSet<StreamId>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -143,7 +147,10 @@ impl TemplateRenderer {
             run: self.run.clone(),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
             steps: self.steps(text, scope.outputs)?,
-            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs),
+            inputs: scope
+                .step
+                .filter(|step| !step.inputs.is_empty())
+                .map(|step| values::inputs(step, scope.absent)),
             matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
             asked: status::asked(&text.asks, scope.verdicts)?,
         })

@@ -11,6 +11,7 @@
 //! the run is.
 
 mod admission;
+mod caps;
 mod conditions;
 mod endings;
 mod result;
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::caps::Caps;
 use self::conditions::Conditions;
 use super::resume;
 use super::slots::Slots;
@@ -46,6 +48,7 @@ struct Dispatcher {
     outputs: BTreeMap<StepId, Arc<Outputs>>,
     conditions: Conditions,
     slots: Slots,
+    caps: Caps,
     shutdown: watch::Sender<Shutdown>,
     outbox: mpsc::UnboundedSender<GangMessage>,
     /// The tasks of all gangs that were admitted.
@@ -133,6 +136,7 @@ impl Dispatcher {
         let ready = ReadySet::new(plan, pipeline);
         let alone = pipeline.steps().filter(|(_, step)| step.terminal).map(|(id, _)| id).collect();
         let slots = Slots::new(settings.max_parallel.get(), alone);
+        let caps = Caps::of(pipeline);
         Self {
             job,
             site,
@@ -142,6 +146,7 @@ impl Dispatcher {
             outputs: BTreeMap::new(),
             conditions: Conditions::default(),
             slots,
+            caps,
             shutdown: watch::channel(Shutdown::None).0,
             outbox,
             gangs: JoinSet::new(),
