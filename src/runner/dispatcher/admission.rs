@@ -18,10 +18,15 @@ use crate::template::StepOutputs;
 impl Dispatcher {
     /// Starts every gang that is ready and fits, without the members that are passed over.
     pub(super) fn admit(&mut self) {
+        self.ready.release_held();
         loop {
             self.end_places();
             if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
                 break;
+            }
+            if !self.caps.are_none() {
+                let (caps, pipeline) = (&self.caps, &self.job.pipeline);
+                self.ready.hold(|gang| caps.hold(pipeline, gang));
             }
             if self.ask_conditions() {
                 continue;
@@ -29,6 +34,7 @@ impl Dispatcher {
             let (free, is_idle) = (self.slots.free(), self.slots.is_idle());
             let Some((_, steps)) = self.ready.pop(free, is_idle) else { break };
             self.slots.take(&steps);
+            self.caps.start(&self.job.pipeline, &steps);
             self.say_why(&steps);
             self.note_start();
             self.parts(steps).into_iter().for_each(|part| self.start(part));
@@ -49,7 +55,7 @@ impl Dispatcher {
 
     fn start(&mut self, steps: Vec<StepId>) {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
-        let passed_over = self.passed_readers(&steps);
+        let passed_over = self.passed_beside(&steps);
         let order =
             GangOrder { job, given: self.given(&steps), body: self.told(), steps, decisions, passed_over };
         let (site, shutdown, outbox) =
@@ -140,8 +146,15 @@ impl Dispatcher {
             return self.outputs.iter().map(named).collect();
         }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
-        let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
+        let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
+    }
+
+    /// Returns what a step has given, if anything. Of a group each step that has succeeded gives something, if only that.
+    pub(super) fn outputs_of(&self, step: StepId) -> Option<Arc<Outputs>> {
+        let is_member =
+            || self.job.pipeline.step(step).member.is_some() && self.conditions.has_succeeded(step);
+        self.outputs.get(&step).cloned().or_else(|| is_member().then(Arc::default))
     }
 }
 

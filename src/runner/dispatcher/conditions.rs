@@ -38,6 +38,11 @@ impl Conditions {
         !self.passed.is_empty()
     }
 
+    /// Returns whether a step has ended, and well.
+    pub(super) fn has_succeeded(&self, step: StepId) -> bool {
+        self.ends.get(&step) == Some(&Verdict::Success)
+    }
+
     /// Returns why a step is passed over, if it is.
     pub(super) fn passed(&self, step: StepId) -> Option<&SkipReason> {
         self.passed.get(&step)
@@ -91,15 +96,17 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the readers of the streams of these steps that are passed over.
-    pub(super) fn passed_readers(&self, steps: &[StepId]) -> BTreeSet<StepId> {
+    /// Returns the steps at the other ends of the streams of these that are passed over.
+    pub(super) fn passed_beside(&self, steps: &[StepId]) -> BTreeSet<StepId> {
         if !self.conditions.have_passed_any() {
             return BTreeSet::new();
         }
         let pipeline = &self.job.pipeline;
         let outputs = steps.iter().filter_map(|step| pipeline.step(*step).output);
-        let readers = outputs.flat_map(|port| &pipeline.stream(port.stream).readers);
-        readers.copied().filter(|reader| self.conditions.passed(*reader).is_some()).collect()
+        let readers = outputs.flat_map(|port| &pipeline.stream(port.stream).readers).copied();
+        let inputs = steps.iter().flat_map(|step| &pipeline.step(*step).inputs);
+        let producers = inputs.map(|input| pipeline.stream(input.port.stream).producer);
+        readers.chain(producers).filter(|step| self.conditions.passed(*step).is_some()).collect()
     }
 
     /// Warns if every step of a run that went well was passed over.

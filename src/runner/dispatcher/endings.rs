@@ -13,6 +13,7 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, finished: StepFinished) {
         let (step, outcome) = (finished.step, finished.outcome.clone());
         self.slots.leave(step);
+        self.caps.end(&self.job.pipeline, step);
         if outcome.is_success() && !finished.outputs.is_empty() {
             self.outputs.insert(step, Arc::clone(&finished.outputs));
         }

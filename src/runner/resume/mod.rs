@@ -150,7 +150,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given, None).await {
+    let rendered = match spec::render(job, id, given, None, &Arc::default()).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };
