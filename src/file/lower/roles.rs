@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::file::Code;
 use crate::file::raw::{RawOnError, RawRetry, RawStep, RawThen};
-use crate::file::yaml::locate;
+use crate::file::yaml::{Early, locate};
 use crate::pipeline::{
     Dependency, EarlySetting, EndRef, Need, OnError, OutputRef, Policy, PolicyKey, Role, RunOutput, Span,
     Step, StepId, Stream, Text,
@@ -35,12 +35,12 @@ impl Lowering<'_> {
             return (policy, early);
         }
         let stop =
-            raw.on_error.get().filter(|(on_error, _)| **on_error == RawOnError::Stop).map(|(_, at)| at);
+            raw.on_error.get().filter(|(on_error, _)| matches!(on_error, Early::Value(RawOnError::Stop)));
         let then = match raw.retry.value() {
             Some(RawRetry::Full(keys)) => keys.then.get().filter(|(then, _)| **then == RawThen::Stop),
             Some(RawRetry::Count(_)) | None => None,
         };
-        if let Some(at) = stop.or(then.map(|(_, at)| at)) {
+        if let Some(at) = stop.map(|(_, at)| at).or(then.map(|(_, at)| at)) {
             let message = "a step with `finally: true` runs when nothing is left that it could stop";
             let problem = self.at(Code::FinallyPolicy, at, message);
             self.report(
