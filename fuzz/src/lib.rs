@@ -8,7 +8,7 @@ use pipe_runner::file::{self, Diagnostics, LoadOptions, ParamSources};
 use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
 use pipe_runner::template::{
     ExprType, Names, RunContext, Scope, Shells, StepOutputsMode as Outputs, TemplateRenderer, TextContext,
-    compile,
+    compile, condition,
 };
 
 /// Where templates are rendered: before any step has run.
@@ -32,7 +32,7 @@ pub fn yaml(data: &[u8]) {
     }
 }
 
-/// Compiles the text as a template for every place, and renders what compiles.
+/// Compiles the text as a template for every place and as a condition, and renders what compiles.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for place in [
@@ -48,6 +48,11 @@ pub fn template(data: &[u8]) {
                 render(&template);
             }
         }
+    }
+    if let Ok(condition) = condition(text, Span::default(), &names())
+        && !text.contains("range")
+    {
+        drop(TemplateRenderer::new(facts("it's")).decide(&condition, AROUND));
     }
 }
 

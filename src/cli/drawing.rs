@@ -21,6 +21,7 @@ pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph 
     }
     let nodes = pipeline.steps().map(|(id, step)| GraphNode {
         about: step.description.clone(),
+        condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
         label: match decisions.of(id) {
             Decision::Run(_) => step.name.clone(),
             Decision::Reuse => format!("{} (done before)", step.name),

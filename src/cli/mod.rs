@@ -9,6 +9,7 @@ mod audience;
 mod choice;
 mod commands;
 mod complete;
+mod conditions;
 mod containers;
 mod default_file;
 mod drawing;

@@ -43,6 +43,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("cpus", "1.5"),
     ("memory", "512MiB"),
     ("pids", "100"),
+    ("if", "release and branch == 'main'"),
     ("depends_on", "[build, test]"),
     ("input", "archive"),
     ("output", "archive"),
@@ -185,6 +186,10 @@ pub struct RawStep {
     /// The platform of the image, such as `linux/arm64`.
     #[schemars(extend("pattern" = SOMETHING))]
     pub platform: Field<String>,
+    /// Whether it runs: an expression without braces, which is true or false.
+    #[serde(rename = "if")]
+    #[schemars(extend("type" = ["string", "boolean"]))]
+    pub condition: Field<Literal>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.

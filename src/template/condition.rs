@@ -44,6 +44,13 @@ pub fn condition(source: &str, at: Span, names: &Names) -> Result<Condition, Vec
             matches!(error.kind, TemplateErrorKind::Undefined | TemplateErrorKind::Function)
         };
         let others = usage.errors.into_iter().filter(about_names).map(|error| plain(error, source));
+        // What is wrong with a name as a whole is said already.
+        let is_new = |error: &TemplateError| {
+            !errors
+                .iter()
+                .any(|said| said.range.start <= error.range.start && error.range.end <= said.range.end)
+        };
+        let others: Vec<TemplateError> = others.filter(is_new).collect();
         errors.extend(others);
         errors.sort_by_key(|error| (error.range.start, error.range.end));
         return Err(errors);

@@ -98,6 +98,12 @@ pub(super) fn read(path: &Path<'_>, text: &str, may: bool) -> Result<OutputRef, 
         [] => Err(error("`steps` needs the name of a step".into(), "write `steps.NAME.outputs.KEY`".into())),
         [step, "outputs"] => Ok(output(step, None)),
         [step, "outputs", key] => Ok(output(step, Some(key))),
+        [step, "outcome" | "conclusion" | "result" | "status"] => {
+            let help = format!(
+                "a condition asks how a step has ended: `if: success('{step}')`, `if: failure('{step}')`"
+            );
+            Err(error(format!("`{text}` is not defined"), help))
+        }
         [step, ..] => {
             Err(error(format!("`{text}` is not defined"), format!("there is `steps.{step}.outputs.KEY`")))
         }

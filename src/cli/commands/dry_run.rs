@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::conditions::{self, Foreseen};
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Outcome, Pipeline, Step, StepId};
+use crate::pipeline::{Action, Outcome, Pipeline, Step, StepId, Template};
 use crate::plan::{Decision, Decisions};
 use crate::render::words::passed_over;
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
@@ -13,12 +14,19 @@ pub(super) fn text(
     loaded: &Loaded,
     decisions: &Decisions,
     templates: &TemplateRenderer,
-) -> Result<String, (StepId, TemplateError)> {
+) -> Result<String, (Template, TemplateError)> {
+    let foreseen = Foreseen::of(&loaded.pipeline, templates, |id| decisions.runs(id))?;
     let mut text = String::new();
     for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
         for id in gang {
             let Decision::Run(why) = decisions.of(id) else { continue };
-            show(loaded, id, why, templates, &mut text).map_err(|error| (id, error))?;
+            match foreseen.passed_over(loaded, id) {
+                Some(words) => {
+                    let (stage, name) = (loaded.plan.stage(id) + 1, &loaded.pipeline.step(id).name);
+                    let _ = writeln!(text, "# {stage}. {name} – passed over: {words}\n");
+                }
+                None => show(loaded, id, why, templates, &mut text)?,
+            }
         }
     }
     for line in idle(&loaded.pipeline, decisions) {
@@ -54,20 +62,24 @@ fn show(
     why: &str,
     templates: &TemplateRenderer,
     text: &mut String,
-) -> Result<(), TemplateError> {
+) -> Result<(), (Template, TemplateError)> {
     let step = loaded.pipeline.step(id);
     let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
-    let _ = writeln!(text, "# {}. {}{}", loaded.plan.stage(id) + 1, step.name, joints(loaded, step));
+    let late = step.condition.as_ref().filter(|condition| !condition.is_early);
+    let condition = late.map_or_else(String::new, |condition| format!(" – {}", conditions::shown(condition)));
+    let number = loaded.plan.stage(id) + 1;
+    let _ = writeln!(text, "# {number}. {}{}{condition}", step.name, joints(loaded, step));
+    let render = |text: &Template| templates.render(text, scope).map_err(|error| (text.clone(), error));
     if !why.is_empty() {
         let _ = writeln!(text, "# {} runs: {why}", step.name);
     }
     match &step.action {
         Action::Run(script) => {
-            let _ = writeln!(text, "{}", templates.render(&script.text, scope)?.trim_end());
+            let _ = writeln!(text, "{}", render(&script.text)?.trim_end());
         }
         Action::Exec(exec) => {
             for word in exec.entrypoint.iter().flatten().chain(&exec.args) {
-                let _ = writeln!(text, "- {}", templates.render(word, scope)?);
+                let _ = writeln!(text, "- {}", render(word)?);
             }
         }
         Action::Feed(_) => {}

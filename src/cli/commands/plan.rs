@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::dry_run::idle;
 use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
+use crate::cli::conditions;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
 use crate::cli::load::{Loaded, load_with};
@@ -17,13 +18,15 @@ use crate::pipeline::{Destination, Pipeline, Step, StepId};
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::human;
 use crate::render::one_line;
-use crate::template::StepOutputsMode;
+use crate::template::{StepOutputsMode, TemplateRenderer};
 
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
     let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
-    if in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
+    let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
+    let decides = has_conditions && !(args.params.params.is_empty() && args.params.params_file.is_none());
+    if decides || in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
     let decisions = decisions(&args.choice, &mut loaded)?;
@@ -31,7 +34,11 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         true => Some(ContainerPlan::of(&loaded, args)?),
         false => None,
     };
-    stdio::print(text(&loaded, &decisions, containers.as_ref())?)?;
+    let templates = match decides {
+        true => Some(loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()))?),
+        false => None,
+    };
+    stdio::print(text(&loaded, &decisions, containers.as_ref(), templates.as_ref())?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -101,6 +108,7 @@ fn text(
     loaded: &Loaded,
     decisions: &Decisions,
     containers: Option<&ContainerPlan<'_>>,
+    templates: Option<&TemplateRenderer>,
 ) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
     let gangs = decisions.gangs(pipeline, plan);
@@ -118,10 +126,14 @@ fn text(
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
         for &step in gang {
-            let Step { name, description, .. } = pipeline.step(step);
+            let Step { name, description, condition, .. } = pipeline.step(step);
             if let Some(description) = description {
                 let whose = if gang.len() > 1 { format!("{name}: ") } else { String::new() };
                 let _ = writeln!(text, "   {whose}{}", one_line(description));
+            }
+            if let Some(condition) = condition {
+                let condition = conditions::explained(pipeline.step(step), condition, templates);
+                let _ = writeln!(text, "   {name} {condition}");
             }
             if let Decision::Run(why) = decisions.of(step)
                 && !why.is_empty()

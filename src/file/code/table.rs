@@ -864,6 +864,42 @@ codes! {
     /// ```
     SecretInCondition = "secret-in-condition",
 
+    /// A condition asks for what is never true.
+    ///
+    /// A step whose dependency has failed or was cancelled does not run, whatever its condition says, so that
+    /// `failure('tests')` and `cancelled('tests')` can never be true in it. What has to run after a failure is a step with
+    /// `finally: true`; a failure that should not count as one has `on_error: ignore`, and can be asked for.
+    /// ```yaml
+    /// steps:
+    ///   - {name: lint, run: make lint}
+    ///   - {name: tell, if: failure('lint'), run: ./comment}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: lint, run: make lint, on_error: ignore}
+    ///   - {name: tell, if: failure('lint'), run: ./comment}
+    /// ```
+    ConditionNever = "condition-never",
+
+    /// A value that may be missing.
+    ///
+    /// A step with an `if` does not run where that is false, and neither do those that need its stream or its values. An
+    /// output of the run would then have no value, after all the work is done. `| default` right behind the name gives it
+    /// another.
+    /// ```yaml
+    /// params: {release: false}
+    /// steps:
+    ///   - {name: tag, if: release, run: 'echo "tag=v1" >> "$PIPE_OUTPUT"'}
+    /// outputs: {tag: "{{ steps.tag.outputs.tag }}"}
+    /// ```
+    /// ```yaml
+    /// params: {release: false}
+    /// steps:
+    ///   - {name: tag, if: release, run: 'echo "tag=v1" >> "$PIPE_OUTPUT"'}
+    /// outputs: {tag: "{{ steps.tag.outputs.tag | default('none') }}"}
+    /// ```
+    MaybeMissing = "maybe-missing",
+
     /// A value that cannot stand where a template puts it.
     ///
     /// The template is right, but not with this value: a list inside quotes, a text where the shell computes, a line that
@@ -1053,6 +1089,21 @@ codes! {
     ///   - {name: build, run: make}
     /// ```
     LiteralVariable = "literal-variable",
+
+    /// A step waits for one that never runs.
+    ///
+    /// A warning. `if: false` switches a step off. To depend on it is allowed, and gives an order without a step in it.
+    /// ```yaml
+    /// steps:
+    ///   - {name: sign, if: false, run: ./sign}
+    ///   - {name: upload, run: ./upload, depends_on: sign}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: sign, if: false, run: ./sign}
+    ///   - {name: upload, run: ./upload}
+    /// ```
+    NeverRuns = "never-runs",
 
     /// A comment that allows what there is not.
     ///

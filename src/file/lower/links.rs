@@ -47,9 +47,10 @@ impl Lowering<'_> {
                     }
                 }
             }
-            for (read, at) in self.reads(StepId::new(index), steps) {
-                if !dependencies.iter().any(|dependency| dependency.step == read) {
-                    dependencies.push(Dependency { step: read, at, need: Need::Order });
+            for needed in self.needs(StepId::new(index), steps) {
+                match dependencies.iter_mut().find(|dependency| dependency.step == needed.step) {
+                    Some(known) => known.need = known.need.max(needed.need),
+                    None => dependencies.push(needed),
                 }
             }
             if let Some(step) = steps.list.get_mut(index) {

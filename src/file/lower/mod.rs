@@ -1,6 +1,7 @@
 //! Raw keys → a [`Pipeline`]: names are looked up, defaults filled in, templates compiled, and everything is
 //! checked. Every check runs, whatever the others found.
 
+mod conditions;
 mod container;
 mod early;
 mod edges;
@@ -22,7 +23,7 @@ use super::raw::RawPipeline;
 use super::yaml::{Early, Field, locate};
 use super::{Code, Diagnostic, LoadOptions};
 use crate::pipeline::{Pipeline, Source, Span, Template, Text};
-use crate::template::{self, Names, TemplateErrorKind, TextContext};
+use crate::template::{self, Names, TemplateError, TemplateErrorKind, TextContext};
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well
 /// formed if nothing was added.
@@ -41,6 +42,8 @@ pub fn lower(
     let outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
     let streams = lowering.streams(&mut steps, options);
+    let values: Vec<&Text> = outputs.iter().map(|output| &*output.value).collect();
+    lowering.maybe_missing(&steps, &streams, &values);
     let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
     Some(Pipeline {
         source: source.clone(),
@@ -81,18 +84,23 @@ impl Lowering<'_> {
     /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
     fn template(&mut self, text: &str, at: Span, place: TextContext) -> Template {
         template::compile(text, at, place, &self.names).unwrap_or_else(|errors| {
-            for error in errors {
-                let at = locate(self.source, at, text, error.range);
-                let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
-                let problem = match self.declared.filter(|_| error.kind == TemplateErrorKind::Undefined) {
-                    Some(declared) => problem.also(declared, "params are declared here"),
-                    None => problem,
-                };
-                self.report(problem);
-            }
+            self.report_in(text, at, errors);
             // Steps that there are not are a mistake of their own.
             Text { outputs: template::outputs_in(text, &self.names), ..Text::literal(text, at) }.into()
         })
+    }
+
+    /// Reports what is wrong with a text.
+    fn report_in(&mut self, text: &str, at: Span, errors: Vec<TemplateError>) {
+        for error in errors {
+            let at = locate(self.source, at, text, error.range);
+            let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
+            let problem = match self.declared.filter(|_| error.kind == TemplateErrorKind::Undefined) {
+                Some(declared) => problem.also(declared, "params are declared here"),
+                None => problem,
+            };
+            self.report(problem);
+        }
     }
 
     fn pipeline_name(&mut self, raw: &RawPipeline) -> String {

@@ -3,7 +3,7 @@
 use crate::file::raw::RawPipeline;
 use crate::file::yaml::locate;
 use crate::file::{Code, words};
-use crate::pipeline::{OutputRef, RunOutput, Span, StepId, Template};
+use crate::pipeline::{Dependency, Need, OutputRef, RunOutput, Span, StatusRef, StepId, Template};
 use crate::template::TextContext;
 
 use super::Lowering;
@@ -33,36 +33,65 @@ impl Lowering<'_> {
         }
     }
 
-    /// The steps whose outputs a step reads, in the order of its texts.
-    pub(super) fn reads(&mut self, id: StepId, steps: &Steps<'_>) -> Vec<(StepId, Span)> {
+    /// The steps that the texts of a step need, in the order of its texts: those whose outputs it reads, and those
+    /// that it asks about.
+    pub(super) fn needs(&mut self, id: StepId, steps: &Steps<'_>) -> Vec<Dependency> {
         let Some(step) = steps.list.get(id.index()) else { return Vec::new() };
         let mut found = Vec::new();
-        for text in step.templates().filter(|text| !text.outputs.is_empty()) {
+        for text in step.templates().filter(|text| !text.outputs.is_empty() || !text.asks.is_empty()) {
+            let before = found.len();
             found.extend(self.read_by(text, steps));
+            let itself = found.get(before..).unwrap_or_default().iter().find(|needed| needed.step == id);
+            if let Some(Dependency { at, .. }) = itself {
+                let message = format!("the step `{}` reads its own outputs", step.name);
+                let problem = self.at(Code::SelfDependency, *at, message);
+                self.report(problem.help("they are there once it has run: read them in a later step"));
+            }
+            found.retain(|needed| needed.step != id);
+            found.extend(self.asked_by(id, text, steps));
         }
-        if let Some((_, at)) = found.iter().find(|(read, _)| *read == id) {
-            let message = format!("the step `{}` reads its own outputs", step.name);
-            let problem = self.at(Code::SelfDependency, *at, message);
-            self.report(problem.help("they are there once it has run: read them in a later step"));
-        }
-        found.retain(|(read, _)| *read != id);
+        self.never(step, steps);
         found
     }
 
-    fn read_by(&mut self, text: &Template, steps: &Steps<'_>) -> Vec<(StepId, Span)> {
+    fn read_by(&mut self, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
         let mut found = Vec::new();
-        for OutputRef { step: name, range, .. } in &text.outputs {
+        for OutputRef { step: name, key: _, range, is_optional } in &text.outputs {
             let at = locate(self.source, text.at, &text.source, range.clone());
-            match steps.by_name.get(name.as_str()) {
-                Some(&step) => found.push((step, at)),
-                None => {
-                    let names = steps.list.iter().map(|step| step.name.as_str());
-                    let help = self.nearest.help(name, names);
-                    let problem = self.at(Code::UnknownStep, at, format!("there is no step `{name}`"));
-                    self.report(problem.maybe_help(help));
+            let need = if *is_optional { Need::Order } else { Need::Values };
+            let step = self.step_named(name, at, steps);
+            found.extend(step.map(|step| Dependency { step, at, need }));
+        }
+        found
+    }
+
+    /// The steps that a text asks about.
+    fn asked_by(&mut self, id: StepId, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
+        let mut found = Vec::new();
+        for StatusRef { verdict: _, step: name, range } in &text.asks {
+            let Some(name) = name else { continue };
+            let at = locate(self.source, text.at, &text.source, range.clone());
+            match self.step_named(name, at, steps) {
+                Some(step) if step == id => {
+                    let message = format!("the step `{name}` asks how it has ended itself");
+                    let problem = self.at(Code::SelfDependency, at, message);
+                    self.report(problem.help("that is known once it has run: ask in a later step"));
                 }
+                step => found.extend(step.map(|step| Dependency { step, at, need: Need::Order })),
             }
         }
         found
+    }
+
+    /// The step of a name; if there is none, that is reported.
+    fn step_named(&mut self, name: &str, at: Span, steps: &Steps<'_>) -> Option<StepId> {
+        let step = steps.by_name.get(name).copied();
+        if step.is_none() {
+            let names = steps.list.iter().map(|step| step.name.as_str());
+            let help = self.nearest.help(name, names);
+            let problem = self.at(Code::UnknownStep, at, format!("there is no step `{name}`"));
+            self.report(problem.maybe_help(help));
+        }
+        step
     }
 }

@@ -127,6 +127,7 @@ impl Lowering<'_> {
         let (policy, early) = self.policy(raw, &defaults.policy);
         Step {
             description: raw.description.value().cloned(),
+            condition: self.condition(raw),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,
             secrets: self.secrets(raw),

@@ -21,9 +21,9 @@ pub fn dot(graph: &Graph) -> String {
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         let colours = node.class.map_or("", style);
-        let about =
-            node.about.as_deref().map_or_else(String::new, |about| format!(", tooltip={}", quote(about)));
-        let _ = writeln!(out, "  n{index} [label={}{about}{colours}];", quote(&node.label));
+        let about = node.remark().map_or_else(String::new, |about| format!(", tooltip={}", quote(&about)));
+        let line = if node.condition.is_some() { ", style=\"rounded,filled,dashed\"" } else { "" };
+        let _ = writeln!(out, "  n{index} [label={}{about}{line}{colours}];", quote(&node.label));
     }
     for edge in graph.drawn() {
         let style = match &edge.kind {

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::model::{ArrowKind, Class, Graph, plain};
 
+/// The most columns of a condition in a box.
+const CONDITION: usize = 40;
+
 /// Draws a graph as the text of a Mermaid flowchart, without a fence around it.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = format!("---\ntitle: {}\n---\nflowchart LR\n", yaml(&graph.title));
@@ -16,6 +19,9 @@ pub fn mermaid(graph: &Graph) -> String {
     let grouped: std::collections::HashSet<usize> = groups.into_iter().flatten().collect();
     for node in (0..graph.nodes.len()).filter(|node| !grouped.contains(node)) {
         out += &declare(graph, node);
+    }
+    for (index, _) in graph.nodes.iter().enumerate().filter(|(_, node)| node.condition.is_some()) {
+        let _ = writeln!(out, "  style n{index} stroke-dasharray:4 3");
     }
     for edge in graph.drawn() {
         let arrow = match &edge.kind {
@@ -36,7 +42,9 @@ pub fn mermaid(graph: &Graph) -> String {
 fn declare(graph: &Graph, index: usize) -> String {
     let node = &graph.nodes[index];
     let class = node.class.map_or(String::new(), |class| format!(":::{}", class.name()));
-    format!("  n{index}[\"{}\"]{class}\n", escape(&node.label))
+    let condition = node.shown_condition(CONDITION);
+    let condition = condition.map_or_else(String::new, |condition| format!("<br/>{}", escape(&condition)));
+    format!("  n{index}[\"{}{condition}\"]{class}\n", escape(&node.label))
 }
 
 /// Returns colours that can be read on light and on dark pages.

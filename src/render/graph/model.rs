@@ -20,6 +20,8 @@ pub struct GraphNode {
     pub label: String,
     /// What it is for, where that is said.
     pub about: Option<String>,
+    /// Whether it runs, as the file says it.
+    pub condition: Option<String>,
     /// Its level: greater than that of every node with an edge to it.
     pub rank: usize,
     /// Its gang, a number that only its members share. A gang of one need not be named.
@@ -119,6 +121,24 @@ impl From<&Outcome> for Class {
             Outcome::Skipped(_) | Outcome::LeftOut => Self::Skipped,
             Outcome::Ignored(_) => Self::Ignored,
         }
+    }
+}
+
+impl GraphNode {
+    /// Returns its condition behind `if`, no longer than `columns`.
+    pub(super) fn shown_condition(&self, columns: usize) -> Option<String> {
+        let line = format!("if {}", plain(self.condition.as_deref()?));
+        Some(match line.char_indices().nth(columns) {
+            None => line,
+            Some(_) => line.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
+        })
+    }
+
+    /// Returns what is said of it beside its name: what it is for, and whether it runs.
+    pub(super) fn remark(&self) -> Option<String> {
+        let condition = self.condition.as_deref().map(|condition| format!("if {}", plain(condition)));
+        let parts: Vec<String> = self.about.as_deref().map(plain).into_iter().chain(condition).collect();
+        (!parts.is_empty()).then(|| parts.join(" – "))
     }
 }
 

@@ -16,7 +16,9 @@ impl Checker<'_> {
                 let value = path.range.start..path.range.end.saturating_sub(method.len() + 1);
                 let value = self.source.get(value).unwrap_or_default();
                 let message = format!("`{method}` cannot be called on a value");
-                let help = format!("filters change values: `{{{{ {value} | upper }}}}`");
+                let help = foreign::call(method).map(str::to_owned);
+                let help =
+                    help.unwrap_or_else(|| format!("filters change values: `{{{{ {value} | upper }}}}`"));
                 return self.error(TemplateErrorKind::Function, path.range.clone(), message, Some(help));
             }
             _ if is_local => return,
@@ -106,6 +108,9 @@ impl Checker<'_> {
         let near = names.first().and_then(|name| known::nearest(name, known));
         let help = match near {
             Some(near) => format!("did you mean `inputs.{near}`?"),
+            None if names.first().is_some_and(|name| self.names.params.contains_key(*name)) => {
+                format!("a param is read by its name alone: `{}`", names.first().unwrap_or(&""))
+            }
             None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
         };
         self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
@@ -167,8 +172,8 @@ impl Checker<'_> {
         let is_dotted =
             path.range.start > 0 && self.source.as_bytes().get(path.range.start - 1) == Some(&b'.');
         let help = match near {
-            _ if prefix.is_empty() && foreign::name(name).is_some() => {
-                foreign::name(name).unwrap_or_default().to_owned()
+            _ if prefix.is_empty() && foreign::path(path.root, &path.attributes).is_some() => {
+                foreign::path(path.root, &path.attributes).unwrap_or_default()
             }
             Some(near) => format!("did you mean `{prefix}{near}`?"),
             None if is_dotted => format!("declare it under `params:`; {BRACES_HELP}"),

@@ -18,8 +18,7 @@ impl Checker<'_> {
             [_, close, ..] if close.is_symbol(self.source, ")") => {
                 if self.names.role == Role::Ordinary {
                     let help = format!(
-                        "name a step: `{name}('build')`; how the run has ended is known only when it is over: write \
-                         `finally: true`"
+                        "that is known only when the run is over: write `finally: true`; or name a step: `{name}('build')`"
                     );
                     let message = format!("`{name}()` without a name asks about the whole run");
                     return self.error(

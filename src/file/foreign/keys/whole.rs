@@ -84,6 +84,7 @@ pub(super) const DEFAULTS: &[Row] = &[
         "write how often steps are tried again as `retry: 3`",
     ),
     ("interpreter executable", Some("shell"), "what reads the scripts is the `shell`"),
+    ("if when condition only", None, "whether a step runs is said in the step: `if: branch == 'main'`"),
     ("container docker dockerimage", Some("image"), "the image of all steps is the `image`"),
     (
         "timeoutminutes timeoutinminutes timeoutseconds timeoutsec timelimit",

@@ -18,6 +18,8 @@ use style::{STYLE, escape, number, text_width};
 
 const MARGIN: f64 = 26.0;
 const TITLE_HEIGHT: f64 = 40.0;
+/// The line around a step that has a condition.
+const DASHED: &str = " stroke-dasharray=\"4 3\"";
 
 /// Draws a graph as an SVG document: levels from left to right, streams as thick arrows under their names,
 /// gangs in frames. The same graph always gives the same bytes.
@@ -84,11 +86,12 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     for (node, rect) in graph.nodes.iter().zip(&picture.boxes) {
         let kind = node.class.map_or("", Class::name);
         let class = node.class.map_or_else(String::new, |class| format!(": {}", class.name()));
-        let about = node.about.as_deref().map_or_else(String::new, |about| format!(" – {}", plain(about)));
+        let about = node.remark().map_or_else(String::new, |about| format!(" – {about}"));
+        let line = if node.condition.is_some() { DASHED } else { "" };
         let full = plain(&node.label) + &class + &about;
         let _ = writeln!(
             out,
-            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"/>\
+            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"{line}/>\
              <text x=\"{}\" y=\"{}\">{}</text></g>",
             escape(&full),
             number(rect.x),
