@@ -12,7 +12,7 @@ use crate::event::channel;
 use crate::event::mask::Masker;
 use crate::file::{Code, Diagnostic, Diagnostics, Nearest, locate};
 use crate::history::fingerprint_key;
-use crate::pipeline::{Pipeline, StepId};
+use crate::pipeline::{Pipeline, Role, Step, StepId};
 use crate::plan::{Asked, Decisions, Foreseen};
 use crate::reaper::Reaper;
 use crate::runner::{self, Job, MissingValue, Past, RunPaths, Settings};
@@ -26,7 +26,7 @@ pub(super) struct Choice {
 
 /// Whether values of params are needed to say what would run.
 pub(super) fn needs_values(args: &ChoiceArgs, pipeline: &Pipeline) -> bool {
-    let reads = |step: &crate::pipeline::Step| step.templates().any(|text| !text.outputs.is_empty());
+    let reads = |step: &Step| step.templates().any(|text| !text.outputs.is_empty());
     args.resume.is_some() || (is_partial(args) && pipeline.steps.iter().any(reads))
 }
 
@@ -166,13 +166,20 @@ impl Choice {
 /// Returns the steps that were asked for; nothing where all are.
 fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliError> {
     let named = |flag: &str, names: &[String]| -> Result<BTreeSet<StepId>, CliError> {
-        names.iter().map(|name| find(pipeline, flag, name)).collect()
+        let found: Result<Vec<Vec<StepId>>, CliError> =
+            names.iter().map(|name| find(pipeline, flag, name)).collect();
+        Ok(found?.into_iter().flatten().collect())
     };
     if !args.only.is_empty() {
         return Ok(Some(Asked::only(&named("--only", &args.only)?)));
     }
     let from = (!args.from.is_empty()).then(|| named("--from", &args.from)).transpose()?;
     let to = (!args.to.is_empty()).then(|| named("--to", &args.to)).transpose()?;
+    let later = to.iter().flatten().map(|step| pipeline.step(*step)).find(|step| step.role == Role::Finally);
+    if let Some(Step { name, .. }) = later {
+        let hint = format!("it runs after what you ask for in any case; `--only {name}` runs it alone");
+        return Err(CliError::usage(format!("`--to {name}`: `{name}` has `finally: true`"), hint));
+    }
     let from = from.map(|steps| Asked::from(pipeline, &steps));
     let to = to.map(|steps| Asked::to(pipeline, &steps));
     let (from, to) = match (from, to) {
@@ -188,11 +195,16 @@ fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliErr
     Ok(Some(between))
 }
 
-fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<StepId, CliError> {
+/// Returns the steps that a name stands for: one, or all of a group.
+fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<Vec<StepId>, CliError> {
+    if let Some(group) = pipeline.groups.iter().find(|group| group.name == name) {
+        return Ok(group.members.clone());
+    }
     let found = pipeline.steps().find(|(_, step)| step.name == name && !step.action.is_feed());
-    found.map(|(id, _)| id).ok_or_else(|| {
+    found.map(|(id, _)| vec![id]).ok_or_else(|| {
         let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed());
-        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()));
+        let groups = pipeline.groups.iter().map(|group| group.name.as_str());
+        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()).chain(groups));
         let is_file = Path::new(name).is_file();
         let hint = if is_file {
             Some(format!("write the file before the flag: `{name} {flag} STEP`"))

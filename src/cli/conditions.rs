@@ -63,6 +63,10 @@ pub(super) fn decide(
 /// Returns a condition on one line, behind `if`.
 pub(super) fn shown(condition: &Condition) -> String {
     let line = one_line(&condition.text.source);
+    // Words, and no expression.
+    if condition.text.compiled.is_none() {
+        return format!("never runs: {line}");
+    }
     match line.char_indices().nth(LONGEST) {
         None => format!("if {line}"),
         Some(_) => format!("if {}…", line.chars().take(LONGEST - 1).collect::<String>()),
@@ -72,6 +76,9 @@ pub(super) fn shown(condition: &Condition) -> String {
 /// Returns a condition with what is known of it: its value, where params were given, or what has to end first.
 pub(super) fn explained(step: &Step, condition: &Condition, templates: Option<&TemplateRenderer>) -> String {
     let shown = shown(condition);
+    if condition.text.compiled.is_none() {
+        return shown;
+    }
     if !condition.is_early {
         return format!("{shown} ({})", awaited(step, condition));
     }

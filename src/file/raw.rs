@@ -2,13 +2,17 @@
 //!
 //! Doc comments here are for the users of the file. A struct's or an enum's serde name is how messages call it.
 
+mod matrix;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::schema::ExitCode;
+use super::schema::{ExitCode, OrTemplate};
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
 use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
+
+pub use matrix::{RawAxis, RawMatrix};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -45,6 +49,9 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("pids", "100"),
     ("if", "release and branch == 'main'"),
     ("depends_on", "[build, test]"),
+    ("matrix", "{os: [alpine, bookworm]}"),
+    ("include", "[{os: alpine, arch: arm64}]"),
+    ("exclude", "[{os: alpine, arch: amd64}]"),
     ("input", "archive"),
     ("output", "archive"),
     ("inputs", "{left: archive, right: list}"),
@@ -58,6 +65,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("produces", "[out/archive.tar.gz]"),
     ("terminal", "true"),
     ("timeout", "5m"),
+    ("finally", "true"),
     ("retry", "{count: 3, delay: 5s}"),
     ("count", "3"),
     ("delay", "5s"),
@@ -99,6 +107,9 @@ pub struct RawPipeline {
     /// What a failed step means for the run, where the step does not say.
     #[schemars(extend("default" = "stop"))]
     pub on_error: Field<RawOnErrorOfAll>,
+    /// How long the run may take; its `finally` steps come on top.
+    #[schemars(extend("pattern" = DURATION))]
+    pub timeout: Field<String>,
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
     pub max_parallel: Field<Early<u32>>,
@@ -190,6 +201,8 @@ pub struct RawStep {
     #[serde(rename = "if")]
     #[schemars(extend("type" = ["string", "boolean"]))]
     pub condition: Field<Literal>,
+    /// The values that it runs with: a step for each combination of them.
+    pub matrix: Field<RawMatrix>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.
@@ -210,11 +223,15 @@ pub struct RawStep {
     /// Whether it has the terminal while it runs, to ask for a password or show an editor. It then runs alone.
     #[schemars(extend("default" = false))]
     pub terminal: Field<bool>,
-    /// How long it may take, retries included.
+    /// Whether it runs when all others have ended, however they have.
+    #[schemars(extend("default" = false))]
+    pub finally: Field<bool>,
+    /// How long it may take, retries included; five minutes for a `finally` step, if left out.
     #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What its failure means for the run.
-    pub on_error: Field<RawOnError>,
+    #[schemars(with = "OrTemplate<RawOnError>")]
+    pub on_error: Field<Early<RawOnError>>,
     /// How it is tried again.
     pub retry: Field<RawRetry>,
 }

@@ -3,8 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Job;
-use crate::pipeline::{Pipeline, StepId, Verdict};
+use crate::pipeline::{BodyEnd, Pipeline, StepId, Verdict};
 use crate::template::{Decided, Scope, StepOutputs, StepOutputsMode};
+
+/// What conditions are asked in.
+pub(super) struct Circumstances<'a> {
+    /// The values of steps.
+    pub(super) given: &'a StepOutputs,
+    /// How steps and groups have ended, by name.
+    pub(super) verdicts: &'a BTreeMap<String, Verdict>,
+    /// How the ordinary steps have ended; for `finally` steps.
+    pub(super) body: Option<&'a BodyEnd>,
+}
 
 /// Asks the condition of a step. Returns the words for it where it is false.
 ///
@@ -13,13 +23,12 @@ use crate::template::{Decided, Scope, StepOutputs, StepOutputsMode};
 pub(super) fn ask(
     job: &Job,
     id: StepId,
-    given: &StepOutputs,
-    verdicts: &BTreeMap<String, Verdict>,
+    Circumstances { given, verdicts, body }: Circumstances<'_>,
 ) -> Result<Option<String>, String> {
     let step = job.pipeline.step(id);
     let Some(condition) = &step.condition else { return Ok(None) };
     let (outputs, verdicts) = (StepOutputsMode::These(given), Some(verdicts));
-    let scope = Scope { step: Some(step), outputs, verdicts, ..Scope::default() };
+    let scope = Scope { step: Some(step), outputs, verdicts, body, ..Scope::default() };
     match job.templates.decide(condition, scope) {
         Ok(Decided::Holds) => Ok(None),
         Ok(Decided::Not(words)) => Ok(Some(words)),

@@ -14,8 +14,8 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use super::references::Path;
 use super::token::{Token, TokenKind};
-use super::{StepOutputs, TemplateError, TemplateErrorKind};
-use crate::pipeline::{OutputRef, Outputs};
+use super::{StepOutputs, TemplateError, TemplateErrorKind, ends};
+use crate::pipeline::{BodyEnd, EndRef, OutputRef, Outputs};
 
 /// Returns a name as minijinja reads it, as long as it was.
 fn identifier(name: &str) -> String {
@@ -62,7 +62,8 @@ fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<
     let ends = |(end, word): &(usize, &str)| {
         row.get(end + word.len()..).is_some_and(|after| after.is_empty() || after.starts_with('.'))
     };
-    let name = row.match_indices(".outputs").find(ends).and_then(|(end, _)| row.get(..end));
+    let before = |word: &str| row.match_indices(word).find(ends).and_then(|(end, _)| row.get(..end));
+    let name = [".outputs", ".members", ".outcome"].into_iter().find_map(before);
     let name = name.filter(|name| !name.is_empty() && identifier(name) != *name);
     Some(name.map(|name| dot.range.end..dot.range.end + name.len()))
 }
@@ -143,6 +144,18 @@ impl StepsView {
         Self(refs.iter().map(|wanted| (wanted.step.clone(), view(map(&outputs(&wanted.step))))).collect())
     }
 
+    /// Adds how steps have ended, as far as a text asks for it.
+    pub(super) fn with_ends(mut self, ends: &[EndRef], body: Option<&BodyEnd>) -> Self {
+        for step in ends.iter().filter_map(|end| end.step.as_ref()) {
+            let mut view = BTreeMap::from([("outcome".to_owned(), ends::of_step(step, body))]);
+            if let Some(outputs) = self.0.get(step).and_then(|view| view.get_attr("outputs").ok()) {
+                view.insert("outputs".to_owned(), outputs);
+            }
+            self.0.insert(step.clone(), Value::from_object(view));
+        }
+        self
+    }
+
     /// Returns a placeholder for each output that a text reads.
     pub(super) fn later(refs: &[OutputRef]) -> Self {
         Self::partly(refs, &StepOutputs::new())
@@ -152,9 +165,18 @@ impl StepsView {
     pub(super) fn partly(refs: &[OutputRef], given: &StepOutputs) -> Self {
         let value = |step: &String| match given.get(step) {
             Some(outputs) => map(outputs),
-            None => Value::from_object(Later(step.clone())),
+            None => later(step),
         };
         Self(refs.iter().map(|wanted| (wanted.step.clone(), view(value(&wanted.step)))).collect())
+    }
+}
+
+impl StepsView {
+    /// Adds the members of a group.
+    pub(super) fn with_members(mut self, group: &str, members: Value) -> Self {
+        let view = BTreeMap::from([("members".to_owned(), members)]);
+        self.0.insert(group.to_owned(), Value::from_object(view));
+        self
     }
 }
 
@@ -175,7 +197,12 @@ fn view(outputs: Value) -> Value {
     Value::from_object(BTreeMap::from([("outputs".to_owned(), outputs)]))
 }
 
-fn map(outputs: &Outputs) -> Value {
+/// Returns placeholders for the outputs of a step.
+pub(super) fn later(step: &str) -> Value {
+    Value::from_object(Later(step.to_owned()))
+}
+
+pub(super) fn map(outputs: &Outputs) -> Value {
     let entries = outputs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
     Value::from_object(entries.collect::<BTreeMap<_, _>>())
 }

@@ -11,16 +11,19 @@ use minijinja::value::Value;
 use super::outputs::StepsView;
 use super::values::Bindings;
 use super::{
-    RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, escape, filters, jinja, known,
-    scan, senses, status, values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters,
+    jinja, known, members, scan, senses, status, values,
 };
-use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
+use crate::pipeline::{
+    BodyEnd, MembersRef, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict,
+};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
     jinja: Environment<'static>,
     run: Arc<BTreeMap<String, Value>>,
     values: Values,
+    groups: Groups,
 }
 
 /// What a template sees beside the context of the run.
@@ -30,6 +33,8 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How the ordinary steps have ended, for `finally` steps; a placeholder stands for it where there is none.
+    pub body: Option<&'a BodyEnd>,
     /// How steps and groups have ended, by name; for conditions.
     pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
@@ -85,7 +90,7 @@ impl TemplateRenderer {
         ]);
         run.extend(params.clone());
         run.insert("params".to_owned(), Value::from_object(params));
-        Self { jinja, run: Arc::new(run), values: context.values }
+        Self { jinja, run: Arc::new(run), values: context.values, groups: context.groups }
     }
 
     /// Returns the values of all params.
@@ -138,14 +143,43 @@ impl TemplateRenderer {
 
     /// Returns the names that a text sees.
     pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
-        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
         Ok(Bindings {
             run: self.run.clone(),
+            ended: ends::run(&text.ends, self.run.get("run"), scope.body),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
-            steps: steps(&text.outputs, scope.outputs)?,
-            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(paths),
-            asked: status::asked(&text.asks, scope.verdicts)?,
+            steps: self.steps(text, scope)?,
+            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs),
+            matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
+            asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
         })
+    }
+
+    /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
+    fn steps(&self, text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
+        let output = text.outputs.first().map(|output| (&output.step, &output.range));
+        let members = text.members.first().map(|members| (&members.group, &members.range));
+        let first = output.or(members);
+        if first.is_none() && text.ends.is_empty() {
+            return Ok(None);
+        }
+        let view = match (scope.outputs, first) {
+            (StepOutputsMode::These(outputs), _) => StepsView::new(&text.outputs, outputs),
+            (StepOutputsMode::Partly(outputs), _) => StepsView::partly(&text.outputs, outputs),
+            (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(&text.outputs),
+            (StepOutputsMode::Nothing, Some((step, range))) => {
+                return Err(TemplateError {
+                    kind: TemplateErrorKind::Value,
+                    range: range.clone(),
+                    message: format!("the outputs of `{step}` are known only once it has run"),
+                    help: None,
+                });
+            }
+        };
+        let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
+            let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+            view.with_members(group, members::members(of_group, scope.outputs))
+        });
+        Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
     }
 
     /// Returns the name of the environment variable by which a script refers to a secret param.
@@ -158,22 +192,6 @@ impl TemplateRenderer {
 fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> TemplateError {
     let segments = scan::scan(source).unwrap_or_default();
     jinja::translate(error, source, &segments, compiled)
-}
-
-/// Returns the outputs that a text reads, as a value; `None` if it reads none.
-fn steps(refs: &[OutputRef], mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
-    let Some(first) = refs.first() else { return Ok(None) };
-    match mode {
-        StepOutputsMode::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
-        StepOutputsMode::Partly(outputs) => Ok(Some(Value::from_object(StepsView::partly(refs, outputs)))),
-        StepOutputsMode::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
-        StepOutputsMode::Nothing => Err(TemplateError {
-            kind: TemplateErrorKind::Value,
-            range: first.range.clone(),
-            message: format!("the outputs of `{}` are known only once it has run", first.step),
-            help: None,
-        }),
-    }
 }
 
 /// Returns a better error if a missing output is the reason for `error`.

@@ -3,18 +3,18 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::dry_run::idle;
+use super::dry_run::{FINALLY, idle};
 use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::conditions;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
-use crate::cli::load::{Loaded, load_with};
+use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
 use crate::file::MissingSecrets;
-use crate::pipeline::{Destination, Pipeline, Step, StepId};
+use crate::pipeline::{Destination, Pipeline, Role, Step, StepId};
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::human;
 use crate::render::one_line;
@@ -23,7 +23,8 @@ use crate::template::{StepOutputsMode, TemplateRenderer};
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
-    let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
+    let mut loaded =
+        load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
     let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
     let decides = has_conditions && !(args.params.params.is_empty() && args.params.params_file.is_none());
     if decides || in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
@@ -116,7 +117,12 @@ fn text(
     let all = human::count(pipeline.steps.len(), "step");
     let steps = if running == pipeline.steps.len() { all } else { format!("{running} of {all}") };
     let mut text = format!("{}: {steps} in {}\n", pipeline.name, human::count(gangs.len(), "gang"));
+    let mut is_over = false;
     for gang in &gangs {
+        let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
+        if is_later && !std::mem::replace(&mut is_over, true) {
+            let _ = writeln!(text, "\n{FINALLY}");
+        }
         let names: Vec<&str> = gang.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
         let number = gang.first().map_or(0, |step| plan.stage(*step)) + 1;
         let together = if names.len() > 1 { " (start together)" } else { "" };

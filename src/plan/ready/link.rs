@@ -1,7 +1,7 @@
 //! What each step waits for, and which steps wait for it.
 
 use super::{Phase, StepState};
-use crate::pipeline::{Need, Pipeline, StepId};
+use crate::pipeline::{Need, Pipeline, Role, StepId};
 use crate::plan::{EdgeKind, Plan};
 
 /// Returns the steps with what each waits for, and which steps wait for it.
@@ -9,14 +9,21 @@ pub(super) fn link(
     plan: &Plan,
     pipeline: &Pipeline,
     gang_of: &[usize],
+    role: Role,
     runs: &impl Fn(StepId) -> bool,
 ) -> Vec<StepState> {
+    let is_one = |id: StepId| pipeline.step(id).role == role;
     let state = |(index, &gang): (usize, &usize)| {
-        let phase = if runs(StepId::new(index)) { Phase::Waiting } else { Phase::Keeping };
+        let phase = match StepId::new(index) {
+            // A step of another role has no part in this.
+            id if !is_one(id) => Phase::Ended,
+            id if runs(id) => Phase::Waiting,
+            _ => Phase::Keeping,
+        };
         StepState { gang, phase, ..StepState::default() }
     };
     let mut steps: Vec<StepState> = gang_of.iter().enumerate().map(state).collect();
-    for (id, step) in pipeline.steps() {
+    for (id, step) in pipeline.steps().filter(|(id, _)| is_one(*id)) {
         for dependency in &step.depends_on {
             let before = &mut steps[dependency.step.index()];
             before.dependents.push(id);
@@ -27,8 +34,8 @@ pub(super) fn link(
             steps[id.index()].missing += 1;
         }
     }
-    for (id, stream) in pipeline.streams() {
-        for &reader in &stream.readers {
+    for (id, stream) in pipeline.streams().filter(|(_, stream)| is_one(stream.producer)) {
+        for &reader in stream.readers.iter().filter(|reader| is_one(**reader)) {
             let producer = &mut steps[stream.producer.index()];
             match plan.edge(id, reader) {
                 EdgeKind::Live if runs(reader) => {

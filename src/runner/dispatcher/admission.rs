@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Conditions, Dispatcher};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Pipeline, SkipReason, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, StepId};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -20,7 +20,7 @@ impl Dispatcher {
     pub(super) fn admit(&mut self) {
         loop {
             self.end_places();
-            if *self.shutdown.borrow() != Shutdown::None || self.slots.let_back() {
+            if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
                 break;
             }
             if self.ask_conditions() {
@@ -30,6 +30,7 @@ impl Dispatcher {
             let Some((_, steps)) = self.ready.pop(free, is_idle) else { break };
             self.slots.take(&steps);
             self.say_why(&steps);
+            self.note_start();
             self.parts(steps).into_iter().for_each(|part| self.start(part));
         }
     }
@@ -49,9 +50,10 @@ impl Dispatcher {
     fn start(&mut self, steps: Vec<StepId>) {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
         let passed_over = self.passed_readers(&steps);
-        let order = GangOrder { job, given: self.given(&steps), steps, decisions, passed_over };
+        let (given, body) = (self.given(&steps), self.told());
+        let order = GangOrder { job, given, body, steps, decisions, passed_over };
         let (site, shutdown, outbox) =
-            (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
+            (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
         self.gangs.spawn(async move {
             if *shutdown.borrow() == Shutdown::None {
                 site.run_gang(order, shutdown, outbox).await;
@@ -110,6 +112,9 @@ impl Dispatcher {
     }
 
     fn unrun(&self, step: StepId) -> StepFinished {
+        if let Some(&producer) = self.phases.without.get(&step) {
+            return StepFinished::unrun(step, Outcome::Skipped(SkipReason::Without(producer)));
+        }
         let (name, past) = (&self.job.pipeline.step(step).name, &self.job.past);
         if let Some(why) = self.conditions.passed(step) {
             return StepFinished::unrun(step, Outcome::Skipped(why.clone()));
@@ -128,9 +133,15 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the values of the steps that any of these depends on.
+    /// Returns the values of the steps that any of these depends on; of all, for `finally` steps.
     pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
+        if self.phases.current == Role::Finally {
+            let named = |(id, outputs): (&StepId, &Arc<Outputs>)| {
+                (pipeline.step(*id).name.clone(), Arc::clone(outputs))
+            };
+            return self.outputs.iter().map(named).collect();
+        }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()

@@ -54,6 +54,7 @@ impl Gang {
             inputs: self.streams.inputs_of(&self.job, index, member.step),
             deadline: attempt::earlier(whole, attempt::deadline_in(one)),
             given: Arc::clone(&self.given),
+            body: self.body.clone(),
         };
         let (signals, round) = (self.signals.clone(), self.round);
         let report = move |result| {

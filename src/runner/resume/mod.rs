@@ -16,7 +16,7 @@ use self::fingerprint::IMAGE;
 pub(super) use self::fingerprint::{add_image, fingerprint};
 pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
-use super::conditions::{self, asks_of};
+use super::conditions::{self, Circumstances, asks_of};
 use super::{Job, Site, produce, spec};
 use crate::pipeline::{Pipeline, Role, StepId, Verdict};
 use crate::plan::{self, Decision, Decisions, Foreseen, needs};
@@ -34,6 +34,11 @@ pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
         (Some(_), None) => true,
         // Those that were asked for run in any case, and those that were not are left out.
         (Some(_), Some(asked)) => asked.why(id).is_some() && !asked.is_forced(),
+    };
+    let is_question = |id: StepId| match job.pipeline.step(id).role {
+        Role::Ordinary => is_question(id),
+        // It runs in any case.
+        Role::Finally => false,
     };
     let is_kept = |stream| job.past.has_kept(&job.pipeline.stream(stream).name);
     let mut gone: BTreeSet<StepId> = BTreeSet::new();
@@ -77,10 +82,19 @@ async fn conditions_of(job: &Arc<Job>, given: &Arc<StepOutputs>) -> BTreeMap<Ste
     let (job, given) = (Arc::clone(job), Arc::clone(given));
     let work = move || {
         let early = job.pipeline.steps().filter(|(_, step)| early(step));
-        early.map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new())))).collect()
+        early.map(|(id, _)| (id, foreseen(ask(&job, id, &given, &BTreeMap::new())))).collect()
     };
     // A condition that was not asked is asked in the turn of its step.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+fn ask(
+    job: &Job,
+    step: StepId,
+    given: &StepOutputs,
+    verdicts: &BTreeMap<String, Verdict>,
+) -> Result<Option<String>, String> {
+    conditions::ask(job, step, Circumstances { given, verdicts, body: None })
 }
 
 /// A condition that cannot be evaluated is asked again in the turn of its step, which then fails.
@@ -122,7 +136,7 @@ fn foresee(job: &Job, done: &StepOutputs, step: StepId, decisions: &Decisions) -
             Decision::PassOver(_) => Verdict::Skipped,
         })
     };
-    foreseen(conditions::ask(job, step, &given, &asks_of(&job.pipeline, step, verdict)))
+    foreseen(ask(job, step, &given, &asks_of(&job.pipeline, step, verdict)))
 }
 
 /// Returns why a step cannot be reused, regardless of what becomes of other steps; nothing if it can. `given`
@@ -143,7 +157,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given).await {
+    let rendered = match spec::render(job, id, given, None).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };

@@ -1,10 +1,10 @@
 //! Looks up what each name in an expression stands for.
 
 use super::{Checker, Path, Token};
-use crate::pipeline::OutputRef;
+use crate::pipeline::{MembersRef, OutputRef};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
-use crate::template::{TemplateErrorKind, TextContext, foreign, known, outputs, status};
+use crate::template::{TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
 
 impl Checker<'_> {
     /// Looks a name up, with its attributes.
@@ -23,6 +23,14 @@ impl Checker<'_> {
             }
             _ if is_local => return,
             _ => {}
+        }
+        let is_param = self.names.params.contains_key(path.root);
+        if let (false, Some(end)) = (is_param, ends::read(path, self.text(path), self.names.role)) {
+            match end {
+                Ok(end) => self.usage.ends.push(end),
+                Err(error) => self.usage.errors.push(error),
+            }
+            return;
         }
         match (path.root, path.attributes.as_slice()) {
             ("params", []) => {
@@ -45,6 +53,10 @@ impl Checker<'_> {
                 self.secret_variable(path, name);
             }
             ("inputs", names) => self.input(path, names),
+            ("matrix", names) => self.axis(path, names),
+            ("steps", [group, "members"]) if self.names.steps => {
+                self.usage.members.push(MembersRef { group: (*group).to_owned(), range: path.range.clone() });
+            }
             ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
                 Ok(output) => {
                     let is_optional = self.has_default(after);
@@ -114,6 +126,31 @@ impl Checker<'_> {
             None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
         };
         self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+    }
+
+    /// `matrix.NAME`: the value that this combination has on an axis.
+    fn axis(&mut self, path: &Path<'_>, names: &[&str]) {
+        let Some(axes) = &self.names.matrix else {
+            let axis = names.first().unwrap_or(&"os");
+            let help = format!("`{axis}` is an axis of a step that says `matrix: {{{axis}: [a, b]}}`");
+            let message = "there is no `matrix` here".to_owned();
+            return self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+        };
+        match names {
+            [] => self.usage.axes.extend(axes.keys().cloned()),
+            [name] if axes.contains_key(*name) => {
+                self.usage.axes.insert((*name).to_owned());
+            }
+            [name, ..] => {
+                let message = format!("`{}` is not defined", self.text(path));
+                let known: Vec<String> = axes.keys().map(|axis| format!("`matrix.{axis}`")).collect();
+                let help = match known::nearest(name, axes.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `matrix.{near}`?"),
+                    None => format!("there is {}", known.join(" and ")),
+                };
+                self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+            }
+        }
     }
 
     fn call(&mut self, path: &Path<'_>, after: &[Token]) {
