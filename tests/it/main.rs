@@ -39,6 +39,7 @@ mod runs {
     mod earlier_versions;
     mod history;
     mod logs;
+    mod matrix;
     mod outputs;
     mod produces;
     mod resume;

@@ -6,6 +6,7 @@ mod conditions;
 mod early_exits;
 mod gangs;
 mod kept_streams;
+mod matrix;
 mod outputs;
 mod policy;
 mod restarts;
