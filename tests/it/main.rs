@@ -40,6 +40,7 @@ mod runs {
     mod finally;
     mod history;
     mod logs;
+    mod matrix;
     mod outputs;
     mod produces;
     mod resume;
