@@ -74,6 +74,8 @@ fn names() -> Names {
         secret_variables: [("TOKEN".to_owned(), "token".to_owned())].into(),
         steps: true,
         inputs: vec!["left".to_owned()],
+        gathered: Vec::new(),
+        matrix: Some([("os".to_owned(), ExprType::Text)].into()),
     }
 }
 

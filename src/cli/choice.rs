@@ -112,7 +112,9 @@ impl Choice {
 /// Returns the steps that were asked for; nothing where all are.
 fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliError> {
     let named = |flag: &str, names: &[String]| -> Result<BTreeSet<StepId>, CliError> {
-        names.iter().map(|name| find(pipeline, flag, name)).collect()
+        let found: Result<Vec<Vec<StepId>>, CliError> =
+            names.iter().map(|name| find(pipeline, flag, name)).collect();
+        Ok(found?.into_iter().flatten().collect())
     };
     if !args.only.is_empty() {
         return Ok(Some(Asked::only(&named("--only", &args.only)?)));
@@ -134,11 +136,16 @@ fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliErr
     Ok(Some(between))
 }
 
-fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<StepId, CliError> {
+/// Returns the steps that a name stands for: one, or all of a group.
+fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<Vec<StepId>, CliError> {
+    if let Some(group) = pipeline.groups.iter().find(|group| group.name == name) {
+        return Ok(group.members.clone());
+    }
     let found = pipeline.steps().find(|(_, step)| step.name == name && !step.action.is_feed());
-    found.map(|(id, _)| id).ok_or_else(|| {
+    found.map(|(id, _)| vec![id]).ok_or_else(|| {
         let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed());
-        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()));
+        let groups = pipeline.groups.iter().map(|group| group.name.as_str());
+        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()).chain(groups));
         let is_file = Path::new(name).is_file();
         let hint = if is_file {
             Some(format!("write the file before the flag: `{name} {flag} STEP`"))

@@ -90,5 +90,5 @@ fn pipeline() -> Option<Pipeline> {
     };
     let typed = words().into_iter().map(PathBuf::from).find(is_pipeline);
     let source = crate::file::read(&typed.or_else(|| default_file().ok())?).ok()?;
-    crate::file::parse(&source, &LoadOptions::default()).pipeline
+    crate::file::parse(&source, &LoadOptions::default(), &crate::file::of_defaults).pipeline
 }

@@ -2,13 +2,17 @@
 //!
 //! Doc comments here are for the users of the file. A struct's or an enum's serde name is how messages call it.
 
+mod matrix;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::schema::ExitCode;
+use super::schema::{ExitCode, OrTemplate};
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
 use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
+
+pub use matrix::{RawAxis, RawMatrix};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -44,6 +48,9 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("memory", "512MiB"),
     ("pids", "100"),
     ("depends_on", "[build, test]"),
+    ("matrix", "{os: [alpine, bookworm]}"),
+    ("include", "[{os: alpine, arch: arm64}]"),
+    ("exclude", "[{os: alpine, arch: amd64}]"),
     ("input", "archive"),
     ("output", "archive"),
     ("inputs", "{left: archive, right: list}"),
@@ -185,6 +192,8 @@ pub struct RawStep {
     /// The platform of the image, such as `linux/arm64`.
     #[schemars(extend("pattern" = SOMETHING))]
     pub platform: Field<String>,
+    /// The values that it runs with: a step for each combination of them.
+    pub matrix: Field<RawMatrix>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.
@@ -209,7 +218,8 @@ pub struct RawStep {
     #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What its failure means for the run.
-    pub on_error: Field<RawOnError>,
+    #[schemars(with = "OrTemplate<RawOnError>")]
+    pub on_error: Field<Early<RawOnError>>,
     /// How it is tried again.
     pub retry: Field<RawRetry>,
 }

@@ -39,8 +39,8 @@ pub use policy::{AfterRetry, Backoff, EarlySetting, OnError, Policy, PolicyKey, 
 pub use product::Artifact;
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
-pub use stream::{Destination, EarlyExit, Input, Port, Stream};
-pub use template::{EnvRead, OutputRef, Template, Text};
+pub use stream::{Destination, EarlyExit, Input, InputPlaces, Port, Stream};
+pub use template::{EnvRead, MembersRef, OutputRef, Template, Text};
 
 /// A pipeline that is known to be well formed: names are unique, every id points at something, every stream
 /// has exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.

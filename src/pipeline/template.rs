@@ -28,6 +28,10 @@ pub struct Text {
     pub outputs: Vec<OutputRef>,
     /// Where it asks how steps have ended, in order.
     pub asks: Vec<StatusRef>,
+    /// Where it reads the members of a group, in order.
+    pub members: Vec<MembersRef>,
+    /// Names of the axes that it reads, sorted: `matrix.NAME`.
+    pub axes: Vec<String>,
     /// Where it reads variables of the environment, in order.
     pub env: Vec<EnvRead>,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
@@ -48,6 +52,15 @@ pub struct OutputRef {
     pub range: Range<usize>,
     /// Whether the text has another value where there is none: `| default` stands right behind it.
     pub is_optional: bool,
+}
+
+/// Where a text reads the members of a group: `steps.NAME.members`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembersRef {
+    /// The group.
+    pub group: String,
+    /// Byte range in the text's source.
+    pub range: Range<usize>,
 }
 
 /// One variable of the environment that a text reads.
@@ -72,6 +85,8 @@ impl Text {
             params: Vec::new(),
             outputs: Vec::new(),
             asks: Vec::new(),
+            members: Vec::new(),
+            axes: Vec::new(),
             env: Vec::new(),
             raw: Vec::new(),
             leading: Vec::new(),

@@ -8,6 +8,7 @@
 
 mod asked;
 mod contract;
+mod crowd;
 mod cycle;
 mod decide;
 mod graph;
@@ -28,6 +29,7 @@ use petgraph::visit::EdgeRef;
 use crate::pipeline::{Pipeline, StepId, StreamId};
 pub use asked::{Asked, needs};
 use contract::Contracted;
+pub use crowd::{Crowd, crowded};
 pub use cycle::{Cycle, Cycles, cycles};
 pub use decide::{Decision, Decisions, decide};
 use graph::StepGraph;

@@ -83,9 +83,9 @@ fn render_here(
         (Some(_), Some(_)) => placing.working_dir(step)?,
         (None, _) => job.place.working_dir.clone(),
     };
-    let paths = step.input_paths();
+    let places = step.input_places().into_iter();
     let mut env: Vec<(OsString, OsString)> =
-        paths.map(|(name, path)| (Input::variable(name).into(), path.into())).collect();
+        places.map(|(name, places)| (Input::variable(name).into(), places.lines().into())).collect();
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
     }

@@ -50,6 +50,8 @@ pub fn compile(
             params: usage.params.into_iter().collect(),
             outputs: usage.outputs,
             asks: Vec::new(),
+            members: usage.members,
+            axes: usage.axes.into_iter().collect(),
             env: usage.env,
             raw: compiler.raw(),
             leading: compiler.leading,
@@ -288,10 +290,23 @@ impl<'s> Compiler<'s> {
         self.param(segment).filter(|name| self.names.params.get(*name) == Some(&ExprType::Secret))
     }
 
-    /// Returns what the type of its param promises for the value of an expression.
+    /// Returns the axis of the matrix that an expression is, if it is one by itself.
+    fn axis(&self, segment: &Segment) -> Option<&ExprType> {
+        let (Segment::Expression(tag), Some(axes)) = (segment, &self.names.matrix) else { return None };
+        if tag.tokens.first()?.kind != TokenKind::Name {
+            return None;
+        }
+        let path = references::path(self.source, &tag.tokens, 0);
+        match (path.root, path.attributes.as_slice()) {
+            ("matrix", [name]) if path.length == tag.tokens.len() => axes.get(*name),
+            _ => None,
+        }
+    }
+
+    /// Returns what the type of its param or axis promises for the value of an expression.
     fn promised(&self, segment: &Segment) -> Harmless {
         let kind = self.param(segment).and_then(|name| self.names.params.get(name));
-        kind.map_or(Harmless::Never, ExprType::harmless)
+        kind.or_else(|| self.axis(segment)).map_or(Harmless::Never, ExprType::harmless)
     }
 
     /// Returns the compiled text for the value of each expression where only types keep values from harm.

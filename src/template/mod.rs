@@ -22,6 +22,7 @@ mod jinja;
 mod json;
 mod kinds;
 mod known;
+mod members;
 mod names;
 mod number;
 mod outputs;
@@ -32,6 +33,7 @@ mod scan;
 mod senses;
 mod shape;
 mod shell;
+mod sole;
 mod spelling;
 mod structure;
 mod token;
@@ -47,9 +49,11 @@ use std::sync::Arc;
 
 pub use compile::{compile, outputs as outputs_in};
 pub use kinds::ExprType;
+pub use members::{GroupMember, Groups, groups};
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
 pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
+pub use sole::sole_expression;
 
 use crate::pipeline::{Outputs, Source, Template, Values};
 
@@ -83,6 +87,10 @@ pub struct Names {
     pub steps: bool,
     /// The names that its step gives to what it reads.
     pub inputs: Vec<String>,
+    /// Those of them that stand for several streams.
+    pub gathered: Vec<String>,
+    /// The axes of its step's matrix: name, and what kind of value each has. Nothing where the step has none.
+    pub matrix: Option<BTreeMap<String, ExprType>>,
 }
 
 /// Kinds of mistakes in templates.
@@ -156,4 +164,6 @@ pub struct RunContext {
     pub not_text: BTreeSet<String>,
     /// The params' values.
     pub values: Values,
+    /// The groups of steps.
+    pub groups: Groups,
 }

@@ -11,16 +11,17 @@ use minijinja::value::Value;
 use super::outputs::StepsView;
 use super::values::Bindings;
 use super::{
-    RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known, scan, senses,
-    values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known,
+    members, scan, senses, values,
 };
-use crate::pipeline::{OutputRef, ParamValue, Secret, Step, Template, Values};
+use crate::pipeline::{MembersRef, OutputRef, ParamValue, Secret, Step, Template, Values};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
     jinja: Environment<'static>,
     run: Arc<BTreeMap<String, Value>>,
     values: Values,
+    groups: Groups,
 }
 
 /// What a template sees beside the context of the run.
@@ -83,7 +84,7 @@ impl TemplateRenderer {
         ]);
         run.extend(params.clone());
         run.insert("params".to_owned(), Value::from_object(params));
-        Self { jinja, run: Arc::new(run), values: context.values }
+        Self { jinja, run: Arc::new(run), values: context.values, groups: context.groups }
     }
 
     /// Returns the values of all params.
@@ -117,10 +118,10 @@ impl TemplateRenderer {
             });
         }
         let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
-        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
-        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(paths);
-        let steps = steps(&template.outputs, scope.outputs)?;
-        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs });
+        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs);
+        let matrix = scope.step.and_then(|step| step.member.as_deref()).map(values::matrix);
+        let steps = self.steps(template, scope.outputs)?;
+        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs, matrix });
         let render = || self.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
@@ -136,26 +137,35 @@ impl TemplateRenderer {
         })
     }
 
+    /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
+    fn steps(&self, text: &Template, mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
+        let output = text.outputs.first().map(|output| (&output.step, &output.range));
+        let members = text.members.first().map(|members| (&members.group, &members.range));
+        let Some((step, range)) = output.or(members) else { return Ok(None) };
+        let view = match mode {
+            StepOutputsMode::These(outputs) => StepsView::new(&text.outputs, outputs),
+            StepOutputsMode::Partly(outputs) => StepsView::partly(&text.outputs, outputs),
+            StepOutputsMode::Later => StepsView::later(&text.outputs),
+            StepOutputsMode::Nothing => {
+                return Err(TemplateError {
+                    kind: TemplateErrorKind::Value,
+                    range: range.clone(),
+                    message: format!("the outputs of `{step}` are known only once it has run"),
+                    help: None,
+                });
+            }
+        };
+        let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
+            let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+            view.with_members(group, members::members(of_group, mode))
+        });
+        Ok(Some(Value::from_object(view)))
+    }
+
     /// Returns the name of the environment variable by which a script refers to a secret param.
     pub fn secret_variable(param: &str) -> String {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
-    }
-}
-
-/// Returns the outputs that a text reads, as a value; `None` if it reads none.
-fn steps(refs: &[OutputRef], mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
-    let Some(first) = refs.first() else { return Ok(None) };
-    match mode {
-        StepOutputsMode::These(outputs) => Ok(Some(Value::from_object(StepsView::new(refs, outputs)))),
-        StepOutputsMode::Partly(outputs) => Ok(Some(Value::from_object(StepsView::partly(refs, outputs)))),
-        StepOutputsMode::Later => Ok(Some(Value::from_object(StepsView::later(refs)))),
-        StepOutputsMode::Nothing => Err(TemplateError {
-            kind: TemplateErrorKind::Value,
-            range: first.range.clone(),
-            message: format!("the outputs of `{}` are known only once it has run", first.step),
-            help: None,
-        }),
     }
 }
 

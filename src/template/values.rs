@@ -7,7 +7,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 
 use super::number::{Number, whole_value};
-use crate::pipeline::{ParamValue, Values};
+use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, Values};
 
 /// What a secret is while a script is rendered: it has no text.
 #[derive(Debug)]
@@ -23,13 +23,14 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step`, `steps` and `inputs`.
+/// The names of a template: those of the run, `step`, `steps`, `inputs` and `matrix`.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
+    pub(super) matrix: Option<Value>,
 }
 
 impl Object for Bindings {
@@ -39,6 +40,7 @@ impl Object for Bindings {
             "step" => self.step.as_ref(),
             "steps" => self.steps.as_ref(),
             "inputs" => self.inputs.as_ref(),
+            "matrix" => self.matrix.as_ref(),
             _ => None,
         };
         // A param may bear the name of anything but `params`.
@@ -71,6 +73,33 @@ fn param(value: &ParamValue, reveal: bool) -> Value {
         ParamValue::Secret(secret) if reveal => Value::from(secret.reveal()),
         ParamValue::Secret(_) => Value::from_object(Hidden),
     }
+}
+
+/// Returns the values of a combination, by axis.
+pub(super) fn matrix(member: &Member) -> Value {
+    let value = |value: &MatrixValue| match value {
+        MatrixValue::Bool(bool) => Value::from(*bool),
+        MatrixValue::Int { text, value } => {
+            Value::from_object(Number::new(text.as_str(), Value::from(*value)))
+        }
+        MatrixValue::Text(text) => Value::from(text.as_str()),
+        MatrixValue::Unknown => Value::from("?"),
+    };
+    let values = member.matrix.iter().map(|(axis, of)| (axis.clone(), value(of)));
+    Value::from_object(values.collect::<BTreeMap<_, _>>())
+}
+
+/// Returns where a step finds what it reads, by name: a path, or the paths of all that it gathers.
+pub(super) fn inputs(step: &Step) -> Value {
+    let mut paths: BTreeMap<String, Value> = BTreeMap::new();
+    for (name, places) in step.input_places() {
+        let value = match places {
+            InputPlaces::One(path) => Value::from(path),
+            InputPlaces::Gathered(paths) => paths.into_iter().collect(),
+        };
+        paths.insert(name.to_owned(), value);
+    }
+    Value::from_object(paths)
 }
 
 /// Returns a float; a whole one that has more digits than a float can hold is kept exactly.

@@ -8,7 +8,7 @@ use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
-use crate::cli::load::{Loaded, load_with};
+use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
@@ -22,7 +22,8 @@ use crate::template::StepOutputsMode;
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
-    let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
+    let mut loaded =
+        load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
     if in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }

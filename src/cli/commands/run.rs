@@ -11,7 +11,7 @@ use crate::cli::args::{ReportArg, RunArgs};
 use crate::cli::choice::{Choice, is_partial};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
-use crate::cli::load::{Loaded, load_with};
+use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets_dir::SecretsDir;
@@ -35,7 +35,8 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let asks = if args.dry_run { None } else { Terminal::find(args.target.inputs.iter().any(takes_stdin)) };
     let missing = if args.dry_run || asks.is_some() { MissingSecrets::Hide } else { MissingSecrets::Refuse };
     // Of a part of the pipeline only the params that it reads are looked at.
-    let params = (!is_partial(&args.choice)).then_some(&args.params);
+    let of_part = is_partial(&args.choice);
+    let params = if of_part { Params::Part(&args.params) } else { Params::All(&args.params) };
     let mut loaded = load_with(&args.target, params, &args.containers, missing)?;
     ends::check(&loaded.pipeline)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::error::{self, CliError};
-use crate::cli::load::{Loaded, load};
+use crate::cli::load::{Loaded, Params, load};
 use crate::cli::scripts::unreadable;
 use crate::cli::stdio;
 use crate::file::{DiagnosticRecord, Diagnostics, doubtful, lint, locate, record};
@@ -15,12 +15,12 @@ use crate::pipeline::{Position, Template};
 
 pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
-    let loaded = load(&args.target, gave_params.then_some(&args.params)).and_then(|loaded| {
-        match Diagnostics::of(unreadable(&loaded.pipeline)?) {
+    let params = if gave_params { Params::All(&args.params) } else { Params::Defaults };
+    let loaded =
+        load(&args.target, params).and_then(|loaded| match Diagnostics::of(unreadable(&loaded.pipeline)?) {
             Some(problems) => Err(problems.into()),
             None => Ok(loaded),
-        }
-    });
+        });
     let warnings = loaded.as_ref().ok().and_then(|loaded| {
         let pipeline = &loaded.pipeline;
         Diagnostics::of(if args.strict { lint(pipeline) } else { doubtful(pipeline) })

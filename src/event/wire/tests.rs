@@ -79,6 +79,8 @@ fn outcomes() {
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"cancelled","attempts":1,"duration_ms":1200}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"skipped","dependency":"manifest","attempts":1,"duration_ms":1200}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"skipped","attempts":1,"duration_ms":1200}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"skipped","condition":"release is false","attempts":1,"duration_ms":1200}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"skipped","without":"manifest","attempts":1,"duration_ms":1200}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"ignored","failure":{"kind":"signal","signal":9},"attempts":1,"duration_ms":1200}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"step-finished","step":"upload","outcome":"ignored","failure":{"kind":"timeout"},"attempts":1,"duration_ms":1200}
     "#);

@@ -6,6 +6,7 @@ mod early;
 mod edges;
 mod kinds;
 mod links;
+mod matrix;
 mod outputs;
 mod params;
 mod policy;
@@ -15,6 +16,7 @@ mod steps;
 mod streams;
 mod terminal;
 
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 
 use super::nearest::Nearest;
@@ -22,7 +24,9 @@ use super::raw::RawPipeline;
 use super::yaml::{Early, Field, locate};
 use super::{Code, Diagnostic, LoadOptions};
 use crate::pipeline::{Pipeline, Source, Span, Template, Text};
-use crate::template::{self, Names, TemplateErrorKind, TextContext};
+use crate::template::{self, Names, TemplateErrorKind, TemplateRenderer, TextContext};
+
+pub use matrix::EarlyValues;
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well
 /// formed if nothing was added.
@@ -30,21 +34,30 @@ pub fn lower(
     raw: &Field<RawPipeline>,
     source: &Source,
     options: &LoadOptions,
+    early: &EarlyValues<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Pipeline> {
     let (raw, _) = raw.get()?;
     let names = params::names(raw);
     let declared = raw.params.value().and_then(|params| params.0.first()?.0.at());
-    let mut lowering = Lowering { source, names, declared, nearest: Nearest::default(), problems };
+    let mut lowering = Lowering {
+        source,
+        names,
+        declared,
+        nearest: Nearest::default(),
+        problems,
+        early,
+        params: None,
+        bare: None,
+        stream_groups: BTreeSet::new(),
+        said: None,
+    };
     let params = lowering.params(raw);
-    let mut steps = lowering.steps(raw, options);
-    let outputs = lowering.run_outputs(raw, &steps);
-    lowering.depend(&mut steps);
-    let streams = lowering.streams(&mut steps, options);
+    let name = lowering.pipeline_name(raw);
     let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
-    Some(Pipeline {
+    let mut pipeline = Pipeline {
         source: source.clone(),
-        name: lowering.pipeline_name(raw),
+        name,
         description: raw.description.value().cloned(),
         params,
         max_parallel,
@@ -52,11 +65,18 @@ pub fn lower(
         keep_runs: lowering.keep_runs(raw),
         timeout: None,
         early_timeout: None,
-        steps: steps.into_steps(),
+        steps: Vec::new(),
         groups: Vec::new(),
-        streams,
-        outputs,
-    })
+        streams: Vec::new(),
+        outputs: Vec::new(),
+    };
+    lowering.params = lowering.are_sound(raw).then(|| pipeline.clone());
+    let mut steps = lowering.steps(raw, options);
+    pipeline.outputs = lowering.run_outputs(raw, &steps);
+    lowering.depend(&mut steps);
+    pipeline.streams = lowering.streams(&mut steps, options);
+    (pipeline.steps, pipeline.groups) = steps.into_parts();
+    Some(pipeline)
 }
 
 /// What all the parts share.
@@ -67,6 +87,17 @@ struct Lowering<'a> {
     declared: Option<Span>,
     nearest: Nearest,
     problems: &'a mut Vec<Diagnostic>,
+    /// Where matrices get the values of params from.
+    early: &'a EarlyValues<'a>,
+    /// The pipeline with nothing but its params, for that; nothing where they are wrong.
+    params: Option<Pipeline>,
+    /// A renderer that knows no param.
+    bare: Option<TemplateRenderer>,
+    /// The names behind which there are several streams, one for each step of a matrix.
+    stream_groups: BTreeSet<String>,
+    /// What was said of the steps of matrices, by class and place: what is wrong with many is said once. Nothing while
+    /// other steps are looked at.
+    said: Option<HashSet<(Code, Span)>>,
 }
 
 impl Lowering<'_> {
@@ -75,7 +106,29 @@ impl Lowering<'_> {
     }
 
     fn report(&mut self, problem: Diagnostic) {
-        self.problems.push(problem);
+        let is_new = match (&mut self.said, problem.span) {
+            (Some(said), Some(span)) => said.insert((problem.code, span)),
+            (Some(_), None) | (None, _) => true,
+        };
+        if is_new {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Whether nothing is wrong with the params.
+    fn are_sound(&self, raw: &RawPipeline) -> bool {
+        let params = raw.params.at().unwrap_or_default();
+        let within = |problem: &Diagnostic| {
+            problem.span.is_some_and(|span| params.start <= span.start && span.start < params.end)
+        };
+        !self.problems.iter().any(within)
+    }
+
+    /// A renderer that has the values of the params that a text reads; nothing where one of them is not known.
+    fn early_values(&self, text: &Template) -> Option<TemplateRenderer> {
+        let pipeline = self.params.as_ref()?;
+        let read: BTreeSet<String> = text.params.iter().chain(&text.secrets).cloned().collect();
+        (self.early)(pipeline, &super::params::with_defaults(pipeline, read))
     }
 
     /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
@@ -84,7 +137,9 @@ impl Lowering<'_> {
             for error in errors {
                 let at = locate(self.source, at, text, error.range);
                 let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
-                let problem = match self.declared.filter(|_| error.kind == TemplateErrorKind::Undefined) {
+                let is_param =
+                    error.kind == TemplateErrorKind::Undefined && !problem.message.contains("`matrix");
+                let problem = match self.declared.filter(|_| is_param) {
                     Some(declared) => problem.also(declared, "params are declared here"),
                     None => problem,
                 };

@@ -3,7 +3,7 @@
 use crate::file::raw::RawPipeline;
 use crate::file::yaml::locate;
 use crate::file::{Code, words};
-use crate::pipeline::{OutputRef, RunOutput, Span, StepId, Template};
+use crate::pipeline::{Group, GroupId, MembersRef, OutputRef, RunOutput, Span, StepId, Template};
 use crate::template::TextContext;
 
 use super::Lowering;
@@ -37,7 +37,7 @@ impl Lowering<'_> {
     pub(super) fn reads(&mut self, id: StepId, steps: &Steps<'_>) -> Vec<(StepId, Span)> {
         let Some(step) = steps.list.get(id.index()) else { return Vec::new() };
         let mut found = Vec::new();
-        for text in step.templates().filter(|text| !text.outputs.is_empty()) {
+        for text in step.templates().filter(|text| !(text.outputs.is_empty() && text.members.is_empty())) {
             found.extend(self.read_by(text, steps));
         }
         if let Some((_, at)) = found.iter().find(|(read, _)| *read == id) {
@@ -55,14 +55,51 @@ impl Lowering<'_> {
             let at = locate(self.source, text.at, &text.source, range.clone());
             match steps.by_name.get(name.as_str()) {
                 Some(&step) => found.push((step, at)),
-                None => {
-                    let names = steps.list.iter().map(|step| step.name.as_str());
-                    let help = self.nearest.help(name, names);
-                    let problem = self.at(Code::UnknownStep, at, format!("there is no step `{name}`"));
-                    self.report(problem.maybe_help(help));
+                None if steps.is_open(name) => {}
+                None => match steps.groups_by_name.get(name.as_str()) {
+                    Some(group) => self.outputs_of_group(*group, at, steps),
+                    None => self.no_step(name, at, steps),
+                },
+            }
+        }
+        for MembersRef { group: name, range } in &text.members {
+            let at = locate(self.source, text.at, &text.source, range.clone());
+            let group = steps.groups_by_name.get(name.as_str()).and_then(|id| steps.groups.get(id.index()));
+            match group {
+                Some(group) => found.extend(group.members.iter().map(|member| (*member, at))),
+                None if steps.by_name.contains_key(name.as_str()) => {
+                    let problem = self.at(
+                        Code::UnknownStep,
+                        at,
+                        format!("`{name}` is one step, and no group of several"),
+                    );
+                    self.report(problem.help(format!("a value of it is `steps.{name}.outputs.KEY`")));
                 }
+                None => self.no_step(name, at, steps),
             }
         }
         found
+    }
+
+    fn no_step(&mut self, name: &str, at: Span, steps: &Steps<'_>) {
+        let help = self.nearest.help(name, steps.names());
+        let problem = self.at(Code::UnknownStep, at, format!("there is no step `{name}`"));
+        self.report(problem.maybe_help(help));
+    }
+
+    /// Several steps have outputs of the same names.
+    fn outputs_of_group(&mut self, group: GroupId, at: Span, steps: &Steps<'_>) {
+        let Some(Group { name, members, .. }) = steps.groups.get(group.index()) else { return };
+        let first = members.first().and_then(|id| steps.list.get(id.index()));
+        let first = first.map_or(name.as_str(), |step| step.name.as_str());
+        let message = match members.len() {
+            1 => format!("`{name}` has a matrix, and its steps have names of their own"),
+            count => format!("{count} steps are called `{name}`, and each has its own outputs"),
+        };
+        let problem = self.at(Code::GroupOutputs, at, message);
+        self.report(problem.help(format!(
+            "write `steps['{first}'].outputs.KEY`, or go through `steps.{name}.members`, of which each has `name`, `matrix` and \
+             `outputs`"
+        )));
     }
 }

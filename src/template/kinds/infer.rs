@@ -120,6 +120,14 @@ impl Reader<'_> {
         match (root, names) {
             ("params", [name]) => param(name).unwrap_or(ExprType::Unknown),
             (name, []) => param(name).unwrap_or(ExprType::Unknown),
+            ("matrix", [axis]) => {
+                let axes = self.names.matrix.as_ref();
+                axes.and_then(|axes| axes.get(*axis)).cloned().unwrap_or(ExprType::Unknown)
+            }
+            ("inputs", [name]) if self.names.gathered.iter().any(|gathered| gathered == name) => {
+                ExprType::texts()
+            }
+            ("steps", [_, "members"]) => ExprType::list(),
             ("env" | "inputs" | "pipeline" | "run" | "step", [_]) => ExprType::Text,
             ("steps", [_, "outputs", _]) => ExprType::Text,
             _ => ExprType::Unknown,

@@ -13,7 +13,7 @@ use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
 use super::{Names, TemplateError, TemplateErrorKind, environment, foreign, outputs};
-use crate::pipeline::{EnvRead, OutputRef};
+use crate::pipeline::{EnvRead, MembersRef, OutputRef};
 
 const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
@@ -26,6 +26,10 @@ pub(super) struct Usage {
     pub(super) secrets: BTreeMap<usize, BTreeSet<String>>,
     /// The outputs of steps that it reads.
     pub(super) outputs: Vec<OutputRef>,
+    /// The members of groups that it reads.
+    pub(super) members: Vec<MembersRef>,
+    /// The axes of the matrix that it reads.
+    pub(super) axes: BTreeSet<String>,
     /// The variables of the environment that it reads.
     pub(super) env: Vec<EnvRead>,
     /// For each segment: what is put into it, so that its values keep their spelling and its conditions are

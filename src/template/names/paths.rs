@@ -1,6 +1,7 @@
 //! Looks up what each name in an expression stands for.
 
 use super::{Checker, Path};
+use crate::pipeline::MembersRef;
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
 use crate::template::{TemplateErrorKind, foreign, known, outputs};
@@ -40,6 +41,10 @@ impl Checker<'_> {
                 self.secret_variable(path, name);
             }
             ("inputs", names) => self.input(path, names),
+            ("matrix", names) => self.axis(path, names),
+            ("steps", [group, "members"]) if self.names.steps => {
+                self.usage.members.push(MembersRef { group: (*group).to_owned(), range: path.range.clone() });
+            }
             ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
                 Ok(output) => self.usage.outputs.push(output),
                 Err(error) => self.usage.errors.push(error),
@@ -94,6 +99,31 @@ impl Checker<'_> {
             None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
         };
         self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+    }
+
+    /// `matrix.NAME`: the value that this combination has on an axis.
+    fn axis(&mut self, path: &Path<'_>, names: &[&str]) {
+        let Some(axes) = &self.names.matrix else {
+            let axis = names.first().unwrap_or(&"os");
+            let help = format!("`{axis}` is an axis of a step that says `matrix: {{{axis}: [a, b]}}`");
+            let message = "there is no `matrix` here".to_owned();
+            return self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+        };
+        match names {
+            [] => self.usage.axes.extend(axes.keys().cloned()),
+            [name] if axes.contains_key(*name) => {
+                self.usage.axes.insert((*name).to_owned());
+            }
+            [name, ..] => {
+                let message = format!("`{}` is not defined", self.text(path));
+                let known: Vec<String> = axes.keys().map(|axis| format!("`matrix.{axis}`")).collect();
+                let help = match known::nearest(name, axes.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `matrix.{near}`?"),
+                    None => format!("there is {}", known.join(" and ")),
+                };
+                self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+            }
+        }
     }
 
     fn call(&mut self, path: &Path<'_>) {
