@@ -36,9 +36,12 @@ mod host {
 /// a run.
 mod runs {
     mod choice;
+    mod cleanup;
+    mod conditions;
     mod earlier_versions;
     mod history;
     mod logs;
+    mod matrix;
     mod outputs;
     mod produces;
     mod resume;
