@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 
 use pipe_runner::file::{self, Diagnostics, LoadOptions, ParamSources};
-use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
+use pipe_runner::pipeline::{ParamValue, Role, Secret, Source, Span, Template};
 use pipe_runner::template::{
     ExprType, Names, RunContext, Scope, Shells, StepOutputsMode as Outputs, TemplateRenderer, TextContext,
-    compile,
+    compile, condition,
 };
 
 /// Where templates are rendered: before any step has run.
-const AROUND: Scope<'_> = Scope { step: None, outputs: Outputs::Later, waiter: None };
+const AROUND: Scope<'_> =
+    Scope { step: None, outputs: Outputs::Later, verdicts: None, body: None, absent: None, waiter: None };
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one
 /// is given its params.
@@ -32,7 +33,7 @@ pub fn yaml(data: &[u8]) {
     }
 }
 
-/// Compiles the text as a template for every place, and renders what compiles.
+/// Compiles the text as a template for every place and as a condition, and renders what compiles.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for place in [
@@ -48,6 +49,11 @@ pub fn template(data: &[u8]) {
                 render(&template);
             }
         }
+    }
+    if let Ok(condition) = condition(text, Span::default(), &names())
+        && !text.contains("range")
+    {
+        drop(TemplateRenderer::new(facts("it's")).decide(&condition, AROUND));
     }
 }
 
@@ -76,6 +82,7 @@ fn names() -> Names {
         inputs: vec!["left".to_owned()],
         gathered: Vec::new(),
         matrix: Some([("os".to_owned(), ExprType::Text)].into()),
+        role: Role::Ordinary,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which steps run: what `--only`, `--from`, `--to` and `--resume` ask for, and what earlier runs have of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::event::channel;
 use crate::event::mask::Masker;
 use crate::file::{Code, Diagnostic, Diagnostics, Nearest, locate};
 use crate::history::fingerprint_key;
-use crate::pipeline::{Pipeline, StepId};
-use crate::plan::{Asked, Decisions};
+use crate::pipeline::{Pipeline, Role, Step, StepId};
+use crate::plan::{Asked, Decisions, Foreseen};
 use crate::reaper::Reaper;
 use crate::runner::{self, Job, MissingValue, Past, RunPaths, Settings};
-use crate::template::TemplateRenderer;
+use crate::template::{Decided, Scope, TemplateRenderer};
 
 /// What was asked for, and what earlier runs have done.
 pub(super) struct Choice {
@@ -26,7 +26,7 @@ pub(super) struct Choice {
 
 /// Whether values of params are needed to say what would run.
 pub(super) fn needs_values(args: &ChoiceArgs, pipeline: &Pipeline) -> bool {
-    let reads = |step: &crate::pipeline::Step| step.templates().any(|text| !text.outputs.is_empty());
+    let reads = |step: &Step| step.templates().any(|text| !text.outputs.is_empty());
     args.resume.is_some() || (is_partial(args) && pipeline.steps.iter().any(reads))
 }
 
@@ -52,19 +52,68 @@ impl Choice {
         if self.asked.is_none() {
             return Decisions::default();
         }
-        let own = vec![Some(String::new()); loaded.pipeline.steps.len()];
-        let is_kept = |stream| self.past.has_kept(&loaded.pipeline.stream(stream).name);
-        crate::plan::decide(&loaded.pipeline, &loaded.plan, self.asked.as_ref(), own, is_kept)
+        self.decide(loaded, |_, _| Foreseen::Holds)
     }
 
-    /// Returns what would run. Values of params are looked at only where they matter.
+    fn decide(&self, loaded: &Loaded, foresee: impl Fn(StepId, &Decisions) -> Foreseen) -> Decisions {
+        let own = vec![Some(String::new()); loaded.pipeline.steps.len()];
+        let is_kept = |stream| self.past.has_kept(&loaded.pipeline.stream(stream).name);
+        crate::plan::decide(&loaded.pipeline, &loaded.plan, self.asked.as_ref(), own, is_kept, foresee)
+    }
+
+    /// As [`at_most`](Self::at_most), without the steps whose conditions are known to be false. Refuses a
+    /// choice that names such a step, and a condition that cannot be evaluated.
+    pub(super) fn with_conditions(
+        &self,
+        loaded: &Loaded,
+        templates: &TemplateRenderer,
+    ) -> Result<Decisions, CliError> {
+        let pipeline = &*loaded.pipeline;
+        if pipeline.steps.iter().all(|step| step.condition.is_none()) {
+            return Ok(self.at_most(loaded));
+        }
+        let (mut said, mut problems) = (BTreeMap::new(), Vec::new());
+        let at_most = self.at_most(loaded);
+        for (id, step) in pipeline.steps().filter(|(id, _)| at_most.runs(*id)) {
+            let Some(condition) = step.condition.as_ref().filter(|condition| condition.is_early) else {
+                continue;
+            };
+            let foreseen = match templates.decide(condition, Scope { step: Some(step), ..Scope::default() }) {
+                Ok(Decided::Holds) => Foreseen::Holds,
+                Ok(Decided::Not(words)) => Foreseen::False(words),
+                Err(error) => {
+                    let at = locate(&pipeline.source, &condition.text, error.range.clone());
+                    let problem = Diagnostic::at(error.kind.into(), &pipeline.source, at, error.message);
+                    problems.push(problem.maybe_help(error.help));
+                    continue;
+                }
+            };
+            if let (Foreseen::False(words), Some(asked)) = (&foreseen, &self.asked)
+                && asked.is_named(id)
+                && step.member.is_none()
+            {
+                let message = format!("you asked for `{}`, but its `if` is false: {words}", step.name);
+                let hint = "leave it out, or change what its `if` reads, such as a param with `-p`";
+                return Err(CliError::usage(message, hint.to_owned()));
+            }
+            said.insert(id, foreseen);
+        }
+        if let Some(problems) = Diagnostics::of(problems) {
+            return Err(problems.into());
+        }
+        Ok(self.decide(loaded, |step, _| said.get(&step).cloned().unwrap_or(Foreseen::Open)))
+    }
+
+    /// Returns what would run, which is `at_most` where there is nothing to be reused. Values of params are looked
+    /// at only where they matter.
     pub(super) fn on_paper(
         self,
         loaded: &Loaded,
+        at_most: Decisions,
         templates: impl Fn() -> Result<TemplateRenderer, CliError>,
     ) -> Result<Decisions, CliError> {
         if self.past.resumed.is_none() {
-            return Ok(self.at_most(loaded));
+            return Ok(at_most);
         }
         let (events, _) = channel::channel(Masker::default());
         let job = Job {
@@ -90,12 +139,17 @@ impl Choice {
     }
 
     /// Refuses a choice whose steps need values that neither they nor earlier runs have.
-    pub(super) fn check_values(&self, loaded: &Loaded, templates: &TemplateRenderer) -> Result<(), CliError> {
+    pub(super) fn check_values(
+        &self,
+        loaded: &Loaded,
+        at_most: &Decisions,
+        templates: &TemplateRenderer,
+    ) -> Result<(), CliError> {
         if self.asked.is_none() {
             return Ok(());
         }
         let pipeline = &*loaded.pipeline;
-        let missing = runner::missing_values(pipeline, templates, &self.past, &self.at_most(loaded));
+        let missing = runner::missing_values(pipeline, templates, &self.past, at_most);
         let problem = |MissingValue { step, text, read }: MissingValue<'_>| {
             let (needs, lacks) = (&pipeline.step(step).name, &read.step);
             let at = locate(&pipeline.source, text, read.range.clone());
@@ -121,6 +175,11 @@ fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliErr
     }
     let from = (!args.from.is_empty()).then(|| named("--from", &args.from)).transpose()?;
     let to = (!args.to.is_empty()).then(|| named("--to", &args.to)).transpose()?;
+    let later = to.iter().flatten().map(|step| pipeline.step(*step)).find(|step| step.role == Role::Finally);
+    if let Some(Step { name, .. }) = later {
+        let hint = format!("it runs after what you ask for in any case; `--only {name}` runs it alone");
+        return Err(CliError::usage(format!("`--to {name}`: `{name}` has `finally: true`"), hint));
+    }
     let from = from.map(|steps| Asked::from(pipeline, &steps));
     let to = to.map(|steps| Asked::to(pipeline, &steps));
     let (from, to) = match (from, to) {

@@ -109,6 +109,10 @@ fn trace(step: &StepDetails) -> Trace {
     match &step.outcome {
         Some(OutcomeRecord::Succeeded) => Trace::Succeeded(result()),
         Some(OutcomeRecord::Reused) => Trace::Reused(result()),
+        Some(
+            OutcomeRecord::Skipped { dependency: None, condition: Some(_), without: _ }
+            | OutcomeRecord::Skipped { dependency: None, condition: None, without: Some(_) },
+        ) => Trace::PassedOver,
         Some(OutcomeRecord::LeftOut) => Trace::LeftOut(Arc::new(step.outputs.clone())),
         Some(
             OutcomeRecord::Failed { .. }

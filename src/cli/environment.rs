@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use super::conditions;
 use super::error::CliError;
 use super::load::Loaded;
 use crate::file::{Code, Diagnostic, Diagnostics, locate};
 use crate::pipeline::{EnvRead, Step, Template};
 use crate::plan::Decisions;
-use crate::template::{RunContext, Scope, TemplateRenderer};
+use crate::template::{Decided, RunContext, Scope, TemplateRenderer};
 
 /// Finds what is missing for the steps that run. `context` is that of the run, but for the values.
 pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext) -> Result<(), CliError> {
@@ -23,10 +24,20 @@ pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext)
         return Ok(());
     }
     let templates = loaded.renderer(context.clone())?;
+    let passed_over = |step: &Step, text: &Template| {
+        // Its condition is what has to be decided first.
+        let condition =
+            step.condition.as_ref().filter(|condition| condition.is_early && condition.text != *text);
+        let decided = condition.map(|condition| conditions::decide(&templates, step, condition));
+        matches!(decided, Some(Ok(Decided::Not(_))))
+    };
     let mut problems = Vec::new();
     // The pipeline's own `env` belongs to every step, and is reported once.
     let mut told = BTreeSet::new();
     for (step, text) in incomplete {
+        if step.is_some_and(|step| passed_over(step, text)) {
+            continue;
+        }
         let needed = text.env.iter().filter(is_missing).filter(|read| read.needed);
         let found = match needed.map(|read| missing(loaded, &context, text, read)).collect::<Vec<_>>() {
             found if found.is_empty() => {
@@ -46,8 +57,11 @@ fn missing(loaded: &Loaded, context: &RunContext, text: &Template, read: &EnvRea
     let why = if context.not_text.contains(name) { "is not UTF-8 text" } else { "is not set" };
     let source = &loaded.pipeline.source;
     let at = locate(source, text, read.range.clone());
+    let instead = format!("env.{name} | default('…')");
+    // A condition has no braces.
+    let instead = if text.source.contains("{{") { format!("{{{{ {instead} }}}}") } else { instead };
     Diagnostic::at(Code::TemplateValue, source, at, format!("the environment variable {name} {why}"))
-        .help(format!("set it, or write `{{{{ env.{name} | default('…') }}}}`"))
+        .help(format!("set it, or write `{instead}`"))
 }
 
 /// Returns a variable that the text reads under a condition. What is known only once other steps have run is
@@ -59,7 +73,7 @@ fn hidden(
     step: Option<&Step>,
     text: &Template,
 ) -> Option<Diagnostic> {
-    if !text.outputs.is_empty() {
+    if !text.outputs.is_empty() || !text.asks.is_empty() {
         return None;
     }
     let error = templates.render(text, Scope { step, ..Scope::default() }).err()?;

@@ -208,7 +208,15 @@ pub fn stats(bytes: u64, rate: f64, readers: &[(usize, u64)]) -> StreamStats {
 
 /// Returns a stream's end as it is when all went well.
 pub fn ended(stats: StreamStats) -> StreamFinished {
-    StreamFinished { stats, complete: true, unread: Vec::new(), kept: None, sha256: None, backend: "splice" }
+    StreamFinished {
+        stats,
+        complete: true,
+        unread: Vec::new(),
+        kept: None,
+        sha256: None,
+        backend: "splice",
+        discarded: false,
+    }
 }
 
 /// Returns the last event of a run.

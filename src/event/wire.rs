@@ -20,14 +20,15 @@
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost`, `limit` with `limit_ms`, `not_retried`, `command` |
 //! | `stream-progress` | `streams` (of counters) |
-//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it) |
+//! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it), `discarded` (true: all of its readers were passed over) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
+//! | `phase` | `name` (`finally`), `steps`, `outcome` (of the steps before), `cause` |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
 //! - A step of `run-started`: `name`, `description`, `line` (in `file`), `role` (`finally`), `group` (the
 //!   name that it shares with others), `matrix` (its values, by axis), `if` (its condition), `depends_on`,
-//!   `input`, `inputs` (streams by the name that the step gives them), `output`, `feed` (a path, or `-` for
+//!   `input`, `inputs` (streams by the name that the step gives them), `gathers` (several streams by one name), `output`, `feed` (a path, or `-` for
 //!   standard input), `terminal` (true: its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
 //!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that
@@ -181,6 +182,8 @@ pub enum Body {
         kept: Option<KeptRecord>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        discarded: bool,
     },
     Cancelling {
         #[serde(flatten)]
@@ -188,6 +191,14 @@ pub enum Body {
         now: bool,
         #[serde(default, skip_serializing_if = "is_zero")]
         grace_ms: u64,
+    },
+    Phase {
+        /// `finally`.
+        name: String,
+        steps: Vec<String>,
+        outcome: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        cause: String,
     },
     Warning {
         message: String,

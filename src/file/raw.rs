@@ -47,6 +47,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("cpus", "1.5"),
     ("memory", "512MiB"),
     ("pids", "100"),
+    ("if", "release and branch == 'main'"),
     ("depends_on", "[build, test]"),
     ("matrix", "{os: [alpine, bookworm]}"),
     ("include", "[{os: alpine, arch: arm64}]"),
@@ -64,6 +65,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("produces", "[out/archive.tar.gz]"),
     ("terminal", "true"),
     ("timeout", "5m"),
+    ("finally", "true"),
     ("retry", "{count: 3, delay: 5s}"),
     ("count", "3"),
     ("delay", "5s"),
@@ -105,6 +107,9 @@ pub struct RawPipeline {
     /// What a failed step means for the run, where the step does not say.
     #[schemars(extend("default" = "stop"))]
     pub on_error: Field<RawOnErrorOfAll>,
+    /// How long the run may take; its `finally` steps come on top.
+    #[schemars(extend("pattern" = DURATION))]
+    pub timeout: Field<String>,
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
     pub max_parallel: Field<Early<u32>>,
@@ -192,6 +197,10 @@ pub struct RawStep {
     /// The platform of the image, such as `linux/arm64`.
     #[schemars(extend("pattern" = SOMETHING))]
     pub platform: Field<String>,
+    /// Whether it runs: an expression without braces, which is true or false.
+    #[serde(rename = "if")]
+    #[schemars(extend("type" = ["string", "boolean"]))]
+    pub condition: Field<Literal>,
     /// The values that it runs with: a step for each combination of them.
     pub matrix: Field<RawMatrix>,
     /// Steps that must have succeeded before it starts.
@@ -214,7 +223,10 @@ pub struct RawStep {
     /// Whether it has the terminal while it runs, to ask for a password or show an editor. It then runs alone.
     #[schemars(extend("default" = false))]
     pub terminal: Field<bool>,
-    /// How long it may take, retries included.
+    /// Whether it runs when all others have ended, however they have.
+    #[schemars(extend("default" = false))]
+    pub finally: Field<bool>,
+    /// How long it may take, retries included; five minutes for a `finally` step, if left out.
     #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What its failure means for the run.

@@ -109,6 +109,8 @@ pub struct StreamEnd {
     pub kept: Option<KeptRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub discarded: bool,
 }
 
 impl RunDetails {
@@ -162,13 +164,14 @@ impl RunDetails {
                 let place = places.get(step).copied().unwrap_or(usize::MAX);
                 self.steps.get_mut(place).into_iter().for_each(|step| step.take(&record.body));
             }
-            Body::StreamFinished { counters, complete, engine, unread, kept, sha256 } => {
+            Body::StreamFinished { counters, complete, engine, unread, kept, sha256, discarded } => {
                 let (counters, engine) = (counters.clone(), engine.clone());
                 let (unread, kept, sha256) = (unread.clone(), kept.clone(), sha256.clone());
                 let of_name = self.streams.iter_mut().find(|known| known.stream.name == counters.stream);
                 if let Some(stream) = of_name {
+                    let (complete, discarded) = (*complete, *discarded);
                     stream.ended =
-                        Some(StreamEnd { counters, complete: *complete, engine, unread, kept, sha256 });
+                        Some(StreamEnd { counters, complete, engine, unread, kept, sha256, discarded });
                 }
             }
             Body::RunFinished { end, duration_ms, outputs } => {
@@ -180,6 +183,7 @@ impl RunDetails {
             | Body::StepRetrying { .. }
             | Body::StreamProgress { .. }
             | Body::Cancelling { .. }
+            | Body::Phase { .. }
             | Body::Warning { .. }
             | Body::Note { .. }
             | Body::Unknown => {}
@@ -240,6 +244,7 @@ impl StepDetails {
             | Body::StreamProgress { .. }
             | Body::StreamFinished { .. }
             | Body::Cancelling { .. }
+            | Body::Phase { .. }
             | Body::Warning { .. }
             | Body::Note { .. }
             | Body::RunFinished { .. }

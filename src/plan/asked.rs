@@ -8,6 +8,8 @@ use crate::pipeline::{Pipeline, StepId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     why: BTreeMap<StepId, String>,
+    /// Those of them that were named, so that they are what this is about.
+    named: BTreeSet<StepId>,
     /// Whether they run even where an earlier run has done them.
     is_forced: bool,
 }
@@ -15,7 +17,8 @@ pub struct Asked {
 impl Asked {
     /// These and no others.
     pub fn only(steps: &BTreeSet<StepId>) -> Self {
-        Self { why: steps.iter().map(|step| (*step, named())).collect(), is_forced: true }
+        let why = steps.iter().map(|step| (*step, named())).collect();
+        Self { why, named: steps.clone(), is_forced: true }
     }
 
     /// These and all that come after them.
@@ -26,7 +29,7 @@ impl Asked {
             |step| &after[step.index()],
             |before| format!("it comes after `{}`", pipeline.step(before).name),
         );
-        Self { why, is_forced: true }
+        Self { why, named: BTreeSet::new(), is_forced: true }
     }
 
     /// These and all that they need.
@@ -37,20 +40,26 @@ impl Asked {
             |step| &before[step.index()],
             |later| format!("`{}` needs it", pipeline.step(later).name),
         );
-        Self { why, is_forced: false }
+        Self { why, named: steps.clone(), is_forced: false }
     }
 
     /// What both ask for: with [`from`](Self::from) and [`to`](Self::to), what lies between.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         let is_forced = self.is_forced || other.is_forced;
+        let named = self.named.union(&other.named).copied().collect();
         let why = self.why.into_iter().filter(|(step, _)| other.why.contains_key(step)).collect();
-        Self { why, is_forced }
+        Self { why, named, is_forced }
     }
 
     /// Returns why a step was asked for, if it was.
     pub fn why(&self, step: StepId) -> Option<&str> {
         self.why.get(&step).map(String::as_str)
+    }
+
+    /// Returns whether a step was asked for by its name, and not as what comes after another.
+    pub fn is_named(&self, step: StepId) -> bool {
+        self.named.contains(&step) && self.why.contains_key(&step)
     }
 
     /// Returns whether no step was asked for.

@@ -7,14 +7,18 @@
 //! - Running steps that live streams join are reused together or not at all. A reader that is left out is
 //!   none of them, and its producer runs without it.
 //! - A step is reused only if all that it needs is.
+//! - `finally` steps always run again, after what was asked for. They bring no producer along: what they read
+//!   of a stream is what there is.
+//! - A step that was asked for, and whose condition is known to be false, is passed over; so is a step that
+//!   needs its stream or its values.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use petgraph::unionfind::UnionFind;
 
 use super::asked::{Asked, needs};
 use super::{EdgeKind, Gang, Plan};
-use crate::pipeline::{Pipeline, StepId, StreamId};
+use crate::pipeline::{Input, Need, Pipeline, Role, SkipReason, Step, StepId, StreamId};
 
 /// What becomes of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +29,19 @@ pub enum Decision {
     Reuse,
     /// It was not asked for.
     LeftOut,
+    /// Its condition is false, or it needs what such a step would have made: why.
+    PassOver(SkipReason),
+}
+
+/// What is known of a condition before anything starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foreseen {
+    /// It is true, or there is none.
+    Holds,
+    /// It is false: the words for it.
+    False(String),
+    /// It is asked when the turn of its step comes.
+    Open,
 }
 
 /// What becomes of all steps.
@@ -33,6 +50,8 @@ pub struct Decisions {
     by_step: Vec<Decision>,
     /// Streams that running steps read and an earlier run has kept; their producers do not run.
     pub taken: Vec<StreamId>,
+    /// Steps that run unless their conditions turn out to be false.
+    pub open: BTreeSet<StepId>,
 }
 
 impl Decisions {
@@ -50,29 +69,47 @@ impl Decisions {
         gangs
     }
 
+    /// Takes a step back that was to run, of a pipeline with so many.
+    pub fn leave_out(&mut self, step: StepId, count: usize) {
+        self.by_step.resize(count, Decision::Run(String::new()));
+        if let Some(decision) = self.by_step.get_mut(step.index()) {
+            *decision = Decision::LeftOut;
+        }
+    }
+
     /// Returns whether a step runs.
     pub fn runs(&self, step: StepId) -> bool {
         match self.of(step) {
             Decision::Run(_) => true,
-            Decision::Reuse | Decision::LeftOut => false,
+            Decision::Reuse | Decision::LeftOut | Decision::PassOver(_) => false,
         }
+    }
+
+    /// Returns the steps that are passed over, each with why.
+    pub fn passed_over(&self) -> impl Iterator<Item = (StepId, &SkipReason)> {
+        self.by_step.iter().enumerate().filter_map(|(index, decision)| match decision {
+            Decision::PassOver(why) => Some((StepId::new(index), why)),
+            Decision::Run(_) | Decision::Reuse | Decision::LeftOut => None,
+        })
     }
 }
 
 /// Decides. `own` says by step why it has to run whatever becomes of the others (an empty text where that is
 /// no question), and nothing of a step that can be reused. `is_kept` says whether an earlier run has kept a
-/// stream whole.
+/// stream whole. `foresee` says what is known of a step's condition, when it is known what becomes of the steps
+/// before it.
 pub fn decide(
     pipeline: &Pipeline,
     plan: &Plan,
     asked: Option<&Asked>,
     own: Vec<Option<String>>,
     is_kept: impl Fn(StreamId) -> bool,
+    foresee: impl Fn(StepId, &Decisions) -> Foreseen,
 ) -> Decisions {
     let mut decider = Decider { pipeline, plan, asked, own, pulled: BTreeMap::new() };
     let mut kept = HashMap::new();
     loop {
-        let mut decisions = Decisions { by_step: decider.by_gang(), taken: Vec::new() };
+        let mut decisions = decider.by_gang(&foresee);
         let mut is_kept = |stream| *kept.entry(stream).or_insert_with(|| is_kept(stream));
         if !decider.find_streams(&mut decisions, &mut is_kept) {
             return decisions;
@@ -96,29 +133,91 @@ impl Decider<'_> {
 
     /// Returns whether a step is left out unless its stream is needed.
     fn is_chosen(&self, step: StepId) -> bool {
+        if self.is_finally(step) && self.asks_for_a_body() {
+            return true;
+        }
         self.asked.is_none_or(|asked| asked.why(step).is_some()) || self.pulled.contains_key(&step)
     }
 
-    fn by_gang(&self) -> Vec<Decision> {
-        let mut decisions = vec![Decision::LeftOut; self.pipeline.steps.len()];
+    fn is_finally(&self, step: StepId) -> bool {
+        self.pipeline.step(step).role == Role::Finally
+    }
+
+    /// Returns whether an ordinary step was asked for; else `finally` steps run by hand.
+    fn asks_for_a_body(&self) -> bool {
+        let is_asked = |(id, step): (StepId, &Step)| {
+            step.role == Role::Ordinary && self.asked.is_none_or(|asked| asked.why(id).is_some())
+        };
+        self.pipeline.steps().any(is_asked)
+    }
+
+    fn by_gang(&self, foresee: &impl Fn(StepId, &Decisions) -> Foreseen) -> Decisions {
+        let by_step = vec![Decision::LeftOut; self.pipeline.steps.len()];
+        let mut decisions = Decisions { by_step, ..Decisions::default() };
         for gang in self.plan.gangs() {
-            for part in parts(self.plan, self.pipeline, &gang.steps, |step| self.is_chosen(step)) {
-                let reasons: Vec<Option<String>> =
-                    part.iter().map(|step| self.reason(*step, &part, &decisions)).collect();
-                let first = part.iter().zip(&reasons).find(|(_, reason)| reason.is_some());
-                let with =
-                    first.map(|(&first, _)| format!("`{}`, with which it starts, runs", self.name(first)));
-                for (step, reason) in part.iter().zip(reasons) {
-                    decisions[step.index()] =
-                        reason.or_else(|| with.clone()).map_or(Decision::Reuse, Decision::Run);
+            for &step in gang.steps.iter().filter(|step| self.is_chosen(**step)) {
+                let foreseen = if self.pipeline.step(step).condition.is_some() {
+                    foresee(step, &decisions)
+                } else {
+                    Foreseen::Holds
+                };
+                let is_open = foreseen == Foreseen::Open;
+                let why = match foreseen {
+                    Foreseen::False(words) => Some(SkipReason::Condition(words)),
+                    Foreseen::Holds | Foreseen::Open => self.lacks(step, &decisions).map(SkipReason::Without),
+                };
+                match why {
+                    Some(why) => decisions.by_step[step.index()] = Decision::PassOver(why),
+                    None if is_open => drop(decisions.open.insert(step)),
+                    None => {}
                 }
+            }
+            let is_passed = |step: StepId| matches!(decisions.of(step), Decision::PassOver(_));
+            let is_left = |step: StepId| self.is_chosen(step) && !is_passed(step);
+            for part in parts(self.plan, self.pipeline, &gang.steps, is_left) {
+                self.decide_part(&part, &mut decisions);
             }
         }
         decisions
     }
 
+    /// Returns a step that is passed over and whose values or stream this one needs.
+    fn lacks(&self, step: StepId, decisions: &Decisions) -> Option<StepId> {
+        let declared = self.pipeline.step(step);
+        let values = declared.depends_on.iter().filter(|dependency| dependency.need == Need::Values);
+        let producer = |input: &Input| self.pipeline.stream(input.port.stream).producer;
+        let is_passed = |step: StepId| matches!(decisions.of(step), Decision::PassOver(_));
+        // Of what it gathers under one name, some is enough.
+        let has_none = |input: &&Input| {
+            let same = declared.inputs.iter().filter(|other| other.is_gathered && other.name == input.name);
+            !input.is_gathered || same.map(producer).all(is_passed)
+        };
+        let producers = declared.inputs.iter().filter(has_none).map(producer);
+        let mut needed = values.map(|dependency| dependency.step).chain(producers);
+        needed.find(|step| is_passed(*step))
+    }
+
+    /// Decides about steps that start together.
+    fn decide_part(&self, part: &[StepId], decisions: &mut Decisions) {
+        let reason = |step: &StepId| {
+            let open = || "what its condition says is not known yet".to_owned();
+            let reason = self.reason(*step, part, &decisions.by_step);
+            reason.or_else(|| decisions.open.contains(step).then(open))
+        };
+        let reasons: Vec<Option<String>> = part.iter().map(reason).collect();
+        let first = part.iter().zip(&reasons).find(|(_, reason)| reason.is_some());
+        let with = first.map(|(&first, _)| format!("`{}`, with which it starts, runs", self.name(first)));
+        for (step, reason) in part.iter().zip(reasons) {
+            decisions.by_step[step.index()] =
+                reason.or_else(|| with.clone()).map_or(Decision::Reuse, Decision::Run);
+        }
+    }
+
     /// Returns why a step runs, as far as that does not come from the steps that start with it.
     fn reason(&self, step: StepId, part: &[StepId], decisions: &[Decision]) -> Option<String> {
+        if self.is_finally(step) {
+            return Some(String::new());
+        }
         let asked = self.asked.and_then(|asked| Some((asked.why(step)?, asked.is_forced())));
         if let Some((why, true)) = asked {
             return Some(why.to_owned());
@@ -148,6 +247,8 @@ impl Decider<'_> {
         for (id, stream) in self.pipeline.streams() {
             let reader = stream.readers.iter().find(|reader| decisions.runs(**reader));
             let Some(&reader) = reader.filter(|_| !decisions.runs(stream.producer)) else { continue };
+            let is_later = stream.readers.iter().all(|id| !decisions.runs(*id) || self.is_finally(*id));
+            let is_later = is_later && !self.is_finally(stream.producer);
             let is_stored = matches!(self.plan.edge(id, reader), EdgeKind::Stored(_));
             let live = |reader: &StepId| {
                 decisions.runs(*reader) && matches!(self.plan.edge(id, *reader), EdgeKind::Live)
@@ -156,8 +257,13 @@ impl Decider<'_> {
                 decisions.taken.push(id);
                 continue;
             }
+            if is_later {
+                continue;
+            }
             let why = match decisions.of(stream.producer) {
                 Decision::LeftOut => format!("`{}` reads its stream `{}`", self.name(reader), stream.name),
+                // Without it, all others that its reader needs are here.
+                Decision::PassOver(_) => continue,
                 Decision::Reuse | Decision::Run(_) => {
                     format!("its stream `{}` has to be made again for `{}`", stream.name, self.name(reader))
                 }
@@ -171,7 +277,7 @@ impl Decider<'_> {
 
 /// Splits the steps of a gang that are chosen into those that live streams join, each part in the order of
 /// the gang: producers before their readers.
-pub(super) fn parts(
+pub(crate) fn parts(
     plan: &Plan,
     pipeline: &Pipeline,
     gang: &[StepId],

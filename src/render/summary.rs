@@ -14,7 +14,7 @@ use super::human::{self, duration};
 use super::style::{Palette, Sheet, Tone};
 use super::{Report, text as clean, words};
 use crate::event::RunEnd;
-use crate::pipeline::StepId;
+use crate::pipeline::{StepId, took_too_long};
 
 /// Returns the summary of a run that has ended, several lines. Empty before that.
 pub fn text(report: &Report, sheet: impl Into<Sheet>) -> String {
@@ -71,6 +71,7 @@ fn cause(report: &Report) -> Option<StepId> {
         Some(
             RunEnd::Succeeded
             | RunEnd::Failed { cause: None }
+            | RunEnd::TimedOut(_)
             | RunEnd::NoOutput(_)
             | RunEnd::Signalled(_)
             | RunEnd::Aborted(_),
@@ -93,7 +94,11 @@ pub fn closing(report: &Report) -> (Tone, String) {
                 0 => String::new(),
                 count => format!(", {} ignored", human::count(count, "failure")),
             };
-            let others = [(tally.reused, "done before"), (tally.left_out, "left out")];
+            let others = [
+                (tally.passed_over, words::PASSED_OVER),
+                (tally.reused, "done before"),
+                (tally.left_out, "left out"),
+            ];
             let others: String = numbers(&others).iter().map(|it| format!(", {it}")).collect();
             (Tone::Good, format!("succeeded: {done} in {took}{ignored}{others}"))
         }
@@ -104,6 +109,11 @@ pub fn closing(report: &Report) -> (Tone, String) {
             parts.extend(numbers(&[(more, "more failed")]));
             parts.extend(numbers(&fallen(report)));
             (Tone::Bad, format!("failed: {}, in {took}", parts.join(", ")))
+        }
+        RunEnd::TimedOut(limit) => {
+            let mut parts = numbers(&[(tally.succeeded, "succeeded"), (report.failures.len(), "failed")]);
+            parts.extend(numbers(&fallen(report)));
+            (Tone::Bad, format!("failed: {}: {}, after {took}", took_too_long(*limit), parts.join(", ")))
         }
         RunEnd::NoOutput(why) => (Tone::Bad, format!("failed after {took}: {}", clean::one_line(why))),
         RunEnd::Signalled(signal) => {

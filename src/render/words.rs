@@ -11,6 +11,9 @@ use crate::pipeline::{
     Action, Feed, NotRetried, Outcome, Pipeline, SkipReason, StepId, TimeLimit, signal_name,
 };
 
+/// What steps are that were passed over, in a count of them.
+pub const PASSED_OVER: &str = "skipped by condition";
+
 /// Returns the mark of an outcome, one column wide, and its tone.
 pub fn mark(outcome: &Outcome) -> (&'static str, Tone) {
     match outcome {
@@ -39,10 +42,28 @@ pub fn outcome(pipeline: &Pipeline, outcome: &Outcome) -> String {
             format!("skipped: `{}` did not succeed", label(pipeline, *step))
         }
         Outcome::Skipped(SkipReason::Stopped) => "skipped: the run was stopped".into(),
-        Outcome::Skipped(SkipReason::Condition(words)) => format!("skipped: {words}"),
-        Outcome::Skipped(SkipReason::Without(step)) => {
-            format!("skipped: it needs `{}`, which did not run", label(pipeline, *step))
+        Outcome::Skipped(SkipReason::Condition(_) | SkipReason::Without(_)) => {
+            format!("skipped: {}", passed_over(pipeline, outcome).unwrap_or_default())
         }
+    }
+}
+
+/// Returns why a step was passed over, if it was.
+pub fn passed_over(pipeline: &Pipeline, outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Skipped(SkipReason::Condition(words)) => Some(words.clone()),
+        Outcome::Skipped(SkipReason::Without(step)) => {
+            Some(format!("it needs `{}`, which did not run", label(pipeline, *step)))
+        }
+        Outcome::Skipped(SkipReason::Dependency(_) | SkipReason::Stopped)
+        | Outcome::Succeeded
+        | Outcome::Failed(_)
+        | Outcome::TimedOut
+        | Outcome::Ignored(_)
+        | Outcome::Tainted { .. }
+        | Outcome::Cancelled
+        | Outcome::Reused
+        | Outcome::LeftOut => None,
     }
 }
 
@@ -112,6 +133,7 @@ pub fn counts(tally: &Tally, names: &str, palette: Palette) -> String {
         (tally.tainted, "tainted"),
         (tally.cancelled, "cancelled"),
         (tally.skipped, "skipped"),
+        (tally.passed_over, PASSED_OVER),
         (tally.left_out, "left out"),
     ];
     parts

@@ -20,6 +20,7 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
 
 mod attempt;
+mod conditions;
 mod container;
 mod dispatcher;
 mod end;

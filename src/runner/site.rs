@@ -36,6 +36,7 @@
 //! What happens in between (a step starts, a stream is finished, a retry begins) goes to the run's
 //! [events](Job::events) and influences nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -45,7 +46,7 @@ use super::Job;
 use super::slots::SlotRequest;
 use crate::event::StepFinished;
 use crate::executor::{ImageSpec, SystemError};
-use crate::pipeline::StepId;
+use crate::pipeline::{BodyEnd, StepId};
 use crate::plan::Decisions;
 use crate::template::StepOutputs;
 
@@ -83,8 +84,13 @@ pub struct GangOrder {
     pub steps: Vec<StepId>,
     /// The outputs of the steps that any of them depends on.
     pub given: StepOutputs,
+    /// How the ordinary steps have ended, for `finally` steps.
+    pub body: Option<Arc<BodyEnd>>,
     /// Which steps of the run run: a stream is stored for no other.
     pub decisions: Arc<Decisions>,
+    /// The steps at the other ends of the members' streams that are passed over, known so far. A stream without any
+    /// other reader is thrown away; a reader does without what another one would have made.
+    pub passed_over: BTreeSet<StepId>,
 }
 
 /// What a gang sends to the dispatcher.

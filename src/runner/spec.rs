@@ -1,5 +1,6 @@
 //! From a step to what an executor starts: templates rendered, environment complete.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -10,7 +11,7 @@ use super::workplace;
 use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
 use tokio::time::Instant;
 
-use crate::pipeline::{Action, EnvVar, Input, Step, StepId, Template};
+use crate::pipeline::{Action, BodyEnd, EnvVar, Input, Step, StepId, StreamId, Template};
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -25,6 +26,10 @@ pub(super) struct Request {
     pub(super) deadline: Option<Instant>,
     /// The outputs of the steps that it depends on.
     pub(super) given: Arc<StepOutputs>,
+    /// How the ordinary steps have ended, for a `finally` step.
+    pub(super) body: Option<Arc<BodyEnd>>,
+    /// What it would have read and nothing makes.
+    pub(super) absent: Arc<BTreeSet<StreamId>>,
 }
 
 /// The paths of the files that are made for an attempt.
@@ -52,15 +57,23 @@ pub(super) struct Rendered {
 ///
 /// # Errors
 /// What is wrong with the step, in a sentence.
-pub(super) async fn render(job: &Arc<Job>, id: StepId, given: &Arc<StepOutputs>) -> Result<Rendered, String> {
+pub(super) async fn render(
+    job: &Arc<Job>,
+    id: StepId,
+    given: &Arc<StepOutputs>,
+    body: Option<&Arc<BodyEnd>>,
+    absent: &Arc<BTreeSet<StreamId>>,
+) -> Result<Rendered, String> {
     let step = job.pipeline.step(id);
     if step.templates().all(|template| template.compiled.is_none()) {
-        return render_here(job, step, given, None);
+        return render_here(job, step, given, (body.map(|body| &**body), absent), None);
     }
     // If this future is dropped, the thread stops after the current text.
     let waits = Arc::new(());
     let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
-    let work = move || render_here(&job, job.pipeline.step(id), &given, Some(&waiter));
+    let (body, absent) = (body.cloned(), Arc::clone(absent));
+    let work =
+        move || render_here(&job, job.pipeline.step(id), &given, (body.as_deref(), &absent), Some(&waiter));
     let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
@@ -69,25 +82,37 @@ fn render_here(
     job: &Job,
     step: &Step,
     given: &StepOutputs,
+    (body, absent): (Option<&BodyEnd>, &BTreeSet<StreamId>),
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
-    let around = Scope { step: Some(step), outputs: StepOutputsMode::These(given), waiter };
+    let around = Scope {
+        step: Some(step),
+        outputs: StepOutputsMode::These(given),
+        body,
+        absent: Some(absent),
+        waiter,
+        ..Scope::default()
+    };
     let text = |template: &Template| {
         let rendered = job.templates.render(template, around);
         rendered.map_err(|error| error.sentence(&job.pipeline.source, template))
     };
     let texts = |texts: &[Template]| texts.iter().map(text).collect::<Result<Vec<_>, _>>();
-    let placing = placing(job, around.outputs, waiter);
+    let placing = placing(job, around);
     let working_dir = match (&step.working_dir, &step.container) {
         (Some(dir), None) => job.place.working_dir.join(text(dir)?),
         (Some(_), Some(_)) => placing.working_dir(step)?,
         (None, _) => job.place.working_dir.clone(),
     };
-    let places = step.input_places().into_iter();
+    let places = step.input_places(|stream| !absent.contains(&stream)).into_iter();
     let mut env: Vec<(OsString, OsString)> =
         places.map(|(name, places)| (Input::variable(name).into(), places.lines().into())).collect();
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
+    }
+    if let Some(BodyEnd { outcome, cause, steps: _ }) = body {
+        env.push(("PIPE_OUTCOME".into(), outcome.word().into()));
+        env.push(("PIPE_CAUSE".into(), cause.into()));
     }
     for param in step.action.script().iter().flat_map(|script| &script.text.secrets) {
         if let Some(secret) = job.templates.secret(param) {
@@ -156,7 +181,7 @@ pub(super) async fn images(job: &Arc<Job>, decisions: &Arc<Decisions>) -> Vec<Im
     let waits = Arc::new(());
     let (job, waiter) = (Arc::clone(job), Arc::downgrade(&waits));
     let work = move || {
-        let placing = placing(&job, StepOutputsMode::Nothing, Some(&waiter));
+        let placing = placing(&job, Scope { waiter: Some(&waiter), ..Scope::default() });
         let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
         let running = job.pipeline.steps().filter(|(id, _)| decisions.runs(*id));
         running.filter_map(|(_, step)| image(step)).collect()
@@ -165,16 +190,11 @@ pub(super) async fn images(job: &Arc<Job>, decisions: &Arc<Decisions>) -> Vec<Im
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
-fn placing<'a>(
-    job: &'a Job,
-    outputs: StepOutputsMode<'a>,
-    waiter: Option<&'a Weak<()>>,
-) -> ContainerRenderer<'a> {
+fn placing<'a>(job: &'a Job, scope: Scope<'a>) -> ContainerRenderer<'a> {
     ContainerRenderer {
         pipeline: &job.pipeline,
         templates: &job.templates,
         working_dir: &job.place.working_dir,
-        outputs,
-        waiter,
+        scope,
     }
 }

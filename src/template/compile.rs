@@ -39,28 +39,39 @@ pub fn compile(
     if segments.as_slice() == [Segment::Text(0..source.len())] {
         return Ok(Template::literal(source, at));
     }
-    let mut compiler =
-        Compiler { source, place, names, segments: &segments, leading: Vec::new(), errors: Vec::new() };
+    compiled(source, &segments, at, place, names).map(Template::from)
+}
+
+/// Compiles a text that has been cut into segments.
+pub(super) fn compiled(
+    source: &str,
+    segments: &[Segment],
+    at: Span,
+    place: TextContext,
+    names: &Names,
+) -> Result<Text, Vec<TemplateError>> {
+    let mut compiler = Compiler { source, place, names, segments, leading: Vec::new(), errors: Vec::new() };
     match compiler.compile() {
-        Some((compiled, usage)) if compiler.errors.is_empty() => Ok(Template::from(Text {
+        Some((compiled, usage)) if compiler.errors.is_empty() => Ok(Text {
             at,
             source: source.to_owned(),
             compiled: Some(compiled),
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
             outputs: usage.outputs,
-            asks: Vec::new(),
+            asks: usage.asks,
             members: usage.members,
             axes: usage.axes.into_iter().collect(),
+            ends: usage.ends,
             env: usage.env,
             raw: compiler.raw(),
             leading: compiler.leading,
-        })),
+        }),
         _ => {
             let mut errors = compiler.errors;
             errors.sort_by_key(|error| (error.range.start, error.range.end));
             errors.dedup();
-            Err(foreign::explain(source, &segments, errors))
+            Err(foreign::explain(source, segments, errors))
         }
     }
 }
@@ -72,7 +83,16 @@ pub fn outputs(source: &str, names: &Names) -> Vec<OutputRef> {
     let unreadable =
         segments.iter().enumerate().filter(|(_, segment)| jinja::check(source, segment).is_err());
     let unreadable = unreadable.map(|(index, _)| index).collect();
-    names::check(source, &segments, &nodes, names, &unreadable).outputs
+    names::check(source, &segments, &nodes, (names, TextContext::Plain), &unreadable).outputs
+}
+
+/// Returns whether a statement of those that a condition becomes is certain to be valid.
+fn is_plain_statement(source: &str, tag: &Tag) -> bool {
+    match tag.tokens.split_first() {
+        Some((keyword, [])) => keyword.is_name(source, "else") || keyword.is_name(source, "endif"),
+        Some((_, name)) => references::is_name(source, name),
+        None => false,
+    }
 }
 
 struct Compiler<'s> {
@@ -96,14 +116,15 @@ impl<'s> Compiler<'s> {
                 return None;
             }
         };
-        let mut usage = names::check(self.source, self.segments, &nodes, self.names, &unreadable);
+        let mut usage =
+            names::check(self.source, self.segments, &nodes, (self.names, self.place), &unreadable);
         self.errors.append(&mut usage.errors);
         self.check_filters(&unreadable);
         if !unreadable.is_empty() {
             return None;
         }
         let filters = match self.place {
-            TextContext::Plain => BTreeMap::new(),
+            TextContext::Plain | TextContext::Condition => BTreeMap::new(),
             TextContext::Argument => {
                 self.refuse_secrets(&usage, false);
                 BTreeMap::new()
@@ -161,7 +182,9 @@ impl<'s> Compiler<'s> {
     fn is_plain(&self, segment: &Segment) -> bool {
         match segment {
             Segment::Text(_) => true,
-            Segment::Statement(_) => false,
+            Segment::Statement(tag) => {
+                self.place == TextContext::Condition && is_plain_statement(self.source, tag)
+            }
             Segment::Expression(tag) => references::is_name(self.source, &tag.tokens),
         }
     }
@@ -254,7 +277,7 @@ impl<'s> Compiler<'s> {
                 TextContext::Commands => {
                     format!("secret `{name}` cannot be used in a variable that a shell runs")
                 }
-                TextContext::Plain | TextContext::Interpreter => {
+                TextContext::Plain | TextContext::Condition | TextContext::Interpreter => {
                     format!("secret `{name}` cannot go into this script")
                 }
             };

@@ -21,9 +21,63 @@ pub(super) fn name(root: &str) -> Option<&'static str> {
         "strategy" | "item" => {
             "a script goes through a list: `params: {items: [a, b]}`, and then `for item in {{ items }}; do`"
         }
+        "null" | "nil" | "undefined" => {
+            "whether there is a value is asked by `x is defined`, and whether it has something in it by `x is not empty`"
+        }
+        "yes" | "on" => "write `true`",
+        "no" | "off" => "write `false`",
         "workspace" | "pwd" | "cwd" => "the folder of the pipeline's file is `{{ pipeline.dir }}`",
         _ => return None,
     })
+}
+
+/// What GitHub says under `github`, and in a variable of the same name as well.
+const GITHUB: &[&str] = &[
+    "action",
+    "actor",
+    "api_url",
+    "base_ref",
+    "event_name",
+    "event_path",
+    "head_ref",
+    "job",
+    "ref",
+    "ref_name",
+    "ref_protected",
+    "ref_type",
+    "repository",
+    "repository_owner",
+    "run_attempt",
+    "run_id",
+    "run_number",
+    "server_url",
+    "sha",
+    "triggering_actor",
+    "workflow",
+    "workspace",
+];
+
+/// Returns what to write instead of a path that other tools give a meaning to.
+pub(super) fn path(root: &str, attributes: &[&str]) -> Option<String> {
+    match (root, attributes) {
+        ("github", [name]) if GITHUB.contains(name) => {
+            Some(format!("write `{{{{ env.GITHUB_{} }}}}`", name.to_uppercase()))
+        }
+        ("github", ["event", ..]) => Some(
+            "what the event was is in the file that `env.GITHUB_EVENT_PATH` names: hand it over as a param, such as \
+             `-p draft=true`"
+                .to_owned(),
+        ),
+        ("runner", [name]) => Some(format!("write `{{{{ env.RUNNER_{} }}}}`", name.to_uppercase())),
+        ("needs", [step, "result"]) => {
+            Some(format!("a condition asks how a step has ended: `success('{step}')`, `failure('{step}')`"))
+        }
+        ("needs", [step, "outputs", key]) => Some(format!("write `{{{{ steps.{step}.outputs.{key} }}}}`")),
+        ("job", ["status"]) => {
+            Some("how the run has ended is asked in a step with `finally: true`: `if: failure()`".to_owned())
+        }
+        _ => name(root).map(str::to_owned),
+    }
 }
 
 /// Returns what to write instead of a filter or a function that other languages have.
@@ -41,7 +95,12 @@ pub(super) fn call(name: &str) -> Option<&'static str> {
         }
         "env" | "getenv" => "a variable of the environment is `{{ env.NAME }}`",
         "uuid" | "random" => "what differs from run to run is `{{ run.id }}`",
-        "success" | "always" | "failure" | "cancelled" => "what a failure means for the run is `on_error`",
+        "always" => "a step with `finally: true` always runs; leave `if` out",
+        "contains" => "write `'part' in x`, for a text as for a list",
+        "startsWith" | "startswith" | "starts_with" | "hasPrefix" => "write `x is startingwith 'v'`",
+        "endsWith" | "endswith" | "ends_with" | "hasSuffix" => "write `x is endingwith '.md'`",
+        "fromJSON" | "fromJson" | "toBool" => "values have their types already: leave it out",
+        "hashFiles" => "`sha256` is a filter of texts; a sum of files is for the script",
         _ => return None,
     })
 }

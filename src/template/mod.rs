@@ -10,8 +10,11 @@
 
 mod bounds;
 mod compile;
+mod condition;
+mod decide;
 mod dotted;
 mod emit;
+mod ends;
 mod environment;
 mod escape;
 mod expression;
@@ -33,8 +36,10 @@ mod scan;
 mod senses;
 mod shape;
 mod shell;
+mod signs;
 mod sole;
 mod spelling;
+mod status;
 mod structure;
 mod token;
 mod values;
@@ -48,6 +53,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use compile::{compile, outputs as outputs_in};
+pub use condition::condition;
+pub use decide::Decided;
 pub use kinds::ExprType;
 pub use members::{GroupMember, Groups, groups};
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
@@ -55,7 +62,7 @@ pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
 pub use sole::sole_expression;
 
-use crate::pipeline::{Outputs, Source, Template, Values};
+use crate::pipeline::{Outputs, Role, Source, Template, Values};
 
 /// The longest part of a text, in characters, that an error repeats.
 const LONGEST_PLACE: usize = 80;
@@ -72,6 +79,9 @@ pub enum TextContext {
     /// The value of a variable that a shell runs commands from, such as PS4: only values whose type keeps
     /// them from harm.
     Commands,
+    /// A condition, which [`condition`] compiles: an expression without braces, which is true or false. Of a secret it may ask only whether it is
+    /// empty.
+    Condition,
     /// A script of another interpreter: only `| tojson` and `| raw` may put a value in.
     Interpreter,
 }
@@ -91,6 +101,8 @@ pub struct Names {
     pub gathered: Vec<String>,
     /// The axes of its step's matrix: name, and what kind of value each has. Nothing where the step has none.
     pub matrix: Option<BTreeMap<String, ExprType>>,
+    /// When its step runs.
+    pub role: Role,
 }
 
 /// Kinds of mistakes in templates.
@@ -110,6 +122,12 @@ pub enum TemplateErrorKind {
     Condition,
     /// A comparison of values that are never equal.
     Comparison,
+    /// A condition with braces in it.
+    ConditionBraces,
+    /// A condition with an operator of another language.
+    ConditionOperator,
+    /// A condition that asks more of a secret than whether it is empty.
+    ConditionSecret,
     /// A secret that would have to be spelled out.
     Secret,
     /// The value of an expression cannot be used here: found only when it is rendered.

@@ -1,6 +1,6 @@
 //! Rendering: one environment for a run, its values in scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -8,13 +8,15 @@ use std::sync::{Arc, Weak};
 use minijinja::Environment;
 use minijinja::value::Value;
 
-use super::outputs::StepsView;
+use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
-    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, escape, filters, jinja, known,
-    members, scan, senses, values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters,
+    jinja, known, members, scan, senses, status, values,
 };
-use crate::pipeline::{MembersRef, OutputRef, ParamValue, Secret, Step, Template, Values};
+use crate::pipeline::{
+    BodyEnd, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values, Verdict,
+};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
@@ -31,6 +33,12 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How the ordinary steps have ended, for `finally` steps; a placeholder stands for it where there is none.
+    pub body: Option<&'a BodyEnd>,
+    /// How steps and groups have ended, by name; for conditions.
+    pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
+    /// The streams of the step that nothing makes.
+    pub absent: Option<&'a BTreeSet<StreamId>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -117,11 +125,7 @@ impl TemplateRenderer {
                 help: None,
             });
         }
-        let step = scope.step.map(|step| map([("name".to_owned(), step.name.clone())]));
-        let inputs = scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs);
-        let matrix = scope.step.and_then(|step| step.member.as_deref()).map(values::matrix);
-        let steps = self.steps(template, scope.outputs)?;
-        let bindings = Value::from_object(Bindings { run: self.run.clone(), step, steps, inputs, matrix });
+        let bindings = Value::from_object(self.bindings(template, scope)?);
         let render = || self.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
@@ -131,22 +135,43 @@ impl TemplateRenderer {
             help: None,
         })?;
         rendered.map_err(|error| {
-            let segments = scan::scan(&template.source).unwrap_or_default();
-            let error = jinja::translate(&error, &template.source, &segments, compiled);
+            let error = match condition::whole(template) {
+                None => translated(&error, &template.source, compiled),
+                Some(whole) => condition::plain(translated(&error, &whole, compiled), &template.source),
+            };
             missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
         })
     }
 
+    /// Returns the names that a text sees.
+    pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
+        Ok(Bindings {
+            run: self.run.clone(),
+            ended: ends::run(&text.ends, self.run.get("run"), scope.body),
+            step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
+            steps: self.steps(text, scope)?,
+            inputs: scope
+                .step
+                .filter(|step| !step.inputs.is_empty())
+                .map(|step| values::inputs(step, scope.absent)),
+            matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
+            asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
+        })
+    }
+
     /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
-    fn steps(&self, text: &Template, mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
+    fn steps(&self, text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
         let output = text.outputs.first().map(|output| (&output.step, &output.range));
         let members = text.members.first().map(|members| (&members.group, &members.range));
-        let Some((step, range)) = output.or(members) else { return Ok(None) };
-        let view = match mode {
-            StepOutputsMode::These(outputs) => StepsView::new(&text.outputs, outputs),
-            StepOutputsMode::Partly(outputs) => StepsView::partly(&text.outputs, outputs),
-            StepOutputsMode::Later => StepsView::later(&text.outputs),
-            StepOutputsMode::Nothing => {
+        let first = output.or(members);
+        if first.is_none() && text.ends.is_empty() {
+            return Ok(None);
+        }
+        let view = match (scope.outputs, first) {
+            (StepOutputsMode::These(outputs), _) => StepsView::new(&text.outputs, outputs),
+            (StepOutputsMode::Partly(outputs), _) => StepsView::partly(&text.outputs, outputs),
+            (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(&text.outputs),
+            (StepOutputsMode::Nothing, Some((step, range))) => {
                 return Err(TemplateError {
                     kind: TemplateErrorKind::Value,
                     range: range.clone(),
@@ -157,9 +182,9 @@ impl TemplateRenderer {
         };
         let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
             let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-            view.with_members(group, members::members(of_group, mode))
+            view.with_members(group, members::members(of_group, |step| outputs_of(step, scope.outputs)))
         });
-        Ok(Some(Value::from_object(view)))
+        Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
     }
 
     /// Returns the name of the environment variable by which a script refers to a secret param.
@@ -167,6 +192,22 @@ impl TemplateRenderer {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
     }
+}
+
+/// Returns the outputs of a step, or what stands for them; nothing of a step that has not succeeded.
+fn outputs_of(step: &str, mode: StepOutputsMode<'_>) -> Option<Value> {
+    let of = |given: &StepOutputs| given.get(step).map(|outputs| view(outputs));
+    match mode {
+        StepOutputsMode::Nothing => None,
+        StepOutputsMode::These(given) => of(given),
+        StepOutputsMode::Partly(given) => of(given).or_else(|| Some(later(step))),
+        StepOutputsMode::Later => Some(later(step)),
+    }
+}
+
+fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> TemplateError {
+    let segments = scan::scan(source).unwrap_or_default();
+    jinja::translate(error, source, &segments, compiled)
 }
 
 /// Returns a better error if a missing output is the reason for `error`.

@@ -11,6 +11,7 @@ use super::escape::{paid_text, text};
 use super::known::hidden;
 use super::number::Number;
 use super::problem::problem;
+use super::values::Hidden;
 use super::weight::{self, Depth};
 use super::{bounds, values};
 
@@ -253,6 +254,9 @@ fn truth(value: &Value) -> Result<bool, Error> {
 
 /// Returns whether a text or a list has nothing in it.
 fn is_empty(value: &Value) -> Result<bool, Error> {
+    if let Some(hidden) = value.downcast_object_ref::<Hidden>() {
+        return Ok(hidden.is_empty);
+    }
     match value.kind() {
         ValueKind::String | ValueKind::Seq | ValueKind::Map => Ok(value.len() == Some(0)),
         ValueKind::Iterable => Ok(value.try_iter()?.next().is_none()),

@@ -1,17 +1,21 @@
 //! Values as minijinja sees them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 
 use super::number::{Number, whole_value};
-use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, Values};
+use super::status::{self, Asked};
+use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, StreamId, Values};
 
-/// What a secret is while a script is rendered: it has no text.
+/// What a secret is while a text is rendered: it has none of its own.
 #[derive(Debug)]
-pub(super) struct Hidden;
+pub(super) struct Hidden {
+    /// All that may be known of it.
+    pub(super) is_empty: bool,
+}
 
 impl Object for Hidden {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -23,28 +27,33 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step`, `steps`, `inputs` and `matrix`.
+/// The names of a template: those of the run, `step`, `steps`, `inputs`, `matrix`, and functions about what it asks.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
+    /// `run`, where a text asks how the run has ended.
+    pub(super) ended: Option<Value>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
     pub(super) matrix: Option<Value>,
+    pub(super) asked: Option<Asked>,
 }
 
 impl Object for Bindings {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
-        let own = match name {
-            "step" => self.step.as_ref(),
-            "steps" => self.steps.as_ref(),
-            "inputs" => self.inputs.as_ref(),
-            "matrix" => self.matrix.as_ref(),
-            _ => None,
-        };
+        if let ("run", Some(ended)) = (name, &self.ended) {
+            return Some(ended.clone());
+        }
         // A param may bear the name of anything but `params`.
-        self.run.get(name).or(own).cloned()
+        self.run.get(name).cloned().or_else(|| match name {
+            "step" => self.step.clone(),
+            "steps" => self.steps.clone(),
+            "inputs" => self.inputs.clone(),
+            "matrix" => self.matrix.clone(),
+            name => status::function(name, self.asked.as_ref()?),
+        })
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -71,7 +80,7 @@ fn param(value: &ParamValue, reveal: bool) -> Value {
         ParamValue::Bool(bool) => Value::from(*bool),
         ParamValue::List(items) => items.iter().map(String::as_str).collect(),
         ParamValue::Secret(secret) if reveal => Value::from(secret.reveal()),
-        ParamValue::Secret(_) => Value::from_object(Hidden),
+        ParamValue::Secret(secret) => Value::from_object(Hidden { is_empty: secret.reveal().is_empty() }),
     }
 }
 
@@ -90,9 +99,9 @@ pub(super) fn matrix(member: &Member) -> Value {
 }
 
 /// Returns where a step finds what it reads, by name: a path, or the paths of all that it gathers.
-pub(super) fn inputs(step: &Step) -> Value {
+pub(super) fn inputs(step: &Step, absent: Option<&BTreeSet<StreamId>>) -> Value {
     let mut paths: BTreeMap<String, Value> = BTreeMap::new();
-    for (name, places) in step.input_places() {
+    for (name, places) in step.input_places(|stream| !absent.is_some_and(|absent| absent.contains(&stream))) {
         let value = match places {
             InputPlaces::One(path) => Value::from(path),
             InputPlaces::Gathered(paths) => paths.into_iter().collect(),

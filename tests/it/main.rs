@@ -39,6 +39,7 @@ mod runs {
     mod cleanup;
     mod conditions;
     mod earlier_versions;
+    mod finally;
     mod history;
     mod logs;
     mod matrix;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::file::{LoadOptions, load};
 use crate::pipeline::{Source, StepId};
-use crate::plan::{Asked, Plan, decide};
+use crate::plan::{Asked, Foreseen, Plan, decide};
 use crate::runner::{Past, PastValues, missing_values, outputs_left_out};
 use crate::template::{RunContext, Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -40,7 +40,7 @@ proptest! {
         let is_chosen = |step: usize| chosen[step];
         let steps: BTreeSet<StepId> = (0..reads.len()).filter(|step| is_chosen(*step)).map(StepId::new).collect();
         let own = vec![Some(String::new()); reads.len()];
-        let decisions = decide(&pipeline, &plan, Some(&Asked::only(&steps)), own, |_| false);
+        let decisions = decide(&pipeline, &plan, Some(&Asked::only(&steps)), own, |_| false, |_, _| Foreseen::Holds);
         let value: Arc<crate::pipeline::Outputs> = Arc::new([("v".to_owned(), "1".to_owned())].into());
         let mut past = Past::default();
         for step in (0..reads.len()).filter(|step| known[*step]) {

@@ -2,22 +2,39 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::conditions::{self, Foreseen};
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Pipeline, Step, StepId};
+use crate::pipeline::{Action, Outcome, Pipeline, Role, Step, StepId, Template};
 use crate::plan::{Decision, Decisions};
+use crate::render::words::passed_over;
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
+
+/// What stands above the `finally` steps.
+pub(super) const FINALLY: &str = "finally, when all others have ended";
 
 /// Returns the text to print. Secrets appear as variables, as they do in the scripts of a run.
 pub(super) fn text(
     loaded: &Loaded,
     decisions: &Decisions,
     templates: &TemplateRenderer,
-) -> Result<String, (StepId, TemplateError)> {
+) -> Result<String, (Template, TemplateError)> {
+    let foreseen = Foreseen::of(&loaded.pipeline, templates, |id| decisions.runs(id))?;
     let mut text = String::new();
+    let mut is_over = false;
     for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
         for id in gang {
+            let is_later = loaded.pipeline.step(id).role == Role::Finally && decisions.runs(id);
+            if is_later && !std::mem::replace(&mut is_over, true) {
+                let _ = writeln!(text, "# {FINALLY}\n");
+            }
             let Decision::Run(why) = decisions.of(id) else { continue };
-            show(loaded, id, why, templates, &mut text).map_err(|error| (id, error))?;
+            match foreseen.passed_over(loaded, id) {
+                Some(words) => {
+                    let (stage, name) = (loaded.plan.stage(id) + 1, &loaded.pipeline.step(id).name);
+                    let _ = writeln!(text, "# {stage}. {name} – passed over: {words}\n");
+                }
+                None => show(loaded, id, why, templates, &mut text)?,
+            }
         }
     }
     for line in idle(&loaded.pipeline, decisions) {
@@ -26,15 +43,24 @@ pub(super) fn text(
     Ok(text)
 }
 
-/// Returns a line for the steps that an earlier run has done, and one for those that are left out.
+/// Returns a line for the steps that an earlier run has done, one for those that are left out, and one for each
+/// that is passed over.
 pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
-    let kinds = [("done before", Decision::Reuse), ("left out", Decision::LeftOut)];
-    let line = |(what, kind): (&str, Decision)| {
-        let steps = pipeline.steps().filter(|(id, _)| *decisions.of(*id) == kind);
-        let names: Vec<&str> = steps.map(|(_, step)| step.name.as_str()).collect();
-        (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
-    };
-    kinds.into_iter().filter_map(line).collect()
+    let (mut done, mut left_out, mut passed) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, step) in pipeline.steps() {
+        match decisions.of(id) {
+            Decision::Run(_) => {}
+            Decision::Reuse => done.push(step.name.as_str()),
+            Decision::LeftOut => left_out.push(step.name.as_str()),
+            Decision::PassOver(why) => {
+                let why = passed_over(pipeline, &Outcome::Skipped(why.clone())).unwrap_or_default();
+                passed.push(format!("passed over: {} ({why})", step.name));
+            }
+        }
+    }
+    let listed = [("done before", done), ("left out", left_out)].into_iter();
+    let listed = listed.filter(|(_, names)| !names.is_empty());
+    listed.map(|(what, names)| format!("{what}: {}", names.join(", "))).chain(passed).collect()
 }
 
 /// Shows one step that runs, and why.
@@ -44,20 +70,24 @@ fn show(
     why: &str,
     templates: &TemplateRenderer,
     text: &mut String,
-) -> Result<(), TemplateError> {
+) -> Result<(), (Template, TemplateError)> {
     let step = loaded.pipeline.step(id);
     let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
-    let _ = writeln!(text, "# {}. {}{}", loaded.plan.stage(id) + 1, step.name, joints(loaded, step));
+    let late = step.condition.as_ref().filter(|condition| !condition.is_early);
+    let condition = late.map_or_else(String::new, |condition| format!(" – {}", conditions::shown(condition)));
+    let number = loaded.plan.stage(id) + 1;
+    let _ = writeln!(text, "# {number}. {}{}{condition}", step.name, joints(loaded, step));
+    let render = |text: &Template| templates.render(text, scope).map_err(|error| (text.clone(), error));
     if !why.is_empty() {
         let _ = writeln!(text, "# {} runs: {why}", step.name);
     }
     match &step.action {
         Action::Run(script) => {
-            let _ = writeln!(text, "{}", templates.render(&script.text, scope)?.trim_end());
+            let _ = writeln!(text, "{}", render(&script.text)?.trim_end());
         }
         Action::Exec(exec) => {
             for word in exec.entrypoint.iter().flatten().chain(&exec.args) {
-                let _ = writeln!(text, "- {}", templates.render(word, scope)?);
+                let _ = writeln!(text, "- {}", render(word)?);
             }
         }
         Action::Feed(_) => {}

@@ -3,28 +3,32 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::dry_run::idle;
+use super::dry_run::{FINALLY, idle};
 use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
+use crate::cli::conditions;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
+use crate::cli::groups;
 use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
 use crate::file::MissingSecrets;
-use crate::pipeline::{Destination, Pipeline, Step, StepId};
+use crate::pipeline::{Destination, Pipeline, Role, Step, StepId};
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::human;
 use crate::render::one_line;
-use crate::template::StepOutputsMode;
+use crate::template::{StepOutputsMode, TemplateRenderer};
 
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
     let mut loaded =
         load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
-    if in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
+    let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
+    let decides = has_conditions && !(args.params.params.is_empty() && args.params.params_file.is_none());
+    if decides || in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
     let decisions = decisions(&args.choice, &mut loaded)?;
@@ -32,7 +36,11 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         true => Some(ContainerPlan::of(&loaded, args)?),
         false => None,
     };
-    stdio::print(text(&loaded, &decisions, containers.as_ref())?)?;
+    let templates = match decides {
+        true => Some(loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()))?),
+        false => None,
+    };
+    stdio::print(text(&loaded, &decisions, containers.as_ref(), templates.as_ref())?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -45,9 +53,10 @@ pub(super) fn decisions(args: &ChoiceArgs, loaded: &mut Loaded) -> Result<Decisi
     let loaded = &*loaded;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()));
     if needs_values(args, &loaded.pipeline) {
-        choice.check_values(loaded, &templates()?)?;
+        choice.check_values(loaded, &choice.at_most(loaded), &templates()?)?;
     }
-    choice.on_paper(loaded, templates)
+    let at_most = choice.at_most(loaded);
+    choice.on_paper(loaded, at_most, templates)
 }
 
 /// What is known of the containers of a pipeline.
@@ -101,6 +110,7 @@ fn text(
     loaded: &Loaded,
     decisions: &Decisions,
     containers: Option<&ContainerPlan<'_>>,
+    templates: Option<&TemplateRenderer>,
 ) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
     let gangs = decisions.gangs(pipeline, plan);
@@ -108,7 +118,24 @@ fn text(
     let all = human::count(pipeline.steps.len(), "step");
     let steps = if running == pipeline.steps.len() { all } else { format!("{running} of {all}") };
     let mut text = format!("{}: {steps} in {}\n", pipeline.name, human::count(gangs.len(), "gang"));
+    for line in groups::lines(pipeline) {
+        let _ = writeln!(text, "{line}");
+    }
+    let mut is_over = false;
+    let mut folds = groups::Folds::of(pipeline, &gangs);
     for gang in &gangs {
+        let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
+        if is_later && !std::mem::replace(&mut is_over, true) {
+            let _ = writeln!(text, "\n{FINALLY}");
+        }
+        match folds.next(gang) {
+            groups::Fold::Shown => {}
+            groups::Fold::Hidden => continue,
+            groups::Fold::More { count, group } => {
+                let _ = writeln!(text, "\n… {count} more of {group}");
+                continue;
+            }
+        }
         let names: Vec<&str> = gang.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
         let number = gang.first().map_or(0, |step| plan.stage(*step)) + 1;
         let together = if names.len() > 1 { " (start together)" } else { "" };
@@ -118,10 +145,14 @@ fn text(
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
         for &step in gang {
-            let Step { name, description, .. } = pipeline.step(step);
+            let Step { name, description, condition, .. } = pipeline.step(step);
             if let Some(description) = description {
                 let whose = if gang.len() > 1 { format!("{name}: ") } else { String::new() };
                 let _ = writeln!(text, "   {whose}{}", one_line(description));
+            }
+            if let Some(condition) = condition {
+                let condition = conditions::explained(pipeline.step(step), condition, templates);
+                let _ = writeln!(text, "   {name} {condition}");
             }
             if let Decision::Run(why) = decisions.of(step)
                 && !why.is_empty()
@@ -145,14 +176,14 @@ fn text(
 }
 
 /// Returns steps outside that members depend on, in the order of the file; of those that run.
-fn waits_for<'a>(pipeline: &'a Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<&'a str> {
+fn waits_for(pipeline: &Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<String> {
     let dependencies =
         |step: &StepId| pipeline.step(*step).depends_on.iter().map(|dependency| dependency.step);
     let mut ids: Vec<StepId> =
         steps.iter().flat_map(dependencies).filter(|step| decisions.runs(*step)).collect();
     ids.sort_unstable();
     ids.dedup();
-    ids.into_iter().map(|id| pipeline.step(id).name.as_str()).collect()
+    groups::names(pipeline, &ids)
 }
 
 fn describe_stream(text: &mut String, loaded: &Loaded, decisions: &Decisions, step: StepId) {

@@ -46,13 +46,15 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     if is_partial(&args.choice) {
         loaded = loaded.with_params_of(&args.params, &at_most)?;
     }
-    environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));
+    let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
+    let at_most = if has_conditions { choice.with_conditions(&loaded, &templates()?)? } else { at_most };
+    environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
     if is_partial(&args.choice) {
-        choice.check_values(&loaded, &templates()?)?;
+        choice.check_values(&loaded, &at_most, &templates()?)?;
     }
     if args.dry_run {
-        return show(&loaded, &choice.on_paper(&loaded, templates)?, &templates()?);
+        return show(&loaded, &choice.on_paper(&loaded, at_most, templates)?, &templates()?);
     }
     terminal::check(&loaded, &at_most)?;
     let keep = retention::keep(&loaded)?;
@@ -60,8 +62,15 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let raised = Descriptors::raise();
     check_descriptors(&loaded, settings(args, &loaded).max_parallel)?;
     let runtime = runtime()?;
-    let (end, screen, reaper) =
-        runtime.block_on(run_to_end(args, &mut loaded, choice, asks, reports, &started_at, raised))?;
+    let (end, screen, reaper) = runtime.block_on(run_to_end(
+        args,
+        &mut loaded,
+        (choice, at_most),
+        asks,
+        reports,
+        &started_at,
+        raised,
+    ))?;
     // The runtime is still needed: a signal also ends the wait for a reader of the output.
     let was_cut = runtime.block_on(screen.was_cut());
     runtime.shutdown_background();
@@ -75,7 +84,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
 async fn run_to_end(
     args: &RunArgs,
     loaded: &mut Loaded,
-    choice: Choice,
+    (choice, at_most): (Choice, Decisions),
     asks: Option<Terminal>,
     reports: Vec<ReportArg>,
     started_at: &jiff::Zoned,
@@ -91,7 +100,7 @@ async fn run_to_end(
         loaded.add_answers(asked);
     }
     let locked = containers::locked(args, loaded)?;
-    let needs_engine = in_containers(loaded, &choice.at_most(loaded));
+    let needs_engine = in_containers(loaded, &at_most);
     let (dir, engine) = tokio::select! {
         places = places(loaded, needs_engine, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
@@ -186,11 +195,9 @@ async fn places(
 }
 
 fn show(loaded: &Loaded, decisions: &Decisions, templates: &TemplateRenderer) -> Result<ExitCode, CliError> {
-    let text = dry_run::text(loaded, decisions, templates).map_err(|(step, error)| {
+    let text = dry_run::text(loaded, decisions, templates).map_err(|(text, error)| {
         let source = &loaded.pipeline.source;
-        let step = loaded.pipeline.step(step);
-        let script = step.action.script();
-        let at = script.map_or(step.at, |script| locate(source, &script.text, error.range.clone()));
+        let at = locate(source, &text, error.range.clone());
         CliError::from(Diagnostics::from(
             Diagnostic::at(error.kind.into(), source, at, error.message).maybe_help(error.help),
         ))

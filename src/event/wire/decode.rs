@@ -11,10 +11,12 @@ use super::{
     OutcomeRecord, ProductRecord, ReasonRecord, Record, UnreadRecord,
 };
 use crate::event::{
-    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
-    RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
+    RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, NotRetried, Outcome, SkipReason, StepId, TimeLimit};
+use crate::pipeline::{
+    Artifact, Failure, Lane, NotRetried, Outcome, RunOutcome, SkipReason, StepId, TimeLimit,
+};
 
 /// Turns the records of one run into its events. The pipeline in them has what records have of it: names,
 /// links and the lines where steps stand. Times are as exact as milliseconds are, and steps whose names
@@ -102,7 +104,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         Body::StreamProgress { streams } => {
             EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
         }
-        Body::StreamFinished { counters, complete, engine, unread, kept, sha256 } => {
+        Body::StreamFinished { counters, complete, engine, unread, kept, sha256, discarded } => {
             let unread = unread.iter().filter_map(|unread| left(ids, unread)).collect();
             EventKind::StreamFinished(StreamFinished {
                 stats: stats_of(ids, counters)?,
@@ -111,11 +113,17 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
                 kept: kept.as_ref().map(kept_as),
                 sha256: sha256.as_deref().map(|sum| plain(sum).into_owned()),
                 backend: backend_of(engine),
+                discarded: *discarded,
             })
         }
         Body::Cancelling { reason, now, grace_ms } => {
             EventKind::Cancelling { reason: reason_of(ids, reason)?, now: *now, grace: millis(*grace_ms) }
         }
+        Body::Phase { name: _, steps, outcome, cause } => EventKind::PhaseStarted(PhaseStarted {
+            steps: ids.steps(steps),
+            outcome: RunOutcome::of(outcome)?,
+            cause: plain(cause).into_owned(),
+        }),
         Body::Warning { message } => EventKind::Warning(message.clone()),
         Body::Note { message } => EventKind::Note(message.clone()),
         Body::RunFinished { end, duration_ms, outputs } => EventKind::RunFinished(RunFinished {
@@ -219,6 +227,7 @@ fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
     Some(match reason {
         ReasonRecord::Signal { signal } => CancelReason::Signal(*signal),
         ReasonRecord::StepFailed { step } => CancelReason::StepFailed(ids.step(step)?),
+        ReasonRecord::TimedOut { limit_ms } => CancelReason::TimedOut(millis(*limit_ms)),
         ReasonRecord::Engine => CancelReason::Aborted,
     })
 }
@@ -226,7 +235,8 @@ fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
 fn end_of(ids: &Ids, end: &EndRecord) -> RunEnd {
     match end {
         EndRecord::Succeeded => RunEnd::Succeeded,
-        EndRecord::Failed { cause } => {
+        EndRecord::Failed { cause: None, limit_ms: limit @ 1.. } => RunEnd::TimedOut(millis(*limit)),
+        EndRecord::Failed { cause, limit_ms: _ } => {
             RunEnd::Failed { cause: cause.as_deref().and_then(|step| ids.step(step)) }
         }
         EndRecord::NoOutput { message } => RunEnd::NoOutput(message.clone()),

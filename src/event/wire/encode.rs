@@ -1,5 +1,6 @@
 //! From events to records.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +10,8 @@ use super::{
     VERSION,
 };
 use crate::event::{
-    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
-    RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
+    RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{
     Action, Artifact, Destination, Failure, Feed, MatrixValue, NotRetried, Outcome, Pipeline, Port, Role,
@@ -87,6 +88,12 @@ impl Names<'_> {
                 let grace_ms = millis(*grace);
                 Body::Cancelling { reason: self.reason(*reason), now: *now, grace_ms }
             }
+            EventKind::PhaseStarted(PhaseStarted { steps, outcome, cause }) => Body::Phase {
+                name: FINALLY.into(),
+                steps: self.steps(steps.iter().copied()),
+                outcome: outcome.word().into(),
+                cause: cause.clone(),
+            },
             EventKind::Warning(message) => Body::Warning { message: message.clone() },
             EventKind::Note(message) => Body::Note { message: message.clone() },
             EventKind::RunFinished(RunFinished { end, duration, outputs }) => Body::RunFinished {
@@ -128,8 +135,10 @@ impl Names<'_> {
             inputs: step
                 .inputs
                 .iter()
+                .filter(|input| !input.is_gathered)
                 .filter_map(|input| Some((input.name.clone()?, self.stream(input.port.stream))))
                 .collect(),
+            gathers: self.gathers(step),
             output: stream(step.output),
             feed: match &step.action {
                 Action::Run(_) | Action::Exec(_) => None,
@@ -138,6 +147,15 @@ impl Names<'_> {
             },
             terminal: step.terminal,
         }
+    }
+
+    fn gathers(&self, step: &Step) -> BTreeMap<String, Vec<String>> {
+        let mut gathers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for input in step.inputs.iter().filter(|input| input.is_gathered) {
+            let name = input.name.clone().unwrap_or_default();
+            gathers.entry(name).or_default().push(self.stream(input.port.stream));
+        }
+        gathers
     }
 
     fn stream_record(&self, stream: &Stream) -> StreamRecord {
@@ -235,7 +253,7 @@ impl Names<'_> {
     }
 
     fn stream_finished(&self, finished: &StreamFinished) -> Body {
-        let StreamFinished { stats, complete, unread, kept, sha256, backend } = finished;
+        let StreamFinished { stats, complete, unread, kept, sha256, backend, discarded } = finished;
         let record = |(reader, bytes): &(StepId, Option<u64>)| UnreadRecord {
             reader: self.step(*reader),
             bytes: *bytes,
@@ -251,6 +269,7 @@ impl Names<'_> {
                 sha256: sha256.clone(),
             }),
             sha256: sha256.clone(),
+            discarded: *discarded,
         }
     }
 
@@ -258,6 +277,7 @@ impl Names<'_> {
         match reason {
             CancelReason::Signal(signal) => ReasonRecord::Signal { signal },
             CancelReason::StepFailed(step) => ReasonRecord::StepFailed { step: self.step(step) },
+            CancelReason::TimedOut(limit) => ReasonRecord::TimedOut { limit_ms: millis(limit) },
             CancelReason::Aborted => ReasonRecord::Engine,
         }
     }
@@ -265,7 +285,10 @@ impl Names<'_> {
     fn end(&self, end: &RunEnd) -> EndRecord {
         match end {
             RunEnd::Succeeded => EndRecord::Succeeded,
-            RunEnd::Failed { cause } => EndRecord::Failed { cause: cause.map(|step| self.step(step)) },
+            RunEnd::Failed { cause } => {
+                EndRecord::Failed { cause: cause.map(|step| self.step(step)), limit_ms: 0 }
+            }
+            RunEnd::TimedOut(limit) => EndRecord::Failed { cause: None, limit_ms: millis(*limit) },
             RunEnd::NoOutput(message) => EndRecord::NoOutput { message: message.clone() },
             RunEnd::Signalled(signal) => EndRecord::Signalled { signal: *signal },
             RunEnd::Aborted(message) => EndRecord::Engine { message: message.clone() },

@@ -27,6 +27,9 @@ pub struct StepRecord {
     pub input: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
+    /// The streams that it reads under one name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gathers: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +203,7 @@ pub struct ProductRecord {
 pub enum ReasonRecord {
     Signal { signal: i32 },
     StepFailed { step: String },
+    TimedOut { limit_ms: u64 },
     Engine,
 }
 
@@ -212,6 +216,9 @@ pub enum EndRecord {
     Failed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
+        /// The limit of the run, where that is the cause.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        limit_ms: u64,
     },
     NoOutput {
         message: String,

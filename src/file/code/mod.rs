@@ -75,6 +75,9 @@ impl From<TemplateErrorKind> for Code {
             TemplateErrorKind::Branch => Self::BranchQuoting,
             TemplateErrorKind::Condition => Self::BadCondition,
             TemplateErrorKind::Comparison => Self::BadComparison,
+            TemplateErrorKind::ConditionBraces => Self::ConditionBraces,
+            TemplateErrorKind::ConditionOperator => Self::ConditionOperator,
+            TemplateErrorKind::ConditionSecret => Self::SecretInCondition,
             TemplateErrorKind::Secret => Self::SecretInScript,
             TemplateErrorKind::Value => Self::TemplateValue,
         }

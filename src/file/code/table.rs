@@ -399,6 +399,39 @@ codes! {
     /// ```
     NoSteps = "no-steps",
 
+    /// An order that a `finally` step does not have.
+    ///
+    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on one, read
+    /// its stream or its values; and to depend on another step says nothing, unless that is a `finally` step too. What it
+    /// reads of the others is there when it runs.
+    /// ```yaml
+    /// steps:
+    ///   - {name: tests, run: ./e2e}
+    ///   - {name: down, finally: true, run: ./cloud delete, depends_on: tests}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: tests, run: ./e2e}
+    ///   - {name: down, finally: true, run: ./cloud delete}
+    /// ```
+    FinallyOrder = "finally-order",
+
+    /// A `finally` step that would stop others.
+    ///
+    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one. Its
+    /// failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
+    /// ```yaml
+    /// steps:
+    ///   - {name: tests, run: ./e2e}
+    ///   - {name: down, finally: true, run: ./cloud delete, on_error: stop}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: tests, run: ./e2e}
+    ///   - {name: down, finally: true, run: ./cloud delete}
+    /// ```
+    FinallyPolicy = "finally-policy",
+
     /// Two steps of the same name.
     ///
     /// A name says which step is meant, in `depends_on` and on the screen. Both places are shown.
@@ -814,6 +847,92 @@ codes! {
     /// ```
     BadComparison = "bad-comparison",
 
+    /// A condition with braces.
+    ///
+    /// `if` takes an expression as it is. Braces make text of what they enclose, and with more text beside them the whole
+    /// would be a text, which is neither true nor false. Braces around all of it do no harm: `if: "{{ release }}"` is
+    /// `if: release`.
+    /// ```yaml
+    /// params: {branch: main}
+    /// steps:
+    ///   - {name: deploy, if: "{{ branch }} == 'main'", run: ./deploy}
+    /// ```
+    /// ```yaml
+    /// params: {branch: main}
+    /// steps:
+    ///   - {name: deploy, if: branch == 'main', run: ./deploy}
+    /// ```
+    ConditionBraces = "condition-braces",
+
+    /// An operator of another language in a condition.
+    ///
+    /// Conditions say `and`, `or` and `not`; two values are compared by `==`, `!=`, `<`, `<=`, `>` and `>=`, and `in` looks
+    /// for one in a list or a text. A variable of the environment is `env.NAME`.
+    /// ```yaml
+    /// params: {release: false, branch: main}
+    /// steps:
+    ///   - {name: deploy, if: "release && branch == 'main'", run: ./deploy}
+    /// ```
+    /// ```yaml
+    /// params: {release: false, branch: main}
+    /// steps:
+    ///   - {name: deploy, if: release and branch == 'main', run: ./deploy}
+    /// ```
+    ConditionOperator = "condition-operator",
+
+    /// A condition that asks too much of a secret.
+    ///
+    /// Whether a step runs is seen by everyone who sees the run, so a condition must not tell what a secret is. It may ask
+    /// whether there is one: `token is empty`, `token is not empty`. That holds for the variable that a secret comes from,
+    /// too.
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: push, if: token != '', run: ./push, secrets: [token]}
+    /// ```
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: push, if: token is not empty, run: ./push, secrets: [token]}
+    /// ```
+    SecretInCondition = "secret-in-condition",
+
+    /// A condition asks for what is never true.
+    ///
+    /// A step whose dependency has failed or was cancelled does not run, whatever its condition says, so that
+    /// `failure('tests')` and `cancelled('tests')` can never be true in it. What has to run after a failure is a step with
+    /// `finally: true`; a failure that should not count as one has `on_error: ignore`, and can be asked for.
+    /// ```yaml
+    /// steps:
+    ///   - {name: lint, run: make lint}
+    ///   - {name: tell, if: failure('lint'), run: ./comment}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: lint, run: make lint, on_error: ignore}
+    ///   - {name: tell, if: failure('lint'), run: ./comment}
+    /// ```
+    ConditionNever = "condition-never",
+
+    /// A value that may be missing.
+    ///
+    /// A step with an `if` does not run where that is false, and neither do those that need its stream or its values. An
+    /// output of the run would then have no value, after all the work is done. `| default` right behind the name gives it
+    /// another.
+    /// ```yaml
+    /// params: {release: false}
+    /// steps:
+    ///   - {name: tag, if: release, run: 'echo "tag=v1" >> "$PIPE_OUTPUT"'}
+    /// outputs: {tag: "{{ steps.tag.outputs.tag }}"}
+    /// ```
+    /// ```yaml
+    /// params: {release: false}
+    /// steps:
+    ///   - {name: tag, if: release, run: 'echo "tag=v1" >> "$PIPE_OUTPUT"'}
+    /// outputs: {tag: "{{ steps.tag.outputs.tag | default('none') }}"}
+    /// ```
+    MaybeMissing = "maybe-missing",
+
     /// A value that cannot stand where a template puts it.
     ///
     /// The template is right, but not with this value: a list inside quotes, a text where the shell computes, a line that
@@ -905,7 +1024,9 @@ codes! {
     /// ```
     /// ```yaml
     /// steps:
-    ///   - {name: pack, matrix: {include: [{name: linux, cc: gcc}, {name: arm, cc: clang}]}, run: "make CC={{ matrix.cc }}"}
+    ///   - name: pack
+    ///     matrix: {include: [{name: linux, cc: gcc}, {name: arm, cc: clang}]}
+    ///     run: make CC={{ matrix.cc }}
     /// ```
     MatrixKeys = "matrix-keys",
 
@@ -1200,6 +1321,21 @@ codes! {
     ///   - {name: build, run: make}
     /// ```
     LiteralVariable = "literal-variable",
+
+    /// A step waits for one that never runs.
+    ///
+    /// A warning. `if: false` switches a step off. To depend on it is allowed, and gives an order without a step in it.
+    /// ```yaml
+    /// steps:
+    ///   - {name: sign, if: false, run: ./sign}
+    ///   - {name: upload, run: ./upload, depends_on: sign}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: sign, if: false, run: ./sign}
+    ///   - {name: upload, run: ./upload}
+    /// ```
+    NeverRuns = "never-runs",
 
     /// A comment that allows what there is not.
     ///

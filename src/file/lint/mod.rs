@@ -6,6 +6,7 @@
 
 mod allow;
 mod commands;
+mod conditions;
 mod dashes;
 mod file_programs;
 mod files;
@@ -34,6 +35,7 @@ pub fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     network::check(&scene, &mut found);
     retries::check(&scene, &mut found);
     outputs::check(&scene, &mut found);
+    conditions::check(&scene, &mut found);
     secrets::check(&scene, &mut found);
     literals::check(&scene, &mut found);
     dashes::check(&scene, &mut found);

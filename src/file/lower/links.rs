@@ -63,10 +63,12 @@ impl Lowering<'_> {
                 }
             }
         }
-        for (read, at) in self.reads(id, steps) {
-            let is_named = named_by.get_mut(read.index()).is_some_and(|by| by.replace(index) == Some(index));
-            if !is_named {
-                dependencies.push(Dependency { step: read, at, need: Need::Order });
+        for needed in self.needs(id, steps) {
+            let is_named =
+                named_by.get_mut(needed.step.index()).is_some_and(|by| by.replace(index) == Some(index));
+            match dependencies.iter_mut().find(|known| is_named && known.step == needed.step) {
+                Some(known) => known.need = known.need.max(needed.need),
+                None => dependencies.push(needed),
             }
         }
         dependencies

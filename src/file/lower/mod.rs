@@ -1,15 +1,18 @@
 //! Raw keys → a [`Pipeline`]: names are looked up, defaults filled in, templates compiled, and everything is
 //! checked. Every check runs, whatever the others found.
 
+mod conditions;
 mod container;
 mod early;
 mod edges;
 mod kinds;
 mod links;
+mod list;
 mod matrix;
 mod outputs;
 mod params;
 mod policy;
+mod roles;
 mod secrets;
 mod shell;
 mod steps;
@@ -24,7 +27,7 @@ use super::raw::RawPipeline;
 use super::yaml::{Early, Field, locate};
 use super::{Code, Diagnostic, LoadOptions};
 use crate::pipeline::{Pipeline, Source, Span, Template, Text};
-use crate::template::{self, Names, TemplateErrorKind, TemplateRenderer, TextContext};
+use crate::template::{self, Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext};
 
 pub use matrix::EarlyValues;
 
@@ -55,6 +58,7 @@ pub fn lower(
     let params = lowering.params(raw);
     let name = lowering.pipeline_name(raw);
     let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
+    let (timeout, early_timeout) = lowering.run_timeout(raw);
     let mut pipeline = Pipeline {
         source: source.clone(),
         name,
@@ -63,8 +67,8 @@ pub fn lower(
         max_parallel,
         early_max_parallel,
         keep_runs: lowering.keep_runs(raw),
-        timeout: None,
-        early_timeout: None,
+        timeout,
+        early_timeout,
         steps: Vec::new(),
         groups: Vec::new(),
         streams: Vec::new(),
@@ -75,6 +79,8 @@ pub fn lower(
     pipeline.outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
     pipeline.streams = lowering.streams(&mut steps, options);
+    lowering.part(&mut steps, &mut pipeline.streams, &pipeline.outputs);
+    lowering.maybe_missing(&steps, &pipeline);
     (pipeline.steps, pipeline.groups) = steps.into_parts();
     Some(pipeline)
 }
@@ -134,20 +140,24 @@ impl Lowering<'_> {
     /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
     fn template(&mut self, text: &str, at: Span, place: TextContext) -> Template {
         template::compile(text, at, place, &self.names).unwrap_or_else(|errors| {
-            for error in errors {
-                let at = locate(self.source, at, text, error.range);
-                let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
-                let is_param =
-                    error.kind == TemplateErrorKind::Undefined && !problem.message.contains("`matrix");
-                let problem = match self.declared.filter(|_| is_param) {
-                    Some(declared) => problem.also(declared, "params are declared here"),
-                    None => problem,
-                };
-                self.report(problem);
-            }
+            self.report_in(text, at, errors);
             // Steps that there are not are a mistake of their own.
             Text { outputs: template::outputs_in(text, &self.names), ..Text::literal(text, at) }.into()
         })
+    }
+
+    /// Reports what is wrong with a text.
+    fn report_in(&mut self, text: &str, at: Span, errors: Vec<TemplateError>) {
+        for error in errors {
+            let at = locate(self.source, at, text, error.range);
+            let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
+            let is_param = error.kind == TemplateErrorKind::Undefined && !problem.message.contains("`matrix");
+            let problem = match self.declared.filter(|_| is_param) {
+                Some(declared) => problem.also(declared, "params are declared here"),
+                None => problem,
+            };
+            self.report(problem);
+        }
     }
 
     fn pipeline_name(&mut self, raw: &RawPipeline) -> String {

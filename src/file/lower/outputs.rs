@@ -3,7 +3,9 @@
 use crate::file::raw::RawPipeline;
 use crate::file::yaml::locate;
 use crate::file::{Code, words};
-use crate::pipeline::{Group, GroupId, MembersRef, OutputRef, RunOutput, Span, StepId, Template};
+use crate::pipeline::{
+    Dependency, Group, GroupId, MembersRef, Need, OutputRef, RunOutput, Span, StatusRef, StepId, Template,
+};
 use crate::template::TextContext;
 
 use super::Lowering;
@@ -33,28 +35,59 @@ impl Lowering<'_> {
         }
     }
 
-    /// The steps whose outputs a step reads, in the order of its texts.
-    pub(super) fn reads(&mut self, id: StepId, steps: &Steps<'_>) -> Vec<(StepId, Span)> {
+    /// The steps that the texts of a step need, in the order of its texts: those whose outputs it reads, and those
+    /// that it asks about.
+    pub(super) fn needs(&mut self, id: StepId, steps: &Steps<'_>) -> Vec<Dependency> {
         let Some(step) = steps.list.get(id.index()) else { return Vec::new() };
         let mut found = Vec::new();
-        for text in step.templates().filter(|text| !(text.outputs.is_empty() && text.members.is_empty())) {
+        let is_plain = |text: &Template| text.outputs.is_empty() && text.members.is_empty();
+        for text in step.templates().filter(|text| !is_plain(text)) {
             found.extend(self.read_by(text, steps));
         }
-        if let Some((_, at)) = found.iter().find(|(read, _)| *read == id) {
+        if let Some(Dependency { at, .. }) = found.iter().find(|needed| needed.step == id) {
             let message = format!("the step `{}` reads its own outputs", step.name);
             let problem = self.at(Code::SelfDependency, *at, message);
             self.report(problem.help("they are there once it has run: read them in a later step"));
         }
-        found.retain(|(read, _)| *read != id);
+        found.retain(|needed| needed.step != id);
+        if let Some(condition) = &step.condition {
+            self.never(step, steps);
+            found.extend(self.asked_by(id, &condition.text, steps));
+        }
         found
     }
 
-    fn read_by(&mut self, text: &Template, steps: &Steps<'_>) -> Vec<(StepId, Span)> {
+    /// The steps that a condition asks about.
+    fn asked_by(&mut self, id: StepId, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
         let mut found = Vec::new();
-        for OutputRef { step: name, range, .. } in &text.outputs {
+        for StatusRef { verdict: _, step: name, range } in &text.asks {
+            let Some(name) = name else { continue };
+            let at = locate(self.source, text.at, &text.source, range.clone());
+            match steps.ids(name) {
+                Some(asked) if asked.contains(&id) => {
+                    let message = format!("the step asks how `{name}` has ended, and is that itself");
+                    let problem = self.at(Code::SelfDependency, at, message);
+                    self.report(problem.help("that is known once it has run: ask in a later step"));
+                }
+                Some(asked) => {
+                    found.extend(asked.iter().map(|step| Dependency { step: *step, at, need: Need::Order }));
+                }
+                None if steps.is_open(name) => {}
+                None => self.no_step(name, at, steps),
+            }
+        }
+        found
+    }
+
+    fn read_by(&mut self, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
+        let mut found = Vec::new();
+        for OutputRef { step: name, key: _, range, is_optional } in &text.outputs {
             let at = locate(self.source, text.at, &text.source, range.clone());
             match steps.by_name.get(name.as_str()) {
-                Some(&step) => found.push((step, at)),
+                Some(&step) => {
+                    let need = if *is_optional { Need::Order } else { Need::Values };
+                    found.push(Dependency { step, at, need });
+                }
                 None if steps.is_open(name) => {}
                 None => match steps.groups_by_name.get(name.as_str()) {
                     Some(group) => self.outputs_of_group(*group, at, steps),
@@ -66,7 +99,11 @@ impl Lowering<'_> {
             let at = locate(self.source, text.at, &text.source, range.clone());
             let group = steps.groups_by_name.get(name.as_str()).and_then(|id| steps.groups.get(id.index()));
             match group {
-                Some(group) => found.extend(group.members.iter().map(|member| (*member, at))),
+                // A member that was passed over is one without outputs.
+                Some(group) => {
+                    let need = Need::Order;
+                    found.extend(group.members.iter().map(|member| Dependency { step: *member, at, need }));
+                }
                 None if steps.by_name.contains_key(name.as_str()) => {
                     let problem = self.at(
                         Code::UnknownStep,

@@ -136,6 +136,13 @@ impl<'a, 'p> Builder<'a, 'p> {
             Some(_) | None => {}
         }
         let at = self.before(value);
+        let key = self.source.text.get(..at.start).unwrap_or_default().trim_end();
+        if key.strip_suffix("if:").is_some_and(|before| before.ends_with([' ', '\n', '{', ','])) {
+            let message = "`!` begins a tag of YAML: it is no `not`";
+            let problem = Diagnostic::at(Code::UnknownTag, self.source, at, message);
+            self.problems.push(problem.help("write `if: not …`"));
+            return Tagged::Refused;
+        }
         let message = match name.as_str() {
             "!" => "`!` alone is a tag of YAML, and would be left out of the text".to_owned(),
             _ => format!("the tag `{name}` means nothing here"),

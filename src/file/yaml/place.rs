@@ -101,6 +101,13 @@ impl<'de> Place<'_, 'de, '_> {
             }
             _ => self.example(),
         };
+        if self.shown_by == Some("if") {
+            let message = match describe(node) {
+                Some(found) => format!("`if` is {found}, which is neither true nor false"),
+                None => "`if` is empty: a condition is true or false".to_owned(),
+            };
+            return Fault::at(Code::BadCondition, node.span, message).maybe_help(help);
+        }
         Fault::at(Code::WrongType, node.span, self.mismatch(node, wanted)).maybe_help(help)
     }
 }

@@ -71,3 +71,90 @@ pub(in crate::plan) fn reach(steps: usize, links: &[(usize, usize)]) -> Vec<Vec<
     }
     reach
 }
+
+/// What is random in a run with conditions.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Fate {
+    /// Its condition is false, and known to be before anything starts.
+    pub(in crate::plan) early: bool,
+    /// Its condition is false, which is known in its turn.
+    pub(in crate::plan) late: bool,
+    pub(in crate::plan) fails: bool,
+    /// Its failure is ignored.
+    pub(in crate::plan) ignored: bool,
+}
+
+/// What becomes of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Verdict {
+    Ran,
+    PassedOver,
+    Skipped,
+}
+
+/// The links of a run with conditions.
+pub(in crate::plan) struct Links {
+    pub(in crate::plan) order: Pairs,
+    /// Those order links that need values.
+    pub(in crate::plan) values: Pairs,
+    pub(in crate::plan) live: Pairs,
+    pub(in crate::plan) stored: Pairs,
+}
+
+impl Links {
+    /// Returns the steps that are passed over before anything starts: those whose early condition is false,
+    /// and those that need what they would have made.
+    pub(in crate::plan) fn early(&self, fates: &[Fate]) -> Vec<bool> {
+        let mut passed: Vec<bool> = fates.iter().map(|fate| fate.early).collect();
+        for _ in fates {
+            for &(from, to) in self.values.iter().chain(&self.live).chain(&self.stored) {
+                passed[to] |= passed[from];
+            }
+        }
+        passed
+    }
+
+    /// Returns what becomes of each step, whatever the schedule: the rules of conditions, word by word.
+    pub(in crate::plan) fn verdicts(&self, fates: &[Fate]) -> Vec<Verdict> {
+        let early = self.early(fates);
+        let mut verdicts: Vec<Option<Verdict>> = vec![None; fates.len()];
+        let before = |links: &Pairs, step: usize| -> Vec<usize> {
+            links.iter().filter(|link| link.1 == step).map(|link| link.0).collect()
+        };
+        while verdicts.contains(&None) {
+            for step in 0..fates.len() {
+                let [order, values, live, stored] =
+                    [&self.order, &self.values, &self.live, &self.stored].map(|links| before(links, step));
+                let known = |it: &usize| verdicts[*it].is_some();
+                if ![&order, &live, &stored].into_iter().flatten().all(known) {
+                    continue;
+                }
+                let is = |it: &usize, verdict: Verdict| verdicts[*it] == Some(verdict);
+                // It has not ended well, as a step that comes after it sees it.
+                let bad = |it: &usize| {
+                    is(it, Verdict::Skipped)
+                        || (is(it, Verdict::Ran) && fates[*it].fails && !fates[*it].ignored)
+                };
+                let broken = |it: &usize| bad(it) || (is(it, Verdict::Ran) && fates[*it].fails);
+                let lacks =
+                    [&values, &live, &stored].into_iter().flatten().any(|it| is(it, Verdict::PassedOver));
+                // What it waits for as long as it is to run: a live producer starts with it.
+                let is_blocked = order.iter().any(bad)
+                    || stored.iter().any(broken)
+                    || live.iter().any(|it| is(it, Verdict::Skipped));
+                // What it stands behind once it is passed over.
+                let falls = match early[step] {
+                    true => order.iter().chain(&live).chain(&stored).any(bad),
+                    false => order.iter().chain(&live).any(bad) || stored.iter().any(broken),
+                };
+                let is_passed = early[step] || lacks || (fates[step].late && !is_blocked);
+                verdicts[step] = Some(match (is_passed, falls, is_blocked) {
+                    (true, true, _) | (false, _, true) => Verdict::Skipped,
+                    (true, false, _) => Verdict::PassedOver,
+                    (false, _, false) => Verdict::Ran,
+                });
+            }
+        }
+        verdicts.into_iter().flatten().collect()
+    }
+}

@@ -2,6 +2,9 @@
 
 use crate::pipeline::Outcome;
 
+/// What the box of the steps is called that run when all others have ended.
+pub(super) const LATER: &str = "finally, when all others have ended";
+
 /// A pipeline as boxes and arrows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Graph {
@@ -20,8 +23,12 @@ pub struct GraphNode {
     pub label: String,
     /// What it is for, where that is said.
     pub about: Option<String>,
+    /// Whether it runs, as the file says it.
+    pub condition: Option<String>,
     /// Its level: greater than that of every node with an edge to it.
     pub rank: usize,
+    /// It runs when all others have ended; its rank is greater than theirs.
+    pub is_later: bool,
     /// Its gang, a number that only its members share. A gang of one need not be named.
     pub group: Option<usize>,
     /// How it ended, in the drawing of a run.
@@ -77,6 +84,11 @@ impl Graph {
         self.edges.iter().filter(|edge| edge.from.max(edge.to) < self.nodes.len())
     }
 
+    /// Returns the nodes that run when all others have ended.
+    pub(super) fn later(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].is_later).collect()
+    }
+
     /// Returns the gangs of more than one node, in the order of their first nodes, each with its nodes.
     pub(super) fn groups(&self) -> Vec<Vec<usize>> {
         let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
@@ -119,6 +131,24 @@ impl From<&Outcome> for Class {
             Outcome::Skipped(_) | Outcome::LeftOut => Self::Skipped,
             Outcome::Ignored(_) => Self::Ignored,
         }
+    }
+}
+
+impl GraphNode {
+    /// Returns its condition behind `if`, no longer than `columns`.
+    pub(super) fn shown_condition(&self, columns: usize) -> Option<String> {
+        let line = format!("if {}", plain(self.condition.as_deref()?));
+        Some(match line.char_indices().nth(columns) {
+            None => line,
+            Some(_) => line.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
+        })
+    }
+
+    /// Returns what is said of it beside its name: what it is for, and whether it runs.
+    pub(super) fn remark(&self) -> Option<String> {
+        let condition = self.condition.as_deref().map(|condition| format!("if {}", plain(condition)));
+        let parts: Vec<String> = self.about.as_deref().map(plain).into_iter().chain(condition).collect();
+        (!parts.is_empty()).then(|| parts.join(" – "))
     }
 }
 

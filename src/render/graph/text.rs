@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use console::measure_text_width;
 
-use super::model::{ArrowKind, Graph, GraphNode, plain};
+use super::model::{ArrowKind, Graph, GraphNode, LATER, plain};
 
 /// Columns of a line; longer lists of names fold.
 const COLUMNS: usize = 80;
+/// The most columns of a condition.
+const CONDITION: usize = 40;
 
 /// Draws a graph as lines of text, without colour. Edges that run together are one arrow: those of one stream, those
 /// from one step to several others, and those of several steps to the same others.
@@ -17,7 +19,11 @@ pub fn text(graph: &Graph) -> String {
     ranks.sort_unstable();
     ranks.dedup();
     let digits = ranks.len().to_string().len();
+    let first_later = graph.nodes.iter().filter(|node| node.is_later).map(|node| node.rank).min();
     for (level, rank) in ranks.into_iter().enumerate() {
+        if first_later == Some(rank) {
+            let _ = writeln!(out, "\n──── {LATER}");
+        }
         for (place, bundle) in bundles(graph, rank).into_iter().enumerate() {
             let head = if place == 0 { (level + 1).to_string() } else { String::new() };
             let gap = if place == 0 { "\n" } else { "" };
@@ -86,7 +92,10 @@ fn fold(names: &[String], indent: usize) -> Vec<String> {
 }
 
 fn label(node: &GraphNode) -> String {
-    let name = plain(&node.label);
+    let name = match node.shown_condition(CONDITION) {
+        Some(condition) => format!("{} ({condition})", plain(&node.label)),
+        None => plain(&node.label),
+    };
     node.class.map_or(name.clone(), |class| format!("{name} ({})", class.name()))
 }
 

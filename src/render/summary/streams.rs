@@ -48,7 +48,7 @@ fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> Row {
         .right(Tone::Normal, size(stats.bytes))
         .right(Tone::Normal, rate(stats.rate))
         .left(Tone::Faint, finished.backend)
-        .left(Tone::Normal, way(report, stream, stats))
+        .left(Tone::Normal, way(report, stream, finished))
         .notes(notes(report, finished))
 }
 
@@ -58,12 +58,21 @@ pub fn mark(finished: &StreamFinished) -> (&'static str, Tone) {
 }
 
 /// Returns the way of a stream: `tar → compress, checksum`.
-fn way(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
-    format!("{} → {}", words::label(&report.pipeline, stream.producer), readers(report, stream, stats))
+fn way(report: &Report, stream: &Stream, finished: &StreamFinished) -> String {
+    format!("{} → {}", words::label(&report.pipeline, stream.producer), readers(report, stream, finished))
 }
 
 /// Returns the readers of the stream and its file, which of them read from disk, and which did not run.
-pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String {
+pub fn readers(report: &Report, stream: &Stream, finished: &StreamFinished) -> String {
+    if stream.out.is_none() && is_skipped_by_all(report, stream) {
+        let names: Vec<_> = stream.readers.iter().map(|id| words::label(&report.pipeline, *id)).collect();
+        let verb = if names.len() == 1 { "was" } else { "were" };
+        return match is_discarded(report, stream, finished) {
+            true => "no reader".to_owned(),
+            false => format!("no reader ({} {verb} skipped)", list(names.iter().map(AsRef::as_ref))),
+        };
+    }
+    let stats = &finished.stats;
     let reader = |id: &StepId| {
         // A step that never started has no live edge either.
         let ran = report.steps.get(id.index()).is_some_and(|step| step.ran);
@@ -85,6 +94,25 @@ pub fn readers(report: &Report, stream: &Stream, stats: &StreamStats) -> String 
         readers.push("(no reader)".into());
     }
     list(readers.iter().map(String::as_str))
+}
+
+/// Returns whether a stream has readers, and all of them were skipped.
+fn is_skipped_by_all(report: &Report, stream: &Stream) -> bool {
+    let is_skipped = |id: &StepId| {
+        let outcome = report.steps.get(id.index()).and_then(|step| step.outcome());
+        outcome.is_some_and(|outcome| unrun(outcome) == Some("skipped"))
+    };
+    !stream.readers.is_empty() && stream.readers.iter().all(is_skipped)
+}
+
+/// Returns whether the bytes of a stream are nowhere, because all of its readers were passed over: before it
+/// began, or since then.
+fn is_discarded(report: &Report, stream: &Stream, finished: &StreamFinished) -> bool {
+    let is_passed = |id: &StepId| {
+        report.steps.get(id.index()).and_then(|step| step.outcome()).is_some_and(Outcome::is_passed_over)
+    };
+    let passed = !stream.readers.is_empty() && stream.readers.iter().all(is_passed);
+    finished.discarded || (passed && finished.kept.is_none() && stream.out.is_none())
 }
 
 /// Returns what is said of a reader that did not run.
@@ -123,6 +151,10 @@ pub fn notes(report: &Report, finished: &StreamFinished) -> Vec<String> {
         notes.push(format!("`{reader}` lagged by up to {} on disk", size(edge.spilled)));
     }
     notes.extend(waited_for(report, &finished.stats));
+    let stream = report.pipeline.streams.get(finished.stats.stream.index());
+    if stream.is_some_and(|stream| is_discarded(report, stream, finished)) {
+        notes.push("discarded: its readers were skipped".into());
+    }
     if let (Some(sha256), None) = (&finished.sha256, &finished.kept) {
         notes.push(format!("sha256 {sha256}"));
     }

@@ -6,39 +6,68 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Dispatcher;
+use super::{Conditions, Dispatcher};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Pipeline, SkipReason, StepId};
-use crate::plan::{Decision, Decisions, ReadySet};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, StepId};
+use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
 use crate::template::StepOutputs;
 
 impl Dispatcher {
-    /// Starts every gang that is ready and fits.
+    /// Starts every gang that is ready and fits, without the members that are passed over.
     pub(super) fn admit(&mut self) {
-        while *self.shutdown.borrow() == Shutdown::None && !self.slots.let_back() {
+        self.ready.release_held();
+        loop {
+            self.end_places();
+            if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
+                break;
+            }
+            if !self.caps.are_none() {
+                let (caps, pipeline) = (&self.caps, &self.job.pipeline);
+                self.ready.hold(|gang| caps.hold(pipeline, gang));
+            }
+            if self.ask_conditions() {
+                continue;
+            }
             let (free, is_idle) = (self.slots.free(), self.slots.is_idle());
             let Some((_, steps)) = self.ready.pop(free, is_idle) else { break };
             self.slots.take(&steps);
-            if !self.runs(&steps) {
-                steps.into_iter().for_each(|step| self.pass_over(step));
-                continue;
-            }
-            let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
-            let order = GangOrder { job, given: self.given(&steps), steps, decisions };
-            let (site, shutdown, outbox) =
-                (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
-            self.gangs.spawn(async move {
-                if *shutdown.borrow() == Shutdown::None {
-                    site.run_gang(order, shutdown, outbox).await;
-                } else {
-                    // The run has been stopped since: nothing starts any more.
-                    order.steps.into_iter().for_each(|step| never_started(step, &outbox));
-                }
-            });
+            self.caps.start(&self.job.pipeline, &steps);
+            self.say_why(&steps);
+            self.note_start();
+            self.parts(steps).into_iter().for_each(|part| self.start(part));
         }
+    }
+
+    /// Returns the steps of a gang, those that live streams still join side by side.
+    fn parts(&self, steps: Vec<StepId>) -> Vec<Vec<StepId>> {
+        match steps.first() {
+            Some(first) if self.conditions.have_passed_any() => {
+                let Job { pipeline, plan, .. } = &*self.job;
+                let gang = &plan.gangs()[plan.gang_of(*first).index()].steps;
+                parts(plan, pipeline, gang, |step| steps.contains(&step))
+            }
+            Some(_) | None => vec![steps],
+        }
+    }
+
+    fn start(&mut self, steps: Vec<StepId>) {
+        let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
+        let passed_over = self.passed_beside(&steps);
+        let order =
+            GangOrder { job, given: self.given(&steps), body: self.told(), steps, decisions, passed_over };
+        let (site, shutdown, outbox) =
+            (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
+        self.gangs.spawn(async move {
+            if *shutdown.borrow() == Shutdown::None {
+                site.run_gang(order, shutdown, outbox).await;
+            } else {
+                // The run has been stopped since: nothing starts any more.
+                order.steps.into_iter().for_each(|step| never_started(step, &outbox));
+            }
+        });
     }
 
     /// Goes by what was decided: takes over the streams that an earlier run has kept, and says where values of
@@ -62,49 +91,70 @@ impl Dispatcher {
             events.send(EventKind::Note(why));
         }
         self.outputs_left_out = left_out.into_keys().collect();
+        self.conditions = Conditions::of(&decisions);
         self.decisions = Arc::new(decisions);
         failed.into_iter().for_each(|error| self.broken(error));
     }
 
-    /// Returns whether the steps of a gang run; notes why, where that was a question.
-    fn runs(&self, gang: &[StepId]) -> bool {
-        let mut runs = false;
+    /// Says why the steps of a gang run, where that was a question.
+    fn say_why(&self, gang: &[StepId]) {
         for &step in gang {
-            if let Decision::Run(why) = self.decisions.of(step) {
-                runs = true;
-                if !why.is_empty() {
-                    let name = &self.job.pipeline.step(step).name;
-                    self.job.events.send(EventKind::Note(format!("`{name}` runs: {why}")));
-                }
+            if let Decision::Run(why) = self.decisions.of(step)
+                && !why.is_empty()
+            {
+                let name = &self.job.pipeline.step(step).name;
+                self.job.events.send(EventKind::Note(format!("`{name}` runs: {why}")));
             }
         }
-        runs
     }
 
-    /// Counts a step that does not run as done, with what an earlier run has of it.
-    fn pass_over(&mut self, step: StepId) {
+    /// Ends the steps that do not run and whose places in the order are taken now: those that are left out or
+    /// reused with what an earlier run has of them.
+    fn end_places(&mut self) {
+        for step in self.ready.take_passed() {
+            let finished = self.unrun(step);
+            self.finished(finished);
+        }
+    }
+
+    fn unrun(&self, step: StepId) -> StepFinished {
         let (name, past) = (&self.job.pipeline.step(step).name, &self.job.past);
-        let finished = match self.decisions.of(step) {
+        if let Some(why) = self.conditions.passed(step) {
+            return StepFinished::unrun(step, Outcome::Skipped(why.clone()));
+        }
+        match self.decisions.of(step) {
             Decision::Reuse => {
                 let StepResult { outputs, products, fingerprint } =
                     past.done(name).cloned().unwrap_or_default();
                 StepFinished { outputs, products, fingerprint, ..StepFinished::unrun(step, Outcome::Reused) }
             }
-            Decision::LeftOut | Decision::Run(_) => {
+            Decision::LeftOut | Decision::Run(_) | Decision::PassOver(_) => {
                 let outputs = past.values.get(name).map(|values| Arc::clone(&values.outputs));
                 let outputs = outputs.unwrap_or_default();
                 StepFinished { outputs, ..StepFinished::unrun(step, Outcome::LeftOut) }
             }
-        };
-        self.finished(finished);
+        }
     }
 
-    /// Returns the values of the steps that any of these depends on.
-    fn given(&self, steps: &[StepId]) -> StepOutputs {
+    /// Returns the values of the steps that any of these depends on; of all, for `finally` steps.
+    pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
+        if self.phases.current == Role::Finally {
+            let named = |(id, outputs): (&StepId, &Arc<Outputs>)| {
+                (pipeline.step(*id).name.clone(), Arc::clone(outputs))
+            };
+            return self.outputs.iter().map(named).collect();
+        }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
-        let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
+        let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
+    }
+
+    /// Returns what a step has given, if anything. Of a group each step that has succeeded gives something, if only that.
+    pub(super) fn outputs_of(&self, step: StepId) -> Option<Arc<Outputs>> {
+        let is_member =
+            || self.job.pipeline.step(step).member.is_some() && self.conditions.has_succeeded(step);
+        self.outputs.get(&step).cloned().or_else(|| is_member().then(Arc::default))
     }
 }
 

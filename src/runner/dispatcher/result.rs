@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Dispatcher;
 use crate::event::RunEnd;
-use crate::pipeline::{Outputs, RunOutput, StepId};
+use crate::pipeline::{RunOutput, Step, StepId};
 use crate::plan::EdgeKind;
 use crate::runner::gang;
 use crate::template::{Scope, StepOutputs, StepOutputsMode};
@@ -28,6 +28,7 @@ impl Dispatcher {
         let end = match (&self.error, self.signal) {
             (Some(error), _) => RunEnd::Aborted(error.to_string()),
             (None, Some(signal)) => RunEnd::Signalled(signal),
+            (None, None) if let Some(limit) = self.phases.timed_out => RunEnd::TimedOut(limit),
             (None, None) if self.failed => RunEnd::Failed { cause: self.cause },
             (None, None) => match self.run_outputs().await {
                 Ok(outputs) => return (RunEnd::Succeeded, outputs),
@@ -42,10 +43,8 @@ impl Dispatcher {
         if job.pipeline.outputs.is_empty() {
             return Ok(Vec::new());
         }
-        let name = |(&id, outputs): (&StepId, &Arc<Outputs>)| {
-            (job.pipeline.step(id).name.clone(), Arc::clone(outputs))
-        };
-        let given: StepOutputs = self.outputs.iter().map(name).collect();
+        let name = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
+        let given: StepOutputs = job.pipeline.steps().filter_map(name).collect();
         let left_out = self.outputs_left_out.clone();
         let work = move || {
             let around = Scope { outputs: StepOutputsMode::These(&given), ..Scope::default() };

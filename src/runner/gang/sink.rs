@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::event::KeptFile;
 use crate::executor::SystemError;
-use crate::pipeline::{Destination, StreamId};
-use crate::plan::{Decisions, EdgeKind};
+use crate::pipeline::{Destination, StepId, StreamId};
+use crate::plan::EdgeKind;
 use crate::reaper::Registration;
 use crate::runner::Job;
 use crate::stream::{self, Keeper, PendingFile, ResolvedPath, SinkTarget, keep, pipe};
@@ -49,20 +49,31 @@ pub(in crate::runner) fn stored_path(job: &Job, stream: StreamId) -> PathBuf {
     job.place.streams_dir.join(&job.pipeline.stream(stream).name)
 }
 
-/// Starts to write a stream to all files that it goes to. Returns the pipes that lead there.
+/// What becomes of a stream that no member reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// A member reads it.
+    No,
+    /// It is kept on disk.
+    Keep,
+    /// It is thrown away.
+    Discard,
+}
+
+/// Starts to write a stream to all files that it goes to. Returns the pipes that lead there. A stream is stored
+/// for the later readers that `stored_for` names.
 pub(super) fn start(
     job: &Job,
-    decisions: &Decisions,
+    stored_for: impl Fn(StepId) -> bool,
     stream: StreamId,
-    unread: bool,
+    unread: Unread,
     round: u32,
 ) -> Result<(Vec<FileSink>, Vec<OwnedFd>), SystemError> {
     let declared = job.pipeline.stream(stream);
-    let stored =
-        |reader| decisions.runs(reader) && matches!(job.plan.edge(stream, reader), EdgeKind::Stored(_));
+    let stored = |reader| stored_for(reader) && matches!(job.plan.edge(stream, reader), EdgeKind::Stored(_));
     let is_stored = declared.readers.iter().any(|&reader| stored(reader));
     let mut wanted = Vec::new();
-    if is_stored || declared.store || (unread && declared.out.is_none()) {
+    if is_stored || declared.store || (unread == Unread::Keep && declared.out.is_none()) {
         let path = stored_path(job, stream);
         let written = beside(&path, &round.to_string());
         let registration = job.reaper.path(&written);
@@ -91,7 +102,7 @@ pub(super) fn start(
             wanted.push((target, file, true));
         }
     }
-    if declared.checksum && wanted.is_empty() {
+    if (declared.checksum || unread == Unread::Discard) && wanted.is_empty() {
         let nowhere = SinkTarget::nowhere().map_err(|error| failed(&declared.name, error))?;
         wanted.push((nowhere, None, false));
     }

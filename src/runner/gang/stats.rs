@@ -66,6 +66,7 @@ fn stream_finished(job: &Job, slot: &StreamSlot, members: &[Member]) -> Option<S
         kept: live.kept.clone(),
         sha256: live.sha256.clone().filter(|_| complete && job.pipeline.stream(slot.stream).checksum),
         backend: live.pipes.fanout.backend_name(),
+        discarded: slot.is_discarded,
     })
 }
 

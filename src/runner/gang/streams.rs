@@ -1,6 +1,6 @@
 //! The live streams of a gang: which member writes and reads which, and the state of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::live::LiveStream;
 use super::member::Member;
 use super::pipes::{ReaderPipe, ReaderPipes, SpillFailed};
 use super::signal::Signal;
+use super::sink::Unread;
 use super::state::StreamState;
 use super::{deadlock, sink};
 use crate::executor::{InputSource, SystemError};
@@ -27,8 +28,9 @@ pub(super) struct GangStreams {
     outputs: BTreeMap<usize, usize>,
     /// By member: the live streams it reads.
     inputs: BTreeMap<usize, Vec<usize>>,
-    /// Which steps of the run run.
+    /// Which steps of the run run, but for `passed_over`.
     decisions: Arc<Decisions>,
+    passed_over: BTreeSet<StepId>,
     /// There is more than one way between two members, so that they can deadlock: a step reads several
     /// streams that come from one.
     is_woven: bool,
@@ -43,6 +45,8 @@ pub(super) struct StreamSlot {
     /// The members that read it live.
     readers: Vec<Reader>,
     pub(super) state: StreamState,
+    /// All of its readers are passed over: its bytes are thrown away.
+    pub(super) is_discarded: bool,
     /// Its end has been sent as an event.
     pub(super) is_reported: bool,
 }
@@ -78,7 +82,12 @@ impl IndexMut<usize> for GangStreams {
 }
 
 impl GangStreams {
-    pub(super) fn new(job: &Job, decisions: Arc<Decisions>, members: &[Member]) -> Self {
+    pub(super) fn new(
+        job: &Job,
+        decisions: Arc<Decisions>,
+        passed_over: BTreeSet<StepId>,
+        members: &[Member],
+    ) -> Self {
         let index: BTreeMap<StepId, usize> =
             members.iter().enumerate().map(|(index, member)| (member.step, index)).collect();
         let (mut slots, mut outputs) = (Vec::new(), BTreeMap::new());
@@ -86,7 +95,12 @@ impl GangStreams {
         for (producer, member) in members.iter().enumerate() {
             let Some(port) = job.pipeline.step(member.step).output else { continue };
             let is_live = |reader: &&StepId| matches!(job.plan.edge(port.stream, **reader), EdgeKind::Live);
-            let readers = job.pipeline.stream(port.stream).readers.iter().filter(is_live);
+            let declared = job.pipeline.stream(port.stream);
+            let is_discarded = !declared.readers.is_empty()
+                && declared.readers.iter().all(|reader| passed_over.contains(reader))
+                && !declared.store
+                && declared.out.is_none();
+            let readers = declared.readers.iter().filter(is_live);
             let reader = |step: &StepId| {
                 let inputs = &job.pipeline.step(*step).inputs;
                 let input = inputs.iter().position(|input| input.port.stream == port.stream)?;
@@ -98,23 +112,32 @@ impl GangStreams {
             }
             outputs.insert(producer, slots.len());
             let (stream, state) = (port.stream, StreamState::Idle);
-            slots.push(StreamSlot { stream, producer, readers, state, is_reported: false });
+            slots.push(StreamSlot { stream, producer, readers, state, is_discarded, is_reported: false });
         }
         // Members that are joined by one way each are joined by one stream less than there are members.
         let edges: usize = slots.iter().map(|slot: &StreamSlot| slot.readers.len()).sum();
         let is_woven = edges >= members.len();
-        Self { slots, outputs, inputs, decisions, is_woven, moved: 0 }
+        Self { slots, outputs, inputs, decisions, passed_over, is_woven, moved: 0 }
     }
 
     /// Returns what each input of a member is: a live stream or a stored one.
     pub(super) fn inputs_of(&self, job: &Job, member: usize, step: StepId) -> Vec<InputSource> {
         let live = self.inputs.get(&member).map(Vec::as_slice).unwrap_or_default();
         let is_live = |stream| live.iter().any(|&slot| self.slots[slot].stream == stream);
+        let absent = self.absent_of(job, step);
         let source = |input: &Input| match input.port.stream {
+            stream if absent.contains(&stream) => InputSource::File("/dev/null".into()),
             stream if is_live(stream) => InputSource::Pipe,
             stream => InputSource::File(sink::stored_path(job, stream)),
         };
         job.pipeline.step(step).inputs.iter().map(source).collect()
+    }
+
+    /// Returns the streams that a step would gather, and that nothing makes: their producers are passed over.
+    pub(super) fn absent_of(&self, job: &Job, step: StepId) -> Arc<BTreeSet<StreamId>> {
+        let gathered = job.pipeline.step(step).inputs.iter().filter(|input| input.is_gathered);
+        let streams = gathered.map(|input| input.port.stream);
+        Arc::new(streams.filter(|id| self.passed_over.contains(&job.pipeline.stream(*id).producer)).collect())
     }
 
     /// Connects the members that have just been started.
@@ -142,8 +165,13 @@ impl GangStreams {
             if slot.is_reported || (source.is_none() && pipes.is_empty() && !slot.readers.is_empty()) {
                 continue;
             }
-            let (files, sinks) =
-                sink::start(job, &self.decisions, slot.stream, slot.readers.is_empty(), round)?;
+            let stored_for = |step| self.decisions.runs(step) && !self.passed_over.contains(&step);
+            let unread = match (slot.readers.is_empty(), slot.is_discarded) {
+                (false, _) => Unread::No,
+                (true, false) => Unread::Keep,
+                (true, true) => Unread::Discard,
+            };
+            let (files, sinks) = sink::start(job, stored_for, slot.stream, unread, round)?;
             let failed = signals.clone();
             let failed: SpillFailed = Arc::new(move |error| {
                 let event = FanoutEvent::Failed(error);

@@ -9,45 +9,127 @@ mod past;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::fingerprint::IMAGE;
 pub(super) use self::fingerprint::{add_image, fingerprint};
 pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
+use super::conditions::{self, asks_of};
 use super::{Job, Site, produce, spec};
-use crate::pipeline::{Pipeline, StepId};
-use crate::plan::{self, Decisions, needs};
+use crate::pipeline::{Pipeline, Role, StepId, Verdict};
+use crate::plan::{self, Decision, Decisions, Foreseen, needs};
 use crate::template::StepOutputs;
 
-/// Decides, by the runs that this one goes on from and by which steps were asked for. Without a site, nothing
-/// is to run: then what the names of images mean today is not asked.
+/// Decides, by the runs that this one goes on from, by which steps were asked for, and by conditions. Without
+/// a site, nothing is to run: then what the names of images mean today is not asked.
 pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
+    let has_conditions = job.pipeline.steps.iter().any(|step| step.condition.is_some());
+    if job.past.resumed.is_none() && job.asked.is_none() && !has_conditions {
+        return Decisions::default();
+    }
     let is_question = |id: StepId| match (&job.past.resumed, &job.asked) {
         (None, _) => false,
         (Some(_), None) => true,
         // Those that were asked for run in any case, and those that were not are left out.
         (Some(_), Some(asked)) => asked.why(id).is_some() && !asked.is_forced(),
     };
-    if job.past.resumed.is_none() && job.asked.is_none() {
-        return Decisions::default();
-    }
-    let outputs = job
-        .past
-        .steps
-        .iter()
-        .filter_map(|(name, step)| Some((name.clone(), Arc::clone(&step.done.as_ref()?.outputs))));
-    let given: Arc<StepOutputs> = Arc::new(outputs.collect());
-    let mut own = Vec::new();
-    for (id, _) in job.pipeline.steps() {
-        own.push(match is_question(id) {
-            true => changed(job, site, &given, id).await,
-            false => Some(String::new()),
-        });
-    }
+    let is_question = |id: StepId| match job.pipeline.step(id).role {
+        Role::Ordinary => is_question(id),
+        // It runs in any case.
+        Role::Finally => false,
+    };
     let is_kept = |stream| job.past.has_kept(&job.pipeline.stream(stream).name);
-    plan::decide(&job.pipeline, &job.plan, job.asked.as_ref(), own, is_kept)
+    let mut gone: BTreeSet<StepId> = BTreeSet::new();
+    loop {
+        let given = Arc::new(done(job, &gone));
+        let mut own = Vec::new();
+        for (id, _) in job.pipeline.steps() {
+            own.push(match is_question(id) {
+                true => changed(job, site, &given, id).await,
+                false => Some(String::new()),
+            });
+        }
+        let seen = conditions_of(job, &given).await;
+        let foresee = |step: StepId, decisions: &Decisions| match seen.get(&step) {
+            Some(foreseen) => foreseen.clone(),
+            None => foresee(job, &given, step, decisions),
+        };
+        let decisions = plan::decide(&job.pipeline, &job.plan, job.asked.as_ref(), own, is_kept, foresee);
+        let passed: BTreeSet<StepId> = decisions.passed_over().map(|(step, _)| step).collect();
+        // What they did in an earlier run is no value for the texts that read it with a default.
+        if passed.is_subset(&gone) || job.past.resumed.is_none() {
+            return decisions;
+        }
+        gone.extend(passed);
+    }
+}
+
+/// Returns the values that steps gave in earlier runs, but those that are passed over now.
+fn done(job: &Job, gone: &BTreeSet<StepId>) -> StepOutputs {
+    let steps = job.pipeline.steps().filter(|(id, _)| !gone.contains(id));
+    let outputs = |name: &String| Some((name.clone(), Arc::clone(&job.past.done(name)?.outputs)));
+    steps.filter_map(|(_, step)| outputs(&step.name)).collect()
+}
+
+/// Asks all early conditions, on a thread of their own: there may be many.
+async fn conditions_of(job: &Arc<Job>, given: &Arc<StepOutputs>) -> BTreeMap<StepId, Foreseen> {
+    let early = |step: &crate::pipeline::Step| step.condition.as_ref().is_some_and(|it| it.is_early);
+    if !job.pipeline.steps.iter().any(early) {
+        return BTreeMap::new();
+    }
+    let (job, given) = (Arc::clone(job), Arc::clone(given));
+    let work = move || {
+        let early = job.pipeline.steps().filter(|(_, step)| early(step));
+        early
+            .map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new(), None))))
+            .collect()
+    };
+    // A condition that was not asked is asked in the turn of its step.
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+/// A condition that cannot be evaluated is asked again in the turn of its step, which then fails.
+fn foreseen(answer: Result<Option<String>, String>) -> Foreseen {
+    match answer {
+        Ok(None) => Foreseen::Holds,
+        Ok(Some(words)) => Foreseen::False(words),
+        Err(_) => Foreseen::Open,
+    }
+}
+
+/// Returns what is known of a late condition, before anything has started: all, if it reads only what earlier
+/// runs have said.
+fn foresee(job: &Job, done: &StepOutputs, step: StepId, decisions: &Decisions) -> Foreseen {
+    let declared = job.pipeline.step(step);
+    let Some(condition) = &declared.condition else { return Foreseen::Holds };
+    if condition.is_early || declared.role != Role::Ordinary {
+        return Foreseen::Open;
+    }
+    let sources = conditions::read_by(&job.pipeline, step);
+    if sources.is_empty() {
+        return Foreseen::Open;
+    }
+    let mut given = StepOutputs::new();
+    for &source in &sources {
+        let name = &job.pipeline.step(source).name;
+        let outputs = match decisions.of(source) {
+            Decision::Run(_) => return Foreseen::Open,
+            Decision::Reuse => done.get(name).cloned(),
+            Decision::LeftOut => job.past.values.get(name).map(|values| Arc::clone(&values.outputs)),
+            Decision::PassOver(_) => None,
+        };
+        given.extend(outputs.map(|outputs| (name.clone(), outputs)));
+    }
+    let verdict = |step: StepId| {
+        Some(match decisions.of(step) {
+            Decision::Run(_) => return None,
+            Decision::Reuse | Decision::LeftOut => Verdict::Success,
+            Decision::PassOver(_) => Verdict::Skipped,
+        })
+    };
+    foreseen(conditions::ask(job, step, &given, &asks_of(&job.pipeline, step, verdict), None))
 }
 
 /// Returns why a step cannot be reused, regardless of what becomes of other steps; nothing if it can. `given`
@@ -68,7 +150,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given).await {
+    let rendered = match spec::render(job, id, given, None, &Arc::default()).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };
@@ -89,6 +171,9 @@ async fn changed(
 /// Returns why the last start of a step does not do for this run, whatever the step is to do now.
 fn stale(pipeline: &Pipeline, past: &Past, id: StepId) -> Option<String> {
     let step = pipeline.step(id);
+    if let Some(run) = past.passed_over.get(&step.name) {
+        return Some(format!("it has not succeeded in run {run}"));
+    }
     let Some(last) = past.steps.get(&step.name) else { return Some("it was not done before".to_owned()) };
     if last.done.is_none() {
         return Some(format!("it has not succeeded in run {}", last.run));

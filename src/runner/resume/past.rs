@@ -17,6 +17,8 @@ pub struct Past {
     pub steps: BTreeMap<String, PastStep>,
     /// By step: its values, from the newest run that has them.
     pub values: BTreeMap<String, PastValues>,
+    /// The steps that have not started since they were passed over, each with the newest run that did so.
+    pub passed_over: BTreeMap<String, String>,
     /// The streams that were kept when their producers ran last.
     pub streams: BTreeMap<String, PastStream>,
     /// How many runs this was told by.
@@ -87,6 +89,8 @@ pub enum Trace {
     Spoiled,
     /// It was not asked for; these are the values that stood for its own.
     LeftOut(Arc<Outputs>),
+    /// Its condition was false, or it needed what such a step would have made.
+    PassedOver,
     /// It did not start.
     Nothing,
 }
@@ -109,6 +113,12 @@ impl Past {
                 Trace::Succeeded(done) => (Some(done), true),
                 Trace::Reused(done) => (Some(done), false),
                 Trace::Spoiled => (None, true),
+                Trace::PassedOver => {
+                    if !self.steps.contains_key(&name) {
+                        self.passed_over.entry(name).or_insert_with(|| run.run.clone());
+                    }
+                    continue;
+                }
                 Trace::LeftOut(_) | Trace::Nothing => continue,
             };
             let is_first = !self.steps.contains_key(&name);
@@ -170,6 +180,7 @@ mod tests {
                 ("r", fingerprint) => Trace::Reused(result(fingerprint)),
                 ("x", _) => Trace::Spoiled,
                 ("l", _) => Trace::LeftOut(Arc::default()),
+                ("p", _) => Trace::PassedOver,
                 _ => Trace::Nothing,
             };
             let kept = PastStream { path: format!("{number}").into(), sha256: String::new() };
@@ -192,6 +203,15 @@ mod tests {
         assert_eq!((past.steps["b"].age, past.done("b").is_some()), (0, false));
         assert!(past.done("c").is_none() && !past.is_settled("c"));
         assert_eq!(past.streams["a"].path.to_str(), Some("1"));
+    }
+
+    #[test]
+    fn what_was_passed_over_has_not_succeeded_until_it_has_started_again() {
+        let past = past(&[&[("a", "p"), ("b", "s1"), ("c", "-")], &[("a", "s1"), ("b", "p"), ("c", "p")]]);
+        let expected = [("a", "run 0"), ("c", "run 1")];
+        let expected: Vec<_> = expected.map(|(step, run)| (step.to_owned(), run.to_owned())).into();
+        assert_eq!(past.passed_over.into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(past.steps["a"].age, 1, "who comes after it may have been done since");
     }
 
     #[test]

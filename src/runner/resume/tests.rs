@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pipeline::testing::{links, numbered};
-use crate::plan::{Asked, Decision, EdgeKind, Plan, ReadySet};
+use crate::plan::{Asked, Decision, EdgeKind, Foreseen, Plan, ReadySet};
 
 /// What is asked of one run.
 #[derive(Debug, Clone)]
@@ -90,7 +90,8 @@ impl World {
             })
         };
         let own = self.pipeline.steps().map(own).collect();
-        plan::decide(&self.pipeline, &self.plan, asked, own, |stream| self.is_kept(past, stream))
+        let is_kept = |stream| self.is_kept(past, stream);
+        plan::decide(&self.pipeline, &self.plan, asked, own, is_kept, |_, _| Foreseen::Holds)
     }
 
     fn is_kept(&self, past: &Past, stream: crate::pipeline::StreamId) -> bool {
@@ -103,39 +104,46 @@ impl World {
         let mut ready = ReadySet::parted(&self.plan, &self.pipeline, |step| decisions.runs(step));
         let (mut ended, mut started) = (BTreeSet::new(), BTreeMap::new());
         let mut traces: Vec<Trace> = vec![Trace::Nothing; self.pipeline.steps.len()];
-        while let Some((_, steps)) = ready.pop(usize::MAX, true) {
-            for &step in &steps {
-                let name = &self.pipeline.step(step).name;
-                let live: Vec<StepId> = self.live_producers(step).collect();
-                for need in needs(&self.pipeline, step) {
-                    let together = live.contains(&need) && decisions.runs(step);
-                    assert!(together || ended.contains(&need), "{name} starts too early");
-                }
-                let index = step.index();
-                let outputs = |run: usize| Arc::new([("v".to_owned(), run.to_string())].into());
-                match decisions.of(step) {
-                    Decision::Run(_) => {
-                        let is_tainted = live.iter().any(|need| started.get(&need.index()) == Some(&false));
-                        let is_good = !round.fails[index] && !is_tainted;
-                        started.insert(index, is_good);
-                        let fingerprint = [("command".to_owned(), self.texts[index].to_string())].into();
-                        let result =
-                            StepResult { outputs: outputs(number), products: Vec::new(), fingerprint };
-                        traces[index] = if is_good { Trace::Succeeded(result) } else { Trace::Spoiled };
-                    }
-                    Decision::Reuse => {
-                        traces[index] = Trace::Reused(past.done(name).unwrap().clone());
-                    }
-                    Decision::LeftOut => {
-                        let values = past.values.get(name);
-                        traces[index] =
-                            Trace::LeftOut(values.map(|it| it.outputs.clone()).unwrap_or_default());
-                    }
-                }
-                assert!(ended.insert(step), "{name} starts twice");
+        let mut begin = |step: StepId, ended: &BTreeSet<StepId>| {
+            let name = &self.pipeline.step(step).name;
+            let live: Vec<StepId> = self.live_producers(step).collect();
+            for need in needs(&self.pipeline, step) {
+                let together = live.contains(&need) && decisions.runs(step);
+                assert!(together || ended.contains(&need), "{name} starts too early");
             }
+            let index = step.index();
+            let outputs = |run: usize| Arc::new([("v".to_owned(), run.to_string())].into());
+            traces[index] = match decisions.of(step) {
+                Decision::Run(_) => {
+                    let is_tainted = live.iter().any(|need| started.get(&need.index()) == Some(&false));
+                    let is_good = !round.fails[index] && !is_tainted;
+                    assert!(started.insert(index, is_good).is_none(), "{name} starts twice");
+                    let fingerprint = [("command".to_owned(), self.texts[index].to_string())].into();
+                    let result = StepResult { outputs: outputs(number), products: Vec::new(), fingerprint };
+                    if is_good { Trace::Succeeded(result) } else { Trace::Spoiled }
+                }
+                Decision::Reuse => Trace::Reused(past.done(name).unwrap().clone()),
+                Decision::LeftOut => {
+                    let values = past.values.get(name);
+                    Trace::LeftOut(values.map(|it| it.outputs.clone()).unwrap_or_default())
+                }
+                Decision::PassOver(_) => Trace::PassedOver,
+            };
+            started.get(&index).copied().unwrap_or(true)
+        };
+        loop {
+            for step in ready.take_passed() {
+                begin(step, &ended);
+                assert!(ended.insert(step));
+            }
+            let Some((_, steps)) = ready.pop(usize::MAX, true) else { break };
+            let mut results = Vec::new();
             for &step in &steps {
-                ready.finish(step, started.get(&step.index()).copied().unwrap_or(true));
+                results.push(begin(step, &ended));
+                assert!(ended.insert(step));
+            }
+            for (step, is_good) in steps.into_iter().zip(results) {
+                ready.finish(step, is_good);
             }
         }
         assert!(ready.is_done(), "the run hangs");

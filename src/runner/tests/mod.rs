@@ -2,7 +2,9 @@
 
 mod cancel;
 mod choice;
+mod conditions;
 mod early_exits;
+mod finally;
 mod gangs;
 mod kept_streams;
 mod outputs;
@@ -10,5 +12,6 @@ mod policy;
 mod restarts;
 mod schedule;
 mod terminal;
+mod time_limit;
 
 use super::testing::{Act, Played, Scene, retry};

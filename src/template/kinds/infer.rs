@@ -1,6 +1,7 @@
 //! The kind of each part of an expression.
 
 use super::super::expression::{Expr, Node, Pipe, Reach};
+use super::super::{ends, status};
 use super::{ExprType, Reader};
 
 impl Reader<'_> {
@@ -128,6 +129,8 @@ impl Reader<'_> {
                 ExprType::texts()
             }
             ("steps", [_, "members"]) => ExprType::list(),
+            ("run", ["outcome"]) => ExprType::Choice(ends::words_of_run()),
+            ("steps", [_, "outcome"]) => ExprType::Choice(ends::words_of_step()),
             ("env" | "inputs" | "pipeline" | "run" | "step", [_]) => ExprType::Text,
             ("steps", [_, "outputs", _]) => ExprType::Text,
             _ => ExprType::Unknown,
@@ -179,6 +182,7 @@ fn function(value: &Expr, steps: &[Reach]) -> ExprType {
         (Node::Name(name), [Reach::Call(_)]) => match name.as_str() {
             "now" => ExprType::Text,
             "range" => ExprType::List(Box::new(ExprType::Number)),
+            name if status::verdict(name).is_some() => ExprType::Bool,
             _ => ExprType::Unknown,
         },
         _ => ExprType::Unknown,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod paths;
+mod status;
 
 use super::expression::{self, Expr};
 use super::kinds::{self, ExprType};
@@ -12,8 +13,8 @@ use super::scan::{Segment, Tag};
 use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
-use super::{Names, TemplateError, TemplateErrorKind, environment, foreign, outputs};
-use crate::pipeline::{EnvRead, MembersRef, OutputRef};
+use super::{Names, TemplateError, TemplateErrorKind, TextContext, environment, foreign, outputs};
+use crate::pipeline::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef};
 
 const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
@@ -30,6 +31,10 @@ pub(super) struct Usage {
     pub(super) members: Vec<MembersRef>,
     /// The axes of the matrix that it reads.
     pub(super) axes: BTreeSet<String>,
+    /// Where it asks how steps have ended.
+    pub(super) asks: Vec<StatusRef>,
+    /// Where it asks for the word of an end.
+    pub(super) ends: Vec<EndRef>,
     /// The variables of the environment that it reads.
     pub(super) env: Vec<EnvRead>,
     /// For each segment: what is put into it, so that its values keep their spelling and its conditions are
@@ -44,13 +49,14 @@ pub(super) fn check(
     source: &str,
     segments: &[Segment],
     nodes: &[Node],
-    names: &Names,
+    (names, place): (&Names, TextContext),
     skip: &BTreeSet<usize>,
 ) -> Usage {
     let mut checker = Checker {
         source,
         segments,
         names,
+        place,
         skip,
         locals: vec![BTreeMap::new()],
         branches: 0,
@@ -66,6 +72,7 @@ struct Checker<'s> {
     source: &'s str,
     segments: &'s [Segment],
     names: &'s Names,
+    place: TextContext,
     skip: &'s BTreeSet<usize>,
     /// Names bound by `for`, `set` and `with`, innermost scope last.
     locals: Vec<BTreeMap<String, ExprType>>,
@@ -301,7 +308,7 @@ impl<'s> Checker<'s> {
                     );
                 }
                 Reference::Filter(..) | Reference::Test(..) => {}
-                Reference::Value(path) => self.path(index, &path),
+                Reference::Value(path) => self.path(index, &path, after(tokens, &path)),
             }
         }
     }
@@ -319,4 +326,10 @@ impl<'s> Checker<'s> {
     ) {
         self.usage.errors.push(TemplateError { kind, range, message, help });
     }
+}
+
+/// Returns the tokens behind a path.
+fn after<'t>(tokens: &'t [Token], path: &Path<'_>) -> &'t [Token] {
+    let end = tokens.partition_point(|token| token.range.start < path.range.end);
+    tokens.get(end..).unwrap_or_default()
 }

@@ -1,26 +1,36 @@
 //! Looks up what each name in an expression stands for.
 
-use super::{Checker, Path};
-use crate::pipeline::MembersRef;
+use super::{Checker, Path, Token};
+use crate::pipeline::{MembersRef, OutputRef};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
-use crate::template::{TemplateErrorKind, foreign, known, outputs};
+use crate::template::{TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
 
 impl Checker<'_> {
     /// Looks a name up, with its attributes.
-    pub(super) fn path(&mut self, index: usize, path: &Path<'_>) {
+    pub(super) fn path(&mut self, index: usize, path: &Path<'_>, after: &[Token]) {
         let is_local = self.locals.iter().any(|scope| scope.contains_key(path.root));
         match (path.is_call, path.attributes.as_slice()) {
-            (true, []) => return self.call(path),
+            (true, []) => return self.call(path, after),
             (true, [.., method]) if !(is_local && path.root == "loop") => {
                 let value = path.range.start..path.range.end.saturating_sub(method.len() + 1);
                 let value = self.source.get(value).unwrap_or_default();
                 let message = format!("`{method}` cannot be called on a value");
-                let help = format!("filters change values: `{{{{ {value} | upper }}}}`");
+                let help = foreign::call(method).map(str::to_owned);
+                let help =
+                    help.unwrap_or_else(|| format!("filters change values: `{{{{ {value} | upper }}}}`"));
                 return self.error(TemplateErrorKind::Function, path.range.clone(), message, Some(help));
             }
             _ if is_local => return,
             _ => {}
+        }
+        let is_param = self.names.params.contains_key(path.root);
+        if let (false, Some(end)) = (is_param, ends::read(path, self.text(path), self.names.role)) {
+            match end {
+                Ok(end) => self.usage.ends.push(end),
+                Err(error) => self.usage.errors.push(error),
+            }
+            return;
         }
         match (path.root, path.attributes.as_slice()) {
             ("params", []) => {
@@ -33,10 +43,12 @@ impl Checker<'_> {
                 );
             }
             ("params", [name, rest @ ..]) if self.names.params.contains_key(*name) => {
-                self.param(index, path, name, rest);
+                self.param((index, after), path, name, rest);
             }
             ("params", [name, ..]) => self.unknown(path, name, "params."),
-            (name, rest) if self.names.params.contains_key(name) => self.param(index, path, name, rest),
+            (name, rest) if self.names.params.contains_key(name) => {
+                self.param((index, after), path, name, rest);
+            }
             ("env", [name, ..]) if self.names.secret_variables.contains_key(*name) => {
                 self.secret_variable(path, name);
             }
@@ -46,7 +58,10 @@ impl Checker<'_> {
                 self.usage.members.push(MembersRef { group: (*group).to_owned(), range: path.range.clone() });
             }
             ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
-                Ok(output) => self.usage.outputs.push(output),
+                Ok(output) => {
+                    let is_optional = self.has_default(after);
+                    self.usage.outputs.push(OutputRef { is_optional, ..output });
+                }
                 Err(error) => self.usage.errors.push(error),
             },
             (root, rest) if known::ROOTS.contains(&root) => {
@@ -63,6 +78,11 @@ impl Checker<'_> {
                         Some(format!("there is {}", all.join(" and "))),
                     );
                 }
+            }
+            (name, []) if status::verdict(name).is_some() => {
+                let message = format!("`{name}` is a function");
+                let help = Some(format!("name a step: `{name}('build')`"));
+                self.error(TemplateErrorKind::Function, path.range.clone(), message, help);
             }
             (name, _) if known::FUNCTIONS.contains(&name) => {
                 let help = Some(format!("call it: `{name}()`"));
@@ -81,6 +101,10 @@ impl Checker<'_> {
     fn secret_variable(&mut self, path: &Path<'_>, name: &str) {
         let Some(param) = self.names.secret_variables.get(name) else { return };
         let message = format!("`{}` is the value of the secret `{param}`", self.text(path));
+        if self.place == TextContext::Condition {
+            let help = format!("write `{param} is not empty`: that is all a condition may ask of a secret");
+            return self.error(TemplateErrorKind::ConditionSecret, path.range.clone(), message, Some(help));
+        }
         let help = format!("write `{{{{ {param} }}}}`: it is masked, and never part of a script");
         self.error(TemplateErrorKind::Secret, path.range.clone(), message, Some(help));
     }
@@ -96,6 +120,9 @@ impl Checker<'_> {
         let near = names.first().and_then(|name| known::nearest(name, known));
         let help = match near {
             Some(near) => format!("did you mean `inputs.{near}`?"),
+            None if names.first().is_some_and(|name| self.names.params.contains_key(*name)) => {
+                format!("a param is read by its name alone: `{}`", names.first().unwrap_or(&""))
+            }
             None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
         };
         self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
@@ -126,8 +153,11 @@ impl Checker<'_> {
         }
     }
 
-    fn call(&mut self, path: &Path<'_>) {
+    fn call(&mut self, path: &Path<'_>, after: &[Token]) {
         let name = path.root;
+        if let Some(verdict) = status::verdict(name).filter(|_| !self.names.params.contains_key(name)) {
+            return self.status(verdict, path, after);
+        }
         if known::FUNCTIONS.contains(&name) && !self.names.params.contains_key(name) {
             return;
         }
@@ -148,9 +178,12 @@ impl Checker<'_> {
         );
     }
 
-    fn param(&mut self, index: usize, path: &Path<'_>, name: &str, attributes: &[&str]) {
+    fn param(&mut self, (index, after): (usize, &[Token]), path: &Path<'_>, name: &str, attributes: &[&str]) {
         self.usage.params.insert(name.to_owned());
-        if self.names.params.get(name) == Some(&ExprType::Secret) {
+        let is_secret = self.names.params.get(name) == Some(&ExprType::Secret);
+        if is_secret && self.place == TextContext::Condition {
+            self.asked_secret(path, name, after);
+        } else if is_secret {
             self.usage.secrets.entry(index).or_default().insert(name.to_owned());
         }
         if let [attribute, ..] = attributes {
@@ -176,8 +209,8 @@ impl Checker<'_> {
         let is_dotted =
             path.range.start > 0 && self.source.as_bytes().get(path.range.start - 1) == Some(&b'.');
         let help = match near {
-            _ if prefix.is_empty() && foreign::name(name).is_some() => {
-                foreign::name(name).unwrap_or_default().to_owned()
+            _ if prefix.is_empty() && foreign::path(path.root, &path.attributes).is_some() => {
+                foreign::path(path.root, &path.attributes).unwrap_or_default()
             }
             Some(near) => format!("did you mean `{prefix}{near}`?"),
             None if is_dotted => format!("declare it under `params:`; {BRACES_HELP}"),

@@ -96,9 +96,14 @@ pub(super) const STEP: &[Row] = &[
         "what a script needs is written into it, or goes into `params` of the file",
     ),
     (
-        "if when only except rules unless preconditions precondition condition skipif runif onlyif",
+        "when condition runif onlyif",
+        Some("if"),
+        "whether a step runs is said by its `if`, an expression: `if: branch == 'main'`",
+    ),
+    (
+        "only except rules unless preconditions precondition skipif",
         None,
-        "a condition goes into the script: `if [ -e changed ]; then make; fi`",
+        "whether a step runs is said by its `if`, an expression: `if: branch == 'main'`, `if: not release`",
     ),
     ("stage group", None, "steps run side by side unless `depends_on` or a stream joins them"),
     (

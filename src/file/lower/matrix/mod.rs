@@ -10,20 +10,24 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 
 use super::Lowering;
-use super::steps::{Defaults, Steps};
+use super::list::{MemberTexts, Steps};
+use super::steps::Defaults;
 use crate::file::Code;
-use crate::file::raw::{RawMatrix, RawOnError, RawOutput, RawStep};
+use crate::file::raw::{RawMatrix, RawOnError, RawStep};
 use crate::file::unroll::{self, Combination};
 use crate::file::words::shown;
 use crate::file::yaml::{Early, Field};
-use crate::pipeline::{Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template};
+use crate::pipeline::{
+    Condition, Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template,
+};
 use crate::template::{ExprType, TemplateRenderer};
-
-pub(super) use texts::MemberTexts;
 
 /// Gives the values of these params, and those that their defaults read, as far as they are known before the rest of
 /// the file is.
 pub type EarlyValues<'a> = dyn Fn(&Pipeline, &BTreeSet<String>) -> Option<TemplateRenderer> + 'a;
+
+/// Why the step of a matrix without combinations does not run.
+const EMPTY: &str = "its matrix has no combinations";
 
 /// A matrix that is in order.
 struct Matrix {
@@ -33,28 +37,6 @@ struct Matrix {
     combinations: Vec<Combination>,
     /// What the name of each step has behind the group's.
     parts: Vec<String>,
-}
-
-impl<'r> Steps<'r> {
-    /// The steps that a name stands for.
-    pub fn ids(&self, name: &str) -> Option<&[StepId]> {
-        if let Some(step) = self.by_name.get(name) {
-            return Some(std::slice::from_ref(step));
-        }
-        let group = self.groups_by_name.get(name)?;
-        self.groups.get(group.index()).map(|group| group.members.as_slice())
-    }
-
-    /// Every name that stands for steps.
-    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        let groups = self.groups.iter().map(|group| group.name.as_str());
-        self.list.iter().map(|step| step.name.as_str()).chain(groups)
-    }
-
-    /// Whether a name may be that of a step whose values are not known yet.
-    pub fn is_open(&self, name: &str) -> bool {
-        self.open.iter().any(|open| name.strip_prefix(open).is_some_and(|rest| rest.starts_with('.')))
-    }
 }
 
 impl Lowering<'_> {
@@ -92,6 +74,10 @@ impl Lowering<'_> {
             let values = matrix.combinations.get(position).cloned().unwrap_or_default();
             let member = Member { group, matrix: matrix.axes.iter().cloned().zip(values).collect() };
             let mut step = Step { name: member_name, member: Some(Box::new(member)), ..base.clone() };
+            if is_empty {
+                let text = Template::literal(EMPTY, at);
+                step.condition = Some(Box::new(Condition { text, is_early: true }));
+            }
             if let Some((text, at)) = &on_error {
                 self.member_on_error(&mut step, text, *at);
             }
@@ -208,14 +194,4 @@ fn broken(raw: Option<&RawMatrix>) -> Matrix {
         parts: vec!["?".to_owned()],
         axes,
     }
-}
-
-/// The streams that steps of a matrix make, each its own, by the name that is written.
-pub(super) fn stream_groups<'r>(entries: impl Iterator<Item = &'r RawStep>) -> BTreeSet<String> {
-    let written = |raw: &'r RawStep| match raw.output.value()? {
-        RawOutput::Name(name) => Some(name.text.as_str()),
-        RawOutput::Full(keys) => keys.name.value().map(String::as_str),
-    };
-    let of_matrix = entries.filter(|raw| !raw.matrix.is_missing());
-    of_matrix.filter_map(written).filter(|name| !name.contains("{{")).map(str::to_owned).collect()
 }

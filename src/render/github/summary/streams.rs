@@ -36,7 +36,7 @@ fn row(report: &Report, stream: &Stream, finished: &StreamFinished) -> String {
         rate(stats.rate),
         lanes(report, stream, finished),
         plain(&words::label(&report.pipeline, stream.producer)),
-        plain(&readers(report, stream, stats)),
+        plain(&readers(report, stream, finished)),
         sentence(&notes(report, finished).join("; ")),
     ];
     format!("| {} |\n", cells.join(" | "))

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::super::model::{Class, Graph};
-use super::class;
 use super::geometry::Picture;
 use super::style::{number, text_width};
+use super::{DASHED, class};
 
 /// From the drawing to the first row of the legend, and from row to row.
 const LEGEND_GAP: f64 = 44.0;
@@ -42,6 +42,9 @@ impl Legend {
         if !picture.frames.is_empty() {
             legend.add("starts together", &swatch("gang"));
         }
+        if graph.nodes.iter().any(|node| node.condition.is_some()) {
+            legend.add("runs if its condition holds", &format!("<g class=\"step\">{}</g>", dashed()));
+        }
         // Outcomes in a row of their own.
         legend.next = f64::INFINITY;
         for class in
@@ -66,6 +69,10 @@ impl Legend {
         self.width = self.width.max(self.next + width);
         self.next += width + 26.0;
     }
+}
+
+fn dashed() -> String {
+    swatch("").replace("/>", &format!("{DASHED}/>"))
 }
 
 fn swatch(class: &str) -> String {

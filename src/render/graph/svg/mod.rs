@@ -10,7 +10,7 @@ mod style;
 
 use std::fmt::Write as _;
 
-use super::model::{ArrowKind, Class, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, LATER, plain};
 use geometry::{Picture, lay_out, shown};
 use legend::Legend;
 use shape::{outline, path};
@@ -18,6 +18,8 @@ use style::{STYLE, escape, number, text_width};
 
 const MARGIN: f64 = 26.0;
 const TITLE_HEIGHT: f64 = 40.0;
+/// The line around a step that has a condition.
+const DASHED: &str = " stroke-dasharray=\"4 3\"";
 
 /// Draws a graph as an SVG document: levels from left to right, streams as thick arrows under their names,
 /// gangs in frames. The same graph always gives the same bytes.
@@ -57,6 +59,7 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     for frame in &picture.frames {
         let _ = writeln!(out, "<path class=\"gang\" d=\"{}\"/>", path(&outline(frame)));
     }
+    out += &border(graph, picture);
     let edges: Vec<_> = graph.drawn().collect();
     // Streams over order, and what is live over what is stored: they share lines near their producer.
     let layer = |kind: &ArrowKind| match kind {
@@ -84,11 +87,12 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     for (node, rect) in graph.nodes.iter().zip(&picture.boxes) {
         let kind = node.class.map_or("", Class::name);
         let class = node.class.map_or_else(String::new, |class| format!(": {}", class.name()));
-        let about = node.about.as_deref().map_or_else(String::new, |about| format!(" – {}", plain(about)));
+        let about = node.remark().map_or_else(String::new, |about| format!(" – {about}"));
+        let line = if node.condition.is_some() { DASHED } else { "" };
         let full = plain(&node.label) + &class + &about;
         let _ = writeln!(
             out,
-            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"/>\
+            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"{line}/>\
              <text x=\"{}\" y=\"{}\">{}</text></g>",
             escape(&full),
             number(rect.x),
@@ -101,6 +105,21 @@ fn body(graph: &Graph, picture: &Picture) -> String {
         );
     }
     out
+}
+
+/// Returns the line before the steps that run when all others have ended, which stand to its right.
+fn border(graph: &Graph, picture: &Picture) -> String {
+    let boxes = || graph.nodes.iter().zip(&picture.boxes);
+    let later = boxes().filter(|(node, _)| node.is_later).map(|(_, rect)| rect.x);
+    let others = boxes().filter(|(node, _)| !node.is_later).map(|(_, rect)| rect.x + rect.width);
+    let Some(start) = later.reduce(f64::min) else { return String::new() };
+    let x = others.reduce(f64::max).map_or(start - 12.0, |end| f64::midpoint(start, end));
+    format!(
+        "<path class=\"order\" stroke-dasharray=\"2 6\" d=\"M{x} 0V{}\"><title>{LATER}</title></path>\n<text class=\"legend\" x=\"{}\" y=\"-6\">finally</text>\n",
+        number(picture.height),
+        number(x + 6.0),
+        x = number(x),
+    )
 }
 
 fn class(kind: &ArrowKind) -> &'static str {
