@@ -29,11 +29,6 @@ impl Conditions {
         self.ends.insert(step, outcome.verdict());
     }
 
-    pub(super) fn pass_over(&mut self, step: StepId, why: SkipReason) {
-        self.open.remove(&step);
-        self.passed.insert(step, why);
-    }
-
     pub(super) fn have_passed_any(&self) -> bool {
         !self.passed.is_empty()
     }
@@ -73,10 +68,9 @@ impl Dispatcher {
     fn ask(&mut self, step: StepId) {
         let ended = |step: StepId| self.conditions.ends.get(&step).copied();
         let verdicts = conditions::asks_of(&self.job.pipeline, step, ended);
-        let (given, body) = (self.given(&[step]), self.told());
-        match conditions::ask(&self.job, step, &given, &verdicts, body.as_deref()) {
+        match conditions::ask(&self.job, step, &self.given(&[step]), &verdicts, self.told().as_deref()) {
             Ok(None) => {}
-            Ok(Some(words)) => self.pass_over(step, words),
+            Ok(Some(words)) => self.pass_over(step, SkipReason::Condition(words)),
             Err(why) => {
                 self.ready.withdraw(step);
                 let failure = Failure::Start(format!("its condition: {why}"));
@@ -89,10 +83,13 @@ impl Dispatcher {
         }
     }
 
-    fn pass_over(&mut self, step: StepId, words: String) {
-        self.conditions.pass_over(step, SkipReason::Condition(words));
+    /// Passes over a step that waits, and those that cannot run without what it would have made.
+    pub(super) fn pass_over(&mut self, step: StepId, why: SkipReason) {
+        self.conditions.open.remove(&step);
+        self.conditions.passed.entry(step).or_insert(why);
         for (step, needed) in self.ready.pass_over(step) {
-            self.conditions.pass_over(step, SkipReason::Without(needed));
+            self.conditions.open.remove(&step);
+            self.conditions.passed.insert(step, SkipReason::Without(needed));
         }
     }
 
