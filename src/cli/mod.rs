@@ -17,6 +17,7 @@ mod earlier;
 mod ends;
 mod environment;
 mod error;
+mod groups;
 mod load;
 mod lock_file;
 mod log;

@@ -89,10 +89,11 @@ impl Step {
     }
 
     /// Returns where the step finds each input beside stdin, by its name.
-    pub fn input_places(&self) -> Vec<(&str, InputPlaces)> {
+    /// What `is_there` says nothing makes has none.
+    pub fn input_places(&self, is_there: impl Fn(StreamId) -> bool) -> Vec<(&str, InputPlaces)> {
         let mut places: Vec<(&str, InputPlaces)> = Vec::new();
         for (position, input) in self.inputs.iter().enumerate() {
-            let Some(name) = input.name.as_deref() else { continue };
+            let Some(name) = input.name.as_deref().filter(|_| is_there(input.port.stream)) else { continue };
             let path = format!("/dev/fd/{}", self.input_number(position));
             match places.last_mut() {
                 // The streams that a name gathers stand in a row.

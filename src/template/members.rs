@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::value::Value;
 
-use super::outputs::{later, map};
-use super::{StepOutputs, StepOutputsMode, values};
+use super::values;
 use crate::pipeline::{Member, Pipeline};
 
 /// A step of a group, as templates see it.
@@ -30,25 +29,15 @@ pub fn groups(pipeline: &Pipeline) -> Groups {
     groups.map(|group| (group.name.clone(), group.members.iter().filter_map(member).collect())).collect()
 }
 
-/// Returns the members of a group that have succeeded: each with `name`, `matrix` and `outputs`. A placeholder stands for
-/// the outputs of those that have not run.
-pub(super) fn members(group: &[GroupMember], mode: StepOutputsMode<'_>) -> Value {
-    let outputs = |step: &str| {
-        let of = |given: &StepOutputs| given.get(step).map(|outputs| map(outputs));
-        match mode {
-            StepOutputsMode::Nothing => None,
-            StepOutputsMode::These(given) => of(given),
-            StepOutputsMode::Partly(given) => of(given).or_else(|| Some(later(step))),
-            StepOutputsMode::Later => Some(later(step)),
-        }
-    };
+/// Returns the members of a group that have succeeded: each with `name`, `matrix` and `outputs`, which is nothing for a
+/// step that has not.
+pub(super) fn members(group: &[GroupMember], outputs: impl Fn(&str) -> Option<Value>) -> Value {
     let entry = |member: &GroupMember| {
         let outputs = outputs(&member.step)?;
         let name = Value::from(member.step.as_str());
         let entry = [("name", name), ("matrix", values::matrix(&member.member)), ("outputs", outputs)];
-        Some(Value::from_object(
-            entry.map(|(key, value)| (key.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>(),
-        ))
+        let entry = entry.map(|(key, value)| (key.to_owned(), value));
+        Some(Value::from_object(BTreeMap::from(entry)))
     };
     group.iter().filter_map(entry).collect()
 }
@@ -59,7 +48,9 @@ mod tests {
 
     use super::*;
     use crate::pipeline::{GroupId, MatrixValue, Outputs, Span};
-    use crate::template::{Names, RunContext, Scope, TemplateRenderer, TextContext, compile};
+    use crate::template::{
+        Names, RunContext, Scope, StepOutputs, StepOutputsMode, TemplateRenderer, TextContext, compile,
+    };
 
     fn rendered(source: &str, succeeded: &[(&str, &str)]) -> String {
         let member = |os: &str| GroupMember {

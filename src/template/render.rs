@@ -1,6 +1,6 @@
 //! Rendering: one environment for a run, its values in scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -8,14 +8,15 @@ use std::sync::{Arc, Weak};
 use minijinja::Environment;
 use minijinja::value::Value;
 
-use super::outputs::StepsView;
+use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
     Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters,
     jinja, known, members, scan, senses, status, values,
 };
 use crate::pipeline::{
-    BodyEnd, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict,
+    BodyEnd, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values,
+    Verdict,
 };
 
 /// Renders the compiled templates of one run.
@@ -37,6 +38,8 @@ pub struct Scope<'a> {
     pub body: Option<&'a BodyEnd>,
     /// How steps and groups have ended, by name; for conditions.
     pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
+    /// The streams of the step that nothing makes.
+    pub absent: Option<&'a BTreeSet<StreamId>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -169,7 +172,10 @@ impl TemplateRenderer {
             ended: ends::run(&text.ends, self.run.get("run"), scope.body),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
             steps: self.steps(text, scope)?,
-            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(values::inputs),
+            inputs: scope
+                .step
+                .filter(|step| !step.inputs.is_empty())
+                .map(|step| values::inputs(step, scope.absent)),
             matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
             asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
         })
@@ -198,7 +204,7 @@ impl TemplateRenderer {
         };
         let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
             let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-            view.with_members(group, members::members(of_group, scope.outputs))
+            view.with_members(group, members::members(of_group, |step| outputs_of(step, scope.outputs)))
         });
         Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
     }
@@ -207,6 +213,17 @@ impl TemplateRenderer {
     pub fn secret_variable(param: &str) -> String {
         // As it is written: names that differ in case only are different params.
         format!("PIPE_SECRET_{param}")
+    }
+}
+
+/// Returns the outputs of a step, or what stands for them; nothing of a step that has not succeeded.
+fn outputs_of(step: &str, mode: StepOutputsMode<'_>) -> Option<Value> {
+    let of = |given: &StepOutputs| given.get(step).map(|outputs| view(outputs));
+    match mode {
+        StepOutputsMode::Nothing => None,
+        StepOutputsMode::These(given) => of(given),
+        StepOutputsMode::Partly(given) => of(given).or_else(|| Some(later(step))),
+        StepOutputsMode::Later => Some(later(step)),
     }
 }
 

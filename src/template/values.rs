@@ -1,6 +1,6 @@
 //! Values as minijinja sees them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 
 use super::number::{Number, whole_value};
 use super::status::{self, Asked};
-use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, Values};
+use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, StreamId, Values};
 
 /// What a secret is while a text is rendered: it has none of its own.
 #[derive(Debug)]
@@ -99,9 +99,9 @@ pub(super) fn matrix(member: &Member) -> Value {
 }
 
 /// Returns where a step finds what it reads, by name: a path, or the paths of all that it gathers.
-pub(super) fn inputs(step: &Step) -> Value {
+pub(super) fn inputs(step: &Step, absent: Option<&BTreeSet<StreamId>>) -> Value {
     let mut paths: BTreeMap<String, Value> = BTreeMap::new();
-    for (name, places) in step.input_places() {
+    for (name, places) in step.input_places(|stream| !absent.is_some_and(|absent| absent.contains(&stream))) {
         let value = match places {
             InputPlaces::One(path) => Value::from(path),
             InputPlaces::Gathered(paths) => paths.into_iter().collect(),

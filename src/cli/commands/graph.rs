@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(args: &GraphArgs) -> Result<ExitCode, CliError> {
         loaded = loaded.with_params(&args.params)?;
     }
     let decisions = decisions(&args.choice, &mut loaded)?;
-    let graph = |ranks| drawing::graph(&loaded, &decisions, ranks);
+    let graph = |ranks| graph::folded(&drawing::graph(&loaded, &decisions, ranks), &loaded.pipeline);
     let text = match args.format {
         GraphFormat::Text => graph::text(&graph(Ranks::Stages)) + &reasons(&loaded.pipeline, &decisions),
         GraphFormat::Mermaid => graph::mermaid(&graph(Ranks::Levels)),

@@ -9,6 +9,7 @@ use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::conditions;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
+use crate::cli::groups;
 use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
@@ -117,11 +118,23 @@ fn text(
     let all = human::count(pipeline.steps.len(), "step");
     let steps = if running == pipeline.steps.len() { all } else { format!("{running} of {all}") };
     let mut text = format!("{}: {steps} in {}\n", pipeline.name, human::count(gangs.len(), "gang"));
+    for line in groups::lines(pipeline) {
+        let _ = writeln!(text, "{line}");
+    }
     let mut is_over = false;
+    let mut folds = groups::Folds::of(pipeline, &gangs);
     for gang in &gangs {
         let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
         if is_later && !std::mem::replace(&mut is_over, true) {
             let _ = writeln!(text, "\n{FINALLY}");
+        }
+        match folds.next(gang) {
+            groups::Fold::Shown => {}
+            groups::Fold::Hidden => continue,
+            groups::Fold::More { count, group } => {
+                let _ = writeln!(text, "\n… {count} more of {group}");
+                continue;
+            }
         }
         let names: Vec<&str> = gang.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
         let number = gang.first().map_or(0, |step| plan.stage(*step)) + 1;
@@ -163,14 +176,14 @@ fn text(
 }
 
 /// Returns steps outside that members depend on, in the order of the file; of those that run.
-fn waits_for<'a>(pipeline: &'a Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<&'a str> {
+fn waits_for(pipeline: &Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<String> {
     let dependencies =
         |step: &StepId| pipeline.step(*step).depends_on.iter().map(|dependency| dependency.step);
     let mut ids: Vec<StepId> =
         steps.iter().flat_map(dependencies).filter(|step| decisions.runs(*step)).collect();
     ids.sort_unstable();
     ids.dedup();
-    ids.into_iter().map(|id| pipeline.step(id).name.as_str()).collect()
+    groups::names(pipeline, &ids)
 }
 
 fn describe_stream(text: &mut String, loaded: &Loaded, decisions: &Decisions, step: StepId) {

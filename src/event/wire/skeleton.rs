@@ -94,6 +94,7 @@ fn step(record: &StepRecord) -> Step {
         depends_on: _,
         input: _,
         inputs: _,
+        gathers: _,
         output: _,
         feed,
         terminal,
@@ -121,6 +122,14 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
     for (name, stream) in &record.inputs {
         let input = ids.stream(stream).map(|stream| Input::stdin(Port { stream, at }));
         step.inputs.extend(input.map(|input| Input { name: Some(plain(name).into_owned()), ..input }));
+    }
+    for (name, streams) in &record.gathers {
+        let known = streams.iter().filter_map(|stream| ids.stream(stream));
+        step.inputs.extend(known.map(|stream| Input {
+            name: Some(plain(name).into_owned()),
+            is_gathered: true,
+            ..Input::stdin(Port { stream, at })
+        }));
     }
     step.output = port(&record.output);
     step.depends_on = ids

@@ -1024,7 +1024,9 @@ codes! {
     /// ```
     /// ```yaml
     /// steps:
-    ///   - {name: pack, matrix: {include: [{name: linux, cc: gcc}, {name: arm, cc: clang}]}, run: "make CC={{ matrix.cc }}"}
+    ///   - name: pack
+    ///     matrix: {include: [{name: linux, cc: gcc}, {name: arm, cc: clang}]}
+    ///     run: make CC={{ matrix.cc }}
     /// ```
     MatrixKeys = "matrix-keys",
 

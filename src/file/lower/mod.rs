@@ -7,6 +7,7 @@ mod early;
 mod edges;
 mod kinds;
 mod links;
+mod list;
 mod matrix;
 mod outputs;
 mod params;

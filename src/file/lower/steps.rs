@@ -8,35 +8,15 @@ use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
-use crate::pipeline::{Action, EnvVar, Group, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{Action, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;
 use super::container::ContainerDefaults;
-use super::matrix::{MemberTexts, stream_groups};
+pub(super) use super::list::Steps;
+use super::list::stream_groups;
 use super::policy::PolicyDefaults;
 use super::shell;
-
-/// The steps so far, with what they were made from.
-pub(super) struct Steps<'r> {
-    pub list: Vec<Step>,
-    /// The keys of each step, at the same position.
-    pub raw: Vec<&'r RawStep>,
-    /// Steps by name; of two with one name the first.
-    pub by_name: HashMap<Cow<'r, str>, StepId>,
-    pub groups: Vec<Group>,
-    pub groups_by_name: HashMap<&'r str, GroupId>,
-    /// Names of groups of which some values are not known yet.
-    pub open: Vec<String>,
-    /// What steps of a group render on their own, by its position.
-    pub texts: Vec<MemberTexts>,
-}
-
-impl Steps<'_> {
-    pub fn into_parts(self) -> (Vec<Step>, Vec<Group>) {
-        (self.list, self.groups)
-    }
-}
 
 /// What holds for steps that say nothing.
 pub(super) struct Defaults {

@@ -18,10 +18,15 @@ use crate::template::StepOutputs;
 impl Dispatcher {
     /// Starts every gang that is ready and fits, without the members that are passed over.
     pub(super) fn admit(&mut self) {
+        self.ready.release_held();
         loop {
             self.end_places();
             if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
                 break;
+            }
+            if !self.caps.are_none() {
+                let (caps, pipeline) = (&self.caps, &self.job.pipeline);
+                self.ready.hold(|gang| caps.hold(pipeline, gang));
             }
             if self.ask_conditions() {
                 continue;
@@ -29,8 +34,8 @@ impl Dispatcher {
             let (free, is_idle) = (self.slots.free(), self.slots.is_idle());
             let Some((_, steps)) = self.ready.pop(free, is_idle) else { break };
             self.slots.take(&steps);
+            self.caps.start(&self.job.pipeline, &steps);
             self.say_why(&steps);
-            self.note_start();
             self.parts(steps).into_iter().for_each(|part| self.start(part));
         }
     }
@@ -49,9 +54,9 @@ impl Dispatcher {
 
     fn start(&mut self, steps: Vec<StepId>) {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
-        let passed_over = self.passed_readers(&steps);
-        let order =
-            GangOrder { job, given: self.given(&steps), body: self.told(), steps, decisions, passed_over };
+        self.note_start();
+        let (passed_over, given, body) = (self.passed_beside(&steps), self.given(&steps), self.told());
+        let order = GangOrder { job, given, body, steps, decisions, passed_over };
         let (site, shutdown, outbox) =
             (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
         self.gangs.spawn(async move {
@@ -104,14 +109,14 @@ impl Dispatcher {
 
     /// Ends the steps that do not run and whose places in the order are taken now: those that are left out or
     /// reused with what an earlier run has of them.
-    fn end_places(&mut self) {
+    pub(super) fn end_places(&mut self) {
         for step in self.ready.take_passed() {
             let finished = self.unrun(step);
             self.finished(finished);
         }
     }
 
-    fn unrun(&self, step: StepId) -> StepFinished {
+    pub(super) fn unrun(&self, step: StepId) -> StepFinished {
         let (name, past) = (&self.job.pipeline.step(step).name, &self.job.past);
         if let Some(why) = self.conditions.passed(step) {
             return StepFinished::unrun(step, Outcome::Skipped(why.clone()));
@@ -140,8 +145,15 @@ impl Dispatcher {
             return self.outputs.iter().map(named).collect();
         }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
-        let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
+        let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
+    }
+
+    /// Returns what a step has given, if anything. Of a group each step that has succeeded gives something, if only that.
+    pub(super) fn outputs_of(&self, step: StepId) -> Option<Arc<Outputs>> {
+        let is_member =
+            || self.job.pipeline.step(step).member.is_some() && self.conditions.has_succeeded(step);
+        self.outputs.get(&step).cloned().or_else(|| is_member().then(Arc::default))
     }
 }
 

@@ -12,6 +12,7 @@
 //! [`result`] decides what the end of the run is.
 
 mod admission;
+mod caps;
 mod conditions;
 mod endings;
 mod phases;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::caps::Caps;
 use self::conditions::Conditions;
 use self::phases::Phases;
 use super::resume;
@@ -48,6 +50,7 @@ struct Dispatcher {
     outputs: BTreeMap<StepId, Arc<Outputs>>,
     conditions: Conditions,
     slots: Slots,
+    caps: Caps,
     phases: Phases,
     /// The pipeline has `finally` steps.
     has_finally: bool,
@@ -143,6 +146,7 @@ impl Dispatcher {
         let alone = pipeline.steps().filter(|(_, step)| step.terminal).map(|(id, _)| id).collect();
         let has_finally = pipeline.steps.iter().any(|step| step.role == Role::Finally);
         let slots = Slots::new(settings.max_parallel.get(), alone);
+        let caps = Caps::of(pipeline);
         Self {
             job,
             site,
@@ -152,6 +156,7 @@ impl Dispatcher {
             outputs: BTreeMap::new(),
             conditions: Conditions::default(),
             slots,
+            caps,
             phases: Phases::default(),
             has_finally,
             outbox,

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 
 use super::Lowering;
-use super::steps::{Defaults, Steps};
+use super::list::{MemberTexts, Steps};
+use super::steps::Defaults;
 use crate::file::Code;
-use crate::file::raw::{RawMatrix, RawOnError, RawOutput, RawStep};
+use crate::file::raw::{RawMatrix, RawOnError, RawStep};
 use crate::file::unroll::{self, Combination};
 use crate::file::words::shown;
 use crate::file::yaml::{Early, Field};
@@ -20,8 +21,6 @@ use crate::pipeline::{
     Condition, Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template,
 };
 use crate::template::{ExprType, TemplateRenderer};
-
-pub(super) use texts::MemberTexts;
 
 /// Gives the values of these params, and those that their defaults read, as far as they are known before the rest of
 /// the file is.
@@ -38,28 +37,6 @@ struct Matrix {
     combinations: Vec<Combination>,
     /// What the name of each step has behind the group's.
     parts: Vec<String>,
-}
-
-impl<'r> Steps<'r> {
-    /// The steps that a name stands for.
-    pub fn ids(&self, name: &str) -> Option<&[StepId]> {
-        if let Some(step) = self.by_name.get(name) {
-            return Some(std::slice::from_ref(step));
-        }
-        let group = self.groups_by_name.get(name)?;
-        self.groups.get(group.index()).map(|group| group.members.as_slice())
-    }
-
-    /// Every name that stands for steps.
-    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        let groups = self.groups.iter().map(|group| group.name.as_str());
-        self.list.iter().map(|step| step.name.as_str()).chain(groups)
-    }
-
-    /// Whether a name may be that of a step whose values are not known yet.
-    pub fn is_open(&self, name: &str) -> bool {
-        self.open.iter().any(|open| name.strip_prefix(open).is_some_and(|rest| rest.starts_with('.')))
-    }
 }
 
 impl Lowering<'_> {
@@ -217,14 +194,4 @@ fn broken(raw: Option<&RawMatrix>) -> Matrix {
         parts: vec!["?".to_owned()],
         axes,
     }
-}
-
-/// The streams that steps of a matrix make, each its own, by the name that is written.
-pub(super) fn stream_groups<'r>(entries: impl Iterator<Item = &'r RawStep>) -> BTreeSet<String> {
-    let written = |raw: &'r RawStep| match raw.output.value()? {
-        RawOutput::Name(name) => Some(name.text.as_str()),
-        RawOutput::Full(keys) => keys.name.value().map(String::as_str),
-    };
-    let of_matrix = entries.filter(|raw| !raw.matrix.is_missing());
-    of_matrix.filter_map(written).filter(|name| !name.contains("{{")).map(str::to_owned).collect()
 }

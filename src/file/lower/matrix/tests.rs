@@ -77,7 +77,7 @@ fn values_are_as_they_are_written() {
     assert_eq!(names(&pipeline), "t.3.10 t.3 t.4 t.true t.1e3");
     assert_eq!(
         scripts(&pipeline),
-        ["echo 3.10 false", "echo 3 false", "echo 4 true", "echo true false", "echo 1e3 false"]
+        ["echo 3.10 false", "echo 3 false", "echo 4 true", "echo true true", "echo 1e3 false"]
     );
     assert_eq!(codes("steps: [{name: t, matrix: {v: ['3', 3]}, run: make}]"), [Code::MatrixDuplicate]);
 }

@@ -1,10 +1,9 @@
 //! Names that hang on a combination: `depends_on`, `input`, `inputs`, `output`, and `on_error`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::file::lower::Lowering;
-use crate::file::lower::steps::Steps;
+use crate::file::lower::list::Steps;
 use crate::file::unroll::slug;
 use crate::pipeline::{MatrixValue, Member, Span, Step, StepId, Template};
 use crate::template::{Names, RunContext, Scope, TemplateErrorKind, TemplateRenderer, TextContext};
@@ -12,20 +11,6 @@ use crate::template::{Names, RunContext, Scope, TemplateErrorKind, TemplateRende
 /// What says which steps and streams a text may mean.
 const ONLY_MATRIX: &str =
     "which steps and streams a file has is known when it is read: only `matrix` can be used here";
-
-/// The texts of one matrix that its steps render on their own.
-pub(in crate::file::lower) struct MemberTexts {
-    /// What they may name.
-    names: Names,
-    /// Those that were compiled, by where they stand.
-    compiled: HashMap<(usize, usize), Option<Template>>,
-}
-
-impl MemberTexts {
-    pub(super) fn new(of_step: Names) -> Self {
-        Self { names: Names { matrix: of_step.matrix, ..Names::default() }, compiled: HashMap::new() }
-    }
-}
 
 impl Lowering<'_> {
     /// A name that a step writes: as it is, or with the values of its combination. `None` where they are not known, or
