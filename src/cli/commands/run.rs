@@ -61,7 +61,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         choice.check_values(&loaded, &at_most, &templates()?)?;
     }
     if args.dry_run {
-        return show(&loaded, &choice.on_paper(&loaded, plain, templates)?, &templates()?);
+        return show(&loaded, &choice.on_paper(&loaded, at_most, templates)?, &templates()?);
     }
     terminal::check(&loaded, &at_most)?;
     let keep = retention::keep(&loaded)?;

@@ -101,7 +101,11 @@ fn conditions_are_shown_with_what_is_known_of_them() {
 fn a_variable_that_a_condition_lacks_is_missed_before_anything_runs() {
     let place =
         Place::with("steps: [{name: a, run: touch ran}, {name: b, if: env.NOT_SET_X == 'x', run: echo}]\n");
-    place.pipe(&["run"]).code(2).says("pipeline.yml:1:").says("`env.NOT_SET_X` has no value");
+    place
+        .pipe(&["run"])
+        .code(2)
+        .says("pipeline.yml:1:")
+        .says("the environment variable NOT_SET_X is not set");
     assert!(!place.has("ran"));
     // A step that does not run needs none.
     let place = Place::with(
