@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 
 use pipe_runner::file::{self, Diagnostics, LoadOptions, ParamSources};
-use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
+use pipe_runner::pipeline::{ParamValue, Role, Secret, Source, Span, Template};
 use pipe_runner::template::{
     ExprType, Names, RunContext, Scope, Shells, StepOutputsMode as Outputs, TemplateRenderer, TextContext,
     compile, condition,
 };
 
 /// Where templates are rendered: before any step has run.
-const AROUND: Scope<'_> = Scope { step: None, outputs: Outputs::Later, verdicts: None, waiter: None };
+const AROUND: Scope<'_> =
+    Scope { step: None, outputs: Outputs::Later, verdicts: None, body: None, absent: None, waiter: None };
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one
 /// is given its params.
@@ -81,7 +82,7 @@ fn names() -> Names {
         inputs: vec!["left".to_owned()],
         gathered: Vec::new(),
         matrix: Some([("os".to_owned(), ExprType::Text)].into()),
-        ..Names::default()
+        role: Role::Ordinary,
     }
 }
 

@@ -92,6 +92,7 @@ fn gives_back(kind: &EventKind, lent_to: StepId) -> bool {
         | EventKind::StreamProgress(_)
         | EventKind::StreamFinished(_)
         | EventKind::Cancelling { .. }
+        | EventKind::PhaseStarted(_)
         | EventKind::Warning(_)
         | EventKind::Note(_) => false,
     }

@@ -12,7 +12,7 @@ use crate::event::channel;
 use crate::event::mask::Masker;
 use crate::file::{Code, Diagnostic, Diagnostics, Nearest, locate};
 use crate::history::fingerprint_key;
-use crate::pipeline::{Pipeline, StepId};
+use crate::pipeline::{Pipeline, Role, Step, StepId};
 use crate::plan::{Asked, Decisions, Foreseen};
 use crate::reaper::Reaper;
 use crate::runner::{self, Job, MissingValue, Past, RunPaths, Settings};
@@ -26,7 +26,7 @@ pub(super) struct Choice {
 
 /// Whether values of params are needed to say what would run.
 pub(super) fn needs_values(args: &ChoiceArgs, pipeline: &Pipeline) -> bool {
-    let reads = |step: &crate::pipeline::Step| step.templates().any(|text| !text.outputs.is_empty());
+    let reads = |step: &Step| step.templates().any(|text| !text.outputs.is_empty());
     args.resume.is_some() || (is_partial(args) && pipeline.steps.iter().any(reads))
 }
 
@@ -175,6 +175,11 @@ fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliErr
     }
     let from = (!args.from.is_empty()).then(|| named("--from", &args.from)).transpose()?;
     let to = (!args.to.is_empty()).then(|| named("--to", &args.to)).transpose()?;
+    let later = to.iter().flatten().map(|step| pipeline.step(*step)).find(|step| step.role == Role::Finally);
+    if let Some(Step { name, .. }) = later {
+        let hint = format!("it runs after what you ask for in any case; `--only {name}` runs it alone");
+        return Err(CliError::usage(format!("`--to {name}`: `{name}` has `finally: true`"), hint));
+    }
     let from = from.map(|steps| Asked::from(pipeline, &steps));
     let to = to.map(|steps| Asked::to(pipeline, &steps));
     let (from, to) = match (from, to) {

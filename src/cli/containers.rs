@@ -16,7 +16,7 @@ use crate::history::RunDir;
 use crate::pipeline::StepId;
 use crate::reaper::Reaper;
 use crate::runner::ContainerRenderer;
-use crate::template::{StepOutputsMode, TemplateRenderer};
+use crate::template::{Scope, StepOutputsMode, TemplateRenderer};
 
 /// Starts the runtime for requests to an engine.
 pub(super) fn runtime() -> Result<Runtime, CliError> {
@@ -81,8 +81,7 @@ impl<'a> ResolvedPipeline<'a> {
             pipeline: &self.loaded.pipeline,
             templates: &self.templates,
             working_dir: &self.loaded.working_dir,
-            outputs: self.outputs,
-            waiter: None,
+            scope: Scope { outputs: self.outputs, ..Scope::default() },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The pipeline as what is drawn: a node for each step, in their order, and the edges between them.
 
 use super::load::Loaded;
+use crate::pipeline::Role;
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::graph::{ArrowKind, Graph, GraphEdge, GraphNode};
 
@@ -21,6 +22,7 @@ pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph 
     }
     let nodes = pipeline.steps().map(|(id, step)| GraphNode {
         about: step.description.clone(),
+        is_later: step.role == Role::Finally,
         condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
         label: match decisions.of(id) {
             Decision::Run(_) => step.name.clone(),

@@ -146,7 +146,7 @@ pub(super) fn colors(is_terminal: bool) -> bool {
 pub(super) fn exit_code(end: &RunEnd, was_cut: bool) -> ExitCode {
     let code = match end {
         RunEnd::Succeeded => OK,
-        RunEnd::Failed { .. } | RunEnd::NoOutput(_) => STEP_FAILED,
+        RunEnd::Failed { .. } | RunEnd::TimedOut(_) | RunEnd::NoOutput(_) => STEP_FAILED,
         RunEnd::Aborted(_) => ABORTED,
         RunEnd::Signalled(signal) => signalled(*signal),
     };

@@ -199,7 +199,12 @@ impl Loaded {
 fn params_of(pipeline: &Pipeline, part: &Decisions) -> BTreeSet<String> {
     let running = pipeline.steps().filter(|(id, _)| part.runs(*id)).map(|(_, step)| step);
     let running: Vec<&Step> = running.collect();
-    let of_run = pipeline.outputs.iter().map(|output| &output.value).chain(&pipeline.early_max_parallel);
+    let of_run = pipeline
+        .outputs
+        .iter()
+        .map(|output| &output.value)
+        .chain(&pipeline.early_max_parallel)
+        .chain(&pipeline.early_timeout);
     let texts = running.iter().flat_map(|step| step.templates()).chain(of_run);
     let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));
     let read = read.chain(running.iter().flat_map(|step| &step.secrets)).cloned();

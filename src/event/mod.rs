@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pipeline::{
-    Artifact, Failure, Fingerprint, Lane, NotRetried, Outcome, Outputs, Pipeline, StepId, StreamId, TimeLimit,
+    Artifact, Failure, Fingerprint, Lane, NotRetried, Outcome, Outputs, Pipeline, RunOutcome, StepId,
+    StreamId, TimeLimit,
 };
 
 /// One thing that happened.
@@ -94,6 +95,8 @@ pub enum EventKind {
         /// How long they have to end by themselves before they are killed.
         grace: Duration,
     },
+    /// All ordinary steps have ended, and the `finally` steps begin.
+    PhaseStarted(PhaseStarted),
     /// Something that the user should know and that is not a failure.
     Warning(String),
     /// Progress that belongs to no step, such as an image that is fetched.
@@ -111,6 +114,17 @@ pub struct RunStarted {
     pub pipeline: Arc<Pipeline>,
     /// The run directory, `.pipe/runs/ID`.
     pub dir: Option<PathBuf>,
+}
+
+/// The phase of the `finally` steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseStarted {
+    /// The steps that run in it.
+    pub steps: Vec<StepId>,
+    /// How the steps before them have ended.
+    pub outcome: RunOutcome,
+    /// The first of them that failed, or the limit that was over; empty if there is none.
+    pub cause: String,
 }
 
 /// Which of a step's outputs.
@@ -261,6 +275,8 @@ pub enum RunEnd {
         /// The first failure.
         cause: Option<StepId>,
     },
+    /// The run took longer than this, its limit, and was stopped before any step had failed by itself.
+    TimedOut(Duration),
     /// Every step succeeded, but one of the run's outputs has no value: why.
     NoOutput(String),
     /// A signal ended it.
@@ -276,6 +292,8 @@ pub enum CancelReason {
     Signal(i32),
     /// This step failed, and its `on_error` is `stop`.
     StepFailed(StepId),
+    /// The run took longer than this, its limit.
+    TimedOut(Duration),
     /// An error outside the pipeline aborts the run.
     Aborted,
 }

@@ -22,6 +22,7 @@
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it), `discarded` (true: all of its readers were passed over) |
 //! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
+//! | `phase` | `name` (`finally`), `steps`, `outcome` (of the steps before), `cause` |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
@@ -190,6 +191,14 @@ pub enum Body {
         now: bool,
         #[serde(default, skip_serializing_if = "is_zero")]
         grace_ms: u64,
+    },
+    Phase {
+        /// `finally`.
+        name: String,
+        steps: Vec<String>,
+        outcome: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        cause: String,
     },
     Warning {
         message: String,

@@ -65,6 +65,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("produces", "[out/archive.tar.gz]"),
     ("terminal", "true"),
     ("timeout", "5m"),
+    ("finally", "true"),
     ("retry", "{count: 3, delay: 5s}"),
     ("count", "3"),
     ("delay", "5s"),
@@ -106,6 +107,9 @@ pub struct RawPipeline {
     /// What a failed step means for the run, where the step does not say.
     #[schemars(extend("default" = "stop"))]
     pub on_error: Field<RawOnErrorOfAll>,
+    /// How long the run may take; its `finally` steps come on top.
+    #[schemars(extend("pattern" = DURATION))]
+    pub timeout: Field<String>,
     /// How many steps may run at once.
     #[schemars(extend("minimum" = 1))]
     pub max_parallel: Field<Early<u32>>,
@@ -219,7 +223,10 @@ pub struct RawStep {
     /// Whether it has the terminal while it runs, to ask for a password or show an editor. It then runs alone.
     #[schemars(extend("default" = false))]
     pub terminal: Field<bool>,
-    /// How long it may take, retries included.
+    /// Whether it runs when all others have ended, however they have.
+    #[schemars(extend("default" = false))]
+    pub finally: Field<bool>,
+    /// How long it may take, retries included; five minutes for a `finally` step, if left out.
     #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What its failure means for the run.

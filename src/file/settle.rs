@@ -15,6 +15,9 @@ pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagn
         let number = settler.number(text, "max_parallel", 1);
         pipeline.max_parallel = number.and_then(|number| NonZeroUsize::new(number as usize));
     }
+    if let Some(text) = &pipeline.early_timeout {
+        pipeline.timeout = settler.limit(text);
+    }
     for step in &mut pipeline.steps {
         for EarlySetting { key, text } in &step.early {
             settler.policy(&mut step.policy, *key, text);
@@ -28,7 +31,9 @@ pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagn
 
 /// Whether a pipeline has anything to be filled in.
 pub fn is_settled(pipeline: &Pipeline) -> bool {
-    pipeline.early_max_parallel.is_none() && pipeline.steps.iter().all(|step| step.early.is_empty())
+    pipeline.early_max_parallel.is_none()
+        && pipeline.early_timeout.is_none()
+        && pipeline.steps.iter().all(|step| step.early.is_empty())
 }
 
 struct Settler<'p> {

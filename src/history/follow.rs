@@ -113,6 +113,7 @@ impl Follow {
                     | EventKind::StreamProgress(_)
                     | EventKind::StreamFinished(_)
                     | EventKind::Cancelling { .. }
+                    | EventKind::PhaseStarted(_)
                     | EventKind::Warning(_)
                     | EventKind::Note(_)
                     | EventKind::RunFinished(_),

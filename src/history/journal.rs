@@ -86,6 +86,7 @@ impl Journal {
             | EventKind::StepRetrying { .. }
             | EventKind::StreamFinished(_)
             | EventKind::Cancelling { .. }
+            | EventKind::PhaseStarted(_)
             | EventKind::Warning(_)
             | EventKind::Note(_)
             | EventKind::RunFinished(_) => {}

@@ -183,6 +183,7 @@ impl RunDetails {
             | Body::StepRetrying { .. }
             | Body::StreamProgress { .. }
             | Body::Cancelling { .. }
+            | Body::Phase { .. }
             | Body::Warning { .. }
             | Body::Note { .. }
             | Body::Unknown => {}
@@ -243,6 +244,7 @@ impl StepDetails {
             | Body::StreamProgress { .. }
             | Body::StreamFinished { .. }
             | Body::Cancelling { .. }
+            | Body::Phase { .. }
             | Body::Warning { .. }
             | Body::Note { .. }
             | Body::RunFinished { .. }

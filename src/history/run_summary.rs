@@ -61,7 +61,7 @@ impl RunSummary {
         let mut summary = Self::begin(id, first);
         if let Some(Record { body: Body::RunFinished { end, duration_ms, .. }, .. }) = last {
             summary.duration_ms = duration_ms;
-            if let EndRecord::Failed { cause: Some(step) } = &end {
+            if let EndRecord::Failed { cause: Some(step), limit_ms: _ } = &end {
                 summary.cause_ended = lines().rev().find_map(|line| end_of(step, line));
             }
             summary.end = Some(end);

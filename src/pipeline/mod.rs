@@ -17,6 +17,7 @@ mod param;
 mod passing;
 mod policy;
 mod product;
+mod run_outcome;
 mod source;
 mod step;
 mod stream;
@@ -39,10 +40,11 @@ pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
 pub use passing::passed_over_with;
 pub use policy::{AfterRetry, Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry};
 pub use product::Artifact;
+pub use run_outcome::{BodyEnd, RunOutcome, took_too_long};
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
 pub use stream::{Destination, EarlyExit, Input, InputPlaces, Port, Stream};
-pub use template::{EnvRead, MembersRef, OutputRef, Template, Text};
+pub use template::{EndRef, EnvRead, MembersRef, OutputRef, Template, Text};
 
 /// A pipeline that is known to be well formed: names are unique, every id points at something, every stream
 /// has exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.

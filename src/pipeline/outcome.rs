@@ -115,6 +115,34 @@ impl Outcome {
         }
     }
 
+    /// Every word of [`word`](Self::word).
+    pub const WORDS: [&str; 9] = [
+        "succeeded",
+        "failed",
+        "timed-out",
+        "tainted",
+        "cancelled",
+        "skipped",
+        "reused",
+        "left-out",
+        "ignored",
+    ];
+
+    /// Returns the word of the journal for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed(_) => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Tainted { producer: _ } => "tainted",
+            Self::Cancelled => "cancelled",
+            Self::Skipped(_) => "skipped",
+            Self::Reused => "reused",
+            Self::LeftOut => "left-out",
+            Self::Ignored(_) => "ignored",
+        }
+    }
+
     /// Returns whether a run with such an end in it has failed.
     pub fn spoils(&self) -> bool {
         !self.is_success() && !self.is_passed_over()

@@ -32,6 +32,8 @@ pub struct Text {
     pub members: Vec<MembersRef>,
     /// Names of the axes that it reads, sorted: `matrix.NAME`.
     pub axes: Vec<String>,
+    /// Where it asks for the word by which a step, or the run, has ended, in order.
+    pub ends: Vec<EndRef>,
     /// Where it reads variables of the environment, in order.
     pub env: Vec<EnvRead>,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
@@ -63,6 +65,15 @@ pub struct MembersRef {
     pub range: Range<usize>,
 }
 
+/// Where a `finally` step asks how another, or the run, has ended: `steps.NAME.outcome`, `run.outcome`, `run.cause`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndRef {
+    /// The step; `None` is the run.
+    pub step: Option<String>,
+    /// Byte range in the text's source.
+    pub range: Range<usize>,
+}
+
 /// One variable of the environment that a text reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvRead {
@@ -87,6 +98,7 @@ impl Text {
             asks: Vec::new(),
             members: Vec::new(),
             axes: Vec::new(),
+            ends: Vec::new(),
             env: Vec::new(),
             raw: Vec::new(),
             leading: Vec::new(),

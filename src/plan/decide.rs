@@ -7,6 +7,8 @@
 //! - Running steps that live streams join are reused together or not at all. A reader that is left out is
 //!   none of them, and its producer runs without it.
 //! - A step is reused only if all that it needs is.
+//! - `finally` steps always run again, after what was asked for. They bring no producer along: what they read
+//!   of a stream is what there is.
 //! - A step that was asked for, and whose condition is known to be false, is passed over; so is a step that
 //!   needs its stream or its values.
 
@@ -16,7 +18,7 @@ use petgraph::unionfind::UnionFind;
 
 use super::asked::{Asked, needs};
 use super::{EdgeKind, Gang, Plan};
-use crate::pipeline::{Input, Need, Pipeline, SkipReason, StepId, StreamId};
+use crate::pipeline::{Input, Need, Pipeline, Role, SkipReason, Step, StepId, StreamId};
 
 /// What becomes of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,14 @@ impl Decisions {
         let mut gangs: Vec<Vec<StepId>> = plan.gangs().iter().flat_map(parts).collect();
         gangs.sort_by_key(|gang| gang.first().map(|step| plan.stage(*step)));
         gangs
+    }
+
+    /// Takes a step back that was to run, of a pipeline with so many.
+    pub fn leave_out(&mut self, step: StepId, count: usize) {
+        self.by_step.resize(count, Decision::Run(String::new()));
+        if let Some(decision) = self.by_step.get_mut(step.index()) {
+            *decision = Decision::LeftOut;
+        }
     }
 
     /// Returns whether a step runs.
@@ -123,7 +133,22 @@ impl Decider<'_> {
 
     /// Returns whether a step is left out unless its stream is needed.
     fn is_chosen(&self, step: StepId) -> bool {
+        if self.is_finally(step) && self.asks_for_a_body() {
+            return true;
+        }
         self.asked.is_none_or(|asked| asked.why(step).is_some()) || self.pulled.contains_key(&step)
+    }
+
+    fn is_finally(&self, step: StepId) -> bool {
+        self.pipeline.step(step).role == Role::Finally
+    }
+
+    /// Returns whether an ordinary step was asked for; else `finally` steps run by hand.
+    fn asks_for_a_body(&self) -> bool {
+        let is_asked = |(id, step): (StepId, &Step)| {
+            step.role == Role::Ordinary && self.asked.is_none_or(|asked| asked.why(id).is_some())
+        };
+        self.pipeline.steps().any(is_asked)
     }
 
     fn by_gang(&self, foresee: &impl Fn(StepId, &Decisions) -> Foreseen) -> Decisions {
@@ -190,6 +215,9 @@ impl Decider<'_> {
 
     /// Returns why a step runs, as far as that does not come from the steps that start with it.
     fn reason(&self, step: StepId, part: &[StepId], decisions: &[Decision]) -> Option<String> {
+        if self.is_finally(step) {
+            return Some(String::new());
+        }
         let asked = self.asked.and_then(|asked| Some((asked.why(step)?, asked.is_forced())));
         if let Some((why, true)) = asked {
             return Some(why.to_owned());
@@ -219,12 +247,17 @@ impl Decider<'_> {
         for (id, stream) in self.pipeline.streams() {
             let reader = stream.readers.iter().find(|reader| decisions.runs(**reader));
             let Some(&reader) = reader.filter(|_| !decisions.runs(stream.producer)) else { continue };
+            let is_later = stream.readers.iter().all(|id| !decisions.runs(*id) || self.is_finally(*id));
+            let is_later = is_later && !self.is_finally(stream.producer);
             let is_stored = matches!(self.plan.edge(id, reader), EdgeKind::Stored(_));
             let live = |reader: &StepId| {
                 decisions.runs(*reader) && matches!(self.plan.edge(id, *reader), EdgeKind::Live)
             };
             if is_stored && !stream.readers.iter().any(live) && is_kept(id) {
                 decisions.taken.push(id);
+                continue;
+            }
+            if is_later {
                 continue;
             }
             let why = match decisions.of(stream.producer) {

@@ -38,8 +38,13 @@ pub(super) fn build(pipeline: &Pipeline) -> StepGraph {
     }
     for (id, stream) in pipeline.streams() {
         for &reader in &stream.readers {
+            let (made_by, read_by) = (pipeline.step(stream.producer), pipeline.step(reader));
+            // All `finally` steps wait for all ordinary ones: no link has to say so.
+            if read_by.role != made_by.role {
+                continue;
+            }
             // A step that has the terminal runs alone.
-            let is_stored = stream.store || pipeline.step(reader).terminal;
+            let is_stored = stream.store || read_by.terminal;
             let link = if is_stored { Link::Stored(id) } else { Link::Stream(id) };
             graph.add_edge(node(stream.producer), node(reader), link);
         }

@@ -26,7 +26,7 @@ use petgraph::Direction::Outgoing;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use crate::pipeline::{Pipeline, StepId, StreamId};
+use crate::pipeline::{Pipeline, Role, StepId, StreamId};
 pub use asked::{Asked, needs};
 use contract::Contracted;
 pub use crowd::{Crowd, crowded};
@@ -96,10 +96,14 @@ impl Plan {
             return Err(Cycles(cycle::find(pipeline, &graph)));
         }
         let contracted = contract::contract(&graph, &order);
-        let (gangs, gang_of) = arrange(&graph, &order, &contracted);
+        let (gangs, gang_of) = arrange(pipeline, &graph, &order, &contracted);
+        let mut level = levels(&graph, &order);
+        let mut stage = stages(&graph, &gangs, &gang_of);
+        put_last(pipeline, &mut level, |step| Some(step));
+        put_last(pipeline, &mut stage, |gang| gangs.get(gang.index())?.steps.first().copied());
         Ok(Self {
-            level: levels(&graph, &order),
-            stage: stages(&graph, &gangs, &gang_of),
+            level,
+            stage,
             remaining: remaining(&graph, &gangs, &gang_of),
             stored: reasons(pipeline, &graph, &contracted),
             gangs,
@@ -149,8 +153,27 @@ impl Plan {
     }
 }
 
-/// Puts the gangs, and the steps in each, into a topological order.
-fn arrange(graph: &StepGraph, order: &[NodeIndex], contracted: &Contracted) -> (Vec<Gang>, Vec<GangId>) {
+/// Moves what belongs to `finally` steps behind all else, which it waits for. `step_of` gives a step of each
+/// entry, by position.
+fn put_last(pipeline: &Pipeline, ranks: &mut [u32], step_of: impl Fn(StepId) -> Option<StepId>) {
+    let is_later = |index: usize| {
+        step_of(StepId::new(index)).is_some_and(|step| pipeline.step(step).role == Role::Finally)
+    };
+    let later: Vec<usize> = (0..ranks.len()).filter(|index| is_later(*index)).collect();
+    if later.is_empty() {
+        return;
+    }
+    let last = (0..ranks.len()).filter(|index| !is_later(*index)).map(|index| ranks[index]).max();
+    later.into_iter().for_each(|index| ranks[index] += last.map_or(0, |last| last + 1));
+}
+
+/// Puts the gangs, and the steps in each, into a topological order, `finally` steps last.
+fn arrange(
+    pipeline: &Pipeline,
+    graph: &StepGraph,
+    order: &[NodeIndex],
+    contracted: &Contracted,
+) -> (Vec<Gang>, Vec<GangId>) {
     // Numbered by their first steps in the file, so that the order of nodes is the order of the file.
     let mut number = vec![None; graph.node_count()];
     let mut gangs: DiGraph<Gang, (), u32> = DiGraph::with_capacity(graph.node_count(), graph.edge_count());
@@ -168,7 +191,8 @@ fn arrange(graph: &StepGraph, order: &[NodeIndex], contracted: &Contracted) -> (
     for &step in order {
         gangs[node_of[step.index()]].steps.push(graph::step(step));
     }
-    let sorted = graph::topological(&gangs);
+    let mut sorted = graph::topological(&gangs);
+    sorted.sort_by_key(|gang| gangs[*gang].steps.first().map(|&step| pipeline.step(step).role));
     let mut id = vec![GangId::new(0); sorted.len()];
     for (position, gang) in sorted.iter().enumerate() {
         id[gang.index()] = GangId::new(position);
@@ -233,7 +257,7 @@ fn reasons(
     };
     let asked = pipeline.streams().flat_map(|(id, stream)| {
         let edge = move |&reader: &StepId| {
-            let reason = Reason::asked(stream, pipeline.step(reader))?;
+            let reason = Reason::asked(pipeline, stream, pipeline.step(reader))?;
             Some(((id, reader), EdgeKind::Stored(reason)))
         };
         stream.readers.iter().filter_map(edge)

@@ -56,10 +56,15 @@ impl Reason {
 
 impl Reason {
     /// Returns what the file says of the stream or of the reader; nothing if that allows a live edge.
-    pub(super) fn asked(stream: &Stream, reader: &Step) -> Option<Self> {
+    pub(super) fn asked(pipeline: &Pipeline, stream: &Stream, reader: &Step) -> Option<Self> {
+        let is_later = reader.role != pipeline.step(stream.producer).role;
         let text = match (stream.store, reader.terminal) {
             (true, _) => format!("`{}` has `store: true`", stream.name),
             (false, true) => format!("`{}` has the terminal, and runs alone", reader.name),
+            (false, false) if is_later => format!(
+                "`{}` has `finally: true` and runs when all others have ended, so it reads the stream from disk",
+                reader.name
+            ),
             (false, false) => return None,
         };
         Some(Self { hops: Vec::new(), text })

@@ -13,7 +13,7 @@ use super::summary::failures;
 use super::{Report, text, words};
 use crate::event::RunEnd;
 use crate::event::mask::Masker;
-use crate::pipeline::{Outcome, StepId};
+use crate::pipeline::{Outcome, RunOutcome, StepId, took_too_long};
 
 /// Characters of an annotation at most; GitHub takes 64 KiB.
 const LONGEST: usize = 16 << 10;
@@ -91,9 +91,13 @@ impl Dialect for GitHub {
         let tail = self.secrets.text(&beside.unwrap_or_else(|| known.log.lines().join("\n")));
         let message = format!("{}\n{tail}", failures::headline(report, id));
         let is_ignored = matches!(known.outcome(), Some(Outcome::Ignored(_)));
+        // The clean-up of a failed run is no second reason for it.
+        let is_second = report.is_later(id)
+            && report.phase.as_ref().is_some_and(|phase| phase.outcome != RunOutcome::Succeeded);
+        let kind = if is_ignored || is_second { "warning" } else { "error" };
         let title = format!("{}: {}", report.pipeline.name, words::label(&report.pipeline, id));
         let at = report.pipeline.source.position(step.at.start);
-        WorkflowCommand::new(if is_ignored { "warning" } else { "error" }, self.message(&message))
+        WorkflowCommand::new(kind, self.message(&message))
             .with("file", &self.file)
             .with("line", at.line)
             .with("col", at.column)
@@ -109,6 +113,7 @@ impl Dialect for GitHub {
         let what = match report.end.as_ref().map(|end| &end.end) {
             Some(RunEnd::Aborted(what)) => format!("aborted: {}", text::one_line(what)),
             Some(RunEnd::NoOutput(why)) => text::one_line(why),
+            Some(RunEnd::TimedOut(limit)) => took_too_long(*limit),
             Some(RunEnd::Signalled(signal)) => format!("cancelled by {}", words::signal(*signal)),
             Some(RunEnd::Succeeded | RunEnd::Failed { .. }) | None => return String::new(),
         };

@@ -73,6 +73,7 @@ impl Grouped {
             EventKind::Cancelling { reason, now, grace: _ } => {
                 (Tone::Doubtful, narrate::cancelling(&run.report.pipeline, *reason, *now))
             }
+            EventKind::PhaseStarted(phase) => (Tone::Strong, narrate::phase(&run.report.pipeline, phase)),
             EventKind::Warning(message) => match self.log.dialect().warning(&run.report, message) {
                 Some(mark) => return self.log.say(&mark, event.at),
                 None => (Tone::Doubtful, format!("warning: {message}")),
@@ -154,6 +155,7 @@ impl Renderer for Grouped {
             EventKind::StepFinished(finished) => self.step_finished(finished)?,
             EventKind::RunStarted(_)
             | EventKind::Cancelling { .. }
+            | EventKind::PhaseStarted(_)
             | EventKind::Warning(_)
             | EventKind::Note(_)
             | EventKind::RunFinished(_) => self.about_run(event)?,

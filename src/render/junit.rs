@@ -1,4 +1,4 @@
-//! The JUnit report: a test suite for the run, a test case for each step, in the dialect that GitLab and
+//! The JUnit report: a test suite for the run and one for its `finally` steps, a test case for each step, in the dialect that GitLab and
 //! Jenkins read.
 //!
 //! Only a step that failed by itself is a failure (one that could not even start is an error); what fell with
@@ -19,7 +19,7 @@ use super::summary::failures;
 use super::{Renderer, Report, StepState, words};
 use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd};
-use crate::pipeline::{Failure, Outcome, StepId};
+use crate::pipeline::{Failure, Outcome, StepId, took_too_long};
 
 /// Writes the report when the run has ended.
 #[derive(Debug)]
@@ -83,24 +83,30 @@ enum CaseResult {
 
 impl Document<'_> {
     fn write(&self, began: SystemTime) -> io::Result<Vec<u8>> {
-        let steps = (0..self.report.steps.len()).filter_map(|at| self.case(StepId::new(at)));
-        let cases: Vec<Case> = steps.chain(self.ended()).collect();
-        let count = |kind: fn(&CaseResult) -> bool| cases.iter().filter(|case| kind(&case.result)).count();
-        let numbers = Attributes::default()
-            .with("name", &self.report.pipeline.name)
-            .with("tests", cases.len())
-            .with("failures", count(|result| matches!(result, CaseResult::Failed(..))))
-            .with("errors", count(|result| matches!(result, CaseResult::Broken(..))))
-            .with("time", seconds(self.took));
-        let suite = numbers
-            .clone()
-            .with("skipped", count(|result| matches!(result, CaseResult::Skipped(_))))
-            .with("timestamp", timestamp(began));
+        let ids = (0..self.report.steps.len()).map(StepId::new);
+        let (later, body): (Vec<_>, Vec<_>) = ids.partition(|id| self.report.is_later(*id));
+        let mut body: Vec<Case> = body.into_iter().filter_map(|id| self.case(id)).collect();
+        let later: Vec<Case> = later.into_iter().filter_map(|id| self.case(id)).collect();
+        body.extend(self.ended());
+        let all: Vec<&Case> = body.iter().chain(&later).collect();
+        let numbers = numbers(&self.report.pipeline.name, &all, self.took);
+        let suite = |name: &str, cases: &[&Case], took| {
+            let skipped = cases.iter().filter(|case| matches!(case.result, CaseResult::Skipped(_))).count();
+            let numbers = self::numbers(name, cases, took);
+            numbers.with("skipped", skipped).with("timestamp", timestamp(began))
+        };
+        let after = later.iter().map(|case| case.took).sum();
+        let suites = [
+            (suite(&self.report.pipeline.name, &body.iter().collect::<Vec<_>>(), self.took), body),
+            (suite("finally", &later.iter().collect::<Vec<_>>(), after), later),
+        ];
         let mut out = Writer::new_with_indent(Vec::new(), b' ', 2);
         xml::declare(&mut out)?;
         element(&mut out, "testsuites", &numbers, |out| {
-            element(out, "testsuite", &suite, |out| {
-                cases.iter().try_for_each(|case| self.write_case(case, out))
+            suites.iter().take(if suites[1].1.is_empty() { 1 } else { 2 }).try_for_each(|(suite, cases)| {
+                element(out, "testsuite", suite, |out| {
+                    cases.iter().try_for_each(|case| self.write_case(case, out))
+                })
             })
         })?;
         let mut bytes = out.into_inner();
@@ -190,6 +196,7 @@ impl Document<'_> {
     fn ended(&self) -> Option<Case> {
         let (kind, message) = match &self.report.end.as_ref()?.end {
             RunEnd::Succeeded | RunEnd::Failed { .. } => return None,
+            RunEnd::TimedOut(limit) => ("timeout", took_too_long(*limit)),
             RunEnd::NoOutput(why) => ("no-output", self.secrets.text(why)),
             RunEnd::Signalled(signal) => ("signal", format!("cancelled by {}", words::signal(*signal))),
             RunEnd::Aborted(what) => ("engine", format!("aborted: {}", self.secrets.text(what))),
@@ -204,6 +211,17 @@ impl Document<'_> {
             log: String::new(),
         })
     }
+}
+
+/// Returns what holds of cases together.
+fn numbers(name: &str, cases: &[&Case], took: Duration) -> Attributes {
+    let count = |kind: fn(&CaseResult) -> bool| cases.iter().filter(|case| kind(&case.result)).count();
+    Attributes::default()
+        .with("name", name)
+        .with("tests", cases.len())
+        .with("failures", count(|result| matches!(result, CaseResult::Failed(..))))
+        .with("errors", count(|result| matches!(result, CaseResult::Broken(..))))
+        .with("time", seconds(took))
 }
 
 /// Returns the same words as in `--format json`.

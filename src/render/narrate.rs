@@ -7,8 +7,8 @@ use super::human::duration;
 use super::style::{Palette, Tone};
 use super::{human, text, words};
 use crate::event::wire::timestamp;
-use crate::event::{CancelReason, Event, EventKind, RunStarted, StepFinished};
-use crate::pipeline::{Failure, Outcome, Pipeline, StepId};
+use crate::event::{CancelReason, Event, EventKind, PhaseStarted, RunStarted, StepFinished};
+use crate::pipeline::{Failure, Outcome, Pipeline, RunOutcome, StepId, took_too_long};
 
 /// The widest name that the others are aligned with; a longer one is shown whole and stands out.
 const WIDEST: usize = 24;
@@ -90,6 +90,9 @@ impl Narrator {
             EventKind::Cancelling { reason, now, grace: _ } => {
                 let what = cancelling(pipeline, *reason, *now);
                 self.about_run(Tone::Doubtful, &what, out);
+            }
+            EventKind::PhaseStarted(started) => {
+                self.about_run(Tone::Strong, &phase(pipeline, started), out);
             }
             EventKind::Warning(message) => {
                 self.about_run(Tone::Doubtful, &format!("warning: {message}"), out)
@@ -232,11 +235,27 @@ pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
     text
 }
 
+/// Returns that the `finally` steps begin, and what has come before: `finally: down, tell (the run failed: tests)`.
+pub(super) fn phase(pipeline: &Pipeline, started: &PhaseStarted) -> String {
+    let PhaseStarted { steps, outcome, cause } = started;
+    let names: Vec<_> = steps.iter().map(|step| words::label(pipeline, *step)).collect();
+    let names = human::list(names.iter().map(AsRef::as_ref));
+    let how = match outcome {
+        RunOutcome::Succeeded => return format!("finally: {names}"),
+        RunOutcome::Failed => "the run failed",
+        RunOutcome::Cancelled => "the run was cancelled",
+        RunOutcome::Error => "the run is aborted",
+    };
+    let cause = if cause.is_empty() { String::new() } else { format!(": {cause}") };
+    format!("finally: {names} ({how}{cause})")
+}
+
 /// Returns why steps are being stopped.
 pub(super) fn cancelling(pipeline: &Pipeline, reason: CancelReason, now: bool) -> String {
     let reason = match reason {
         CancelReason::Signal(number) => words::signal(number).into_owned(),
         CancelReason::StepFailed(step) => format!("`{}` failed", words::label(pipeline, step)),
+        CancelReason::TimedOut(limit) => took_too_long(limit),
         CancelReason::Aborted => "the run is aborted".into(),
     };
     format!("{reason}: {} every step", if now { "killing" } else { "stopping" })

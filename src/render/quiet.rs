@@ -51,6 +51,7 @@ impl Renderer for Quiet {
             | EventKind::StreamProgress(_)
             | EventKind::StreamFinished(_)
             | EventKind::Cancelling { .. }
+            | EventKind::PhaseStarted(_)
             | EventKind::Note(_)
             | EventKind::RunFinished(_) => Ok(()),
         }

@@ -11,10 +11,10 @@ pub use super::drawings::Drawing;
 pub use tail::LogTail;
 
 use crate::event::{
-    CancelReason, Circumstances, Event, EventKind, RunEnd, RunFinished, RunStarted, StepFinished,
-    StreamFinished, StreamStats,
+    CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted,
+    StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, SkipReason, StepId, StreamId};
+use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, Role, SkipReason, StepId, StreamId};
 
 /// The state of a run. The summary and the live view are drawn from it.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct Report {
     pub stopped: Option<CancelReason>,
     /// Since when and how steps are being stopped; the latest, which is the hardest.
     pub stopping: Option<Stopping>,
+    /// The phase of the `finally` steps, once it has begun.
+    pub phase: Option<PhaseStarted>,
     /// How the run ended.
     pub end: Option<RunFinished>,
 }
@@ -160,6 +162,7 @@ impl Report {
             failures: Vec::new(),
             stopped: None,
             stopping: None,
+            phase: None,
             end: None,
             pipeline,
         }
@@ -202,6 +205,10 @@ impl Report {
                 self.stopping = Some(Stopping { kill_at, by_key });
             }
             EventKind::RunFinished(finished) => self.end = Some(finished.clone()),
+            EventKind::PhaseStarted(phase) => {
+                self.phase = Some(phase.clone());
+                self.stopping = None;
+            }
             EventKind::RunStarted(_) | EventKind::Warning(_) | EventKind::Note(_) => {}
         }
     }
@@ -283,10 +290,17 @@ impl Report {
         self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
     }
 
+    /// Returns whether a step runs when all others have ended.
+    pub fn is_later(&self, id: StepId) -> bool {
+        self.pipeline.steps.get(id.index()).is_some_and(|step| step.role == Role::Finally)
+    }
+
     /// Returns whether a failure or a signal ended the run.
     pub fn went_wrong(&self) -> bool {
         match self.end.as_ref().map(|end| &end.end) {
-            Some(RunEnd::Failed { .. } | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => true,
+            Some(RunEnd::Failed { .. } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) | RunEnd::Aborted(_)) => {
+                true
+            }
             Some(RunEnd::Succeeded | RunEnd::NoOutput(_)) | None => false,
         }
     }
@@ -306,7 +320,9 @@ impl Report {
                 Outcome::Skipped(SkipReason::Dependency(step)) => *step,
                 Outcome::Cancelled | Outcome::Skipped(SkipReason::Stopped) => match self.stopped? {
                     CancelReason::StepFailed(step) => return Some(step),
-                    CancelReason::Signal(_) | CancelReason::Aborted => return None,
+                    CancelReason::Signal(_) | CancelReason::TimedOut(_) | CancelReason::Aborted => {
+                        return None;
+                    }
                 },
                 Outcome::Succeeded
                 | Outcome::Ignored(_)

@@ -14,7 +14,7 @@ use super::human::{self, duration};
 use super::style::{Palette, Sheet, Tone};
 use super::{Report, text as clean, words};
 use crate::event::RunEnd;
-use crate::pipeline::StepId;
+use crate::pipeline::{StepId, took_too_long};
 
 /// Returns the summary of a run that has ended, several lines. Empty before that.
 pub fn text(report: &Report, sheet: impl Into<Sheet>) -> String {
@@ -71,6 +71,7 @@ fn cause(report: &Report) -> Option<StepId> {
         Some(
             RunEnd::Succeeded
             | RunEnd::Failed { cause: None }
+            | RunEnd::TimedOut(_)
             | RunEnd::NoOutput(_)
             | RunEnd::Signalled(_)
             | RunEnd::Aborted(_),
@@ -108,6 +109,11 @@ pub fn closing(report: &Report) -> (Tone, String) {
             parts.extend(numbers(&[(more, "more failed")]));
             parts.extend(numbers(&fallen(report)));
             (Tone::Bad, format!("failed: {}, in {took}", parts.join(", ")))
+        }
+        RunEnd::TimedOut(limit) => {
+            let mut parts = numbers(&[(tally.succeeded, "succeeded"), (report.failures.len(), "failed")]);
+            parts.extend(numbers(&fallen(report)));
+            (Tone::Bad, format!("failed: {}: {}, after {took}", took_too_long(*limit), parts.join(", ")))
         }
         RunEnd::NoOutput(why) => (Tone::Bad, format!("failed after {took}: {}", clean::one_line(why))),
         RunEnd::Signalled(signal) => {

@@ -60,6 +60,7 @@ impl<'a> View<'a> {
     pub fn rows(&self, lines: usize, columns: usize) -> Vec<String> {
         let room = lines.saturating_sub(1).clamp(1, HIGHEST);
         let whole = 1 + self.report.tally.total + self.report.streams.len() - self.spared();
+        let whole = whole + usize::from(self.report.phase.is_some());
         let mut rows = vec![self.heading()];
         if whole <= room {
             self.all(&mut rows);
@@ -80,7 +81,15 @@ impl<'a> View<'a> {
 
     fn all(&self, rows: &mut Vec<String>) {
         let pipeline = &self.report.pipeline;
-        for (id, step) in pipeline.steps() {
+        // The steps of the second phase stand last.
+        let later =
+            |is_later: bool| pipeline.steps().filter(move |(id, _)| self.report.is_later(*id) == is_later);
+        let has_begun = self.report.phase.is_some();
+        let heading = later(true).next().filter(|_| has_begun).map(|(id, _)| id);
+        for (id, step) in later(false).chain(later(true)) {
+            if heading == Some(id) {
+                rows.push(format!("  {}", self.palette.paint(Tone::Strong, "finally")));
+            }
             if let Some(group) = self.large_group(step) {
                 rows.extend((pipeline.group(group).members.first() == Some(&id)).then(|| self.group(group)));
                 continue;

@@ -41,7 +41,7 @@ fn text(started: &RunStarted, finished: &RunFinished) -> io::Result<String> {
     let (outcome, failed_step) = match &finished.end {
         RunEnd::Succeeded => ("succeeded", ""),
         RunEnd::Failed { cause: Some(step) } => ("failed", started.pipeline.step(*step).name.as_str()),
-        RunEnd::Failed { cause: None } | RunEnd::NoOutput(_) => ("failed", ""),
+        RunEnd::Failed { cause: None } | RunEnd::TimedOut(_) | RunEnd::NoOutput(_) => ("failed", ""),
         RunEnd::Signalled(_) => ("cancelled", ""),
         RunEnd::Aborted(_) => ("error", ""),
     };

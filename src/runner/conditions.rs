@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Job;
-use crate::pipeline::{Pipeline, StepId, Verdict};
+use crate::pipeline::{BodyEnd, Pipeline, StepId, Verdict};
 use crate::template::{Decided, Scope, StepOutputs, StepOutputsMode};
 
 /// Asks the condition of a step. Returns the words for it where it is false.
@@ -15,11 +15,12 @@ pub(super) fn ask(
     id: StepId,
     given: &StepOutputs,
     verdicts: &BTreeMap<String, Verdict>,
+    body: Option<&BodyEnd>,
 ) -> Result<Option<String>, String> {
     let step = job.pipeline.step(id);
     let Some(condition) = &step.condition else { return Ok(None) };
     let (outputs, verdicts) = (StepOutputsMode::These(given), Some(verdicts));
-    let scope = Scope { step: Some(step), outputs, verdicts, ..Scope::default() };
+    let scope = Scope { step: Some(step), outputs, verdicts, body, ..Scope::default() };
     match job.templates.decide(condition, scope) {
         Ok(Decided::Holds) => Ok(None),
         Ok(Decided::Not(words)) => Ok(Some(words)),

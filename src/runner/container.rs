@@ -3,14 +3,13 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Weak;
 
 use super::links;
 use crate::executor::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec};
 use crate::pipeline::{
     Access, Container, Image, MountSource, ParamKind, ParamValue, Pipeline, Step, Template,
 };
-use crate::template::{Scope, StepOutputsMode, TemplateRenderer};
+use crate::template::{Scope, TemplateRenderer};
 
 /// Renders the containers of a pipeline's steps.
 #[derive(Clone, Copy)]
@@ -21,10 +20,8 @@ pub struct ContainerRenderer<'a> {
     pub templates: &'a TemplateRenderer,
     /// The folder that the pipeline runs in, absolute.
     pub working_dir: &'a Path,
-    /// The outputs of steps.
-    pub outputs: StepOutputsMode<'a>,
-    /// The caller that waits for the text. If it is gone, nothing is rendered.
-    pub waiter: Option<&'a Weak<()>>,
+    /// What its templates see beside their step.
+    pub scope: Scope<'a>,
 }
 
 impl ContainerRenderer<'_> {
@@ -128,8 +125,7 @@ impl ContainerRenderer<'_> {
     }
 
     fn text(&self, step: &Step, template: &Template) -> Result<String, String> {
-        let around =
-            Scope { step: Some(step), outputs: self.outputs, waiter: self.waiter, ..Scope::default() };
+        let around = Scope { step: Some(step), ..self.scope };
         self.templates
             .render(template, around)
             .map_err(|error| error.sentence(&self.pipeline.source, template))

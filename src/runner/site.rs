@@ -46,7 +46,7 @@ use super::Job;
 use super::slots::SlotRequest;
 use crate::event::StepFinished;
 use crate::executor::{ImageSpec, SystemError};
-use crate::pipeline::StepId;
+use crate::pipeline::{BodyEnd, StepId};
 use crate::plan::Decisions;
 use crate::template::StepOutputs;
 
@@ -84,6 +84,8 @@ pub struct GangOrder {
     pub steps: Vec<StepId>,
     /// The outputs of the steps that any of them depends on.
     pub given: StepOutputs,
+    /// How the ordinary steps have ended, for `finally` steps.
+    pub body: Option<Arc<BodyEnd>>,
     /// Which steps of the run run: a stream is stored for no other.
     pub decisions: Arc<Decisions>,
     /// The steps at the other ends of the members' streams that are passed over, known so far. A stream without any

@@ -11,7 +11,7 @@ use super::workplace;
 use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
 use tokio::time::Instant;
 
-use crate::pipeline::{Action, EnvVar, Input, Step, StepId, StreamId, Template};
+use crate::pipeline::{Action, BodyEnd, EnvVar, Input, Step, StepId, StreamId, Template};
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) given: Arc<StepOutputs>,
     /// What it would have read and nothing makes.
     pub(super) absent: Arc<BTreeSet<StreamId>>,
+    /// How the ordinary steps have ended, for a `finally` step.
+    pub(super) body: Option<Arc<BodyEnd>>,
 }
 
 /// The paths of the files that are made for an attempt.
@@ -60,16 +62,18 @@ pub(super) async fn render(
     id: StepId,
     given: &Arc<StepOutputs>,
     absent: &Arc<BTreeSet<StreamId>>,
+    body: Option<&Arc<BodyEnd>>,
 ) -> Result<Rendered, String> {
     let step = job.pipeline.step(id);
     if step.templates().all(|template| template.compiled.is_none()) {
-        return render_here(job, step, given, absent, None);
+        return render_here(job, step, given, absent, body.map(|body| &**body), None);
     }
     // If this future is dropped, the thread stops after the current text.
     let waits = Arc::new(());
     let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
-    let absent = Arc::clone(absent);
-    let work = move || render_here(&job, job.pipeline.step(id), &given, &absent, Some(&waiter));
+    let (absent, body) = (Arc::clone(absent), body.cloned());
+    let work =
+        move || render_here(&job, job.pipeline.step(id), &given, &absent, body.as_deref(), Some(&waiter));
     let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
@@ -79,12 +83,14 @@ fn render_here(
     step: &Step,
     given: &StepOutputs,
     absent: &BTreeSet<StreamId>,
+    body: Option<&BodyEnd>,
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
     let around = Scope {
         step: Some(step),
         outputs: StepOutputsMode::These(given),
         absent: Some(absent),
+        body,
         waiter,
         ..Scope::default()
     };
@@ -93,7 +99,7 @@ fn render_here(
         rendered.map_err(|error| error.sentence(&job.pipeline.source, template))
     };
     let texts = |texts: &[Template]| texts.iter().map(text).collect::<Result<Vec<_>, _>>();
-    let placing = placing(job, around.outputs, waiter);
+    let placing = placing(job, around);
     let working_dir = match (&step.working_dir, &step.container) {
         (Some(dir), None) => job.place.working_dir.join(text(dir)?),
         (Some(_), Some(_)) => placing.working_dir(step)?,
@@ -104,6 +110,10 @@ fn render_here(
         places.map(|(name, places)| (Input::variable(name).into(), places.lines().into())).collect();
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));
+    }
+    if let Some(BodyEnd { outcome, cause, steps: _ }) = body {
+        env.push(("PIPE_OUTCOME".into(), outcome.word().into()));
+        env.push(("PIPE_CAUSE".into(), cause.into()));
     }
     for param in step.action.script().iter().flat_map(|script| &script.text.secrets) {
         if let Some(secret) = job.templates.secret(param) {
@@ -172,7 +182,7 @@ pub(super) async fn images(job: &Arc<Job>, decisions: &Arc<Decisions>) -> Vec<Im
     let waits = Arc::new(());
     let (job, waiter) = (Arc::clone(job), Arc::downgrade(&waits));
     let work = move || {
-        let placing = placing(&job, StepOutputsMode::Nothing, Some(&waiter));
+        let placing = placing(&job, Scope { waiter: Some(&waiter), ..Scope::default() });
         let image = |step: &Step| placing.image(step, step.container.as_ref()?).ok();
         let running = job.pipeline.steps().filter(|(id, _)| decisions.runs(*id));
         running.filter_map(|(_, step)| image(step)).collect()
@@ -181,16 +191,11 @@ pub(super) async fn images(job: &Arc<Job>, decisions: &Arc<Decisions>) -> Vec<Im
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
-fn placing<'a>(
-    job: &'a Job,
-    outputs: StepOutputsMode<'a>,
-    waiter: Option<&'a Weak<()>>,
-) -> ContainerRenderer<'a> {
+fn placing<'a>(job: &'a Job, scope: Scope<'a>) -> ContainerRenderer<'a> {
     ContainerRenderer {
         pipeline: &job.pipeline,
         templates: &job.templates,
         working_dir: &job.place.working_dir,
-        outputs,
-        waiter,
+        scope,
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn compiled(
             asks: usage.asks,
             members: usage.members,
             axes: usage.axes.into_iter().collect(),
+            ends: usage.ends,
             env: usage.env,
             raw: compiler.raw(),
             leading: compiler.leading,

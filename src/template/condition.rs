@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::compile::compiled;
 use super::scan::{BRACES_HELP, Segment, Tag, scan};
 use super::{Names, TemplateError, TemplateErrorKind, TextContext, jinja, names, signs, structure};
-use crate::pipeline::{Condition, EnvRead, MembersRef, OutputRef, Span, StatusRef, Text};
+use crate::pipeline::{Condition, EndRef, EnvRead, MembersRef, OutputRef, Span, StatusRef, Text};
 
 /// What stands before a condition for the template engine.
 const BEFORE: &str = "{% if ";
@@ -63,7 +63,7 @@ pub fn condition(source: &str, at: Span, names: &Names) -> Result<Condition, Vec
 
 /// Returns whether a text reads only what is known before anything runs.
 fn is_early(text: &Text) -> bool {
-    text.outputs.is_empty() && text.members.is_empty() && text.asks.is_empty()
+    text.outputs.is_empty() && text.asks.is_empty() && text.members.is_empty() && text.ends.is_empty()
 }
 
 /// Returns whether the text is what was put around the condition, and nothing of the condition's own.
@@ -86,6 +86,7 @@ fn unwrapped(text: Text, source: &str) -> Text {
         asks,
         members,
         axes,
+        ends,
         env,
         raw: _,
         leading: _,
@@ -107,6 +108,7 @@ fn unwrapped(text: Text, source: &str) -> Text {
             .map(|read| MembersRef { range: back(read.range.clone()), ..read })
             .collect(),
         axes,
+        ends: ends.into_iter().map(|end| EndRef { range: back(end.range.clone()), ..end }).collect(),
         env: env.into_iter().map(|read| EnvRead { range: back(read.range.clone()), ..read }).collect(),
         raw: Vec::new(),
         leading: Vec::new(),

@@ -14,6 +14,7 @@ mod condition;
 mod decide;
 mod dotted;
 mod emit;
+mod ends;
 mod environment;
 mod escape;
 mod expression;
@@ -96,12 +97,12 @@ pub struct Names {
     pub steps: bool,
     /// The names that its step gives to what it reads.
     pub inputs: Vec<String>,
-    /// When its step runs.
-    pub role: Role,
     /// Those of them that stand for several streams.
     pub gathered: Vec<String>,
     /// The axes of its step's matrix: name, and what kind of value each has. Nothing where the step has none.
     pub matrix: Option<BTreeMap<String, ExprType>>,
+    /// When its step runs.
+    pub role: Role,
 }
 
 /// Kinds of mistakes in templates.

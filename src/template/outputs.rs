@@ -14,8 +14,8 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use super::references::Path;
 use super::token::{Token, TokenKind};
-use super::{StepOutputs, TemplateError, TemplateErrorKind};
-use crate::pipeline::{OutputRef, Outputs};
+use super::{StepOutputs, TemplateError, TemplateErrorKind, ends};
+use crate::pipeline::{BodyEnd, EndRef, OutputRef, Outputs};
 
 /// Returns a name as minijinja reads it, as long as it was.
 fn identifier(name: &str) -> String {
@@ -63,7 +63,7 @@ fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<
         row.get(end + word.len()..).is_some_and(|after| after.is_empty() || after.starts_with('.'))
     };
     let before = |word: &str| row.match_indices(word).find(ends).and_then(|(end, _)| row.get(..end));
-    let name = before(".outputs").or_else(|| before(".members"));
+    let name = [".outputs", ".members", ".outcome"].into_iter().find_map(before);
     let name = name.filter(|name| !name.is_empty() && identifier(name) != *name);
     Some(name.map(|name| dot.range.end..dot.range.end + name.len()))
 }
@@ -142,6 +142,18 @@ impl StepsView {
     pub(super) fn new(refs: &[OutputRef], given: &StepOutputs) -> Self {
         let outputs = |step: &str| given.get(step).cloned().unwrap_or_default();
         Self(refs.iter().map(|wanted| (wanted.step.clone(), view(map(&outputs(&wanted.step))))).collect())
+    }
+
+    /// Adds how steps have ended, as far as a text asks for it.
+    pub(super) fn with_ends(mut self, ends: &[EndRef], body: Option<&BodyEnd>) -> Self {
+        for step in ends.iter().filter_map(|end| end.step.as_ref()) {
+            let mut view = BTreeMap::from([("outcome".to_owned(), ends::of_step(step, body))]);
+            if let Some(outputs) = self.0.get(step).and_then(|view| view.get_attr("outputs").ok()) {
+                view.insert("outputs".to_owned(), outputs);
+            }
+            self.0.insert(step.clone(), Value::from_object(view));
+        }
+        self
     }
 
     /// Returns a placeholder for each output that a text reads.

@@ -11,11 +11,11 @@ use minijinja::value::Value;
 use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
-    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, escape, filters, jinja,
-    known, members, scan, senses, status, values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters,
+    jinja, known, members, scan, senses, status, values,
 };
 use crate::pipeline::{
-    MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values, Verdict,
+    BodyEnd, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values, Verdict,
 };
 
 /// Renders the compiled templates of one run.
@@ -33,6 +33,8 @@ pub struct Scope<'a> {
     pub step: Option<&'a Step>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
+    /// How the ordinary steps have ended, for `finally` steps; a placeholder stands for it where there is none.
+    pub body: Option<&'a BodyEnd>,
     /// How steps and groups have ended, by name; for conditions.
     pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
     /// The streams of the step that nothing makes.
@@ -145,27 +147,31 @@ impl TemplateRenderer {
     pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
         Ok(Bindings {
             run: self.run.clone(),
+            ended: ends::run(&text.ends, self.run.get("run"), scope.body),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
-            steps: self.steps(text, scope.outputs)?,
+            steps: self.steps(text, scope)?,
             inputs: scope
                 .step
                 .filter(|step| !step.inputs.is_empty())
                 .map(|step| values::inputs(step, scope.absent)),
             matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
-            asked: status::asked(&text.asks, scope.verdicts)?,
+            asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
         })
     }
 
     /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
-    fn steps(&self, text: &Text, mode: StepOutputsMode<'_>) -> Result<Option<Value>, TemplateError> {
+    fn steps(&self, text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
         let output = text.outputs.first().map(|output| (&output.step, &output.range));
         let members = text.members.first().map(|members| (&members.group, &members.range));
-        let Some((step, range)) = output.or(members) else { return Ok(None) };
-        let view = match mode {
-            StepOutputsMode::These(outputs) => StepsView::new(&text.outputs, outputs),
-            StepOutputsMode::Partly(outputs) => StepsView::partly(&text.outputs, outputs),
-            StepOutputsMode::Later => StepsView::later(&text.outputs),
-            StepOutputsMode::Nothing => {
+        let first = output.or(members);
+        if first.is_none() && text.ends.is_empty() {
+            return Ok(None);
+        }
+        let view = match (scope.outputs, first) {
+            (StepOutputsMode::These(outputs), _) => StepsView::new(&text.outputs, outputs),
+            (StepOutputsMode::Partly(outputs), _) => StepsView::partly(&text.outputs, outputs),
+            (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(&text.outputs),
+            (StepOutputsMode::Nothing, Some((step, range))) => {
                 return Err(TemplateError {
                     kind: TemplateErrorKind::Value,
                     range: range.clone(),
@@ -176,9 +182,9 @@ impl TemplateRenderer {
         };
         let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
             let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-            view.with_members(group, members::members(of_group, |step| outputs_of(step, mode)))
+            view.with_members(group, members::members(of_group, |step| outputs_of(step, scope.outputs)))
         });
-        Ok(Some(Value::from_object(view)))
+        Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
     }
 
     /// Returns the name of the environment variable by which a script refers to a secret param.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use minijinja::value::Value;
 
-use super::{TemplateError, TemplateErrorKind};
-use crate::pipeline::{StatusRef, Verdict};
+use super::{TemplateError, TemplateErrorKind, ends};
+use crate::pipeline::{BodyEnd, StatusRef, Verdict};
 
 /// Returns what a function of this name asks for.
 pub(super) fn verdict(name: &str) -> Option<Verdict> {
@@ -20,13 +20,17 @@ pub(super) type Asked = Arc<BTreeMap<Option<String>, Verdict>>;
 pub(super) fn asked(
     asks: &[StatusRef],
     given: Option<&BTreeMap<String, Verdict>>,
+    body: Option<&BodyEnd>,
 ) -> Result<Option<Asked>, TemplateError> {
     if asks.is_empty() {
         return Ok(None);
     }
     let mut asked = BTreeMap::new();
     for StatusRef { verdict: _, step, range } in asks {
-        let verdict = step.as_ref().and_then(|step| given?.get(step));
+        let verdict = match step {
+            Some(step) => given.and_then(|given| given.get(step)).copied(),
+            None => body.map(ends::verdict),
+        };
         let Some(verdict) = verdict else {
             return Err(TemplateError {
                 kind: TemplateErrorKind::Value,
@@ -38,7 +42,7 @@ pub(super) fn asked(
                 help: None,
             });
         };
-        asked.insert(step.clone(), *verdict);
+        asked.insert(step.clone(), verdict);
     }
     Ok(Some(Arc::new(asked)))
 }

@@ -27,21 +27,25 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step`, `steps`, `inputs`, `matrix`, and functions about what it
-/// asks.
+/// The names of a template: those of the run, `step`, `steps`, `inputs`, `matrix`, and functions about what it asks.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
+    /// `run`, where a text asks how the run has ended.
+    pub(super) ended: Option<Value>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
-    pub(super) asked: Option<Asked>,
     pub(super) matrix: Option<Value>,
+    pub(super) asked: Option<Asked>,
 }
 
 impl Object for Bindings {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
+        if let ("run", Some(ended)) = (name, &self.ended) {
+            return Some(ended.clone());
+        }
         // A param may bear the name of anything but `params`.
         self.run.get(name).cloned().or_else(|| match name {
             "step" => self.step.clone(),

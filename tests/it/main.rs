@@ -37,6 +37,7 @@ mod host {
 mod runs {
     mod choice;
     mod earlier_versions;
+    mod finally;
     mod history;
     mod logs;
     mod matrix;

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use crate::cli::conditions::{self, Foreseen};
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Outcome, Pipeline, Step, StepId, Template};
+use crate::pipeline::{Action, Outcome, Pipeline, Role, Step, StepId, Template};
 use crate::plan::{Decision, Decisions};
 use crate::render::words::passed_over;
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
+
+/// What stands above the `finally` steps.
+pub(super) const FINALLY: &str = "finally, when all others have ended";
 
 /// Returns the text to print. Secrets appear as variables, as they do in the scripts of a run.
 pub(super) fn text(
@@ -17,8 +20,13 @@ pub(super) fn text(
 ) -> Result<String, (Template, TemplateError)> {
     let foreseen = Foreseen::of(&loaded.pipeline, templates, |id| decisions.runs(id))?;
     let mut text = String::new();
+    let mut is_over = false;
     for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
         for id in gang {
+            let is_later = loaded.pipeline.step(id).role == Role::Finally && decisions.runs(id);
+            if is_later && !std::mem::replace(&mut is_over, true) {
+                let _ = writeln!(text, "# {FINALLY}\n");
+            }
             let Decision::Run(why) = decisions.of(id) else { continue };
             match foreseen.passed_over(loaded, id) {
                 Some(words) => {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::dry_run::idle;
+use super::dry_run::{FINALLY, idle};
 use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::conditions;
@@ -15,7 +15,7 @@ use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
 use crate::file::MissingSecrets;
-use crate::pipeline::{Destination, Pipeline, Step, StepId};
+use crate::pipeline::{Destination, Pipeline, Role, Step, StepId};
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::human;
 use crate::render::one_line;
@@ -122,7 +122,12 @@ fn text(
         let _ = writeln!(text, "{line}");
     }
     let mut folds = groups::Folds::of(pipeline, &gangs);
+    let mut is_over = false;
     for gang in &gangs {
+        let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
+        if is_later && !std::mem::replace(&mut is_over, true) {
+            let _ = writeln!(text, "\n{FINALLY}");
+        }
         match folds.next(gang) {
             groups::Fold::Shown => {}
             groups::Fold::Hidden => continue,

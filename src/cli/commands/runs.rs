@@ -11,7 +11,7 @@ use crate::cli::past::{self, line};
 use crate::cli::stdio::{self, say};
 use crate::event::wire::{EndRecord, OutcomeRecord};
 use crate::history::{RunState, RunSummary};
-use crate::pipeline::{Failure, signal_name};
+use crate::pipeline::{Failure, signal_name, took_too_long};
 use crate::render::Tone;
 use crate::render::human::{count, duration};
 use crate::render::summary::table::{self, Row};
@@ -96,8 +96,9 @@ fn part(of: &RunSummary) -> Option<String> {
 /// Returns why it did not succeed.
 fn cause(of: &RunSummary) -> Option<String> {
     Some(match of.end.as_ref()? {
-        EndRecord::Succeeded | EndRecord::Failed { cause: None } => return None,
-        EndRecord::Failed { cause: Some(step) } => match &of.cause_ended {
+        EndRecord::Succeeded | EndRecord::Failed { cause: None, limit_ms: 0 } => return None,
+        EndRecord::Failed { cause: None, limit_ms } => took_too_long(Duration::from_millis(*limit_ms)),
+        EndRecord::Failed { cause: Some(step), limit_ms: _ } => match &of.cause_ended {
             Some(OutcomeRecord::Failed { failure } | OutcomeRecord::Ignored { failure }) => {
                 format!("`{step}`: {}", Failure::from(failure))
             }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::Masker;
-use crate::event::{Circumstances, EventKind, KeptFile, RunEnd, RunFinished, StepFinished, StreamFinished};
+use crate::event::{
+    Circumstances, EventKind, KeptFile, PhaseStarted, RunEnd, RunFinished, StepFinished, StreamFinished,
+};
 use crate::pipeline::{Artifact, Failure, Outcome, SkipReason};
 
 impl Masker {
@@ -26,6 +28,9 @@ impl Masker {
             }
             EventKind::StepFinished(finished) => EventKind::StepFinished(self.step_finished(finished)),
             EventKind::StreamFinished(finished) => EventKind::StreamFinished(self.stream_finished(finished)),
+            EventKind::PhaseStarted(PhaseStarted { steps, outcome, cause }) => {
+                EventKind::PhaseStarted(PhaseStarted { steps, outcome, cause: self.text(&cause) })
+            }
             EventKind::Warning(message) => EventKind::Warning(self.text(&message)),
             EventKind::Note(message) => EventKind::Note(self.text(&message)),
             EventKind::RunFinished(RunFinished { end, duration, outputs }) => {
@@ -124,7 +129,9 @@ impl Masker {
         match end {
             RunEnd::NoOutput(why) => RunEnd::NoOutput(self.text(&why)),
             RunEnd::Aborted(why) => RunEnd::Aborted(self.text(&why)),
-            RunEnd::Succeeded | RunEnd::Failed { cause: _ } | RunEnd::Signalled(_) => end,
+            RunEnd::Succeeded | RunEnd::Failed { cause: _ } | RunEnd::TimedOut(_) | RunEnd::Signalled(_) => {
+                end
+            }
         }
     }
 }

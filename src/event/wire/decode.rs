@@ -11,10 +11,12 @@ use super::{
     OutcomeRecord, ProductRecord, ReasonRecord, Record, UnreadRecord,
 };
 use crate::event::{
-    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
-    RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
+    RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, NotRetried, Outcome, SkipReason, StepId, TimeLimit};
+use crate::pipeline::{
+    Artifact, Failure, Lane, NotRetried, Outcome, RunOutcome, SkipReason, StepId, TimeLimit,
+};
 
 /// Turns the records of one run into its events. The pipeline in them has what records have of it: names,
 /// links and the lines where steps stand. Times are as exact as milliseconds are, and steps whose names
@@ -117,6 +119,11 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         Body::Cancelling { reason, now, grace_ms } => {
             EventKind::Cancelling { reason: reason_of(ids, reason)?, now: *now, grace: millis(*grace_ms) }
         }
+        Body::Phase { name: _, steps, outcome, cause } => EventKind::PhaseStarted(PhaseStarted {
+            steps: ids.steps(steps),
+            outcome: RunOutcome::of(outcome)?,
+            cause: plain(cause).into_owned(),
+        }),
         Body::Warning { message } => EventKind::Warning(message.clone()),
         Body::Note { message } => EventKind::Note(message.clone()),
         Body::RunFinished { end, duration_ms, outputs } => EventKind::RunFinished(RunFinished {
@@ -220,6 +227,7 @@ fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
     Some(match reason {
         ReasonRecord::Signal { signal } => CancelReason::Signal(*signal),
         ReasonRecord::StepFailed { step } => CancelReason::StepFailed(ids.step(step)?),
+        ReasonRecord::TimedOut { limit_ms } => CancelReason::TimedOut(millis(*limit_ms)),
         ReasonRecord::Engine => CancelReason::Aborted,
     })
 }
@@ -227,7 +235,8 @@ fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
 fn end_of(ids: &Ids, end: &EndRecord) -> RunEnd {
     match end {
         EndRecord::Succeeded => RunEnd::Succeeded,
-        EndRecord::Failed { cause } => {
+        EndRecord::Failed { cause: None, limit_ms: limit @ 1.. } => RunEnd::TimedOut(millis(*limit)),
+        EndRecord::Failed { cause, limit_ms: _ } => {
             RunEnd::Failed { cause: cause.as_deref().and_then(|step| ids.step(step)) }
         }
         EndRecord::NoOutput { message } => RunEnd::NoOutput(message.clone()),

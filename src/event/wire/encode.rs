@@ -10,8 +10,8 @@ use super::{
     VERSION,
 };
 use crate::event::{
-    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, RunEnd, RunFinished,
-    RunStarted, StepFinished, StreamFinished, StreamStats,
+    CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
+    RunFinished, RunStarted, StepFinished, StreamFinished, StreamStats,
 };
 use crate::pipeline::{
     Action, Artifact, Destination, Failure, Feed, MatrixValue, NotRetried, Outcome, Pipeline, Port, Role,
@@ -88,6 +88,12 @@ impl Names<'_> {
                 let grace_ms = millis(*grace);
                 Body::Cancelling { reason: self.reason(*reason), now: *now, grace_ms }
             }
+            EventKind::PhaseStarted(PhaseStarted { steps, outcome, cause }) => Body::Phase {
+                name: FINALLY.into(),
+                steps: self.steps(steps.iter().copied()),
+                outcome: outcome.word().into(),
+                cause: cause.clone(),
+            },
             EventKind::Warning(message) => Body::Warning { message: message.clone() },
             EventKind::Note(message) => Body::Note { message: message.clone() },
             EventKind::RunFinished(RunFinished { end, duration, outputs }) => Body::RunFinished {
@@ -271,6 +277,7 @@ impl Names<'_> {
         match reason {
             CancelReason::Signal(signal) => ReasonRecord::Signal { signal },
             CancelReason::StepFailed(step) => ReasonRecord::StepFailed { step: self.step(step) },
+            CancelReason::TimedOut(limit) => ReasonRecord::TimedOut { limit_ms: millis(limit) },
             CancelReason::Aborted => ReasonRecord::Engine,
         }
     }
@@ -278,7 +285,10 @@ impl Names<'_> {
     fn end(&self, end: &RunEnd) -> EndRecord {
         match end {
             RunEnd::Succeeded => EndRecord::Succeeded,
-            RunEnd::Failed { cause } => EndRecord::Failed { cause: cause.map(|step| self.step(step)) },
+            RunEnd::Failed { cause } => {
+                EndRecord::Failed { cause: cause.map(|step| self.step(step)), limit_ms: 0 }
+            }
+            RunEnd::TimedOut(limit) => EndRecord::Failed { cause: None, limit_ms: millis(*limit) },
             RunEnd::NoOutput(message) => EndRecord::NoOutput { message: message.clone() },
             RunEnd::Signalled(signal) => EndRecord::Signalled { signal: *signal },
             RunEnd::Aborted(message) => EndRecord::Engine { message: message.clone() },

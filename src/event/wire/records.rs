@@ -203,6 +203,7 @@ pub struct ProductRecord {
 pub enum ReasonRecord {
     Signal { signal: i32 },
     StepFailed { step: String },
+    TimedOut { limit_ms: u64 },
     Engine,
 }
 
@@ -215,6 +216,9 @@ pub enum EndRecord {
     Failed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
+        /// The limit of the run, where that is the cause.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        limit_ms: u64,
     },
     NoOutput {
         message: String,

@@ -12,6 +12,7 @@ mod matrix;
 mod outputs;
 mod params;
 mod policy;
+mod roles;
 mod secrets;
 mod shell;
 mod steps;
@@ -57,6 +58,7 @@ pub fn lower(
     let params = lowering.params(raw);
     let name = lowering.pipeline_name(raw);
     let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
+    let (timeout, early_timeout) = lowering.run_timeout(raw);
     let mut pipeline = Pipeline {
         source: source.clone(),
         name,
@@ -65,8 +67,8 @@ pub fn lower(
         max_parallel,
         early_max_parallel,
         keep_runs: lowering.keep_runs(raw),
-        timeout: None,
-        early_timeout: None,
+        timeout,
+        early_timeout,
         steps: Vec::new(),
         groups: Vec::new(),
         streams: Vec::new(),
@@ -77,6 +79,7 @@ pub fn lower(
     pipeline.outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
     pipeline.streams = lowering.streams(&mut steps, options);
+    lowering.part(&mut steps, &mut pipeline.streams, &pipeline.outputs);
     lowering.maybe_missing(&steps, &pipeline);
     (pipeline.steps, pipeline.groups) = steps.into_parts();
     Some(pipeline)

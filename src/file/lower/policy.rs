@@ -9,7 +9,7 @@ use crate::file::raw::{
 };
 use crate::file::words;
 use crate::file::yaml::{Early, Field, OneOrMany};
-use crate::pipeline::{Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry};
+use crate::pipeline::{Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry, Template};
 
 use super::Lowering;
 use super::early::Setting;
@@ -118,6 +118,15 @@ impl Lowering<'_> {
                 "`then` and `on_error` both say what a last failure means",
             );
             self.report(problem.also(at, "said here").help("remove `then`, or write `on_error: retry`"));
+        }
+    }
+
+    /// The limit of the run, or the template that makes it.
+    pub(super) fn run_timeout(&mut self, raw: &RawPipeline) -> (Option<Duration>, Option<Template>) {
+        match self.timeout(&raw.timeout) {
+            Some(Setting { value, text: None }) => (Some(value), None),
+            Some(Setting { value: _, text }) => (None, text),
+            None => (None, None),
         }
     }
 

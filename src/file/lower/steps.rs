@@ -8,7 +8,7 @@ use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
-use crate::pipeline::{Action, EnvVar, GroupId, Script, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{Action, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;
@@ -60,6 +60,7 @@ impl Lowering<'_> {
         }
         self.names.inputs.clear();
         self.names.gathered.clear();
+        self.names.role = Role::Ordinary;
         steps
     }
 
@@ -129,12 +130,15 @@ impl Lowering<'_> {
     pub(super) fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
         let at = raw.name.at().unwrap_or(whole);
         self.name_inputs(raw);
+        let role = self.role(raw);
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
-        let (policy, early) = self.policy(raw, &defaults.policy);
+        let policy = self.policy(raw, &defaults.policy);
+        let (policy, early) = self.in_role(raw, role, policy);
         Step {
             description: raw.description.value().cloned(),
+            role,
             condition: self.condition(raw),
             container: self.container(name, raw, at, &defaults.container).map(Box::new),
             env,

@@ -2,7 +2,7 @@
 
 use super::gather::gather;
 use super::{Phase, StepState};
-use crate::pipeline::{Need, Pipeline, StepId};
+use crate::pipeline::{Need, Pipeline, Role, StepId};
 use crate::plan::{EdgeKind, Plan};
 
 /// Returns the steps with what each waits for, and which steps wait for it.
@@ -10,14 +10,21 @@ pub(super) fn link(
     plan: &Plan,
     pipeline: &Pipeline,
     gang_of: &[usize],
+    role: Role,
     runs: &impl Fn(StepId) -> bool,
 ) -> Vec<StepState> {
+    let is_one = |id: StepId| pipeline.step(id).role == role;
     let state = |(index, &gang): (usize, &usize)| {
-        let phase = if runs(StepId::new(index)) { Phase::Waiting } else { Phase::Keeping };
+        let phase = match StepId::new(index) {
+            // A step of another role has no part in this.
+            id if !is_one(id) => Phase::Ended,
+            id if runs(id) => Phase::Waiting,
+            _ => Phase::Keeping,
+        };
         StepState { gang, phase, ..StepState::default() }
     };
     let mut steps: Vec<StepState> = gang_of.iter().enumerate().map(state).collect();
-    for (id, step) in pipeline.steps() {
+    for (id, step) in pipeline.steps().filter(|(id, _)| is_one(*id)) {
         for dependency in &step.depends_on {
             let before = &mut steps[dependency.step.index()];
             before.dependents.push(id);
@@ -29,9 +36,9 @@ pub(super) fn link(
         }
     }
     gather(pipeline, &mut steps, runs);
-    for (id, stream) in pipeline.streams() {
+    for (id, stream) in pipeline.streams().filter(|(_, stream)| is_one(stream.producer)) {
         let gathers = |reader: StepId| pipeline.step(reader).reads(id).is_some_and(|input| input.is_gathered);
-        for &reader in &stream.readers {
+        for &reader in stream.readers.iter().filter(|reader| is_one(**reader)) {
             let producer = &mut steps[stream.producer.index()];
             match plan.edge(id, reader) {
                 EdgeKind::Live if runs(reader) && (runs(stream.producer) || !gathers(reader)) => {

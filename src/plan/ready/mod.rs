@@ -17,8 +17,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::decide::parts;
-use super::{GangId, Plan};
-use crate::pipeline::{Pipeline, StepId};
+use super::{Gang, GangId, Plan};
+use crate::pipeline::{Pipeline, Role, StepId};
 
 /// The gangs that may start, in the order in which they should. The runner reports which steps have ended and
 /// how, and gets the steps that can start or never will. Every call takes time in proportion to the links
@@ -35,6 +35,8 @@ pub struct ReadySet {
     waiting: usize,
     /// Steps that do not run and whose places were taken since the caller asked last.
     taken: Vec<StepId>,
+    /// Whether any end of a step, and not its success alone, is what those behind it in order wait for.
+    any_end: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +89,7 @@ struct GangState {
 }
 
 impl ReadySet {
-    /// Returns the state before anything has started. `plan` must be `pipeline`'s.
+    /// Returns the state of the ordinary steps before anything has started. `plan` must be `pipeline`'s.
     pub fn new(plan: &Plan, pipeline: &Pipeline) -> Self {
         Self::parted(plan, pipeline, |_| true)
     }
@@ -95,15 +97,27 @@ impl ReadySet {
     /// As [`new`](Self::new), where some steps do not run. Such a step keeps its place in the order: it is
     /// taken once all that the step needs has succeeded, the producers of its streams included.
     pub fn parted(plan: &Plan, pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        Self::of_role(plan, pipeline, Role::Ordinary, runs)
+    }
+
+    /// As [`parted`](Self::parted), of the `finally` steps. Those that come after another by order start once it
+    /// has ended, however it has; a reader of its stream needs its success all the same.
+    pub fn finally(plan: &Plan, pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        Self { any_end: true, ..Self::of_role(plan, pipeline, Role::Finally, runs) }
+    }
+
+    fn of_role(plan: &Plan, pipeline: &Pipeline, role: Role, runs: impl Fn(StepId) -> bool) -> Self {
+        let of_role =
+            |(_, gang): &(usize, &Gang)| gang.steps.iter().all(|step| pipeline.step(*step).role == role);
         let mut gangs = Vec::new();
         let mut gang_of = vec![0; pipeline.steps.len()];
-        for (index, gang) in plan.gangs().iter().enumerate() {
+        for (index, gang) in plan.gangs().iter().enumerate().filter(of_role) {
             for steps in parts(plan, pipeline, &gang.steps, &runs) {
                 steps.iter().for_each(|step| gang_of[step.index()] = gangs.len());
                 gangs.push((steps, plan.remaining(GangId::new(index))));
             }
         }
-        let steps = link::link(plan, pipeline, &gang_of, &runs);
+        let steps = link::link(plan, pipeline, &gang_of, role, &runs);
         let state = |(gang, remaining): (Vec<StepId>, u32)| GangState {
             first: gang.iter().min().copied().unwrap_or(StepId::new(0)),
             remaining,
@@ -115,7 +129,8 @@ impl ReadySet {
         };
         let gangs: Vec<GangState> = gangs.into_iter().map(state).collect();
         let (ready, taken) = (BinaryHeap::new(), Vec::new());
-        let mut set = Self { waiting: steps.len(), steps, gangs, ready, held: Vec::new(), taken };
+        let waiting = steps.iter().filter(|step| step.phase != Phase::Ended).count();
+        let mut set = Self { waiting, steps, gangs, ready, held: Vec::new(), taken, any_end: false };
         (0..set.gangs.len()).for_each(|gang| set.queue_if_ready(gang));
         let keeping = (0..set.steps.len()).filter(|step| set.steps[*step].phase == Phase::Keeping);
         let keeping: Vec<StepId> = keeping.map(StepId::new).collect();
@@ -186,6 +201,9 @@ impl ReadySet {
     /// step is skipped as well. The live readers of the step itself have started with it and are the caller's
     /// to stop. A step that has not started, or has ended before, changes nothing.
     pub fn finish(&mut self, step: StepId, success: bool) -> Vec<(StepId, StepId)> {
+        if self.any_end && !success {
+            return self.finish_ignored(step);
+        }
         let Some((mut dependents, mut stored_readers)) = self.end(step) else { return Vec::new() };
         dependents.append(&mut stored_readers);
         if success {
@@ -223,6 +241,14 @@ impl ReadySet {
         self.steps.iter().enumerate().filter(waits).map(|(index, _)| StepId::new(index)).collect()
     }
 
+    /// Ends every step that still waits: none will be popped.
+    pub fn give_up(&mut self) {
+        let waits = |step: &&mut StepState| matches!(step.phase, Phase::Waiting | Phase::Keeping);
+        self.steps.iter_mut().filter(waits).for_each(|step| step.phase = Phase::Skipped);
+        self.gangs.iter_mut().for_each(|gang| gang.waiting = 0);
+        self.waiting = 0;
+    }
+
     fn release(&mut self, dependents: Vec<StepId>) {
         for step in dependents {
             if self.satisfy(step) {
@@ -254,7 +280,7 @@ impl ReadySet {
     /// Skips the dependents of a step that failed, and everything that needs them.
     fn skip_behind(&mut self, failed: StepId, dependents: Vec<StepId>) -> Vec<(StepId, StepId)> {
         let mut skipped: Vec<(StepId, StepId)> = Vec::new();
-        let mut gangs = Vec::new();
+        let (mut gangs, mut released) = (Vec::new(), Vec::new());
         let mut causes = VecDeque::from([(failed, dependents)]);
         while let Some((cause, needing)) = causes.pop_front() {
             for step in needing {
@@ -268,8 +294,9 @@ impl ReadySet {
                         gang.waiting -= 1;
                         gang.missing -= state.missing;
                     }
-                    let mut needing = std::mem::take(&mut state.dependents);
-                    needing.append(&mut state.stored_readers);
+                    let mut needing = std::mem::take(&mut state.stored_readers);
+                    let behind = if self.any_end { &mut released } else { &mut needing };
+                    behind.append(&mut state.dependents);
                     needing.append(&mut state.live_readers);
                     skipped.push((step, cause));
                     causes.push_back((step, needing));
@@ -281,6 +308,7 @@ impl ReadySet {
         // Only now: a skipped member may have been all that its gang waited for, but it takes its readers
         // with it.
         gangs.into_iter().for_each(|gang| self.queue_if_ready(gang));
+        self.release(released);
         skipped
     }
 

@@ -95,7 +95,8 @@ fn head(report: &Report, context: &PageContext, page: &mut Page) {
     let mark = match report.end.as_ref().map(|end| &end.end) {
         Some(RunEnd::Succeeded) => "✓",
         Some(RunEnd::Signalled(_)) => "■",
-        Some(RunEnd::Failed { .. } | RunEnd::NoOutput(_) | RunEnd::Aborted(_)) | None => "✗",
+        Some(RunEnd::Failed { .. } | RunEnd::TimedOut(_) | RunEnd::NoOutput(_) | RunEnd::Aborted(_))
+        | None => "✗",
     };
     let (_, closing) = summary::closing(report);
     let name = sentence(&report.pipeline.name);

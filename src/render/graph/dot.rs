@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{ArrowKind, Class, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, LATER, plain};
 
 /// Draws a graph as a DOT file.
 pub fn dot(graph: &Graph) -> String {
@@ -12,11 +12,23 @@ pub fn dot(graph: &Graph) -> String {
          node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\", color=\"#59636e\", fontname=\"monospace\"];\n  \
          edge [color=\"#6e7781\", fontname=\"monospace\", fontsize=10];\n"
     );
+    let later = graph.later();
+    let (mut before, mut after) = (String::new(), String::new());
     for (index, nodes) in graph.groups().iter().enumerate() {
+        let out = if nodes.iter().all(|node| later.contains(node)) { &mut after } else { &mut before };
         let nodes: String = nodes.iter().map(|node| format!(" n{node};")).collect();
         let _ = writeln!(
             out,
             "  subgraph cluster_{index} {{ label=\"\"; style=\"rounded\"; color=\"#54aeff\";{nodes} }}"
+        );
+    }
+    out += &before;
+    if !later.is_empty() {
+        let nodes: String = later.iter().map(|node| format!(" n{node};")).collect();
+        let label = quote(LATER);
+        let _ = writeln!(
+            out,
+            "  subgraph cluster_later {{ label={label}; style=\"dashed,rounded\"; color=\"#59636e\";{nodes}\n{after}  }}"
         );
     }
     for (index, node) in graph.nodes.iter().enumerate() {

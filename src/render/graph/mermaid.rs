@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{ArrowKind, Class, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, LATER, plain};
 
 /// The most columns of a condition in a box.
 const CONDITION: usize = 40;
@@ -10,15 +10,11 @@ const CONDITION: usize = 40;
 /// Draws a graph as the text of a Mermaid flowchart, without a fence around it.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = format!("---\ntitle: {}\n---\nflowchart LR\n", yaml(&graph.title));
-    let groups = graph.groups();
-    for (index, nodes) in groups.iter().enumerate() {
-        let _ = writeln!(out, "  subgraph g{index} [\" \"]");
-        nodes.iter().for_each(|&node| out += &format!("  {}", declare(graph, node)));
+    declare_all(graph, false, &mut out);
+    if !graph.later().is_empty() {
+        let _ = writeln!(out, "  subgraph later [\"{}\"]", escape(LATER));
+        declare_all(graph, true, &mut out);
         out += "  end\n";
-    }
-    let grouped: std::collections::HashSet<usize> = groups.into_iter().flatten().collect();
-    for node in (0..graph.nodes.len()).filter(|node| !grouped.contains(node)) {
-        out += &declare(graph, node);
     }
     for (index, _) in graph.nodes.iter().enumerate().filter(|(_, node)| node.condition.is_some()) {
         let _ = writeln!(out, "  style n{index} stroke-dasharray:4 3");
@@ -37,6 +33,21 @@ pub fn mermaid(graph: &Graph) -> String {
         let _ = writeln!(out, "  classDef {} {}", class.name(), style(class));
     }
     out
+}
+
+/// Declares the nodes that run when all others have ended, or those others; gangs first.
+fn declare_all(graph: &Graph, is_later: bool, out: &mut String) {
+    let is_one = |node: &usize| graph.nodes[*node].is_later == is_later;
+    let groups = graph.groups();
+    for (index, nodes) in groups.iter().enumerate().filter(|(_, nodes)| nodes.iter().all(is_one)) {
+        let _ = writeln!(out, "  subgraph g{index} [\" \"]");
+        nodes.iter().for_each(|&node| *out += &format!("  {}", declare(graph, node)));
+        *out += "  end\n";
+    }
+    let grouped: std::collections::HashSet<usize> = groups.into_iter().flatten().collect();
+    for node in (0..graph.nodes.len()).filter(|node| is_one(node) && !grouped.contains(node)) {
+        *out += &declare(graph, node);
+    }
 }
 
 fn declare(graph: &Graph, index: usize) -> String {

@@ -2,6 +2,9 @@
 
 use crate::pipeline::Outcome;
 
+/// What the box of the steps is called that run when all others have ended.
+pub(super) const LATER: &str = "finally, when all others have ended";
+
 /// A pipeline as boxes and arrows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Graph {
@@ -24,6 +27,8 @@ pub struct GraphNode {
     pub condition: Option<String>,
     /// Its level: greater than that of every node with an edge to it.
     pub rank: usize,
+    /// It runs when all others have ended; its rank is greater than theirs.
+    pub is_later: bool,
     /// Its gang, a number that only its members share. A gang of one need not be named.
     pub group: Option<usize>,
     /// How it ended, in the drawing of a run.
@@ -77,6 +82,11 @@ impl Graph {
     /// Returns the edges with both ends in the drawing.
     pub(super) fn drawn(&self) -> impl Iterator<Item = &GraphEdge> {
         self.edges.iter().filter(|edge| edge.from.max(edge.to) < self.nodes.len())
+    }
+
+    /// Returns the nodes that run when all others have ended.
+    pub(super) fn later(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].is_later).collect()
     }
 
     /// Returns the gangs of more than one node, in the order of their first nodes, each with its nodes.

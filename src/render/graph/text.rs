@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use console::measure_text_width;
 
-use super::model::{ArrowKind, Graph, GraphNode, plain};
+use super::model::{ArrowKind, Graph, GraphNode, LATER, plain};
 
 /// Columns of a line; longer lists of names fold.
 const COLUMNS: usize = 80;
@@ -19,7 +19,11 @@ pub fn text(graph: &Graph) -> String {
     ranks.sort_unstable();
     ranks.dedup();
     let digits = ranks.len().to_string().len();
+    let first_later = graph.nodes.iter().filter(|node| node.is_later).map(|node| node.rank).min();
     for (level, rank) in ranks.into_iter().enumerate() {
+        if first_later == Some(rank) {
+            let _ = writeln!(out, "\n──── {LATER}");
+        }
         for (place, bundle) in bundles(graph, rank).into_iter().enumerate() {
             let head = if place == 0 { (level + 1).to_string() } else { String::new() };
             let gap = if place == 0 { "\n" } else { "" };

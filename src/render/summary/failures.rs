@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::event::RunEnd;
-use crate::pipeline::{Outcome, SkipReason, StepId};
+use crate::pipeline::{Outcome, SkipReason, StepId, took_too_long};
 use crate::render::human::{self, list};
 use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, text, words};
@@ -30,6 +30,10 @@ pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     match report.end.as_ref().map(|end| &end.end) {
         Some(RunEnd::Signalled(signal)) => {
             heading(sheet, Tone::Doubtful, &format!("■ cancelled by {}", words::signal(*signal)), out);
+            write_fallen(report, None, sheet, out);
+        }
+        Some(RunEnd::TimedOut(limit)) => {
+            heading(sheet, Tone::Bad, &format!("✗ {}", took_too_long(*limit)), out);
             write_fallen(report, None, sheet, out);
         }
         Some(RunEnd::Aborted(what)) => {

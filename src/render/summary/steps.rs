@@ -21,8 +21,17 @@ const LONG_START: Duration = Duration::from_secs(1);
 
 /// Appends the table, in the order of the file, and a line for what it leaves out.
 pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
-    let mut ended: Vec<Ended<'_>> =
+    let ended: Vec<Ended<'_>> =
         report.steps.iter().enumerate().filter_map(|(n, step)| ended(report, n, step)).collect();
+    let (later, body): (Vec<_>, Vec<_>) = ended.into_iter().partition(|step| report.is_later(step.id));
+    write_table(report, body, sheet, out);
+    if !later.is_empty() {
+        *out += &format!("{}\n", sheet.palette.paint(Tone::Faint, "finally"));
+        write_table(report, later, sheet, out);
+    }
+}
+
+fn write_table(report: &Report, mut ended: Vec<Ended<'_>>, sheet: Sheet, out: &mut String) {
     let (shown, folded) = match report.went_wrong() {
         true if ended.len() > FEW => only_failures(&ended),
         _ => {

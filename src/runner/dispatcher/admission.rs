@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Conditions, Dispatcher};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Outputs, Pipeline, SkipReason, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, Step, StepId};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -21,7 +21,7 @@ impl Dispatcher {
         self.ready.release_held();
         loop {
             self.end_places();
-            if *self.shutdown.borrow() != Shutdown::None || self.slots.let_back() {
+            if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
                 break;
             }
             if !self.caps.are_none() {
@@ -36,6 +36,7 @@ impl Dispatcher {
             self.slots.take(&steps);
             self.caps.start(&self.job.pipeline, &steps);
             self.say_why(&steps);
+            self.note_start();
             self.parts(steps).into_iter().for_each(|part| self.start(part));
         }
     }
@@ -55,9 +56,10 @@ impl Dispatcher {
     fn start(&mut self, steps: Vec<StepId>) {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
         let passed_over = self.passed_beside(&steps);
-        let order = GangOrder { job, given: self.given(&steps), steps, decisions, passed_over };
+        let order =
+            GangOrder { job, given: self.given(&steps), body: self.told(), steps, decisions, passed_over };
         let (site, shutdown, outbox) =
-            (Arc::clone(&self.site), self.shutdown.subscribe(), self.outbox.clone());
+            (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
         self.gangs.spawn(async move {
             if *shutdown.borrow() == Shutdown::None {
                 site.run_gang(order, shutdown, outbox).await;
@@ -134,9 +136,13 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the values of the steps that any of these depends on.
+    /// Returns the values of the steps that any of these depends on; of all, for `finally` steps.
     pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
+        if self.phases.current == Role::Finally {
+            let named = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
+            return pipeline.steps().filter_map(named).collect();
+        }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()

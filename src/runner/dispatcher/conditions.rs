@@ -29,6 +29,11 @@ impl Conditions {
         self.ends.insert(step, outcome.verdict());
     }
 
+    pub(super) fn pass_over(&mut self, step: StepId, why: SkipReason) {
+        self.open.remove(&step);
+        self.passed.insert(step, why);
+    }
+
     pub(super) fn have_passed_any(&self) -> bool {
         !self.passed.is_empty()
     }
@@ -68,7 +73,8 @@ impl Dispatcher {
     fn ask(&mut self, step: StepId) {
         let ended = |step: StepId| self.conditions.ends.get(&step).copied();
         let verdicts = conditions::asks_of(&self.job.pipeline, step, ended);
-        match conditions::ask(&self.job, step, &self.given(&[step]), &verdicts) {
+        let (given, body) = (self.given(&[step]), self.told());
+        match conditions::ask(&self.job, step, &given, &verdicts, body.as_deref()) {
             Ok(None) => {}
             Ok(Some(words)) => self.pass_over(step, words),
             Err(why) => {
@@ -84,10 +90,9 @@ impl Dispatcher {
     }
 
     fn pass_over(&mut self, step: StepId, words: String) {
-        self.conditions.passed.insert(step, SkipReason::Condition(words));
+        self.conditions.pass_over(step, SkipReason::Condition(words));
         for (step, needed) in self.ready.pass_over(step) {
-            self.conditions.open.remove(&step);
-            self.conditions.passed.insert(step, SkipReason::Without(needed));
+            self.conditions.pass_over(step, SkipReason::Without(needed));
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Dispatcher;
 use crate::event::{CancelReason, EventKind, StepFinished};
-use crate::pipeline::{OnError, Outcome, SkipReason, StepId};
+use crate::pipeline::{OnError, Outcome, Role, SkipReason, StepId};
 use crate::runner::Shutdown;
 
 impl Dispatcher {
@@ -18,7 +18,7 @@ impl Dispatcher {
             self.outputs.insert(step, Arc::clone(&finished.outputs));
         }
         self.job.events.send(EventKind::StepFinished(finished));
-        self.conditions.note_end(step, &outcome);
+        self.note_end(step, &outcome);
         self.failed |= outcome.spoils();
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
@@ -42,7 +42,8 @@ impl Dispatcher {
                 if is_cancelled { SkipReason::Stopped } else { SkipReason::Dependency(because) },
             );
         }
-        if self.stops_the_run(step, &outcome) {
+        let is_body = self.job.pipeline.step(step).role == Role::Ordinary;
+        if is_body && self.stops_the_run(step, &outcome) {
             let culprit = if let Outcome::Tainted { producer } = outcome { producer } else { step };
             self.stop(CancelReason::StepFailed(culprit), Shutdown::Graceful);
         }
@@ -72,10 +73,12 @@ impl Dispatcher {
     /// Ends a step that will not run, since something went wrong.
     fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
-        let outcome = Outcome::Skipped(why);
-        self.conditions.note_end(step, &outcome);
-        let finished = StepFinished::unrun(step, outcome);
-        self.job.events.send(EventKind::StepFinished(finished));
+        self.end_unrun(step, Outcome::Skipped(why));
+    }
+
+    pub(super) fn end_unrun(&mut self, step: StepId, outcome: Outcome) {
+        self.note_end(step, &outcome);
+        self.job.events.send(EventKind::StepFinished(StepFinished::unrun(step, outcome)));
     }
 
     /// Ends all steps that still wait: the run is over.

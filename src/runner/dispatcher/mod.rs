@@ -7,31 +7,33 @@
 //! ```
 //!
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
-//! run; [`conditions`] asks whether its members run; [`endings`] decides what the end of a step means for the others; [`result`] decides what the end of
-//! the run is.
+//! run, [`conditions`] asks whether its members do; [`endings`] decides what the end of a step means for the
+//! others; [`phases`] leads from the ordinary steps to the `finally` steps, and has the ladder of signals;
+//! [`result`] decides what the end of the run is.
 
 mod admission;
 mod caps;
 mod conditions;
 mod endings;
+mod phases;
 mod result;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::caps::Caps;
 use self::conditions::Conditions;
+use self::phases::Phases;
 use super::resume;
 use super::slots::Slots;
 use super::{GangMessage, Job, Shutdown, Site, spec};
 use crate::event::{CancelReason, EventKind, RunEnd, RunFinished, RunStarted};
 use crate::executor::SystemError;
-use crate::pipeline::{Outputs, StepId};
+use crate::pipeline::{Outputs, Role, StepId};
 use crate::plan::{Decisions, ReadySet};
 
 /// The state of a run.
@@ -49,7 +51,9 @@ struct Dispatcher {
     conditions: Conditions,
     slots: Slots,
     caps: Caps,
-    shutdown: watch::Sender<Shutdown>,
+    phases: Phases,
+    /// The pipeline has `finally` steps.
+    has_finally: bool,
     outbox: mpsc::UnboundedSender<GangMessage>,
     /// The tasks of all gangs that were admitted.
     gangs: JoinSet<()>,
@@ -83,11 +87,16 @@ pub(super) async fn run(
     loop {
         dispatcher.admit();
         if dispatcher.slots.is_deserted() {
+            if dispatcher.begin_finally().await {
+                continue;
+            }
             break;
         }
+        let deadline = dispatcher.phases.deadline();
         tokio::select! {
             Some(message) = inbox.recv() => dispatcher.take(message),
             Some(signal) = signals.recv() => dispatcher.signalled(signal),
+            () = Phases::time_is_up(deadline) => dispatcher.time_is_up(),
             Some(Err(error)) = dispatcher.gangs.join_next() => {
                 // Its members will never send an end. What still runs dies with the runtime that holds it.
                 dispatcher.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
@@ -135,6 +144,7 @@ impl Dispatcher {
         }
         let ready = ReadySet::new(plan, pipeline);
         let alone = pipeline.steps().filter(|(_, step)| step.terminal).map(|(id, _)| id).collect();
+        let has_finally = pipeline.steps.iter().any(|step| step.role == Role::Finally);
         let slots = Slots::new(settings.max_parallel.get(), alone);
         let caps = Caps::of(pipeline);
         Self {
@@ -147,7 +157,8 @@ impl Dispatcher {
             conditions: Conditions::default(),
             slots,
             caps,
-            shutdown: watch::channel(Shutdown::None).0,
+            phases: Phases::default(),
+            has_finally,
             outbox,
             gangs: JoinSet::new(),
             cause: None,
@@ -167,25 +178,11 @@ impl Dispatcher {
         }
     }
 
-    /// The first signal ends the run with grace, any other at once.
-    fn signalled(&mut self, signal: i32) {
-        let how = if self.signal.is_none() { Shutdown::Graceful } else { Shutdown::Immediate };
-        let first = *self.signal.get_or_insert(signal);
-        self.stop(CancelReason::Signal(first), how);
-    }
-
-    /// Ends the run for a failure that is no step's.
+    /// Ends the body for a failure that is no step's. Of the `finally` steps the others go on.
     fn broken(&mut self, error: SystemError) {
         self.error.get_or_insert(error);
-        self.stop(CancelReason::Aborted, Shutdown::Graceful);
-    }
-
-    /// Ends the run. It only escalates.
-    fn stop(&mut self, reason: CancelReason, how: Shutdown) {
-        if how.escalate(&self.shutdown) {
-            let now = how == Shutdown::Immediate;
-            let grace = if now { Duration::ZERO } else { self.job.settings.grace };
-            self.job.events.send(EventKind::Cancelling { reason, now, grace });
+        if self.phases.current == Role::Ordinary {
+            self.stop(CancelReason::Aborted, Shutdown::Graceful);
         }
     }
 }

@@ -28,6 +28,7 @@ impl Dispatcher {
         let end = match (&self.error, self.signal) {
             (Some(error), _) => RunEnd::Aborted(error.to_string()),
             (None, Some(signal)) => RunEnd::Signalled(signal),
+            (None, None) if let Some(limit) = self.phases.timed_out => RunEnd::TimedOut(limit),
             (None, None) if self.failed => RunEnd::Failed { cause: self.cause },
             (None, None) => match self.run_outputs().await {
                 Ok(outputs) => return (RunEnd::Succeeded, outputs),

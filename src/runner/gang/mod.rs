@@ -44,6 +44,7 @@ use self::streams::GangStreams;
 use super::end::{End, Ended};
 use super::{GangMessage, GangOrder, Job, Shutdown};
 use crate::executor::{Executor, Exit, SystemError};
+use crate::pipeline::BodyEnd;
 use crate::stream::{FanoutEvent, PipeBudget};
 use crate::template::StepOutputs;
 
@@ -60,6 +61,8 @@ struct Gang {
     budget: Arc<PipeBudget>,
     /// The outputs of the steps that its members depend on.
     given: Arc<StepOutputs>,
+    /// How the ordinary steps have ended, for `finally` steps.
+    body: Option<Arc<BodyEnd>>,
     members: Vec<Member>,
     streams: GangStreams,
     /// Counts the starts of the whole gang; a signal of another round is stale.
@@ -79,7 +82,7 @@ pub(super) async fn run(
     mut halt: watch::Receiver<Shutdown>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
-    let GangOrder { job, steps, given, decisions, passed_over } = order;
+    let GangOrder { job, steps, given, body, decisions, passed_over } = order;
     let (signals, mut inbox) = mpsc::unbounded_channel();
     let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
     let streams = GangStreams::new(&job, decisions, passed_over, &members);
@@ -88,6 +91,7 @@ pub(super) async fn run(
         executor,
         budget,
         given: Arc::new(given),
+        body,
         members,
         streams,
         round: 0,

@@ -35,6 +35,11 @@ pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
         // Those that were asked for run in any case, and those that were not are left out.
         (Some(_), Some(asked)) => asked.why(id).is_some() && !asked.is_forced(),
     };
+    let is_question = |id: StepId| match job.pipeline.step(id).role {
+        Role::Ordinary => is_question(id),
+        // It runs in any case.
+        Role::Finally => false,
+    };
     let is_kept = |stream| job.past.has_kept(&job.pipeline.stream(stream).name);
     let mut gone: BTreeSet<StepId> = BTreeSet::new();
     loop {
@@ -77,7 +82,9 @@ async fn conditions_of(job: &Arc<Job>, given: &Arc<StepOutputs>) -> BTreeMap<Ste
     let (job, given) = (Arc::clone(job), Arc::clone(given));
     let work = move || {
         let early = job.pipeline.steps().filter(|(_, step)| early(step));
-        early.map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new())))).collect()
+        early
+            .map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new(), None))))
+            .collect()
     };
     // A condition that was not asked is asked in the turn of its step.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
@@ -122,7 +129,7 @@ fn foresee(job: &Job, done: &StepOutputs, step: StepId, decisions: &Decisions) -
             Decision::PassOver(_) => Verdict::Skipped,
         })
     };
-    foreseen(conditions::ask(job, step, &given, &asks_of(&job.pipeline, step, verdict)))
+    foreseen(conditions::ask(job, step, &given, &asks_of(&job.pipeline, step, verdict), None))
 }
 
 /// Returns why a step cannot be reused, regardless of what becomes of other steps; nothing if it can. `given`
@@ -143,7 +150,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given, &Arc::default()).await {
+    let rendered = match spec::render(job, id, given, &Arc::default(), None).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };

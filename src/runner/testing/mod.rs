@@ -24,7 +24,9 @@ use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::Executor;
 use crate::executor::host::HostExecutor;
-use crate::pipeline::{Action, Backoff, Outcome, Pipeline, Retry, Script, Shell, SkipReason, Span, Template};
+use crate::pipeline::{
+    Action, Backoff, Outcome, Pipeline, Retry, Role, Script, Shell, SkipReason, Span, Template,
+};
 use crate::plan::{Asked, Plan};
 use crate::reaper::Reaper;
 use crate::stream::PipeBudget;
@@ -90,6 +92,20 @@ impl Scene {
     /// Changes a step.
     pub(super) fn with(mut self, step: &str, change: impl FnOnce(&mut crate::pipeline::Step)) -> Self {
         change(self.pipeline.steps.iter_mut().find(|it| it.name == step).unwrap());
+        self
+    }
+
+    /// Lets steps run when all others have ended.
+    pub(super) fn finally<const N: usize>(mut self, steps: [&str; N]) -> Self {
+        for name in steps {
+            self = self.with(name, |step| step.role = Role::Finally);
+        }
+        self
+    }
+
+    /// Limits the run.
+    pub(super) fn at_most(mut self, seconds: f64) -> Self {
+        self.pipeline.timeout = Some(Duration::from_secs_f64(seconds));
         self
     }
 

@@ -30,7 +30,7 @@ impl Site for ScriptedSite {
         shutdown: watch::Receiver<Shutdown>,
         dispatcher: mpsc::UnboundedSender<GangMessage>,
     ) -> BoxFuture<'_, ()> {
-        let GangOrder { job, steps, given: _, decisions: _, passed_over: _ } = order;
+        let GangOrder { job, steps, given: _, body: _, decisions: _, passed_over: _ } = order;
         let members = steps.into_iter().map(Member::new).collect();
         let gang = ScriptedGang { scripts: self.0.clone(), job, members, shutdown, dispatcher };
         Box::pin(gang.run())

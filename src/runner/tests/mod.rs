@@ -4,6 +4,7 @@ mod cancel;
 mod choice;
 mod conditions;
 mod early_exits;
+mod finally;
 mod gangs;
 mod kept_streams;
 mod matrix;
@@ -12,5 +13,6 @@ mod policy;
 mod restarts;
 mod schedule;
 mod terminal;
+mod time_limit;
 
 use super::testing::{Act, Played, Scene, retry};

@@ -1,7 +1,7 @@
 //! The kind of each part of an expression.
 
 use super::super::expression::{Expr, Node, Pipe, Reach};
-use super::super::status;
+use super::super::{ends, status};
 use super::{ExprType, Reader};
 
 impl Reader<'_> {
@@ -129,6 +129,8 @@ impl Reader<'_> {
                 ExprType::texts()
             }
             ("steps", [_, "members"]) => ExprType::list(),
+            ("run", ["outcome"]) => ExprType::Choice(ends::words_of_run()),
+            ("steps", [_, "outcome"]) => ExprType::Choice(ends::words_of_step()),
             ("env" | "inputs" | "pipeline" | "run" | "step", [_]) => ExprType::Text,
             ("steps", [_, "outputs", _]) => ExprType::Text,
             _ => ExprType::Unknown,

@@ -14,7 +14,7 @@ use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
 use super::{Names, TemplateError, TemplateErrorKind, TextContext, environment, foreign, outputs};
-use crate::pipeline::{EnvRead, MembersRef, OutputRef, StatusRef};
+use crate::pipeline::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef};
 
 const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
@@ -27,12 +27,14 @@ pub(super) struct Usage {
     pub(super) secrets: BTreeMap<usize, BTreeSet<String>>,
     /// The outputs of steps that it reads.
     pub(super) outputs: Vec<OutputRef>,
-    /// Where it asks how steps have ended.
-    pub(super) asks: Vec<StatusRef>,
     /// The members of groups that it reads.
     pub(super) members: Vec<MembersRef>,
     /// The axes of the matrix that it reads.
     pub(super) axes: BTreeSet<String>,
+    /// Where it asks how steps have ended.
+    pub(super) asks: Vec<StatusRef>,
+    /// Where it asks for the word of an end.
+    pub(super) ends: Vec<EndRef>,
     /// The variables of the environment that it reads.
     pub(super) env: Vec<EnvRead>,
     /// For each segment: what is put into it, so that its values keep their spelling and its conditions are

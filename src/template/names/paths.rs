@@ -4,7 +4,7 @@ use super::{Checker, Path, Token};
 use crate::pipeline::{MembersRef, OutputRef};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
-use crate::template::{TemplateErrorKind, TextContext, foreign, known, outputs, status};
+use crate::template::{TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
 
 impl Checker<'_> {
     /// Looks a name up, with its attributes.
@@ -23,6 +23,14 @@ impl Checker<'_> {
             }
             _ if is_local => return,
             _ => {}
+        }
+        let is_param = self.names.params.contains_key(path.root);
+        if let (false, Some(end)) = (is_param, ends::read(path, self.text(path), self.names.role)) {
+            match end {
+                Ok(end) => self.usage.ends.push(end),
+                Err(error) => self.usage.errors.push(error),
+            }
+            return;
         }
         match (path.root, path.attributes.as_slice()) {
             ("params", []) => {

@@ -18,6 +18,7 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("bare-template", "this is no YAML"),
     ("bare-template-text", "this is no YAML"),
     ("duplicate-key", "a map of JSON has each key once"),
+    ("finally", "a schema cannot look from one step to another"),
     ("param-cycle", "a schema knows nothing of what a text names"),
     ("secrets", "a schema knows nothing of what a text names"),
     ("streams", "a schema cannot look from one step to another"),

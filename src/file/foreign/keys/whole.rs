@@ -32,7 +32,7 @@ pub(super) const PIPELINE: &[Row] = &[
         "the image of all steps is written under `defaults`: `defaults: {image: alpine}`",
     ),
     ("shell", None, "the shell of all steps is written under `defaults`: `defaults: {shell: bash}`"),
-    ("timeout", None, "the limit of each step is written under `defaults`: `defaults: {timeout: 30m}`"),
+    ("timeoutminutes timeoutinminutes timelimit", Some("timeout"), "the limit of the run is `timeout: 30m`"),
     (
         "retry retries maxretries",
         None,
@@ -60,14 +60,15 @@ pub(super) const PIPELINE: &[Row] = &[
     ),
     ("version apiversion kind", None, "the file has no version of its own; leave the key out"),
     (
-        "beforescript afterscript handleron setup finally post",
+        "afterscript handleron finally post cleanup teardown always",
         None,
-        "what comes before or after is a step: `depends_on` gives the order",
+        "what runs in any case is a step with `finally: true`",
     ),
+    ("beforescript setup", None, "what comes before or after is a step: `depends_on` gives the order"),
     (
         "services networks volumes permissions runson pool agent include includes imports",
         None,
-        "the keys of a file are `name`, `description`, `params`, `env`, `defaults`, `on_error`, `max_parallel`, `history`, `steps` and `outputs`",
+        "the keys of a file are `name`, `description`, `params`, `env`, `defaults`, `on_error`, `timeout`, `max_parallel`, `history`, `steps` and `outputs`",
     ),
 ];
 

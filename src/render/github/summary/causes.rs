@@ -10,7 +10,9 @@ use crate::render::{Report, human, words};
 
 /// Adds a section for the reason of an early end and for each step that failed.
 pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
-    if let Some(RunEnd::Signalled(_) | RunEnd::Aborted(_)) = report.end.as_ref().map(|end| &end.end) {
+    if let Some(RunEnd::Signalled(_) | RunEnd::TimedOut(_) | RunEnd::Aborted(_)) =
+        report.end.as_ref().map(|end| &end.end)
+    {
         page.add(&fallen(report, None));
     }
     let failures = failures::all(report);

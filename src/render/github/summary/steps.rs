@@ -9,12 +9,20 @@ use crate::render::{Report, StepState, words};
 
 const HEAD: &str = "| | step | outcome | attempts | time |\n|---|---|---|---:|---:|\n";
 
-/// Adds the table, in the order of the file.
+/// Adds the table, in the order of the file, and one of the `finally` steps.
 pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
-    let rows: Vec<String> =
-        (0..report.steps.len()).filter_map(|at| row(report, context, StepId::new(at))).collect();
+    write_table(report, context, false, page);
+    write_table(report, context, true, page);
+}
+
+fn write_table(report: &Report, context: &PageContext, is_later: bool, page: &mut Page) {
+    let ids = (0..report.steps.len()).map(StepId::new).filter(|id| report.is_later(*id) == is_later);
+    let rows: Vec<String> = ids.filter_map(|id| row(report, context, id)).collect();
     if rows.is_empty() {
         return;
+    }
+    if is_later {
+        page.add("**finally**\n\n");
     }
     let (before, after) = match rows.len() {
         ..=UNFOLDED => (String::new(), "\n"),

@@ -10,7 +10,7 @@ mod style;
 
 use std::fmt::Write as _;
 
-use super::model::{ArrowKind, Class, Graph, plain};
+use super::model::{ArrowKind, Class, Graph, LATER, plain};
 use geometry::{Picture, lay_out, shown};
 use legend::Legend;
 use shape::{outline, path};
@@ -59,6 +59,7 @@ fn body(graph: &Graph, picture: &Picture) -> String {
     for frame in &picture.frames {
         let _ = writeln!(out, "<path class=\"gang\" d=\"{}\"/>", path(&outline(frame)));
     }
+    out += &border(graph, picture);
     let edges: Vec<_> = graph.drawn().collect();
     // Streams over order, and what is live over what is stored: they share lines near their producer.
     let layer = |kind: &ArrowKind| match kind {
@@ -104,6 +105,21 @@ fn body(graph: &Graph, picture: &Picture) -> String {
         );
     }
     out
+}
+
+/// Returns the line before the steps that run when all others have ended, which stand to its right.
+fn border(graph: &Graph, picture: &Picture) -> String {
+    let boxes = || graph.nodes.iter().zip(&picture.boxes);
+    let later = boxes().filter(|(node, _)| node.is_later).map(|(_, rect)| rect.x);
+    let others = boxes().filter(|(node, _)| !node.is_later).map(|(_, rect)| rect.x + rect.width);
+    let Some(start) = later.reduce(f64::min) else { return String::new() };
+    let x = others.reduce(f64::max).map_or(start - 12.0, |end| f64::midpoint(start, end));
+    format!(
+        "<path class=\"order\" stroke-dasharray=\"2 6\" d=\"M{x} 0V{}\"><title>{LATER}</title></path>\n<text class=\"legend\" x=\"{}\" y=\"-6\">finally</text>\n",
+        number(picture.height),
+        number(x + 6.0),
+        x = number(x),
+    )
 }
 
 fn class(kind: &ArrowKind) -> &'static str {

@@ -1,0 +1,302 @@
+//! The two phases of a run: the *body*, which is all ordinary steps, and the `finally` steps after it.
+//!
+//! The second begins once every ordinary step has ended, has been passed over or has been skipped, if at least
+//! one had been started. Each phase has a shutdown of its own, so that what ends the body does not end the
+//! clean-up. Signals climb a ladder of four rungs: stop the body, kill it, stop the `finally` steps, kill them.
+//! Entering the second phase climbs none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::Dispatcher;
+use crate::event::{CancelReason, EventKind, PhaseStarted};
+use crate::executor::SystemError;
+use crate::pipeline::{BodyEnd, Outcome, Role, RunOutcome, SkipReason, StepId, took_too_long};
+use crate::plan::{Decision, ReadySet};
+use crate::runner::{Shutdown, site};
+
+/// The signal of Ctrl-C.
+const SIGINT: i32 = 2;
+
+/// What a run may exceed its limit by: a run that ends at the same moment is not too long.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Where a run stands between its two phases.
+pub(super) struct Phases {
+    /// Whose turn it is.
+    pub(super) current: Role,
+    body: watch::Sender<Shutdown>,
+    finally: watch::Sender<Shutdown>,
+    /// How many signals have come.
+    signals: u32,
+    /// An ordinary step has been started, or had been in the run that this one goes on from.
+    has_begun: bool,
+    /// When the run has taken too long.
+    deadline: Option<Instant>,
+    /// The limit of the run, where it was over before any step had failed.
+    pub(super) timed_out: Option<Duration>,
+    /// How each step has ended, in the word of the journal; empty where no step asks.
+    ended: BTreeMap<StepId, &'static str>,
+    /// How the body has ended, signals apart.
+    body_end: Option<(RunOutcome, String)>,
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        let channel = || watch::channel(Shutdown::None).0;
+        Self {
+            current: Role::Ordinary,
+            body: channel(),
+            finally: channel(),
+            signals: 0,
+            has_begun: false,
+            deadline: None,
+            timed_out: None,
+            ended: BTreeMap::new(),
+            body_end: None,
+        }
+    }
+}
+
+impl Phases {
+    /// Returns the shutdown of the phase that is on.
+    pub(super) fn shutdown(&self) -> &watch::Sender<Shutdown> {
+        self.of(self.current)
+    }
+
+    fn of(&self, role: Role) -> &watch::Sender<Shutdown> {
+        match role {
+            Role::Ordinary => &self.body,
+            Role::Finally => &self.finally,
+        }
+    }
+
+    /// Waits until the run has taken too long.
+    pub(super) async fn time_is_up(deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns when the run has taken too long, as long as there is a body to stop for that.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let goes_on = self.current == Role::Ordinary && *self.body.borrow() == Shutdown::None;
+        self.deadline.filter(|_| goes_on)
+    }
+}
+
+impl Dispatcher {
+    /// Notes that a gang starts; the first of them starts the clock.
+    pub(super) fn note_start(&mut self) {
+        self.phases.has_begun = true;
+        if let (Some(limit), None) = (self.job.pipeline.timeout, self.phases.deadline) {
+            self.phases.deadline = Instant::now().checked_add(limit + TICK);
+        }
+    }
+
+    /// Notes how a step has ended, for the `finally` steps.
+    pub(super) fn note_end(&mut self, step: StepId, outcome: &Outcome) {
+        self.conditions.note_end(step, outcome);
+        if self.has_finally {
+            self.phases.ended.insert(step, outcome.word());
+            self.phases.has_begun |= *outcome == Outcome::Reused;
+        }
+    }
+
+    /// Stops the body, which has taken too long.
+    pub(super) fn time_is_up(&mut self) {
+        let Some(limit) = self.job.pipeline.timeout else { return };
+        self.failed = true;
+        self.phases.timed_out = self.cause.is_none().then_some(limit);
+        self.stop(CancelReason::TimedOut(limit), Shutdown::Graceful);
+    }
+
+    /// Climbs a rung of the ladder.
+    pub(super) fn signalled(&mut self, signal: i32) {
+        let first = *self.signal.get_or_insert(signal);
+        self.phases.signals += 1;
+        let (role, how) = match self.phases.signals {
+            1 => (Role::Ordinary, Shutdown::Graceful),
+            2 => (Role::Ordinary, Shutdown::Immediate),
+            3 => (Role::Finally, Shutdown::Graceful),
+            _ => (Role::Finally, Shutdown::Immediate),
+        };
+        self.stop_phase(role, CancelReason::Signal(first), how);
+        self.tell_ladder();
+    }
+
+    /// Says what the next signal does, where there is something to clean up.
+    fn tell_ladder(&self) {
+        let names = self.to_clean_up();
+        let (false, Some(signal)) = (names.is_empty(), self.signal) else { return };
+        let key = |times: &str, signals: &str| {
+            if signal == SIGINT { format!("Ctrl-C {times}") } else { signals.to_owned() }
+        };
+        let (once, twice) = (key("again", "another signal"), key("twice more", "two more signals"));
+        let s = if signal == SIGINT { "s" } else { "" };
+        let is_on = self.phases.current == Role::Finally;
+        let line = match self.phases.signals {
+            1 if is_on => format!("cleaning up: {names}; {twice} abandon{s} it"),
+            2 if is_on => format!("cleaning up: {names}; {once} abandons it"),
+            1 => format!("{once} kills what still runs; then comes the clean-up: {names}"),
+            2 => format!("then comes the clean-up: {names}; {once} abandons it"),
+            3 if is_on => format!("the clean-up is abandoned: {names}; {once} kills it"),
+            3 => format!("there is no clean-up: {names}"),
+            _ => return,
+        };
+        self.job.events.send(EventKind::Note(line));
+    }
+
+    /// Returns the names of the `finally` steps that run and have not ended.
+    fn to_clean_up(&self) -> String {
+        let is_open = |id: &StepId| !self.phases.ended.contains_key(id) && self.decisions.runs(*id);
+        let steps = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Finally);
+        let names: Vec<&str> =
+            steps.filter(|(id, _)| is_open(id)).map(|(_, step)| step.name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// Ends the phase that is on. It only escalates.
+    pub(super) fn stop(&mut self, reason: CancelReason, how: Shutdown) {
+        self.stop_phase(self.phases.current, reason, how);
+    }
+
+    fn stop_phase(&mut self, role: Role, reason: CancelReason, how: Shutdown) {
+        if site::Shutdown::escalate(how, self.phases.of(role)) && role == self.phases.current {
+            let now = how == Shutdown::Immediate;
+            let grace = if now { Duration::ZERO } else { self.job.settings.grace };
+            self.job.events.send(EventKind::Cancelling { reason, now, grace });
+        }
+    }
+
+    /// Begins the `finally` steps, once all others have ended. Returns whether there is anything to run.
+    pub(super) async fn begin_finally(&mut self) -> bool {
+        if !self.has_finally || self.phases.current == Role::Finally {
+            return false;
+        }
+        // A gang that has sent all ends may still hold what did not become whole.
+        while let Some(ended) = self.gangs.join_next().await {
+            if let Err(error) = ended {
+                self.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
+            }
+        }
+        self.skip_the_rest();
+        self.phases.body_end = Some(self.end_of_body());
+        self.phases.current = Role::Finally;
+        self.leave_out_broken_readers();
+        let (plan, pipeline) = (Arc::clone(&self.job.plan), Arc::clone(&self.job.pipeline));
+        self.ready = ReadySet::finally(&plan, &pipeline, |step| self.decisions.runs(step));
+        let is_stopped = self.error.is_some() || self.signal.is_some() || self.phases.timed_out.is_some();
+        match (self.phases.has_begun || self.is_by_hand(), is_stopped) {
+            (true, _) => {}
+            // They are skipped as the run is stopped.
+            (false, true) => return false,
+            (false, false) => {
+                for step in self.ready.waiting() {
+                    let why = SkipReason::Condition("no other step has run".into());
+                    self.end_unrun(step, Outcome::Skipped(why));
+                }
+                self.ready.give_up();
+                return false;
+            }
+        }
+        if *self.phases.finally.borrow() != Shutdown::None {
+            return false;
+        }
+        let runs = |step: &StepId| self.decisions.runs(*step);
+        let steps: Vec<StepId> = self.ready.waiting().into_iter().filter(runs).collect();
+        if !steps.is_empty() {
+            let BodyEnd { outcome, cause, .. } = self.body_end();
+            self.job.events.send(EventKind::PhaseStarted(PhaseStarted { steps, outcome, cause }));
+            self.tell_ladder();
+        }
+        true
+    }
+
+    /// Returns whether no ordinary step was to run at all: the `finally` steps were asked for by name.
+    fn is_by_hand(&self) -> bool {
+        let mut body = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Ordinary);
+        body.all(|(id, _)| match self.decisions.of(id) {
+            Decision::Run(_) => false,
+            Decision::Reuse | Decision::LeftOut | Decision::PassOver(_) => true,
+        })
+    }
+
+    /// Passes over the `finally` steps that read a stream of the body which is not whole, and those that read
+    /// theirs: no reader sees the end of a broken stream.
+    fn leave_out_broken_readers(&mut self) {
+        let pipeline = Arc::clone(&self.job.pipeline);
+        let taken: BTreeSet<_> = self.decisions.taken.iter().copied().collect();
+        let mut without: BTreeMap<StepId, StepId> = BTreeMap::new();
+        // Producers come before their readers in the order of the plan.
+        let order: Vec<StepId> =
+            self.job.plan.gangs().iter().flat_map(|gang| gang.steps.iter().copied()).collect();
+        for id in order {
+            let step = pipeline.step(id);
+            if step.role != Role::Finally || !self.decisions.runs(id) {
+                continue;
+            }
+            let is_broken = |stream| {
+                let producer = pipeline.stream(stream).producer;
+                let is_whole = match pipeline.step(producer).role {
+                    Role::Ordinary => self.phases.ended.get(&producer) == Some(&Outcome::Succeeded.word()),
+                    Role::Finally => !without.contains_key(&producer),
+                };
+                (!is_whole && !taken.contains(&stream)).then_some(producer)
+            };
+            let broken = step.inputs.iter().find_map(|input| is_broken(input.port.stream));
+            if let Some(producer) = broken {
+                without.insert(id, producer);
+            }
+        }
+        if !without.is_empty() {
+            let mut decisions = (*self.decisions).clone();
+            without.keys().for_each(|step| decisions.leave_out(*step, pipeline.steps.len()));
+            self.decisions = Arc::new(decisions);
+        }
+        for (step, producer) in without {
+            self.conditions.pass_over(step, SkipReason::Without(producer));
+        }
+    }
+
+    fn end_of_body(&self) -> (RunOutcome, String) {
+        let outcome = match (&self.error, self.failed) {
+            (Some(_), _) => RunOutcome::Error,
+            (None, true) => RunOutcome::Failed,
+            (None, false) => RunOutcome::Succeeded,
+        };
+        let cause = match (self.phases.timed_out, self.cause) {
+            (Some(limit), _) => took_too_long(limit),
+            (None, Some(step)) => self.job.pipeline.step(step).name.clone(),
+            (None, None) => String::new(),
+        };
+        (outcome, cause)
+    }
+
+    /// Returns what `finally` steps are told of the body.
+    fn body_end(&self) -> BodyEnd {
+        let (outcome, cause) = self.phases.body_end.clone().unwrap_or_else(|| self.end_of_body());
+        let outcome = match (outcome, self.signal) {
+            (RunOutcome::Succeeded | RunOutcome::Failed | RunOutcome::Cancelled, Some(_)) => {
+                RunOutcome::Cancelled
+            }
+            (outcome, _) => outcome,
+        };
+        let name =
+            |(step, word): (&StepId, &&'static str)| (self.job.pipeline.step(*step).name.clone(), *word);
+        BodyEnd { outcome, cause, steps: self.phases.ended.iter().map(name).collect() }
+    }
+
+    /// Returns the same, in the phase in which a step can ask for it.
+    pub(super) fn told(&self) -> Option<Arc<BodyEnd>> {
+        match self.phases.current {
+            Role::Ordinary => None,
+            Role::Finally => Some(Arc::new(self.body_end())),
+        }
+    }
+}
