@@ -69,14 +69,6 @@ impl Decisions {
         gangs
     }
 
-    /// Takes a step back that was to run, of a pipeline with so many.
-    pub fn leave_out(&mut self, step: StepId, count: usize) {
-        self.by_step.resize(count, Decision::Run(String::new()));
-        if let Some(decision) = self.by_step.get_mut(step.index()) {
-            *decision = Decision::LeftOut;
-        }
-    }
-
     /// Returns whether a step runs.
     pub fn runs(&self, step: StepId) -> bool {
         match self.of(step) {

@@ -297,3 +297,46 @@ fn shortest(component: &[usize], links: &HashSet<(usize, usize)>) -> usize {
     };
     component.iter().map(|&start| from(start)).min().unwrap_or(usize::MAX)
 }
+
+/// The plan of a file: gangs, stored edges with their reasons, or what stands in a cycle.
+fn planned(text: &str) -> String {
+    let source = crate::pipeline::Source::new("pipeline.yml", text);
+    let pipeline = crate::file::load(source, &crate::file::LoadOptions::default()).unwrap();
+    match Plan::new(&pipeline) {
+        Ok(plan) => {
+            let gangs: Vec<String> = plan.gangs().iter().map(|gang| names(&pipeline, &gang.steps)).collect();
+            let stored = pipeline.streams().flat_map(|(id, stream)| {
+                stream.readers.iter().map(move |reader| (id, *reader)).collect::<Vec<_>>()
+            });
+            let reasons = stored.filter_map(|(id, reader)| match plan.edge(id, reader) {
+                EdgeKind::Live => None,
+                EdgeKind::Stored(reason) => Some(reason.to_string()),
+            });
+            [gangs.join(" | ")].into_iter().chain(reasons).collect::<Vec<_>>().join("\n")
+        }
+        Err(cycles) => {
+            let links = cycles.0.iter().flat_map(|cycle| &cycle.links);
+            let links: Vec<&str> = links.map(|at| pipeline.source.slice(*at)).collect();
+            format!("cycle: {}", links.join(" "))
+        }
+    }
+}
+
+#[test]
+fn a_step_runs_after_those_that_its_condition_asks_about() {
+    insta::assert_snapshot!(
+        planned("steps: [{name: tell, if: skipped('tests'), run: x}, {name: tests, run: x}]"),
+        @"tests | tell"
+    );
+    insta::assert_snapshot!(
+        planned("steps: [{name: tell, if: skipped('tests'), run: x}, {name: tests, run: x, depends_on: tell}]"),
+        @"cycle: tell 'tests'"
+    );
+    insta::assert_snapshot!(
+        planned("steps: [{name: p, run: x, output: s}, {name: r, if: success('p'), run: x, input: s}]"),
+        @"
+    p | r
+    `r` runs after `p` (p → r by depends_on), so it reads the stream from disk
+    "
+    );
+}

@@ -26,10 +26,10 @@ pub(super) struct Request {
     pub(super) deadline: Option<Instant>,
     /// The outputs of the steps that it depends on.
     pub(super) given: Arc<StepOutputs>,
-    /// What it would have read and nothing makes.
-    pub(super) absent: Arc<BTreeSet<StreamId>>,
     /// How the ordinary steps have ended, for a `finally` step.
     pub(super) body: Option<Arc<BodyEnd>>,
+    /// What it would have read and nothing makes.
+    pub(super) absent: Arc<BTreeSet<StreamId>>,
 }
 
 /// The paths of the files that are made for an attempt.
@@ -61,19 +61,19 @@ pub(super) async fn render(
     job: &Arc<Job>,
     id: StepId,
     given: &Arc<StepOutputs>,
-    absent: &Arc<BTreeSet<StreamId>>,
     body: Option<&Arc<BodyEnd>>,
+    absent: &Arc<BTreeSet<StreamId>>,
 ) -> Result<Rendered, String> {
     let step = job.pipeline.step(id);
     if step.templates().all(|template| template.compiled.is_none()) {
-        return render_here(job, step, given, absent, body.map(|body| &**body), None);
+        return render_here(job, step, given, (body.map(|body| &**body), absent), None);
     }
     // If this future is dropped, the thread stops after the current text.
     let waits = Arc::new(());
     let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
-    let (absent, body) = (Arc::clone(absent), body.cloned());
+    let (body, absent) = (body.cloned(), Arc::clone(absent));
     let work =
-        move || render_here(&job, job.pipeline.step(id), &given, &absent, body.as_deref(), Some(&waiter));
+        move || render_here(&job, job.pipeline.step(id), &given, (body.as_deref(), &absent), Some(&waiter));
     let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
@@ -82,15 +82,14 @@ fn render_here(
     job: &Job,
     step: &Step,
     given: &StepOutputs,
-    absent: &BTreeSet<StreamId>,
-    body: Option<&BodyEnd>,
+    (body, absent): (Option<&BodyEnd>, &BTreeSet<StreamId>),
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
     let around = Scope {
         step: Some(step),
         outputs: StepOutputsMode::These(given),
-        absent: Some(absent),
         body,
+        absent: Some(absent),
         waiter,
         ..Scope::default()
     };

@@ -132,8 +132,10 @@ pub(super) fn whole(text: &Text) -> Option<String> {
 /// Returns an error in the words of conditions, with its range in what the user wrote.
 pub(super) fn plain(error: TemplateError, source: &str) -> TemplateError {
     let TemplateError { kind, range, message, help } = error;
-    let about = |text: &str| text.replace("this statement cannot be read", "this condition cannot be read");
-    let message = about(&message).replace("unexpected `%}`", "it ends too early").replace("`%}`", "its end");
+    let message = match message.strip_prefix("this statement cannot be read: ") {
+        Some(detail) => format!("this condition cannot be read: {}", reworded(detail)),
+        None => message,
+    };
     let help = help.map(|help| {
         let help = help.replace(&format!("; {BRACES_HELP}"), "").replace("{{ ", "").replace(" }}", "");
         if help == BRACES_HELP.replace("{{ ", "").replace(" }}", "") {
@@ -144,6 +146,27 @@ pub(super) fn plain(error: TemplateError, source: &str) -> TemplateError {
     });
     let kind = if kind == TemplateErrorKind::Syntax { TemplateErrorKind::Condition } else { kind };
     TemplateError { kind, range: back(range, source), message, help }
+}
+
+/// Returns what the template engine has found, in other words: it has seen a statement, of which the user wrote none.
+fn reworded(detail: &str) -> String {
+    let Some(found) = detail.strip_prefix("unexpected ") else { return detail.to_owned() };
+    let is_end = |what: &str| what == "`%}`" || what == "the end";
+    let named = |what: &str| match what {
+        "name" => "a name".to_owned(),
+        "string" => "a text".to_owned(),
+        "integer" | "float" => "a number".to_owned(),
+        what => what.to_owned(),
+    };
+    match found.split_once(", expected ") {
+        Some((found, wanted)) if is_end(wanted) => format!("there is {} where it could end", named(found)),
+        Some((found, wanted)) if is_end(found) => format!("it ends where {} should be", named(wanted)),
+        Some((found, wanted)) => {
+            format!("there is {} where {} should be", named(found), named(wanted))
+        }
+        None if is_end(found) => "it ends too early".to_owned(),
+        None => format!("there is {} where it does not belong", named(found)),
+    }
 }
 
 /// What a condition looks like.

@@ -15,7 +15,8 @@ use super::{
     jinja, known, members, scan, senses, status, values,
 };
 use crate::pipeline::{
-    BodyEnd, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values, Verdict,
+    BodyEnd, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values,
+    Verdict,
 };
 
 /// Renders the compiled templates of one run.
@@ -137,9 +138,30 @@ impl TemplateRenderer {
         rendered.map_err(|error| {
             let error = match condition::whole(template) {
                 None => translated(&error, &template.source, compiled),
-                Some(whole) => condition::plain(translated(&error, &whole, compiled), &template.source),
+                Some(whole) => {
+                    let error = condition::plain(translated(&error, &whole, compiled), &template.source);
+                    self.missing_variable(&error, template).unwrap_or(error)
+                }
             };
             missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
+        })
+    }
+
+    /// Returns a better error if a missing variable of the environment is the reason that a condition has no value: the
+    /// template engine points at the whole comparison.
+    fn missing_variable(&self, error: &TemplateError, text: &Text) -> Option<TemplateError> {
+        let env = self.run.get("env").filter(|_| error.message.ends_with("has no value"))?;
+        let is_here = |read: &&EnvRead| {
+            error.range.start <= read.range.start
+                && read.range.end <= error.range.end
+                && env.get_attr(&read.name).is_ok_and(|value| value.is_undefined())
+        };
+        let EnvRead { name, range, needed: _ } = text.env.iter().find(is_here)?;
+        Some(TemplateError {
+            kind: TemplateErrorKind::Value,
+            range: range.clone(),
+            message: format!("`env.{name}` has no value"),
+            help: Some(format!("set the variable, or write `env.{name} | default('…')`")),
         })
     }
 

@@ -36,8 +36,11 @@ mod host {
 /// a run.
 mod runs {
     mod choice;
+    mod cleanup;
+    mod conditions;
     mod earlier_versions;
     mod finally;
+    mod groups;
     mod history;
     mod logs;
     mod matrix;

@@ -121,8 +121,8 @@ fn text(
     for line in groups::lines(pipeline) {
         let _ = writeln!(text, "{line}");
     }
-    let mut folds = groups::Folds::of(pipeline, &gangs);
     let mut is_over = false;
+    let mut folds = groups::Folds::of(pipeline, &gangs);
     for gang in &gangs {
         let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
         if is_later && !std::mem::replace(&mut is_over, true) {

@@ -235,7 +235,7 @@ fn reason_of(ids: &Ids, reason: &ReasonRecord) -> Option<CancelReason> {
 fn end_of(ids: &Ids, end: &EndRecord) -> RunEnd {
     match end {
         EndRecord::Succeeded => RunEnd::Succeeded,
-        EndRecord::Failed { cause: None, limit_ms: limit @ 1.. } => RunEnd::TimedOut(millis(*limit)),
+        EndRecord::Failed { cause: None, limit_ms } if *limit_ms > 0 => RunEnd::TimedOut(millis(*limit_ms)),
         EndRecord::Failed { cause, limit_ms: _ } => {
             RunEnd::Failed { cause: cause.as_deref().and_then(|step| ids.step(step)) }
         }

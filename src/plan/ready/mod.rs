@@ -241,14 +241,6 @@ impl ReadySet {
         self.steps.iter().enumerate().filter(waits).map(|(index, _)| StepId::new(index)).collect()
     }
 
-    /// Ends every step that still waits: none will be popped.
-    pub fn give_up(&mut self) {
-        let waits = |step: &&mut StepState| matches!(step.phase, Phase::Waiting | Phase::Keeping);
-        self.steps.iter_mut().filter(waits).for_each(|step| step.phase = Phase::Skipped);
-        self.gangs.iter_mut().for_each(|gang| gang.waiting = 0);
-        self.waiting = 0;
-    }
-
     fn release(&mut self, dependents: Vec<StepId>) {
         for step in dependents {
             if self.satisfy(step) {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Conditions, Dispatcher};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, Step, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, StepId};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -36,7 +36,6 @@ impl Dispatcher {
             self.slots.take(&steps);
             self.caps.start(&self.job.pipeline, &steps);
             self.say_why(&steps);
-            self.note_start();
             self.parts(steps).into_iter().for_each(|part| self.start(part));
         }
     }
@@ -55,9 +54,9 @@ impl Dispatcher {
 
     fn start(&mut self, steps: Vec<StepId>) {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
-        let passed_over = self.passed_beside(&steps);
-        let order =
-            GangOrder { job, given: self.given(&steps), body: self.told(), steps, decisions, passed_over };
+        self.note_start();
+        let (passed_over, given, body) = (self.passed_beside(&steps), self.given(&steps), self.told());
+        let order = GangOrder { job, given, body, steps, decisions, passed_over };
         let (site, shutdown, outbox) =
             (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
         self.gangs.spawn(async move {
@@ -110,14 +109,14 @@ impl Dispatcher {
 
     /// Ends the steps that do not run and whose places in the order are taken now: those that are left out or
     /// reused with what an earlier run has of them.
-    fn end_places(&mut self) {
+    pub(super) fn end_places(&mut self) {
         for step in self.ready.take_passed() {
             let finished = self.unrun(step);
             self.finished(finished);
         }
     }
 
-    fn unrun(&self, step: StepId) -> StepFinished {
+    pub(super) fn unrun(&self, step: StepId) -> StepFinished {
         let (name, past) = (&self.job.pipeline.step(step).name, &self.job.past);
         if let Some(why) = self.conditions.passed(step) {
             return StepFinished::unrun(step, Outcome::Skipped(why.clone()));
@@ -140,8 +139,10 @@ impl Dispatcher {
     pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
         if self.phases.current == Role::Finally {
-            let named = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
-            return pipeline.steps().filter_map(named).collect();
+            let named = |(id, outputs): (&StepId, &Arc<Outputs>)| {
+                (pipeline.step(*id).name.clone(), Arc::clone(outputs))
+            };
+            return self.outputs.iter().map(named).collect();
         }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));

@@ -73,12 +73,9 @@ impl Dispatcher {
     /// Ends a step that will not run, since something went wrong.
     fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
-        self.end_unrun(step, Outcome::Skipped(why));
-    }
-
-    pub(super) fn end_unrun(&mut self, step: StepId, outcome: Outcome) {
-        self.note_end(step, &outcome);
-        self.job.events.send(EventKind::StepFinished(StepFinished::unrun(step, outcome)));
+        let finished = StepFinished::unrun(step, Outcome::Skipped(why));
+        self.note_end(step, &finished.outcome);
+        self.job.events.send(EventKind::StepFinished(finished));
     }
 
     /// Ends all steps that still wait: the run is over.

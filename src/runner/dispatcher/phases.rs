@@ -99,7 +99,7 @@ impl Dispatcher {
         }
     }
 
-    /// Notes how a step has ended, for the `finally` steps.
+    /// Notes how a step has ended, for conditions and for the `finally` steps.
     pub(super) fn note_end(&mut self, step: StepId, outcome: &Outcome) {
         self.conditions.note_end(step, outcome);
         if self.has_finally {
@@ -188,27 +188,28 @@ impl Dispatcher {
         self.skip_the_rest();
         self.phases.body_end = Some(self.end_of_body());
         self.phases.current = Role::Finally;
-        self.leave_out_broken_readers();
-        let (plan, pipeline) = (Arc::clone(&self.job.plan), Arc::clone(&self.job.pipeline));
-        self.ready = ReadySet::finally(&plan, &pipeline, |step| self.decisions.runs(step));
+        self.ready = ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
+        self.pass_over_broken_readers();
         let is_stopped = self.error.is_some() || self.signal.is_some() || self.phases.timed_out.is_some();
         match (self.phases.has_begun || self.is_by_hand(), is_stopped) {
             (true, _) => {}
             // They are skipped as the run is stopped.
             (false, true) => return false,
             (false, false) => {
-                for step in self.ready.waiting() {
-                    let why = SkipReason::Condition("no other step has run".into());
-                    self.end_unrun(step, Outcome::Skipped(why));
+                let mut waiting = self.ready.waiting();
+                waiting.retain(|step| self.decisions.runs(*step));
+                for step in waiting {
+                    self.pass_over(step, SkipReason::Condition("no other step has run".into()));
                 }
-                self.ready.give_up();
+                // All places are taken now, as nothing runs that they could stand behind.
+                self.end_places();
                 return false;
             }
         }
         if *self.phases.finally.borrow() != Shutdown::None {
             return false;
         }
-        let runs = |step: &StepId| self.decisions.runs(*step);
+        let runs = |step: &StepId| self.decisions.runs(*step) && self.conditions.passed(*step).is_none();
         let steps: Vec<StepId> = self.ready.waiting().into_iter().filter(runs).collect();
         if !steps.is_empty() {
             let BodyEnd { outcome, cause, .. } = self.body_end();
@@ -222,45 +223,26 @@ impl Dispatcher {
     fn is_by_hand(&self) -> bool {
         let mut body = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Ordinary);
         body.all(|(id, _)| match self.decisions.of(id) {
-            Decision::Run(_) => false,
-            Decision::Reuse | Decision::LeftOut | Decision::PassOver(_) => true,
+            Decision::Run(_) | Decision::PassOver(_) => false,
+            Decision::Reuse | Decision::LeftOut => true,
         })
     }
 
     /// Passes over the `finally` steps that read a stream of the body which is not whole, and those that read
     /// theirs: no reader sees the end of a broken stream.
-    fn leave_out_broken_readers(&mut self) {
+    fn pass_over_broken_readers(&mut self) {
         let pipeline = Arc::clone(&self.job.pipeline);
         let taken: BTreeSet<_> = self.decisions.taken.iter().copied().collect();
-        let mut without: BTreeMap<StepId, StepId> = BTreeMap::new();
-        // Producers come before their readers in the order of the plan.
-        let order: Vec<StepId> =
-            self.job.plan.gangs().iter().flat_map(|gang| gang.steps.iter().copied()).collect();
-        for id in order {
-            let step = pipeline.step(id);
-            if step.role != Role::Finally || !self.decisions.runs(id) {
+        for (_, stream) in pipeline.streams().filter(|(id, _)| !taken.contains(id)) {
+            let is_whole = self.phases.ended.get(&stream.producer) == Some(&Outcome::Succeeded.word());
+            if pipeline.step(stream.producer).role == Role::Finally || is_whole {
                 continue;
             }
-            let is_broken = |stream| {
-                let producer = pipeline.stream(stream).producer;
-                let is_whole = match pipeline.step(producer).role {
-                    Role::Ordinary => self.phases.ended.get(&producer) == Some(&Outcome::Succeeded.word()),
-                    Role::Finally => !without.contains_key(&producer),
-                };
-                (!is_whole && !taken.contains(&stream)).then_some(producer)
-            };
-            let broken = step.inputs.iter().find_map(|input| is_broken(input.port.stream));
-            if let Some(producer) = broken {
-                without.insert(id, producer);
+            for &reader in stream.readers.iter().filter(|id| pipeline.step(**id).role == Role::Finally) {
+                if self.decisions.runs(reader) {
+                    self.pass_over(reader, SkipReason::Without(stream.producer));
+                }
             }
-        }
-        if !without.is_empty() {
-            let mut decisions = (*self.decisions).clone();
-            without.keys().for_each(|step| decisions.leave_out(*step, pipeline.steps.len()));
-            self.decisions = Arc::new(decisions);
-        }
-        for (step, producer) in without {
-            self.conditions.pass_over(step, SkipReason::Without(producer));
         }
     }
 

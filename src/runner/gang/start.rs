@@ -54,8 +54,8 @@ impl Gang {
             inputs: self.streams.inputs_of(&self.job, index, member.step),
             deadline: attempt::earlier(whole, attempt::deadline_in(one)),
             given: Arc::clone(&self.given),
-            absent: self.streams.absent_of(&self.job, member.step),
             body: self.body.clone(),
+            absent: self.streams.absent_of(&self.job, member.step),
         };
         let (signals, round) = (self.signals.clone(), self.round);
         let report = move |result| {
