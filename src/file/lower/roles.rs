@@ -162,7 +162,13 @@ impl Lowering<'_> {
             .partition(|dependency| role(dependency.step) == own);
         step.depends_on = kept;
         let name = step.name.clone();
+        let mut said = Vec::new();
         for Dependency { step: other, at, need: _ } in out {
+            // A group is named once, and means all of its steps.
+            if said.contains(&at) {
+                continue;
+            }
+            said.push(at);
             let other = steps.list.get(other.index()).map_or("", |step| step.name.as_str());
             match own {
                 // What it reads or asks of ordinary steps is known when it runs.
