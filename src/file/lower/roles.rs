@@ -56,7 +56,8 @@ impl Lowering<'_> {
         (Policy { timeout, on_error, ..policy }, early)
     }
 
-    /// Checks what joins `finally` steps to others, and takes out what cannot: their order comes from their role.
+    /// Checks what joins `finally` steps to others, and takes out what cannot be: their order comes from their
+    /// role.
     pub(super) fn part(&mut self, steps: &mut Steps<'_>, streams: &mut [Stream], outputs: &[RunOutput]) {
         if steps.list.iter().all(|step| step.role == Role::Ordinary) {
             return;
