@@ -401,9 +401,9 @@ codes! {
 
     /// An order that a `finally` step does not have.
     ///
-    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on one, read
-    /// its stream or its values; and to depend on another step says nothing, unless that is a `finally` step too. What it
-    /// reads of the others is there when it runs.
+    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on
+    /// one, read its stream or its values; and to depend on another step says nothing, unless that is a `finally` step
+    /// too. What it reads of the others is there when it runs.
     /// ```yaml
     /// steps:
     ///   - {name: tests, run: ./e2e}
@@ -418,8 +418,8 @@ codes! {
 
     /// A `finally` step that would stop others.
     ///
-    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one. Its
-    /// failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
+    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one.
+    /// Its failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
     /// ```yaml
     /// steps:
     ///   - {name: tests, run: ./e2e}
