@@ -36,10 +36,14 @@ mod host {
 /// a run.
 mod runs {
     mod choice;
+    mod cleanup;
+    mod conditions;
     mod earlier_versions;
     mod finally;
+    mod groups;
     mod history;
     mod logs;
+    mod matrix;
     mod outputs;
     mod produces;
     mod resume;

@@ -10,9 +10,11 @@ mod case;
 mod check;
 mod draw;
 mod engine;
+mod language;
 mod left;
 mod model;
 mod outcomes;
+mod passing;
 mod run;
 mod yaml;
 
