@@ -918,7 +918,7 @@ codes! {
     ///
     /// A step with an `if` does not run where that is false, and neither do those that need its stream or its values. An
     /// output of the run would then have no value, after all the work is done. `| default` right behind the name gives it
-    /// another.
+    /// another. So must a step with `finally: true` do for every value, since it runs however far the others have come.
     /// ```yaml
     /// params: {release: false}
     /// steps:
