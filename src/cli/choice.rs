@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::args::ChoiceArgs;
 use super::error::CliError;
 use super::load::Loaded;
-use super::{containers, earlier, past};
+use super::{conditions, containers, earlier, past};
 use crate::event::channel;
 use crate::event::mask::Masker;
 use crate::file::{Code, Diagnostic, Diagnostics, Nearest, locate};
@@ -16,7 +16,7 @@ use crate::pipeline::{Pipeline, Role, Step, StepId};
 use crate::plan::{Asked, Decisions, Foreseen};
 use crate::reaper::Reaper;
 use crate::runner::{self, Job, MissingValue, Past, RunPaths, Settings};
-use crate::template::{Decided, Scope, TemplateRenderer};
+use crate::template::{Decided, TemplateRenderer};
 
 /// What was asked for, and what earlier runs have done.
 pub(super) struct Choice {
@@ -78,7 +78,7 @@ impl Choice {
             let Some(condition) = step.condition.as_ref().filter(|condition| condition.is_early) else {
                 continue;
             };
-            let foreseen = match templates.decide(condition, Scope { step: Some(step), ..Scope::default() }) {
+            let foreseen = match conditions::decide(templates, step, condition) {
                 Ok(Decided::Holds) => Foreseen::Holds,
                 Ok(Decided::Not(words)) => Foreseen::False(words),
                 Err(error) => {

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_group_has_a_line_with_its_axes() {
         let pipeline = pipeline(
-            "params: {none: {type: list, default: []}}\nsteps:\n  - {name: t, matrix: {v: ['3.12', 3], os: [a, b], max_parallel: 2}, run: make}\n  - {name: u, matrix: {n: '{{ range(20) }}'}, run: make}\n  - {name: e, matrix: {n: '{{ none }}'}, run: make}",
+            "params: {empty: {type: list, default: []}}\nsteps:\n  - {name: t, matrix: {v: ['3.12', 3], os: [a, b], max_parallel: 2}, run: make}\n  - {name: u, matrix: {n: '{{ range(20) }}'}, run: make}\n  - {name: e, matrix: {n: '{{ empty }}'}, run: make}",
         );
         assert_eq!(
             lines(&pipeline),

@@ -40,6 +40,7 @@ mod runs {
     mod conditions;
     mod earlier_versions;
     mod finally;
+    mod groups;
     mod history;
     mod logs;
     mod matrix;

@@ -48,13 +48,20 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     }
     let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));
     let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
-    let at_most = if has_conditions { choice.with_conditions(&loaded, &templates()?)? } else { at_most };
-    environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
+    let check = |decisions| environment::check(&loaded, decisions, loaded.context("RUN-ID", &started_at));
+    let plain = at_most;
+    let at_most = match has_conditions {
+        true => choice.with_conditions(&loaded, &templates()?),
+        false => Ok(plain.clone()),
+    };
+    // A variable that is not set is a better reason than what comes of it.
+    let at_most = at_most.or_else(|error| check(&plain).and(Err(error)))?;
+    check(&at_most)?;
     if is_partial(&args.choice) {
         choice.check_values(&loaded, &at_most, &templates()?)?;
     }
     if args.dry_run {
-        return show(&loaded, &choice.on_paper(&loaded, at_most, templates)?, &templates()?);
+        return show(&loaded, &choice.on_paper(&loaded, plain, templates)?, &templates()?);
     }
     terminal::check(&loaded, &at_most)?;
     let keep = retention::keep(&loaded)?;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Dispatcher;
 use crate::event::{EventKind, StepFinished};
-use crate::pipeline::{Failure, OnError, Outcome, SkipReason, StepId, Verdict};
+use crate::pipeline::{Failure, OnError, Outcome, Role, SkipReason, StepId, Verdict};
 use crate::plan::Decisions;
-use crate::runner::conditions;
+use crate::runner::conditions::{self, Circumstances};
 
 /// What is known of the conditions of a run.
 #[derive(Debug, Default)]
@@ -68,7 +68,10 @@ impl Dispatcher {
     fn ask(&mut self, step: StepId) {
         let ended = |step: StepId| self.conditions.ends.get(&step).copied();
         let verdicts = conditions::asks_of(&self.job.pipeline, step, ended);
-        match conditions::ask(&self.job, step, &self.given(&[step]), &verdicts, self.told().as_deref()) {
+        let told = self.told();
+        let circumstances =
+            Circumstances { given: &self.given(&[step]), verdicts: &verdicts, body: told.as_deref() };
+        match conditions::ask(&self.job, step, circumstances) {
             Ok(None) => {}
             Ok(Some(words)) => self.pass_over(step, SkipReason::Condition(words)),
             Err(why) => {
@@ -109,9 +112,8 @@ impl Dispatcher {
     /// Warns if every step of a run that went well was passed over.
     pub(super) fn warn_if_nothing_ran(&self) {
         let is_good = !self.failed && self.error.is_none() && self.signal.is_none();
-        let steps = self.job.pipeline.steps.len();
-        let passed = self.conditions.passed.len();
-        if is_good && steps > 0 && passed == steps {
+        let mut body = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Ordinary);
+        if is_good && body.all(|(id, _)| self.conditions.passed(id).is_some()) {
             self.job.events.send(EventKind::Warning("nothing ran: no condition is true".to_owned()));
         }
     }

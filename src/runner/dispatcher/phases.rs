@@ -99,7 +99,7 @@ impl Dispatcher {
         }
     }
 
-    /// Notes how a step has ended, for the `finally` steps.
+    /// Notes how a step has ended, for conditions and for the `finally` steps.
     pub(super) fn note_end(&mut self, step: StepId, outcome: &Outcome) {
         self.conditions.note_end(step, outcome);
         if self.has_finally {

@@ -7,6 +7,7 @@ mod early_exits;
 mod finally;
 mod gangs;
 mod kept_streams;
+mod matrix;
 mod outputs;
 mod policy;
 mod restarts;

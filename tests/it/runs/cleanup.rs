@@ -67,7 +67,8 @@ fn the_first_signal_stops_the_body_and_leaves_them_alone() {
 
 #[test]
 fn the_second_signal_kills_the_body_and_leaves_them_alone() {
-    let place = place("  - {name: work, run: 'trap \"echo asked\" TERM; echo here; while :; do sleep 0.1; done'}");
+    let place =
+        place("  - {name: work, run: 'trap \"echo asked\" TERM; echo here; while :; do sleep 0.1; done'}");
     interrupted(&place, &[("| here", "INT"), ("| asked", "INT")]).code(130);
     assert!(told(&place).starts_with("cancelled:"), "{}", told(&place));
     place.is_deserted();
@@ -126,7 +127,8 @@ fn the_cause_of_a_red_run_stays_that_of_its_body() {
   - {name: down, finally: true, run: exit 4}
 ",
     );
-    let ran = place.pipe(&["run"]).code(1).says("`work` failed: exit code 3").says("`down` failed: exit code 4");
+    let ran =
+        place.pipe(&["run"]).code(1).says("`work` failed: exit code 3").says("`down` failed: exit code 4");
     let last = ran.stdout.lines().last().unwrap_or_default().to_owned();
     assert!(last.starts_with("failed: `work` exit code 3"), "{last}");
 }
@@ -163,7 +165,8 @@ fn streams_of_the_body_are_read_when_they_are_whole() {
     place.pipe(&["run"]).code(1);
     assert!(!place.has("end"), "it has seen a false end");
     let journal = place.journal();
-    let end = journal.iter().find(|record| record["event"] == "step-finished" && record["step"] == "keep").unwrap();
+    let end =
+        journal.iter().find(|record| record["event"] == "step-finished" && record["step"] == "keep").unwrap();
     assert_eq!((&end["outcome"], &end["without"]), (&"skipped".into(), &"dump".into()));
 }
 

@@ -1,249 +1,188 @@
-//! Matrices: members of a group as steps, alone and with everything else.
+//! Matrices, end to end: one step that is written, and many that run.
 
-use crate::support::Place;
+use std::fs;
 
-/// Names of steps that ran, in the order of their names.
-fn outcomes(place: &Place) -> Vec<String> {
-    let journal = place.journal();
-    let ends = journal.iter().filter(|record| record["event"] == "step-finished");
-    let mut ends: Vec<String> =
-        ends.map(|end| format!("{} {}", end["step"].as_str().unwrap(), end["outcome"].as_str().unwrap())).collect();
-    ends.sort_unstable();
-    ends
+use crate::support::{Place, Ran};
+
+/// Which steps noted that they ran, sorted.
+fn ran(place: &Place) -> String {
+    let text = fs::read_to_string(place.join("ran")).unwrap_or_default();
+    let _ = fs::remove_file(place.join("ran"));
+    let mut names: Vec<&str> = text.lines().collect();
+    names.sort_unstable();
+    names.join(" ")
 }
 
-#[test]
-fn each_combination_is_a_step() {
-    let place = Place::with(
-        r#"
+fn run(place: &Place, args: &[&str]) -> (String, Ran) {
+    let shown = place.pipe(&[&["run"], args].concat());
+    (ran(place), shown)
+}
+
+const PYTHONS: &str = "
+params: {pythons: {type: list, default: ['3.12', '3.13']}}
+defaults: {shell: sh}
 steps:
   - name: test
     matrix:
-      python: [3.10, "3.12"]
+      python: '{{ pythons }}'
       os: [alpine, bookworm]
-      exclude: [{python: "3.12", os: alpine}]
-      include: [{python: 3.14, os: bookworm}]
-    run: echo {{ matrix.python }}-{{ matrix.os }} >> {{ matrix.os }}
-    on_error: continue
-  - {name: report, run: sort alpine bookworm > all, depends_on: test}
-"#,
-    );
-    place.pipe(&["run"]).code(0);
-    assert_eq!(place.read("all"), "3.10-alpine\n3.10-bookworm\n3.12-bookworm\n3.14-bookworm\n");
-    assert_eq!(
-        outcomes(&place),
-        [
-            "report succeeded",
-            "test.3.10.alpine succeeded",
-            "test.3.10.bookworm succeeded",
-            "test.3.12.bookworm succeeded",
-            "test.3.14.bookworm succeeded"
-        ]
-    );
-    place.pipe(&["logs", "last", "test.3.10.alpine"]).code(0);
-}
-
-#[test]
-fn a_condition_is_asked_of_each_member() {
-    let place = Place::with(
-        "steps:
-  - {name: test, matrix: {os: [alpine, windows]}, if: matrix.os != 'windows', run: 'touch {{ matrix.os }}'}
-  - {name: none, matrix: {os: [alpine, windows]}, if: "matrix.os == 'alpine' and matrix.os == 'windows'", run: 'touch never'}
-  - {name: both, if: success('test') and skipped('none'), run: touch both}
-  - {name: order, run: touch order, depends_on: [test, none]}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert!(place.has("alpine") && !place.has("windows") && !place.has("never"));
-    assert!(place.has("both") && place.has("order"));
-}
-
-#[test]
-fn on_error_is_each_members_own() {
-    let file = |policy: &str| {
-        format!(
-            "steps:
-  - name: test
-    matrix: {{n: [1, 2, 3]}}
-    run: echo here; [ {{{{ matrix.n }}}} != 2 ]
-    on_error: {policy}
-  - {{name: after, run: touch after, depends_on: test}}
-"
-        )
-    };
-    let place = Place::with(&file("continue"));
-    place.pipe(&["run"]).code(1);
-    assert_eq!(
-        outcomes(&place),
-        ["after skipped", "test.1 succeeded", "test.2 failed", "test.3 succeeded"]
-    );
-    let place = Place::with(&file("\"{{ 'ignore' if matrix.n == 2 else 'continue' }}\""));
-    place.pipe(&["run"]).code(0);
-    assert!(place.has("after"));
-}
-
-#[test]
-fn finally_members_are_independent_and_the_group_has_a_verdict() {
-    let place = Place::with(
-        "on_error: continue
-steps:
-  - {name: test, matrix: {n: [1, 2]}, run: '[ {{ matrix.n }} = 1 ]'}
-  - {name: red, finally: true, if: \"failure('test') and not success('test')\", run: touch red}
-  - {name: down, finally: true, matrix: {n: [1, 2, 3]}, run: 'touch down.{{ matrix.n }}; [ {{ matrix.n }} != 1 ]'}
-",
-    );
-    place.pipe(&["run"]).code(1).says("`test.2` failed");
-    assert!(place.has("red"));
-    assert!(["down.1", "down.2", "down.3"].iter().all(|file| place.has(file)));
-}
-
-#[test]
-fn an_empty_list_is_passed_over() {
-    let place = Place::with(
-        "params: {items: {type: list, default: []}}
-steps:
-  - {name: make, matrix: {item: '{{ items }}'}, run: echo x, output: rows}
-  - {name: report, run: touch report, depends_on: make}
-  - {name: sums, run: 'cat {{ inputs.rows }} > sums', inputs: {rows: rows}}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert!(place.has("report") && !place.has("sums"));
-    place.pipe(&["run", "-p", "items=[\"a\", \"b\"]"]).code(0);
-    assert_eq!(place.read("sums"), "x\nx\n");
-}
-
-#[test]
-fn streams_go_to_all_to_one_and_are_gathered() {
-    let place = Place::with(
-        "steps:
-  - {name: make, matrix: {n: [1, 2, 3]}, run: 'seq {{ matrix.n }} 3 300000', output: rows}
-  - {name: pair, matrix: {n: [1, 2, 3]}, run: 'sha256sum > pair.{{ matrix.n }}', input: 'rows.{{ matrix.n }}'}
-  - {name: merge, run: 'sort -nm {{ inputs.all }} > merged; printf \"%s\\n\" \"$PIPE_INPUT_ALL\" | wc -l > count', inputs: {all: rows}}
-  - {name: one, run: seq 200000, output: numbers}
-  - {name: each, matrix: {n: [1, 2, 3, 4]}, run: 'sha256sum > each.{{ matrix.n }}', input: numbers}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert_eq!(place.read("merged"), place.sh("seq 300000"));
-    assert_eq!(place.read("count").trim(), "3");
-    for n in 1..=3 {
-        assert_eq!(place.read(&format!("pair.{n}")), place.sh(&format!("seq {n} 3 300000 | sha256sum")));
-    }
-    for n in 1..=4 {
-        assert_eq!(place.read(&format!("each.{n}")), place.sh("seq 200000 | sha256sum"));
-    }
-}
-
-#[test]
-fn a_gathering_reader_never_takes_a_part_for_all() {
-    let place = Place::with(
-        "on_error: continue
-steps:
-  - {name: make, matrix: {n: [1, 2]}, run: 'seq 100000; [ {{ matrix.n }} = 1 ]', output: rows}
-  - {name: all, run: 'cat {{ inputs.all }} > /dev/null; touch end', inputs: {all: rows}}
-",
-    );
-    place.pipe(&["run"]).code(1);
-    assert!(!place.has("end"), "it has seen a false end");
-    assert_eq!(place.outcome("all"), "tainted");
-}
-
-#[test]
-fn a_member_that_is_passed_over_is_not_gathered() {
-    let place = Place::with(
-        "steps:
-  - {name: make, matrix: {n: [1, 2, 3]}, if: matrix.n != 2, run: 'echo {{ matrix.n }}', output: rows}
-  - {name: all, run: 'cat {{ inputs.all }} > all', inputs: {all: rows}}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert_eq!(place.read("all"), "1\n3\n");
-}
-
-#[test]
-fn the_retry_of_one_live_reader_starts_the_whole_gang_again() {
-    let place = Place::with(
-        "steps:
-  - {name: make, run: 'echo m >> made; seq 1000', output: rows}
-  - name: read
-    matrix: {n: [1, 2]}
-    run: cat > got.{{ matrix.n }}; [ {{ matrix.n }}.$PIPE_ATTEMPT != 2.1 ]
-    input: rows
-    retry: {count: 1, delay: 1ms}
-",
-    );
-    place.pipe(&["run"]).code(0);
-    assert_eq!(place.read("made"), "m\nm\n");
-    assert_eq!(place.read("got.1"), place.sh("seq 1000"));
-}
-
-#[test]
-fn a_group_has_a_limit_of_its_own_and_holds_up_nothing_else() {
-    let place = Place::with(
-        "max_parallel: 4
-steps:
-  - name: test
-    matrix: {n: [1, 2, 3, 4], max_parallel: 1}
-    run: mkdir busy; [ -e other ] || until [ -e other ]; do sleep 0.01; done; rmdir busy
-  - {name: other, run: touch other}
-",
-    );
-    place.pipe(&["run"]).code(0);
-}
-
-#[test]
-fn members_can_be_chosen_and_resumed_one_by_one() {
-    let place = Place::with(
-        "params: {items: {type: list, default: [a, b]}}
-steps:
-  - {name: make, matrix: {item: '{{ items }}'}, run: 'echo {{ matrix.item }} >> ran', produces: []}
-  - {name: report, run: echo report >> ran, depends_on: make}
-"
-        .replace(", produces: []", "")
-        .as_str(),
-    );
-    let ran = || place.sh("sort ran; rm ran").replace('\n', " ");
-    place.pipe(&["run", "--only", "make.b"]).code(0);
-    assert_eq!(ran(), "b ");
-    place.pipe(&["run", "--only", "make"]).code(0);
-    assert_eq!(ran(), "a b ");
-    place.pipe(&["run", "--only", "make.bb"]).code(2).says("make.b");
-    place.pipe(&["run"]).code(0);
-    ran();
-    place.pipe(&["run", "--resume", "last", "-p", "items=[\"a\", \"b\", \"c\"]"]).code(0);
-    assert_eq!(ran(), "c report ");
-}
-
-#[test]
-fn values_of_members_are_a_list_and_values_from_outside_stay_data() {
-    let place = Place::with(
-        r#"
-params: {items: {type: list, default: ["$(touch bad)", plain]}}
-steps:
-  - {name: make, matrix: {item: "{{ items }}"}, run: 'echo "value="{{ matrix.item }} >> "$PIPE_OUTPUT"', on_error: continue}
-  - name: list
+      exclude: [{python: '3.12', os: alpine}]
+      include: [{python: '3.14', os: bookworm}]
     run: |
-      {% for member in steps.make.members %}
-      echo {{ member.name }} {{ member.matrix.item }} {{ member.outputs.value }} >> list
-      {% endfor %}
-"#,
+      echo $PIPE_STEP >> ran
+      echo \"v={{ matrix.python }}\" >> \"$PIPE_OUTPUT\"
+      [ {{ matrix.python }} != 3.14 ]
+    on_error: \"{{ 'ignore' if matrix.python == '3.14' else 'continue' }}\"
+  - name: report
+    depends_on: test
+    run: |
+      echo report >> ran
+      echo '{% for m in steps.test.members %}{{ m.name }}/{{ m.matrix.os }}/{{ m.outputs.v }} {% endfor %}' > report.txt
+  - {name: one, run: 'echo {{ steps[\"test.3.13.alpine\"].outputs.v }} > one.txt', depends_on: test.3.13.alpine}
+";
+
+#[test]
+fn a_step_runs_for_each_combination_and_a_group_is_their_name() {
+    let place = Place::with(PYTHONS);
+    let (names, shown) = run(&place, &[]);
+    shown.code(0).says("test ×3");
+    assert_eq!(names, "report test.3.12.bookworm test.3.13.alpine test.3.13.bookworm test.3.14.bookworm");
+    let report = fs::read_to_string(place.join("report.txt")).unwrap();
+    assert_eq!(
+        report.trim(),
+        "test.3.12.bookworm/bookworm/3.12 test.3.13.alpine/alpine/3.13 test.3.13.bookworm/bookworm/3.13"
     );
-    place.pipe(&["run"]).code(0);
-    assert!(!place.has("bad"));
-    let list = place.read("list");
-    assert_eq!(list.lines().count(), 2, "{list}");
-    assert!(list.contains("make.plain plain plain"), "{list}");
-    assert!(list.lines().next().unwrap().ends_with("$(touch bad) $(touch bad)"), "{list}");
+    assert_eq!(fs::read_to_string(place.join("one.txt")).unwrap(), "3.13\n");
+
+    assert_eq!(run(&place, &["--only", "test.3.13.alpine"]).0, "test.3.13.alpine");
+    assert_eq!(
+        run(&place, &["--only", "test", "-p", "pythons=3.13"]).0,
+        "test.3.13.alpine test.3.13.bookworm test.3.14.bookworm"
+    );
+    let (names, shown) = run(&place, &["--only", "test.3.13.alpin"]);
+    shown.code(2).says("did you mean `test.3.13.alpine`?");
+    assert_eq!(names, "");
 }
 
 #[test]
-fn a_secret_is_no_value_of_a_matrix() {
+fn a_value_more_is_all_that_runs_again() {
+    let place = Place::with(&PYTHONS.replace("[ {{ matrix.python }} != 3.14 ]", "true"));
+    run(&place, &[]).1.code(0);
+    let (names, shown) = run(&place, &["--resume", "last", "-p", "pythons=3.12,3.13,3.15"]);
+    shown.code(0);
+    assert_eq!(names, "report test.3.15.alpine test.3.15.bookworm");
+}
+
+#[test]
+fn a_list_without_items_passes_over_and_order_goes_on() {
     let place = Place::with(
-        r#"
-params: {token: {type: secret, env: TOKEN, default: ""}}
-steps: [{name: make, matrix: {item: ["{{ token }}"]}, run: "true"}]
-"#,
+        "
+params: {names: {type: list, default: []}}
+steps:
+  - {name: pack, matrix: {name: '{{ names }}'}, run: 'echo {{ matrix.name }} >> ran; echo {{ matrix.name }}', output: tar}
+  - {name: report, depends_on: pack, run: echo report >> ran}
+  - {name: sums, inputs: {tars: tar}, run: 'echo sums >> ran; cat {{ inputs.tars }}'}
+",
     );
-    place.pipe(&["validate"]).code(2);
+    let (names, shown) = run(&place, &[]);
+    shown.code(0).says("its matrix has no combinations");
+    assert_eq!(names, "report");
+    let (names, shown) = run(&place, &["-p", "names=$(touch x),b"]);
+    shown.code(0);
+    assert_eq!(names, "$(touch x) b report sums");
+    assert!(!place.join("x").exists());
+}
+
+/// Three steps make a stream each, and one gathers them.
+const GATHER: &str = "
+steps:
+  - name: make
+    matrix: {n: [1, 2, 3]}
+    IF
+    run: |
+      seq {{ matrix.n }} 3 300000
+      FAIL
+    output: part
+  - name: sort
+    inputs: {parts: part}
+    run: |
+      sort -n -m {{ inputs.parts }} > sorted
+      printf '%s\\n' \"$PIPE_INPUT_PARTS\" | wc -l > paths
+      touch whole
+";
+
+#[test]
+fn a_step_gathers_all_streams_of_a_group_in_order() {
+    let place = Place::with(&GATHER.replace("IF", "on_error: stop").replace("FAIL", ""));
+    run(&place, &[]).1.code(0);
+    let sorted = fs::read_to_string(place.join("sorted")).unwrap();
+    assert!(sorted.lines().map(|line| line.parse::<u32>().unwrap()).eq(1..=300_000));
+    assert_eq!(fs::read_to_string(place.join("paths")).unwrap().trim(), "3");
+}
+
+#[test]
+fn what_is_passed_over_is_not_in_the_list() {
+    for condition in ["matrix.n != 2", "env.HOME != 'x' and matrix.n != 2"] {
+        let place = Place::with(&GATHER.replace("IF", &format!("if: {condition}")).replace("FAIL", ""));
+        run(&place, &[]).1.code(0);
+        assert_eq!(fs::read_to_string(place.join("paths")).unwrap().trim(), "2");
+        assert_eq!(fs::read_to_string(place.join("sorted")).unwrap().lines().count(), 200_000);
+    }
+    let place = Place::with(&GATHER.replace("IF", "if: matrix.n > 3").replace("FAIL", ""));
+    run(&place, &[]).1.code(0);
+    assert!(!place.join("whole").exists());
+}
+
+#[test]
+fn a_producer_that_fails_taints_the_step_that_gathers() {
+    let place =
+        Place::with(&GATHER.replace("IF", "on_error: continue").replace("FAIL", "[ {{ matrix.n }} != 2 ]"));
+    run(&place, &[]).1.code(1).says("make.2");
+    assert!(!place.join("whole").exists());
+}
+
+#[test]
+fn streams_are_paired_and_sent_out_by_their_names() {
+    let place = Place::with(
+        "
+steps:
+  - {name: pack, matrix: {name: [linux, arm]}, run: 'echo {{ matrix.name }}', output: tar}
+  - {name: sign, matrix: {name: [linux, arm]}, input: 'tar.{{ matrix.name }}', run: 'cat > {{ matrix.name }}.sig'}
+",
+    );
+    run(&place, &["--out", "tar.linux=out"]).1.code(0);
+    for (file, text) in [("linux.sig", "linux\n"), ("arm.sig", "arm\n"), ("out", "linux\n")] {
+        assert_eq!(fs::read_to_string(place.join(file)).unwrap(), text);
+    }
+    run(&place, &["--out", "tar=out"]).1.code(2).says("group-stream");
+}
+
+#[test]
+fn a_live_gang_fits_into_the_limit_of_its_matrix() {
+    let text = "
+steps:
+  - {name: dump, run: seq 9, output: OUTPUT}
+  - {name: sum, matrix: {by: [2, 3, 5, 7], max_parallel: 2}, run: 'cat > {{ matrix.by }}', input: rows}
+";
+    let live = Place::with(&text.replace("OUTPUT", "rows"));
+    run(&live, &[]).1.code(2).says("matrix-parallel").says("write `store: true` at the output of `dump`");
+    let stored = Place::with(&text.replace("OUTPUT", "{name: rows, store: true}"));
+    run(&stored, &[]).1.code(0);
+    assert_eq!(fs::read_to_string(stored.join("7")).unwrap().lines().count(), 9);
+}
+
+#[test]
+fn a_list_that_is_not_known_yet_stays_open() {
+    let text = "
+params: {names: {type: list}}
+steps:
+  - {name: pack, matrix: {name: '{{ names }}'}, run: 'echo {{ matrix.name }}', output: 'tar-{{ matrix.name }}'}
+  - {name: sign, run: cat, input: tar-linux, depends_on: pack.arm}
+";
+    let place = Place::with(text);
+    place.pipe(&["validate"]).code(0);
+    place.pipe(&["plan", "-p", "names=linux,arm"]).code(0).says("pack ×2: name linux arm");
+    run(&place, &[]).1.code(2).says("missing-param");
+    run(&place, &["--only", "pack"]).1.code(2).says("missing-param");
+    run(&place, &["-p", "names=linux"]).1.code(2).says("there is no step `pack.arm`");
 }

@@ -99,7 +99,8 @@ fn files_are_whole(case: &Case, seen: &Seen, streams: &[Vec<u8>]) -> Result<(), 
             let step: Option<usize> = name.strip_prefix('o').and_then(|number| number.parse().ok());
             let step = step.filter(|&step| case.keeps(step) || was_never_read(case, seen, step));
             let step = step.ok_or_else(|| format!("streams/{name} is left"))?;
-            let is_needless = seen.code.is_some() && !case.keeps(step) && has_only_passed_over(case, seen, step);
+            let is_needless =
+                seen.code.is_some() && !case.keeps(step) && has_only_passed_over(case, seen, step);
             is(!is_needless, || format!("streams/{name} is kept, and all its readers were passed over"))?;
             is(fs::read(kept.path()).unwrap() == streams[step], || format!("streams/{name} is not whole"))?;
         }

@@ -111,7 +111,11 @@ fn condition(dice: &mut Dice, case: &Case, step: usize) -> Option<Condition> {
     };
     let others: Vec<usize> = (0..first).filter(may_ask).collect();
     if it.group.is_none() && it.is_finally && dice.one_in(3) {
-        return Some(Condition::AsksBody(*dice.of(&[Verdict::Success, Verdict::Failure, Verdict::Cancelled])));
+        return Some(Condition::AsksBody(*dice.of(&[
+            Verdict::Success,
+            Verdict::Failure,
+            Verdict::Cancelled,
+        ])));
     }
     if it.group.is_some() || others.is_empty() || dice.one_in(2) {
         return Some(Condition::Early(dice.one_in(2)));

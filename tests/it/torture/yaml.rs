@@ -12,11 +12,14 @@ pub const CANARY: &str = "TORTURE_CANARY";
 
 /// The pipeline file of a case.
 pub fn file(case: &Case) -> String {
-    let secret = format!("params:\n  canary: {{type: secret, env: {CANARY}}}\n  holds: {{type: bool, default: true}}\n");
+    let secret = format!(
+        "params:\n  canary: {{type: secret, env: {CANARY}}}\n  holds: {{type: bool, default: true}}\n"
+    );
     // So that processes in containers have it, too.
     let mark = format!("env: {{{MARK}: '{{{{ env.{MARK} }}}}'}}\n");
     let mut text = format!("max_parallel: {}\n{secret}{mark}steps:\n", case.max_parallel);
-    let is_written = |(index, step): &(usize, &Step)| !step.is_fed && step.group.is_none_or(|first| first == *index);
+    let is_written =
+        |(index, step): &(usize, &Step)| !step.is_fed && step.group.is_none_or(|first| first == *index);
     for (index, step) in case.steps.iter().enumerate().filter(is_written) {
         self::step(case, index, step, &mut text).unwrap();
     }
@@ -171,7 +174,8 @@ fn script(case: &Case, index: usize, step: &Step) -> String {
             fault(step, Moment::Middle).map(|fault| fault.replace("then", "then head -c 5000 >/dev/null;")),
         );
     }
-    lines.extend(step.reads.iter().enumerate().map(|(position, read)| reading(&number, step, position, read)));
+    lines
+        .extend(step.reads.iter().enumerate().map(|(position, read)| reading(&number, step, position, read)));
     if let Some(output) = &step.output {
         let line = |offset: i64| match step.group {
             None => (Case::first_line(index) as i64 + offset).to_string(),
