@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Dispatcher;
 use crate::event::{CancelReason, EventKind, PhaseStarted};
 use crate::executor::SystemError;
-use crate::pipeline::{BodyEnd, Outcome, Role, RunOutcome, SkipReason, StepId, took_too_long};
+use crate::pipeline::{BodyEnd, Outcome, Role, RunOutcome, SkipReason, Step, StepId, took_too_long};
 use crate::plan::{Decision, ReadySet};
 use crate::runner::{Shutdown, site};
 
@@ -155,11 +155,8 @@ impl Dispatcher {
     /// Returns the names of the `finally` steps that run and have not ended.
     fn to_clean_up(&self) -> String {
         let is_open = |id: &StepId| !self.phases.ended.contains_key(id) && self.decisions.runs(*id);
-        let steps = self
-            .job
-            .pipeline
-            .steps()
-            .filter(|(_, step)| step.role == Role::Finally && !step.action.is_feed());
+        let is_clean_up = |step: &Step| step.role == Role::Finally && !step.action.is_feed();
+        let steps = self.job.pipeline.steps().filter(|(_, step)| is_clean_up(step));
         let names: Vec<&str> =
             steps.filter(|(id, _)| is_open(id)).map(|(_, step)| step.name.as_str()).collect();
         names.join(", ")
@@ -210,9 +207,9 @@ impl Dispatcher {
         if *self.phases.finally.borrow() != Shutdown::None {
             return false;
         }
-        let is_step = |step: &StepId| !self.job.pipeline.step(*step).action.is_feed();
+        let is_feed = |step: &StepId| self.job.pipeline.step(*step).action.is_feed();
         let runs = |step: &StepId| {
-            is_step(step) && self.decisions.runs(*step) && self.conditions.passed(*step).is_none()
+            self.decisions.runs(*step) && self.conditions.passed(*step).is_none() && !is_feed(step)
         };
         let steps: Vec<StepId> = self.ready.waiting().into_iter().filter(runs).collect();
         if !steps.is_empty() {
