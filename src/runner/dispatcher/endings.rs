@@ -80,6 +80,8 @@ impl Dispatcher {
 
     /// Ends all steps that still wait: the run is over.
     pub(super) fn skip_the_rest(&mut self) {
+        // Those that are passed over, and wait for nothing, end so.
+        self.end_places();
         for step in self.ready.waiting() {
             self.skip(step, SkipReason::Stopped);
         }

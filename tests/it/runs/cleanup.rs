@@ -171,6 +171,28 @@ fn streams_of_the_body_are_read_when_they_are_whole() {
 }
 
 #[test]
+fn each_of_them_has_an_end_though_the_clean_up_is_abandoned_before_it_begins() {
+    let place = Place::with(
+        "steps:
+  - {name: dump, run: 'trap \"echo asked >&2\" TERM; echo here >&2; while :; do sleep 0.1; done', output: rows}
+  - {name: beside, run: cat, input: rows}
+  - {name: keep, finally: true, run: cat > keep, input: rows}
+  - {name: down, finally: true, run: touch down}
+",
+    );
+    let mut run = place.follow(&["run"]);
+    run.wait_for("| here");
+    run.signal("INT");
+    run.wait_for("| asked");
+    run.signal("INT");
+    run.signal("INT");
+    run.end().code(130);
+    assert_eq!(place.outcome("keep"), "skipped");
+    place.outcome("down");
+    place.is_deserted();
+}
+
+#[test]
 fn streams_among_them_keep_every_promise() {
     let place = Place::with(
         "max_parallel: 1

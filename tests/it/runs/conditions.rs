@@ -166,7 +166,7 @@ steps:
   - {name: work, if: steps.look.outputs.go == 'yes', run: touch worked}
 ",
     );
-    place.pipe(&["run"]).code(1).says("has not written");
+    place.pipe(&["run"]).code(1).says("`look` did not set the output `go`");
     assert_eq!(end(&place, "work"), "failed");
     assert!(!place.has("worked"));
 }

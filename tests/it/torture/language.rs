@@ -65,6 +65,10 @@ fn part(dice: &mut Dice, case: &mut Case) {
     let first = 1 + dice.below(case.steps.len() as u64) as usize;
     let is_early = |step: &usize| case.steps[*step].group.is_some_and(|group| group < first);
     let late: Vec<usize> = (first..case.steps.len()).filter(|step| !is_early(step)).collect();
+    // What is fed is no step.
+    if (0..case.steps.len()).all(|step| case.steps[step].is_fed || late.contains(&step)) {
+        return;
+    }
     for &step in &late {
         let it = &mut case.steps[step];
         if it.is_fed {

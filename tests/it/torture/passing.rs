@@ -50,6 +50,9 @@ impl Outcomes<'_> {
     /// A step was passed over: for a reason.
     pub fn pass(&self, step: usize) -> Result<(), String> {
         let (it, end) = (&self.case.steps[step], self.ends[step]);
+        if self.has_no_body(step) {
+            return Ok(());
+        }
         if end["condition"].is_string() {
             return is(self.holds(step) != Some(true) && it.condition.is_some(), || {
                 "its condition holds".into()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::file::Code;
 use crate::file::lower::Lowering;
 use crate::file::raw::{RawAxis, RawMatrix};
-use crate::file::unroll::{Axis, spelled};
+use crate::file::unroll::{Axis, Combination, spelled};
 use crate::file::words::{self, shown};
 use crate::file::yaml::{Field, Literal, ScalarKind, locate};
 use crate::pipeline::{MatrixValue, Span, Template};
@@ -211,16 +211,21 @@ impl Lowering<'_> {
     }
 }
 
-/// The kinds of values that axes have, by name.
-pub(super) fn kinds(axes: &[Axis]) -> BTreeMap<String, ExprType> {
-    axes.iter().map(|axis| (axis.name.clone(), kind(axis))).collect()
+/// The kinds of values that axes have, by name. `include` may add values that no axis lists.
+pub(super) fn kinds(axes: &[Axis], combinations: &[Combination]) -> BTreeMap<String, ExprType> {
+    let of = |(position, axis): (usize, &Axis)| {
+        let included = combinations.iter().filter_map(move |combination| combination.get(position));
+        let values: Vec<&MatrixValue> = axis.values.iter().map(|(value, _)| value).chain(included).collect();
+        (axis.name.clone(), kind(&values, axis.is_literal))
+    };
+    axes.iter().enumerate().map(of).collect()
 }
 
 /// What a text may do with the value of an axis. What is compared with a value that stands in the file must be one of
 /// them; another run may give another list.
-fn kind(axis: &Axis) -> ExprType {
-    let all = |is: fn(&MatrixValue) -> bool| axis.values.iter().all(|(value, _)| is(value));
-    if axis.values.is_empty() {
+fn kind(values: &[&MatrixValue], is_literal: bool) -> ExprType {
+    let all = |is: fn(&MatrixValue) -> bool| values.iter().all(|value| is(value));
+    if values.is_empty() {
         ExprType::Unknown
     } else if all(|value| matches!(value, MatrixValue::Bool(_))) {
         ExprType::Bool
@@ -228,8 +233,10 @@ fn kind(axis: &Axis) -> ExprType {
         ExprType::Number
     } else if !all(|value| matches!(value, MatrixValue::Text(_))) {
         ExprType::Unknown
-    } else if axis.is_literal {
-        ExprType::Choice(axis.values.iter().map(|(value, _)| spelled(value).to_owned()).collect())
+    } else if is_literal {
+        let mut seen = BTreeSet::new();
+        let choices = values.iter().map(|value| spelled(value)).filter(|value| seen.insert(*value));
+        ExprType::Choice(choices.map(str::to_owned).collect())
     } else {
         ExprType::Text
     }

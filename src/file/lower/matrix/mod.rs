@@ -109,7 +109,7 @@ impl Lowering<'_> {
         let named = axes.iter().position(|axis| axis.name == "name").filter(|_| raw.axes.is_empty());
         let parts = unroll::parts(&combinations, named);
         self.names_differ(&parts, &combinations, at)?;
-        let kinds = axes::kinds(&axes);
+        let kinds = axes::kinds(&axes, &combinations);
         let axes = axes.into_iter().map(|axis| axis.name).collect();
         Some(Matrix { axes, kinds, combinations, parts })
     }

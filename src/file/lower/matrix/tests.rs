@@ -70,6 +70,18 @@ fn axes_multiply_less_what_is_excluded_and_what_is_included() {
 }
 
 #[test]
+fn what_is_included_is_a_value_of_its_axis() {
+    let step = |word: &str| {
+        format!(
+            "steps: [{{name: t, matrix: {{v: [a, b], include: [{{v: c}}]}}, run: make, \
+             on_error: \"{{{{ 'ignore' if matrix.v == '{word}' else 'stop' }}}}\"}}]"
+        )
+    };
+    good(&step("c"));
+    assert_eq!(codes(&step("d")), [Code::BadComparison]);
+}
+
+#[test]
 fn values_are_as_they_are_written() {
     let pipeline = good(
         "steps: [{name: t, matrix: {v: [3.10, '3', 4, true, 1e3]}, run: 'echo {{ matrix.v }} {{ matrix.v is number }}'}]",
