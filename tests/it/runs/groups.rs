@@ -6,8 +6,9 @@ use crate::support::Place;
 fn outcomes(place: &Place) -> Vec<String> {
     let journal = place.journal();
     let ends = journal.iter().filter(|record| record["event"] == "step-finished");
-    let mut ends: Vec<String> =
-        ends.map(|end| format!("{} {}", end["step"].as_str().unwrap(), end["outcome"].as_str().unwrap())).collect();
+    let mut ends: Vec<String> = ends
+        .map(|end| format!("{} {}", end["step"].as_str().unwrap(), end["outcome"].as_str().unwrap()))
+        .collect();
     ends.sort_unstable();
     ends
 }
@@ -73,10 +74,7 @@ fn on_error_is_each_members_own() {
     };
     let place = Place::with(&file("continue"));
     place.pipe(&["run"]).code(1);
-    assert_eq!(
-        outcomes(&place),
-        ["after skipped", "test.1 succeeded", "test.2 failed", "test.3 succeeded"]
-    );
+    assert_eq!(outcomes(&place), ["after skipped", "test.1 succeeded", "test.2 failed", "test.3 succeeded"]);
     let place = Place::with(&file("\"{{ 'ignore' if matrix.n == 2 else 'continue' }}\""));
     place.pipe(&["run"]).code(0);
     assert!(place.has("after"));
