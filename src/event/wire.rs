@@ -21,7 +21,7 @@
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost`, `limit` with `limit_ms`, `not_retried`, `command` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it), `discarded` (true: all of its readers were passed over) |
-//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
+//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `timed-out` with `limit_ms`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
 //! | `phase` | `name` (`finally`), `steps`, `outcome` (of the steps before), `cause` |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |

@@ -1,5 +1,5 @@
-//! The JUnit report: a test suite for the run and one for its `finally` steps, a test case for each step, in the dialect that GitLab and
-//! Jenkins read.
+//! The JUnit report: a test suite for the run and one for its `finally` steps, a test case for each step, in
+//! the dialect that GitLab and Jenkins read.
 //!
 //! Only a step that failed by itself is a failure (one that could not even start is an error); what fell with
 //! it counts as skipped. A run that was ended by no step has a case of its own, so that it is not taken for a

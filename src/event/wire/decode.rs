@@ -312,6 +312,7 @@ mod tests {
             RunEnd::Succeeded,
             RunEnd::Failed { cause: Some(StepId::new(TAR)) },
             RunEnd::Failed { cause: None },
+            RunEnd::TimedOut(Duration::from_secs(1800)),
             RunEnd::NoOutput("no".into()),
             RunEnd::Signalled(15),
             RunEnd::Aborted("disk full".into()),
@@ -327,7 +328,10 @@ mod tests {
             EventKind::StreamFinished(end),
             cancelling(CancelReason::Signal(2)),
             cancelling(CancelReason::StepFailed(StepId::new(TAR))),
+            cancelling(CancelReason::TimedOut(Duration::from_secs(1800))),
             cancelling(CancelReason::Aborted),
+            phase(RunOutcome::Failed, "create-archive"),
+            phase(RunOutcome::Cancelled, ""),
             EventKind::Warning("the clock went back".into()),
             EventKind::Note("pulling".into()),
         ];

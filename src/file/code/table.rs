@@ -401,9 +401,9 @@ codes! {
 
     /// An order that a `finally` step does not have.
     ///
-    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on one, read
-    /// its stream or its values; and to depend on another step says nothing, unless that is a `finally` step too. What it
-    /// reads of the others is there when it runs.
+    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on
+    /// one, read its stream or its values; and to depend on another step says nothing, unless that is a `finally` step
+    /// too. What it reads of the others is there when it runs.
     /// ```yaml
     /// steps:
     ///   - {name: tests, run: ./e2e}
@@ -418,8 +418,8 @@ codes! {
 
     /// A `finally` step that would stop others.
     ///
-    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one. Its
-    /// failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
+    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one.
+    /// Its failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
     /// ```yaml
     /// steps:
     ///   - {name: tests, run: ./e2e}
@@ -918,7 +918,7 @@ codes! {
     ///
     /// A step with an `if` does not run where that is false, and neither do those that need its stream or its values. An
     /// output of the run would then have no value, after all the work is done. `| default` right behind the name gives it
-    /// another.
+    /// another. So must a step with `finally: true` do for every value, since it runs however far the others have come.
     /// ```yaml
     /// params: {release: false}
     /// steps:

@@ -56,7 +56,8 @@ impl Lowering<'_> {
         (Policy { timeout, on_error, ..policy }, early)
     }
 
-    /// Checks what joins `finally` steps to others, and takes out what cannot: their order comes from their role.
+    /// Checks what joins `finally` steps to others, and takes out what cannot be: their order comes from their
+    /// role.
     pub(super) fn part(&mut self, steps: &mut Steps<'_>, streams: &mut [Stream], outputs: &[RunOutput]) {
         if steps.list.iter().all(|step| step.role == Role::Ordinary) {
             return;
@@ -162,7 +163,13 @@ impl Lowering<'_> {
             .partition(|dependency| role(dependency.step) == own);
         step.depends_on = kept;
         let name = step.name.clone();
+        let mut said = Vec::new();
         for Dependency { step: other, at, need: _ } in out {
+            // A group is named once, and means all of its steps.
+            if said.contains(&at) {
+                continue;
+            }
+            said.push(at);
             let other = steps.list.get(other.index()).map_or("", |step| step.name.as_str());
             match own {
                 // What it reads or asks of ordinary steps is known when it runs.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, RunEnd, StepFinished};
-use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason, StepId};
+use crate::pipeline::{Failure, Outcome, Pipeline, RunOutcome, SkipReason, StepId};
 use crate::render::Palette;
 
 /// Keeps what was written, each write by itself.
@@ -34,6 +34,18 @@ fn told(pipeline: Pipeline, palette: Palette, kinds: impl IntoIterator<Item = Ev
     }
     let writes = written.0.lock().unwrap();
     String::from_utf8(writes.concat()).unwrap()
+}
+
+#[test]
+fn the_phase_of_the_finally_steps_has_a_line() {
+    let line = |outcome, cause: &str| {
+        let said = told(with_clean_up(), Palette::NONE, [phase(outcome, cause)]);
+        said.lines().last().unwrap_or_default().trim_start().to_owned()
+    };
+    assert_eq!(line(RunOutcome::Succeeded, ""), "* finally: upload");
+    assert_eq!(line(RunOutcome::Failed, "compress"), "* finally: upload (the run failed: compress)");
+    assert_eq!(line(RunOutcome::Cancelled, ""), "* finally: upload (the run was cancelled)");
+    assert_eq!(line(RunOutcome::Error, ""), "* finally: upload (the run is aborted)");
 }
 
 #[test]

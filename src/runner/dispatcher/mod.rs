@@ -111,6 +111,7 @@ pub(super) async fn run(
     if let Err(error) = site.close().await {
         dispatcher.error.get_or_insert(error);
     }
+    dispatcher.leave_body();
     dispatcher.skip_the_rest();
     dispatcher.warn_if_nothing_ran();
     dispatcher.remove_stored_streams();

@@ -186,10 +186,7 @@ impl Dispatcher {
                 self.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
             }
         }
-        self.skip_the_rest();
-        self.phases.body_end = Some(self.end_of_body());
-        self.phases.current = Role::Finally;
-        self.ready = ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
+        self.leave_body();
         self.pass_over_broken_readers();
         let is_stopped = self.error.is_some() || self.signal.is_some() || self.phases.timed_out.is_some();
         match (self.phases.has_begun || self.is_by_hand(), is_stopped) {
@@ -221,6 +218,17 @@ impl Dispatcher {
             self.tell_ladder();
         }
         true
+    }
+
+    /// Ends the first phase, whatever becomes of the second. It has an effect once.
+    pub(super) fn leave_body(&mut self) {
+        if self.has_finally && self.phases.current == Role::Ordinary {
+            self.skip_the_rest();
+            self.phases.body_end = Some(self.end_of_body());
+            self.phases.current = Role::Finally;
+            self.ready =
+                ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
+        }
     }
 
     /// Returns whether no ordinary step was to run at all: the `finally` steps were asked for by name.
