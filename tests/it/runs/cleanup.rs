@@ -2,7 +2,7 @@
 
 use crate::support::{Place, Ran};
 
-/// A body that does what `$1` of the pipeline says, and two finally steps in a row that note what they are told.
+/// A pipeline with this body, and finally steps that note what they are told.
 fn place(body: &str) -> Place {
     Place::with(&format!(
         "steps:

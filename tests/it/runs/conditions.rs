@@ -154,7 +154,7 @@ steps:
     );
     place.pipe(&["run"]).code(0);
     assert_eq!(place.read("attempts"), "1\n2\n3\n");
-    assert!(end(&place, "never").starts_with("skipped condition"), "and nobody asks its `on_error`");
+    assert!(end(&place, "never").starts_with("skipped condition"), "and its `on_error` is not asked");
 }
 
 #[test]

@@ -221,8 +221,8 @@ pub(super) fn kinds(axes: &[Axis], combinations: &[Combination]) -> BTreeMap<Str
     axes.iter().enumerate().map(of).collect()
 }
 
-/// What a text may do with the value of an axis. What is compared with a value that stands in the file must be one of
-/// them; another run may give another list.
+/// What a text may do with the value of an axis. What is compared with a value that stands in the file must be
+/// one of them; another run may give another list.
 fn kind(values: &[&MatrixValue], is_literal: bool) -> ExprType {
     let all = |is: fn(&MatrixValue) -> bool| values.iter().all(|value| is(value));
     if values.is_empty() {
