@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use super::{Span, StatusRef};
+use super::{Span, Verdict};
 
 /// A piece of the file's text, ready to be rendered. Steps share what holds for all of them: cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,17 @@ pub struct EnvRead {
     pub range: Range<usize>,
     /// Whether the text cannot be rendered without it, whatever its conditions say.
     pub needed: bool,
+}
+
+/// Where a text asks how a step or a group has ended, such as `success('build')`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRef {
+    /// What it asks for.
+    pub verdict: Verdict,
+    /// The step or group; `None` is the run.
+    pub step: Option<String>,
+    /// Byte range in the text's source: the name, or the call where there is none.
+    pub range: Range<usize>,
 }
 
 impl Text {

@@ -12,9 +12,7 @@ use super::scan::{self, Segment, Tag, scan};
 use super::shell::{self, Harmless, Shells, Splice};
 use super::structure;
 use super::token::{TokenKind, is_keyword};
-use super::{
-    Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext, foreign, jinja, references,
-};
+use super::{Names, TemplateError, TemplateErrorKind, TextContext, foreign, jinja, known, references};
 use crate::pipeline::{OutputRef, Span, Template, Text};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
@@ -381,7 +379,7 @@ impl<'s> Compiler<'s> {
             let secret = self.secret(segment).filter(|_| usage.secrets.contains_key(&index));
             let emission = match secret {
                 None => Ok(Emission::Filter(shell_filter(&place))),
-                Some(name) => variable(&place, &TemplateRenderer::secret_variable(name)).map(Emission::Text),
+                Some(name) => variable(&place, &known::secret_variable(name)).map(Emission::Text),
             };
             match emission {
                 Ok(emission) => drop(filters.insert(index, emission)),

@@ -174,3 +174,9 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         .min()
         .map(|(_, name)| name)
 }
+
+/// Returns the name of the environment variable by which a script refers to a secret param.
+pub fn secret_variable(param: &str) -> String {
+    // As it is written: names that differ in case only are different params.
+    format!("PIPE_SECRET_{param}")
+}

@@ -211,8 +211,7 @@ impl TemplateRenderer {
 
     /// Returns the name of the environment variable by which a script refers to a secret param.
     pub fn secret_variable(param: &str) -> String {
-        // As it is written: names that differ in case only are different params.
-        format!("PIPE_SECRET_{param}")
+        known::secret_variable(param)
     }
 }
 

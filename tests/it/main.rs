@@ -18,6 +18,7 @@ mod files {
     mod lint;
     mod mistakes;
     mod names;
+    mod plans;
     mod schema;
     mod values;
 }

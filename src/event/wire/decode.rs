@@ -105,11 +105,10 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
         }
         Body::StreamFinished { counters, complete, engine, unread, kept, sha256, discarded } => {
-            let unread = unread.iter().filter_map(|unread| left(ids, unread)).collect();
             EventKind::StreamFinished(StreamFinished {
                 stats: stats_of(ids, counters)?,
                 complete: *complete,
-                unread,
+                unread: unread.iter().filter_map(|unread| left(ids, unread)).collect(),
                 kept: kept.as_ref().map(kept_as),
                 sha256: sha256.as_deref().map(|sum| plain(sum).into_owned()),
                 backend: backend_of(engine),

@@ -40,7 +40,7 @@ async fn the_limit_of_the_run_holds_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_stops_the_others_and_frees_their_places() {
-    let played = capped("t.a\nt.b\nt.c\nend after t.a after t.b", 1).act("t.a", [Act::exit(3)]).play().await;
+    let played = capped("t.a\nt.b\nt.c\nend after t.a t.b", 1).act("t.a", [Act::exit(3)]).play().await;
     assert_eq!(played.letters(), "FNND");
     let go_on = |step: &mut Step| step.policy.on_error = OnError::Continue;
     let scene = capped("t.a\nt.b\nt.c\nend after t.a", 1).act("t.a", [Act::exit(3)]).with("t.a", go_on);

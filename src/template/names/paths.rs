@@ -34,13 +34,9 @@ impl Checker<'_> {
         }
         match (path.root, path.attributes.as_slice()) {
             ("params", []) => {
+                let message = "`params` needs a name after it".to_owned();
                 let help = Some("write `params.NAME`, or the name alone".to_owned());
-                self.error(
-                    TemplateErrorKind::Undefined,
-                    path.range.clone(),
-                    "`params` needs a name after it".to_owned(),
-                    help,
-                );
+                self.error(TemplateErrorKind::Undefined, path.range.clone(), message, help);
             }
             ("params", [name, rest @ ..]) if self.names.params.contains_key(*name) => {
                 self.param((index, after), path, name, rest);
@@ -64,36 +60,30 @@ impl Checker<'_> {
                 }
                 Err(error) => self.usage.errors.push(error),
             },
-            (root, rest) if known::ROOTS.contains(&root) => {
-                if let (Some(members), Some(name)) = (known::members(root), rest.first())
-                    && (!members.contains(name) || rest.len() > 1)
-                {
-                    let all: Vec<String> =
-                        members.iter().map(|member| format!("`{root}.{member}`")).collect();
-                    let message = format!("`{}` is not defined", self.text(path));
-                    self.error(
-                        TemplateErrorKind::Undefined,
-                        path.range.clone(),
-                        message,
-                        Some(format!("there is {}", all.join(" and "))),
-                    );
-                }
-            }
+            (root, rest) if known::ROOTS.contains(&root) => self.member(path, root, rest),
             (name, []) if status::verdict(name).is_some() => {
                 let message = format!("`{name}` is a function");
                 let help = Some(format!("name a step: `{name}('build')`"));
                 self.error(TemplateErrorKind::Function, path.range.clone(), message, help);
             }
             (name, _) if known::FUNCTIONS.contains(&name) => {
+                let message = format!("`{name}` is a function");
                 let help = Some(format!("call it: `{name}()`"));
-                self.error(
-                    TemplateErrorKind::Function,
-                    path.range.clone(),
-                    format!("`{name}` is a function"),
-                    help,
-                );
+                self.error(TemplateErrorKind::Function, path.range.clone(), message, help);
             }
             (name, _) => self.unknown(path, name, ""),
+        }
+    }
+
+    /// A name of the run itself, such as `pipeline.name`.
+    fn member(&mut self, path: &Path<'_>, root: &str, rest: &[&str]) {
+        if let (Some(members), Some(name)) = (known::members(root), rest.first())
+            && (!members.contains(name) || rest.len() > 1)
+        {
+            let all: Vec<String> = members.iter().map(|member| format!("`{root}.{member}`")).collect();
+            let message = format!("`{}` is not defined", self.text(path));
+            let help = Some(format!("there is {}", all.join(" and ")));
+            self.error(TemplateErrorKind::Undefined, path.range.clone(), message, help);
         }
     }
 
