@@ -43,8 +43,8 @@ pub(super) fn text(
     Ok(text)
 }
 
-/// Returns a line for the steps that an earlier run has done, one for those that are left out, and one for
-/// each that is passed over.
+/// Returns a line for the steps that an earlier run has done, one for those that are left out, and one for each
+/// that is passed over.
 pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
     let (mut done, mut left_out, mut passed) = (Vec::new(), Vec::new(), Vec::new());
     for (id, step) in pipeline.steps() {
