@@ -104,8 +104,8 @@ impl Choice {
         Ok(self.decide(loaded, |step, _| said.get(&step).cloned().unwrap_or(Foreseen::Open)))
     }
 
-    /// Returns what would run, which is `at_most` where there is nothing to be reused. Values of params are looked
-    /// at only where they matter.
+    /// Returns what would run, which is `at_most` where there is nothing to be reused. Values of params are
+    /// looked at only where they matter.
     pub(super) fn on_paper(
         self,
         loaded: &Loaded,

@@ -159,3 +159,20 @@ fn whatever_is_in_it_it_can_be_read() {
     assert_eq!(verdicts(&text).len(), 1);
     assert!(text.contains("&lt;!--]]&gt;&amp;#0;"), "{text}");
 }
+
+#[test]
+fn a_step_that_is_passed_over_says_why() {
+    let condition = Outcome::Skipped(SkipReason::Condition("branch is hunter2".into()));
+    let without = Outcome::Skipped(SkipReason::Without(step(TAR)));
+    let kinds = [
+        finished(TAR, condition, 0, 0),
+        finished(COMPRESS, without, 0, 0),
+        run_finished(RunEnd::Succeeded, 50),
+    ];
+    let text = report(backup(), kinds);
+    assert!(text.contains(r#"<skipped message="condition: branch is ***"/>"#), "{text}");
+    assert!(
+        text.contains(r#"<skipped message="condition: it needs `create-archive`, which did not run"/>"#),
+        "{text}"
+    );
+}

@@ -176,3 +176,20 @@ fn a_closed_output_is_an_error_and_no_more() {
         assert_eq!(plain.event(&event).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }
+
+#[test]
+fn what_is_passed_over_says_why() {
+    let condition =
+        Outcome::Skipped(SkipReason::Condition("branch == 'main' is false (branch is dev)".into()));
+    let without = Outcome::Skipped(SkipReason::Without(StepId::new(TAR)));
+    let text =
+        told(backup(), Palette::NONE, [finished(TAR, condition, 0, 0), finished(COMPRESS, without, 0, 0)]);
+    assert!(
+        text.contains("create-archive * passed over: branch == 'main' is false (branch is dev)\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("compress       * passed over: it needs `create-archive`, which did not run\n"),
+        "{text}"
+    );
+}
