@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Conditions, Dispatcher};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, Step, StepId};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -139,10 +139,8 @@ impl Dispatcher {
     pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
         if self.phases.current == Role::Finally {
-            let named = |(id, outputs): (&StepId, &Arc<Outputs>)| {
-                (pipeline.step(*id).name.clone(), Arc::clone(outputs))
-            };
-            return self.outputs.iter().map(named).collect();
+            let named = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
+            return pipeline.steps().filter_map(named).collect();
         }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
         let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));
