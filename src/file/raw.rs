@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::schema::{ExitCode, OrTemplate};
-use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
+use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING, STREAM};
 use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
 
 pub use matrix::{RawAxis, RawMatrix};
@@ -243,7 +243,7 @@ pub struct RawStep {
 pub enum RawInput {
     /// The stream.
     #[serde(rename = "text")]
-    From(#[schemars(extend("pattern" = NAME))] Literal),
+    From(#[schemars(extend("pattern" = STREAM))] Literal),
     /// Everything.
     #[serde(rename = "map")]
     Full(Box<RawInputKeys>),
@@ -255,7 +255,7 @@ pub enum RawInput {
 #[schemars(rename = "input", deny_unknown_fields, extend("required" = ["from"]))]
 pub struct RawInputKeys {
     /// The stream.
-    #[schemars(extend("pattern" = NAME))]
+    #[schemars(extend("pattern" = STREAM))]
     pub from: Field<String>,
     /// How far it may lag behind the other readers, on disk.
     pub buffer: Field<Literal>,
@@ -282,7 +282,7 @@ pub enum RawEarlyExit {
 pub enum RawOutput {
     /// The stream's name.
     #[serde(rename = "text")]
-    Name(#[schemars(extend("pattern" = NAME))] Literal),
+    Name(#[schemars(extend("pattern" = STREAM))] Literal),
     /// Everything.
     #[serde(rename = "map")]
     Full(Box<RawOutputKeys>),
@@ -294,7 +294,7 @@ pub enum RawOutput {
 #[schemars(rename = "output", deny_unknown_fields, extend("required" = ["name"]))]
 pub struct RawOutputKeys {
     /// The stream's name.
-    #[schemars(extend("pattern" = NAME))]
+    #[schemars(extend("pattern" = STREAM))]
     pub name: Field<String>,
     /// Whether all of it is kept in the run's folder, and read from there.
     #[schemars(extend("default" = false))]

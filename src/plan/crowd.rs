@@ -54,6 +54,7 @@ mod tests {
             at: Span::default(),
             members,
             max_parallel: NonZeroUsize::new(most),
+            params: Vec::new(),
         });
         let plan = Plan::new(&pipeline).unwrap();
         let crowd = crowded(&pipeline, &plan).pop()?;

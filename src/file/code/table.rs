@@ -1054,7 +1054,10 @@ codes! {
     /// ```
     /// ```yaml
     /// steps:
-    ///   - {name: pack, matrix: {os: [alpine, bookworm]}, run: "make {{ matrix.os }}", produces: "out-{{ matrix.os }}.tar"}
+    ///   - name: pack
+    ///     matrix: {os: [alpine, bookworm]}
+    ///     run: "make {{ matrix.os }}"
+    ///     produces: "out-{{ matrix.os }}.tar"
     /// ```
     MatrixProduces = "matrix-produces",
 
@@ -1065,12 +1068,12 @@ codes! {
     /// ```yaml
     /// steps:
     ///   - {name: dump, run: "seq 9", output: numbers}
-    ///   - {name: sum, matrix: {by: [2, 3, 5], max_parallel: 2}, run: "awk '{print $1 * {{ matrix.by }}}'", input: numbers}
+    ///   - {name: sum, matrix: {by: [2, 3, 5], max_parallel: 2}, run: "./sum {{ matrix.by }}", input: numbers}
     /// ```
     /// ```yaml
     /// steps:
     ///   - {name: dump, run: "seq 9", output: {name: numbers, store: true}}
-    ///   - {name: sum, matrix: {by: [2, 3, 5], max_parallel: 2}, run: "awk '{print $1 * {{ matrix.by }}}'", input: numbers}
+    ///   - {name: sum, matrix: {by: [2, 3, 5], max_parallel: 2}, run: "./sum {{ matrix.by }}", input: numbers}
     /// ```
     MatrixParallel = "matrix-parallel",
 
@@ -1102,7 +1105,7 @@ codes! {
     /// ```yaml
     /// steps:
     ///   - {name: test, matrix: {os: [alpine, bookworm]}, run: 'echo "n=1" >> "$PIPE_OUTPUT"'}
-    ///   - {name: report, run: "echo {{ steps['test.alpine'].outputs.n }} {{ steps.test.members | map(attribute='name') }}"}
+    ///   - {name: report, run: "echo {{ steps['test.alpine'].outputs.n }}"}
     /// ```
     GroupOutputs = "group-outputs",
 

@@ -22,6 +22,8 @@ pub struct Axis {
     pub values: Vec<(MatrixValue, Span)>,
     /// Whether the values stand in the file.
     pub is_literal: bool,
+    /// The params that its values come from.
+    pub params: Vec<String>,
 }
 
 /// The values of a step, one for each axis, in the order of the axes.

@@ -56,7 +56,12 @@ mod tests {
 
     fn axis(name: &str, values: &[&str]) -> Axis {
         let value = |text: &&str| (MatrixValue::Text((*text).to_owned()), Span::default());
-        Axis { name: name.to_owned(), values: values.iter().map(value).collect(), is_literal: true }
+        Axis {
+            name: name.to_owned(),
+            values: values.iter().map(value).collect(),
+            is_literal: true,
+            params: Vec::new(),
+        }
     }
 
     fn shown(combinations: &[Combination]) -> String {

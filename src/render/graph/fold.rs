@@ -141,6 +141,7 @@ mod tests {
                 at: Span::default(),
                 members: members.iter().map(|step| StepId::new(*step)).collect(),
                 max_parallel: None,
+                params: Vec::new(),
             });
         }
         folded(&graph, &pipeline)

@@ -42,9 +42,12 @@ impl Lowering<'_> {
     }
 
     fn axis(&mut self, name: &str, raw: &RawAxis, at: Span) -> Option<Axis> {
-        let (values, is_literal) = match raw {
-            RawAxis::List(items) => (self.literal_values(name, items, at)?, true),
-            RawAxis::Text(text) => (self.list_of(name, &text.text, at)?, false),
+        let (values, params) = match raw {
+            RawAxis::List(items) => (self.literal_values(name, items, at)?, None),
+            RawAxis::Text(text) => {
+                let (values, params) = self.list_of(name, &text.text, at)?;
+                (values, Some(params))
+            }
         };
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let twice = values.iter().find(|(value, _)| !seen.insert(spelled(value)));
@@ -54,7 +57,8 @@ impl Lowering<'_> {
             self.report(problem.help("every value makes a step of its own: name it once"));
             return None;
         }
-        Some(Axis { name: name.to_owned(), values, is_literal })
+        let is_literal = params.is_none();
+        Some(Axis { name: name.to_owned(), values, is_literal, params: params.unwrap_or_default() })
     }
 
     fn literal_values(
@@ -93,8 +97,14 @@ impl Lowering<'_> {
         Some((value, at))
     }
 
-    /// The values of an axis that is an expression; one that is unknown where the list has no value yet.
-    fn list_of(&mut self, name: &str, text: &str, at: Span) -> Option<Vec<(MatrixValue, Span)>> {
+    /// The values of an axis that is an expression, and the params that they come from; one that is unknown where the
+    /// list has no value yet.
+    fn list_of(
+        &mut self,
+        name: &str,
+        text: &str,
+        at: Span,
+    ) -> Option<(Vec<(MatrixValue, Span)>, Vec<String>)> {
         let Some(expression) = template::sole_expression(text) else {
             let message = format!("the axis `{name}` is no list of values");
             let problem = self.at(Code::MatrixAxis, at, message);
@@ -113,10 +123,10 @@ impl Lowering<'_> {
         let as_json = format!("{{{{ ({expression}) | tojson }}}}");
         let as_json = template::compile(&as_json, at, TextContext::Argument, &self.axis_names());
         let (Some(renderer), Ok(as_json)) = (self.early_values(&checked), as_json) else {
-            return Some(unknown);
+            return Some((unknown, checked.params.clone()));
         };
         match renderer.render(&as_json, Scope::default()) {
-            Ok(list) => self.items(name, &list, at),
+            Ok(list) => Some((self.items(name, &list, at)?, checked.params.clone())),
             Err(error) => {
                 let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
                 self.report(problem);

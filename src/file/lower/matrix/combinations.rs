@@ -66,7 +66,7 @@ impl Lowering<'_> {
             if !self.axis_name(name, at) {
                 return None;
             }
-            axes.push(Axis { name: name.clone(), values: Vec::new(), is_literal: true });
+            axes.push(Axis { name: name.clone(), values: Vec::new(), is_literal: true, params: Vec::new() });
         }
         let mut combinations: Vec<Combination> = Vec::with_capacity(entries.len());
         for (entry, at) in entries {

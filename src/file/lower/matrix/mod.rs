@@ -33,6 +33,8 @@ const EMPTY: &str = "its matrix has no combinations";
 struct Matrix {
     /// The names of the axes, and what kind of value each has.
     axes: Vec<String>,
+    /// The params that its values come from.
+    params: Vec<String>,
     kinds: BTreeMap<String, ExprType>,
     combinations: Vec<Combination>,
     /// What the name of each step has behind the group's.
@@ -93,7 +95,7 @@ impl Lowering<'_> {
             steps.open.push(name.to_owned());
         }
         let max_parallel = raw.matrix.value().and_then(|matrix| self.matrix_max_parallel(matrix));
-        steps.groups.push(Group { name: name.to_owned(), at, members, max_parallel });
+        steps.groups.push(Group { name: name.to_owned(), at, members, max_parallel, params: matrix.params });
         steps.texts.push(texts);
     }
 
@@ -110,8 +112,9 @@ impl Lowering<'_> {
         let parts = unroll::parts(&combinations, named);
         self.names_differ(&parts, &combinations, at)?;
         let kinds = axes::kinds(&axes, &combinations);
+        let params = axes.iter().flat_map(|axis| axis.params.iter().cloned()).collect();
         let axes = axes.into_iter().map(|axis| axis.name).collect();
-        Some(Matrix { axes, kinds, combinations, parts })
+        Some(Matrix { axes, params, kinds, combinations, parts })
     }
 
     fn names_differ(&mut self, parts: &[String], combinations: &[Combination], at: Span) -> Option<()> {
@@ -189,6 +192,7 @@ fn broken(raw: Option<&RawMatrix>) -> Matrix {
     let names: BTreeSet<String> = of_axes.chain(of_list).filter_map(Field::value).cloned().collect();
     let axes: Vec<String> = names.into_iter().collect();
     Matrix {
+        params: Vec::new(),
         kinds: axes.iter().map(|axis| (axis.clone(), ExprType::Unknown)).collect(),
         combinations: vec![vec![MatrixValue::Unknown; axes.len().max(1)]],
         parts: vec!["?".to_owned()],
