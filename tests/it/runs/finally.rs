@@ -38,7 +38,7 @@ fn a_run_is_cleaned_up_however_it_ends() {
         .pipe(&["run", "--format", "plain"])
         .code(1)
         .says("(the run failed: tests)")
-        .says("`tests` exited with code 3");
+        .says("failed: exit code 3");
     assert_eq!(place.read("told"), "failed/tests\nfailed tests failed skipped\nvm-7 none\n");
     assert!(!place.has("vm") && place.has("red") && !place.has("green"));
     place.pipe(&["show", "last"]).code(0).says("finally\n").says("down");
