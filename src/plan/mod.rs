@@ -99,7 +99,7 @@ impl Plan {
         let (gangs, gang_of) = arrange(pipeline, &graph, &order, &contracted);
         let mut level = levels(&graph, &order);
         let mut stage = stages(&graph, &gangs, &gang_of);
-        put_last(pipeline, &mut level, |step| Some(step));
+        put_last(pipeline, &mut level, Some);
         put_last(pipeline, &mut stage, |gang| gangs.get(gang.index())?.steps.first().copied());
         Ok(Self {
             level,

@@ -122,11 +122,11 @@ fn condition(dice: &mut Dice, case: &Case, step: usize) -> Option<Condition> {
     }
     let of = *dice.of(&others);
     let asked = &case.steps[of];
-    if let Some(group) = asked.group {
-        if dice.one_in(2) {
-            let verdict = *dice.of(&[Verdict::Success, Verdict::Skipped]);
-            return Some(Condition::AsksGroup { verdict, of: group });
-        }
+    if let Some(group) = asked.group
+        && dice.one_in(2)
+    {
+        let verdict = *dice.of(&[Verdict::Success, Verdict::Skipped]);
+        return Some(Condition::AsksGroup { verdict, of: group });
     }
     let may_fail = it.is_finally || asked.on_error == OnError::Ignore;
     let verdicts: &[Verdict] = match (it.is_finally, may_fail) {

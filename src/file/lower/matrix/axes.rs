@@ -11,6 +11,9 @@ use crate::file::yaml::{Field, Literal, ScalarKind, locate};
 use crate::pipeline::{MatrixValue, Span, Template};
 use crate::template::{self, ExprType, Names, Scope, TextContext};
 
+/// Values of an axis, each with its place.
+type Values = Vec<(MatrixValue, Span)>;
+
 impl Lowering<'_> {
     /// The axes, in the order of the file; `None` if one of them is wrong.
     pub(super) fn axes(&mut self, raw: &RawMatrix) -> Option<Vec<Axis>> {
@@ -61,12 +64,7 @@ impl Lowering<'_> {
         Some(Axis { name: name.to_owned(), values, is_literal, params: params.unwrap_or_default() })
     }
 
-    fn literal_values(
-        &mut self,
-        name: &str,
-        items: &[Field<Literal>],
-        at: Span,
-    ) -> Option<Vec<(MatrixValue, Span)>> {
+    fn literal_values(&mut self, name: &str, items: &[Field<Literal>], at: Span) -> Option<Values> {
         if items.is_empty() {
             let problem = self.at(Code::MatrixEmpty, at, format!("the axis `{name}` has no values"));
             self.report(
@@ -99,12 +97,7 @@ impl Lowering<'_> {
 
     /// The values of an axis that is an expression, and the params that they come from; one that is unknown where the
     /// list has no value yet.
-    fn list_of(
-        &mut self,
-        name: &str,
-        text: &str,
-        at: Span,
-    ) -> Option<(Vec<(MatrixValue, Span)>, Vec<String>)> {
+    fn list_of(&mut self, name: &str, text: &str, at: Span) -> Option<(Values, Vec<String>)> {
         let Some(expression) = template::sole_expression(text) else {
             let message = format!("the axis `{name}` is no list of values");
             let problem = self.at(Code::MatrixAxis, at, message);
@@ -188,7 +181,7 @@ impl Lowering<'_> {
     }
 
     /// The items of a list in JSON.
-    fn items(&mut self, name: &str, json: &str, at: Span) -> Option<Vec<(MatrixValue, Span)>> {
+    fn items(&mut self, name: &str, json: &str, at: Span) -> Option<Values> {
         let value = |item: serde_json::Value| match item {
             serde_json::Value::Bool(bool) => Some(MatrixValue::Bool(bool)),
             serde_json::Value::Number(number) => Some(match number.as_i64() {
