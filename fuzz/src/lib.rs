@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use pipe_runner::file::{self, Diagnostics, LoadOptions, ParamSources};
-use pipe_runner::pipeline::{ParamValue, Secret, Source, Span, Template};
+use pipe_runner::pipeline::{ParamValue, Role, Secret, Source, Span, Template};
 use pipe_runner::template::{
     ExprType, Names, RunContext, Scope, Shells, StepOutputsMode as Outputs, TemplateRenderer, TextContext,
     compile, condition,
@@ -13,7 +13,7 @@ use pipe_runner::template::{
 
 /// Where templates are rendered: before any step has run.
 const AROUND: Scope<'_> =
-    Scope { step: None, outputs: Outputs::Later, verdicts: None, body: None, waiter: None };
+    Scope { step: None, outputs: Outputs::Later, verdicts: None, body: None, absent: None, waiter: None };
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one
 /// is given its params.
@@ -80,7 +80,9 @@ fn names() -> Names {
         secret_variables: [("TOKEN".to_owned(), "token".to_owned())].into(),
         steps: true,
         inputs: vec!["left".to_owned()],
-        ..Names::default()
+        gathered: Vec::new(),
+        matrix: Some([("os".to_owned(), ExprType::Text)].into()),
+        role: Role::Ordinary,
     }
 }
 

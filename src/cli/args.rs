@@ -81,7 +81,7 @@ pub(super) struct TargetArgs {
 }
 
 /// Values for the params.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ParamArgs {
     /// Set a param; may be repeated. `NAME=@FILE` reads a secret from a file
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", add = complete::params())]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::args::ChoiceArgs;
 use super::error::CliError;
 use super::load::Loaded;
-use super::{containers, earlier, past};
+use super::{conditions, containers, earlier, past};
 use crate::event::channel;
 use crate::event::mask::Masker;
 use crate::file::{Code, Diagnostic, Diagnostics, Nearest, locate};
@@ -16,7 +16,7 @@ use crate::pipeline::{Pipeline, Role, Step, StepId};
 use crate::plan::{Asked, Decisions, Foreseen};
 use crate::reaper::Reaper;
 use crate::runner::{self, Job, MissingValue, Past, RunPaths, Settings};
-use crate::template::{Decided, Scope, TemplateRenderer};
+use crate::template::{Decided, TemplateRenderer};
 
 /// What was asked for, and what earlier runs have done.
 pub(super) struct Choice {
@@ -78,7 +78,7 @@ impl Choice {
             let Some(condition) = step.condition.as_ref().filter(|condition| condition.is_early) else {
                 continue;
             };
-            let foreseen = match templates.decide(condition, Scope { step: Some(step), ..Scope::default() }) {
+            let foreseen = match conditions::decide(templates, step, condition) {
                 Ok(Decided::Holds) => Foreseen::Holds,
                 Ok(Decided::Not(words)) => Foreseen::False(words),
                 Err(error) => {
@@ -104,8 +104,8 @@ impl Choice {
         Ok(self.decide(loaded, |step, _| said.get(&step).cloned().unwrap_or(Foreseen::Open)))
     }
 
-    /// Returns what would run, which is `at_most` where there is nothing to be reused. Values of params are looked
-    /// at only where they matter.
+    /// Returns what would run, which is `at_most` where there is nothing to be reused. Values of params are
+    /// looked at only where they matter.
     pub(super) fn on_paper(
         self,
         loaded: &Loaded,
@@ -166,7 +166,9 @@ impl Choice {
 /// Returns the steps that were asked for; nothing where all are.
 fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliError> {
     let named = |flag: &str, names: &[String]| -> Result<BTreeSet<StepId>, CliError> {
-        names.iter().map(|name| find(pipeline, flag, name)).collect()
+        let found: Result<Vec<Vec<StepId>>, CliError> =
+            names.iter().map(|name| find(pipeline, flag, name)).collect();
+        Ok(found?.into_iter().flatten().collect())
     };
     if !args.only.is_empty() {
         return Ok(Some(Asked::only(&named("--only", &args.only)?)));
@@ -193,11 +195,16 @@ fn asked(args: &ChoiceArgs, pipeline: &Pipeline) -> Result<Option<Asked>, CliErr
     Ok(Some(between))
 }
 
-fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<StepId, CliError> {
+/// Returns the steps that a name stands for: one, or all of a group.
+fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<Vec<StepId>, CliError> {
+    if let Some(group) = pipeline.groups.iter().find(|group| group.name == name) {
+        return Ok(group.members.clone());
+    }
     let found = pipeline.steps().find(|(_, step)| step.name == name && !step.action.is_feed());
-    found.map(|(id, _)| id).ok_or_else(|| {
+    found.map(|(id, _)| vec![id]).ok_or_else(|| {
         let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed());
-        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()));
+        let groups = pipeline.groups.iter().map(|group| group.name.as_str());
+        let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()).chain(groups));
         let is_file = Path::new(name).is_file();
         let hint = if is_file {
             Some(format!("write the file before the flag: `{name} {flag} STEP`"))

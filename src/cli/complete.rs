@@ -11,17 +11,19 @@ use super::default_file::default_file;
 use super::past;
 use crate::file::LoadOptions;
 use crate::history::StoredRun;
-use crate::pipeline::{Param, Pipeline, Step};
+use crate::pipeline::{Group, Param, Pipeline, Step};
 
 /// How many runs are offered.
 const RUNS: usize = 20;
 
-/// Completes names of steps.
+/// Completes names of steps, and of groups of them.
 pub(super) fn steps() -> ArgValueCompleter {
     let of = |step: &Step| (!step.action.is_feed()).then(|| CompletionCandidate::new(&step.name));
+    let all = |group: &Group| (group.members.len() > 1).then(|| CompletionCandidate::new(&group.name));
     ArgValueCompleter::new(move |typed: &OsStr| {
         let pipeline = pipeline();
-        beginning(typed, pipeline.iter().flat_map(|it| &it.steps).filter_map(of))
+        let groups = pipeline.iter().flat_map(|it| &it.groups).filter_map(all);
+        beginning(typed, groups.chain(pipeline.iter().flat_map(|it| &it.steps).filter_map(of)))
     })
 }
 
@@ -90,5 +92,5 @@ fn pipeline() -> Option<Pipeline> {
     };
     let typed = words().into_iter().map(PathBuf::from).find(is_pipeline);
     let source = crate::file::read(&typed.or_else(|| default_file().ok())?).ok()?;
-    crate::file::parse(&source, &LoadOptions::default()).pipeline
+    crate::file::parse(&source, &LoadOptions::default(), &crate::file::of_defaults).pipeline
 }

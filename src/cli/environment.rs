@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::conditions;
 use super::error::CliError;
 use super::load::Loaded;
 use crate::file::{Code, Diagnostic, Diagnostics, locate};
 use crate::pipeline::{EnvRead, Step, Template};
 use crate::plan::Decisions;
-use crate::template::{Decided, RunContext, Scope, TemplateRenderer};
+use crate::template::{RunContext, Scope, TemplateRenderer};
 
 /// Finds what is missing for the steps that run. `context` is that of the run, but for the values.
 pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext) -> Result<(), CliError> {
@@ -24,20 +23,10 @@ pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext)
         return Ok(());
     }
     let templates = loaded.renderer(context.clone())?;
-    let passed_over = |step: &Step, text: &Template| {
-        // Its condition is what has to be decided first.
-        let condition =
-            step.condition.as_ref().filter(|condition| condition.is_early && condition.text != *text);
-        let decided = condition.map(|condition| conditions::decide(&templates, step, condition));
-        matches!(decided, Some(Ok(Decided::Not(_))))
-    };
     let mut problems = Vec::new();
     // The pipeline's own `env` belongs to every step, and is reported once.
     let mut told = BTreeSet::new();
     for (step, text) in incomplete {
-        if step.is_some_and(|step| passed_over(step, text)) {
-            continue;
-        }
         let needed = text.env.iter().filter(is_missing).filter(|read| read.needed);
         let found = match needed.map(|read| missing(loaded, &context, text, read)).collect::<Vec<_>>() {
             found if found.is_empty() => {

@@ -1,5 +1,6 @@
 //! From the command line to a pipeline with a plan and values: what every command begins with.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
 use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
 use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Step, StepId, Values};
-use crate::plan::{Cycle, Decisions, Plan};
+use crate::plan::{Crowd, Cycle, Decisions, Plan, crowded};
 use crate::stream::ResolvedPath;
-use crate::template::{RunContext, TemplateRenderer};
+use crate::template::{RunContext, TemplateRenderer, groups};
 
 /// A pipeline that can be ordered.
 pub(super) struct Loaded {
@@ -22,11 +23,35 @@ pub(super) struct Loaded {
     pub(super) working_dir: PathBuf,
     /// Where the values of its params come from.
     given: ParamSources,
+    /// The params that matrices read: they say which steps there are.
+    of_matrices: BTreeSet<String>,
+}
+
+/// What a command says about params, and what becomes of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Params<'a> {
+    /// Nothing is said: a matrix has the values of defaults, and what is not known stays open.
+    Defaults,
+    /// Every value is checked.
+    All(&'a ParamArgs),
+    /// Values are for matrices; what is not known stays open.
+    Shown(&'a ParamArgs),
+    /// Values are for matrices, which must be known; the others may not be needed.
+    Part(&'a ParamArgs),
+}
+
+impl<'a> Params<'a> {
+    fn args(self) -> Option<&'a ParamArgs> {
+        match self {
+            Self::Defaults => None,
+            Self::All(args) | Self::Shown(args) | Self::Part(args) => Some(args),
+        }
+    }
 }
 
 /// Reads, checks and orders the pipeline that the command line means; checks the values given for its params
 /// too. All that is wrong is reported in one go.
-pub(super) fn load(target: &TargetArgs, params: Option<&ParamArgs>) -> Result<Loaded, CliError> {
+pub(super) fn load(target: &TargetArgs, params: Params<'_>) -> Result<Loaded, CliError> {
     load_with(target, params, &ContainerArgs::default(), MissingSecrets::Hide)
 }
 
@@ -34,7 +59,7 @@ pub(super) fn load(target: &TargetArgs, params: Option<&ParamArgs>) -> Result<Lo
 /// source gives.
 pub(super) fn load_with(
     target: &TargetArgs,
-    params: Option<&ParamArgs>,
+    params: Params<'_>,
     containers: &ContainerArgs,
     missing_secrets: MissingSecrets,
 ) -> Result<Loaded, CliError> {
@@ -50,13 +75,33 @@ pub(super) fn load_with(
         image: containers.image.clone(),
     };
     let source = crate::file::read(&path)?;
-    let Parsed { mut pipeline, mut problems, params_are_sound } = crate::file::parse(&source, &options);
+    let (wrong, of_matrices) = (RefCell::new(Vec::new()), RefCell::new(BTreeSet::new()));
+    let early = |pipeline: &Pipeline, needed: &BTreeSet<String>| {
+        of_matrices.borrow_mut().extend(needed.iter().cloned());
+        let nothing = ParamArgs::default();
+        let is_needed = matches!(params, Params::Part(_));
+        let mut pipeline = pipeline.clone();
+        let of_files = read_env_files(&mut pipeline);
+        wrong.borrow_mut().extend(of_files.into_iter().filter(|_| is_needed));
+        let pipeline = &pipeline;
+        let given = sources(pipeline, params.args().unwrap_or(&nothing), &working_dir).ok()?;
+        let given = ParamSources { missing_secrets: MissingSecrets::Hide, ..given };
+        of_matrix(pipeline, needed, given, is_needed)
+            .map_err(|problems| wrong.borrow_mut().extend(problems.into_iter().filter(|_| is_needed)))
+            .ok()?
+    };
+    let Parsed { mut pipeline, mut problems, params_are_sound } =
+        crate::file::parse(&source, &options, &early);
+    problems.append(&mut wrong.take());
     let plan = pipeline.as_ref().map(Plan::new);
     if let (Some(pipeline), Some(Err(cycles))) = (&pipeline, &plan) {
         problems.extend(cycles.0.iter().map(|cycle| cycle_problem(pipeline, cycle)));
     }
+    if let (Some(pipeline), Some(Ok(plan))) = (&pipeline, &plan) {
+        problems.extend(crowded(pipeline, plan).iter().map(|crowd| crowd_problem(pipeline, crowd)));
+    }
     let mut given = ParamSources { missing_secrets, ..ParamSources::default() };
-    if let (Some(pipeline), Some(params), true) = (&mut pipeline, params, params_are_sound) {
+    if let (Some(pipeline), Params::All(params), true) = (&mut pipeline, params, params_are_sound) {
         problems.extend(read_env_files(pipeline));
         given = ParamSources { missing_secrets, ..params_given(pipeline, params, &working_dir)? };
         match crate::file::resolve(pipeline, &given) {
@@ -71,7 +116,7 @@ pub(super) fn load_with(
     match (Diagnostics::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
             let (pipeline, plan) = (Arc::new(pipeline), Arc::new(plan));
-            Ok(Loaded { pipeline, plan, working_dir, given })
+            Ok(Loaded { pipeline, plan, working_dir, given, of_matrices: of_matrices.take() })
         }
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),
@@ -95,6 +140,21 @@ fn read_env_files(pipeline: &mut Pipeline) -> Vec<Diagnostic> {
         }
         Err(problems) => problems,
     }
+}
+
+/// Returns a renderer that has the values of the params that a matrix reads; nothing if one is not known. What is wrong
+/// with values counts only where they `are_needed`.
+fn of_matrix(
+    pipeline: &Pipeline,
+    needed: &BTreeSet<String>,
+    given: ParamSources,
+    are_needed: bool,
+) -> Result<Option<TemplateRenderer>, Diagnostics> {
+    let needs = if are_needed { needed.clone() } else { BTreeSet::new() };
+    let given = ParamSources { needed: Some(needs), ..given };
+    let values = crate::file::resolve(pipeline, &given)?;
+    let is_known = needed.iter().all(|name| values.contains_key(name));
+    Ok(is_known.then(|| TemplateRenderer::new(RunContext { values, ..given.facts })))
 }
 
 /// Fills in what templates make before a run begins, and returns what is wrong with it.
@@ -141,7 +201,8 @@ impl Loaded {
 
     /// Notes that no other steps run, so that params which only others read need no value.
     pub(super) fn narrow_to(&mut self, part: &Decisions) {
-        self.given.needed = Some(params_of(&self.pipeline, part));
+        let needed = params_of(&self.pipeline, part);
+        self.given.needed = Some(needed.into_iter().chain(self.of_matrices.iter().cloned()).collect());
     }
 
     /// Returns the params' values, from all the places that they may come from.
@@ -180,16 +241,8 @@ fn params_of(pipeline: &Pipeline, part: &Decisions) -> BTreeSet<String> {
         .chain(&pipeline.early_timeout);
     let texts = running.iter().flat_map(|step| step.templates()).chain(of_run);
     let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));
-    let mut open: Vec<&String> = read.chain(running.iter().flat_map(|step| &step.secrets)).collect();
-    let mut needed = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        if needed.insert(name.clone()) {
-            let param = pipeline.params.iter().find(|param| param.name == *name);
-            let default = param.and_then(|param| param.default.as_ref());
-            open.extend(default.into_iter().flat_map(|text| &text.params));
-        }
-    }
-    needed
+    let read = read.chain(running.iter().flat_map(|step| &step.secrets)).cloned();
+    crate::file::with_defaults(pipeline, read.collect())
 }
 
 fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> RunContext {
@@ -205,6 +258,7 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
         env,
         not_text,
         values: Values::new(),
+        groups: groups(pipeline),
     }
 }
 
@@ -220,12 +274,10 @@ fn params_given(
     params: &ParamArgs,
     working_dir: &Path,
 ) -> Result<ParamSources, CliError> {
-    let file = params.params_file.as_deref().map(crate::file::read).transpose()?;
-    let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
-    let cli: Vec<(String, String)> = cli.collect::<Result<_, _>>()?;
+    let given = sources(pipeline, params, working_dir)?;
     for param in pipeline.params.iter().filter(|param| param.kind == ParamKind::Secret) {
         let is_open = |text: &String| !text.is_empty() && (!text.starts_with('@') || text.starts_with("@@"));
-        if cli.iter().any(|(name, text)| *name == param.name && is_open(text)) {
+        if given.cli.iter().any(|(name, text)| *name == param.name && is_open(text)) {
             say!(
                 "warning: the secret `{name}` is on the command line, which every user of this machine can see; use \
                  {env}`-p {name}=@FILE`, or let `pipe run` ask for it",
@@ -234,6 +286,14 @@ fn params_given(
             );
         }
     }
+    Ok(given)
+}
+
+/// Reads what the command line says about params.
+fn sources(pipeline: &Pipeline, params: &ParamArgs, working_dir: &Path) -> Result<ParamSources, CliError> {
+    let file = params.params_file.as_deref().map(crate::file::read).transpose()?;
+    let cli = params.params.iter().map(|given| pair(given, "-p", "NAME=VALUE"));
+    let cli: Vec<(String, String)> = cli.collect::<Result<_, _>>()?;
     let (context, working_dir) =
         (run_context(pipeline, "RUN-ID", &jiff::Zoned::now()), working_dir.to_owned());
     Ok(ParamSources { cli, file, facts: context, working_dir, ..ParamSources::default() })
@@ -301,4 +361,27 @@ fn cycle_problem(pipeline: &Pipeline, cycle: &Cycle) -> Diagnostic {
     cycle.links.iter().enumerate().fold(problem, |problem, (index, span)| {
         problem.also(*span, format!("`{}` waits for `{}`", name(index + 1), name(index)))
     })
+}
+
+/// Returns a group whose `max_parallel` no run can keep, as a problem of the file.
+fn crowd_problem(pipeline: &Pipeline, crowd: &Crowd) -> Diagnostic {
+    let group = pipeline.group(crowd.group);
+    let (name, count) = (&group.name, crowd.members);
+    let stream = crowd.stream.map(|stream| pipeline.stream(stream));
+    let (joined, help) = match stream {
+        Some(stream) => (
+            format!("share the live stream `{}`", stream.name),
+            format!(
+                "write `store: true` at the output of `{}`, or leave `max_parallel` out of the matrix",
+                pipeline.step(stream.producer).name
+            ),
+        ),
+        None => {
+            ("are joined by live streams".to_owned(), "leave `max_parallel` out of the matrix".to_owned())
+        }
+    };
+    let most = group.max_parallel.map_or(0, std::num::NonZeroUsize::get);
+    let message =
+        format!("{count} steps of `{name}` {joined} and start together, and `max_parallel` is {most}");
+    Diagnostic::at(Code::MatrixParallel, &pipeline.source, group.at, message).help(help)
 }

@@ -18,6 +18,7 @@ mod earlier;
 mod ends;
 mod environment;
 mod error;
+mod groups;
 mod load;
 mod lock_file;
 mod log;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    EdgeStats, Event, EventKind, OutputChannel, RunEnd, RunFinished, RunStarted, StepFinished,
+    EdgeStats, Event, EventKind, OutputChannel, PhaseStarted, RunEnd, RunFinished, RunStarted, StepFinished,
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, FileEnvironment, Input, Lane, Need, Outcome, Pipeline, Port, Script,
-    Shell, Source, Span, Step, StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, FileEnvironment, Input, Lane, Need, Outcome, Pipeline, Port, Role,
+    RunOutcome, Script, Shell, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// How long steps have to end by themselves.
@@ -66,6 +66,19 @@ pub fn backup() -> Pipeline {
         ..Stream::new("", Span::default(), StepId::new(0))
     }];
     pipeline
+}
+
+/// The same, where the upload runs when all others have ended.
+pub fn with_clean_up() -> Pipeline {
+    let mut pipeline = backup();
+    pipeline.steps[UPLOAD].role = Role::Finally;
+    pipeline.steps[UPLOAD].depends_on.clear();
+    pipeline
+}
+
+/// The upload begins, after the others have ended like this.
+pub fn phase(outcome: RunOutcome, cause: &str) -> EventKind {
+    EventKind::PhaseStarted(PhaseStarted { steps: vec![StepId::new(UPLOAD)], outcome, cause: cause.into() })
 }
 
 /// One step that reads a stream from standard input.

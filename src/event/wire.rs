@@ -21,14 +21,14 @@
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost`, `limit` with `limit_ms`, `not_retried`, `command` |
 //! | `stream-progress` | `streams` (of counters) |
 //! | `stream-finished` | counters, `complete`, `engine`, `unread`, `kept`, `sha256` (where the file asks for it), `discarded` (true: all of its readers were passed over) |
-//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
+//! | `cancelling` | `reason` (`signal` with `signal`, `step-failed` with `step`, `timed-out` with `limit_ms`, `engine`), `now`, `grace_ms` (until those that have not ended are killed) |
 //! | `phase` | `name` (`finally`), `steps`, `outcome` (of the steps before), `cause` |
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
 //! - A step of `run-started`: `name`, `description`, `line` (in `file`), `role` (`finally`), `group` (the
 //!   name that it shares with others), `matrix` (its values, by axis), `if` (its condition), `depends_on`,
-//!   `input`, `inputs` (streams by the name that the step gives them), `output`, `feed` (a path, or `-` for
+//!   `input`, `inputs` (streams by the name that the step gives them), `gathers` (several streams by one name), `output`, `feed` (a path, or `-` for
 //!   standard input), `terminal` (true: its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
 //!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that

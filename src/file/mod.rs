@@ -21,10 +21,14 @@ mod raw;
 mod read;
 mod schema;
 mod settle;
+mod unroll;
 mod words;
 mod yaml;
 
+use std::collections::BTreeSet;
+
 use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
+use crate::template::{RunContext, TemplateRenderer};
 
 pub use code::Code;
 pub use data::{DiagnosticRecord, record};
@@ -33,8 +37,9 @@ pub use draw::{render, render_within, visible};
 pub use env_file::{check_env_files, read_env_files};
 pub use gangs::check_gangs;
 pub use lint::{doubtful, lint};
+pub use lower::EarlyValues;
 pub use nearest::Nearest;
-pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve};
+pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve, with_defaults};
 pub use read::read;
 pub use schema::schema;
 pub use settle::{is_settled, settle};
@@ -85,8 +90,9 @@ pub struct Parsed {
     pub params_are_sound: bool,
 }
 
-/// Reads a pipeline as far as it can be understood.
-pub fn parse(source: &Source, options: &LoadOptions) -> Parsed {
+/// Reads a pipeline as far as it can be understood. `early` gives the values of params that make steps: those that a
+/// matrix reads.
+pub fn parse(source: &Source, options: &LoadOptions, early: &EarlyValues<'_>) -> Parsed {
     let mut parsed = Parsed { pipeline: None, problems: Vec::new(), params_are_sound: false };
     let Some(root) = yaml::parse(source, &mut parsed.problems) else {
         if let Some(problem) = no_yaml(source) {
@@ -102,7 +108,7 @@ pub fn parse(source: &Source, options: &LoadOptions) -> Parsed {
     let raw = yaml::read(&root, source, raw::EXAMPLES, &mut parsed.problems);
     // What is made next is as large.
     drop(root);
-    parsed.pipeline = lower::lower(&raw, source, options, &mut parsed.problems);
+    parsed.pipeline = lower::lower(&raw, source, options, early, &mut parsed.problems);
     let params = raw.value().and_then(|raw: &raw::RawPipeline| raw.params.at()).unwrap_or_default();
     let within = |problem: &Diagnostic| {
         problem.span.is_some_and(|span| params.start <= span.start && span.start < params.end)
@@ -156,12 +162,20 @@ impl Parsed {
 /// Everything that is wrong with the file, and with how the options fit it. Whether the steps can be
 /// *ordered* is for `plan` to say.
 pub fn load(source: Source, options: &LoadOptions) -> Result<Pipeline, Diagnostics> {
-    let Parsed { pipeline, problems, .. } = parse(&source, options);
+    let Parsed { pipeline, problems, .. } = parse(&source, options, &of_defaults);
     match (Diagnostics::of(problems), pipeline) {
         (None, Some(pipeline)) => Ok(pipeline),
         (Some(problems), _) => Err(problems),
         (None, None) => Err(Diagnostic::nowhere(Code::EmptyFile, "the file is empty").into()),
     }
+}
+
+/// The values that params have by their defaults.
+pub fn of_defaults(pipeline: &Pipeline, needed: &BTreeSet<String>) -> Option<TemplateRenderer> {
+    let given = ParamSources { needed: Some(BTreeSet::new()), ..ParamSources::default() };
+    let values = resolve(pipeline, &given).ok()?;
+    let is_known = needed.iter().all(|name| values.contains_key(name));
+    is_known.then(|| TemplateRenderer::new(RunContext { values, ..RunContext::default() }))
 }
 
 /// Returns the place in the file of a byte range of a template's source, such as a rendering error's.

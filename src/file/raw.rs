@@ -2,13 +2,17 @@
 //!
 //! Doc comments here are for the users of the file. A struct's or an enum's serde name is how messages call it.
 
+mod matrix;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::schema::ExitCode;
-use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING};
+use super::schema::{ExitCode, OrTemplate};
+use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING, STREAM};
 use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
+
+pub use matrix::{RawAxis, RawMatrix};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -51,6 +55,9 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("pids", "100"),
     ("if", "release and branch == 'main'"),
     ("depends_on", "[build, test]"),
+    ("matrix", "{os: [alpine, bookworm]}"),
+    ("include", "[{os: alpine, arch: arm64}]"),
+    ("exclude", "[{os: alpine, arch: amd64}]"),
     ("input", "archive"),
     ("output", "archive"),
     ("inputs", "{left: archive, right: list}"),
@@ -272,6 +279,8 @@ pub struct RawStep {
     #[serde(rename = "if")]
     #[schemars(extend("type" = ["string", "boolean"]))]
     pub condition: Field<Literal>,
+    /// The values that it runs with: a step for each combination of them.
+    pub matrix: Field<RawMatrix>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
     /// The stream that it reads on its standard input.
@@ -305,7 +314,8 @@ pub struct RawStep {
     #[schemars(extend("pattern" = DURATION))]
     pub timeout: Field<String>,
     /// What its failure means for the run.
-    pub on_error: Field<RawOnError>,
+    #[schemars(with = "OrTemplate<RawOnError>")]
+    pub on_error: Field<Early<RawOnError>>,
     /// How it is tried again.
     pub retry: Field<RawRetry>,
 }
@@ -317,7 +327,7 @@ pub struct RawStep {
 pub enum RawInput {
     /// The stream.
     #[serde(rename = "text")]
-    From(#[schemars(extend("pattern" = NAME))] Literal),
+    From(#[schemars(extend("pattern" = STREAM))] Literal),
     /// Everything.
     #[serde(rename = "map")]
     Full(Box<RawInputKeys>),
@@ -329,7 +339,7 @@ pub enum RawInput {
 #[schemars(rename = "input", deny_unknown_fields, extend("required" = ["from"]))]
 pub struct RawInputKeys {
     /// The stream.
-    #[schemars(extend("pattern" = NAME))]
+    #[schemars(extend("pattern" = STREAM))]
     pub from: Field<String>,
     /// How far it may lag behind the other readers, on disk.
     pub buffer: Field<Literal>,
@@ -356,7 +366,7 @@ pub enum RawEarlyExit {
 pub enum RawOutput {
     /// The stream's name.
     #[serde(rename = "text")]
-    Name(#[schemars(extend("pattern" = NAME))] Literal),
+    Name(#[schemars(extend("pattern" = STREAM))] Literal),
     /// Everything.
     #[serde(rename = "map")]
     Full(Box<RawOutputKeys>),
@@ -368,7 +378,7 @@ pub enum RawOutput {
 #[schemars(rename = "output", deny_unknown_fields, extend("required" = ["name"]))]
 pub struct RawOutputKeys {
     /// The stream's name.
-    #[schemars(extend("pattern" = NAME))]
+    #[schemars(extend("pattern" = STREAM))]
     pub name: Field<String>,
     /// Whether all of it is kept in the run's folder, and read from there.
     #[schemars(extend("default" = false))]

@@ -32,6 +32,8 @@ pub struct Group {
     pub members: Vec<StepId>,
     /// How many of them may run at once.
     pub max_parallel: Option<NonZeroUsize>,
+    /// The params that its values come from.
+    pub params: Vec<String>,
 }
 
 /// What makes a step a member of a group.

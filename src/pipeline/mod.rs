@@ -25,12 +25,13 @@ mod stream;
 mod template;
 #[cfg(test)]
 pub(crate) mod testing;
+mod verdict;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use admission::{Admission, Concurrency};
-pub use condition::{Condition, StatusRef, Verdict};
+pub use condition::Condition;
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
 pub use env::{EnvFile, EnvVar, FileEnvironment};
 pub use fingerprint::Fingerprint;
@@ -45,8 +46,9 @@ pub use product::Artifact;
 pub use run_outcome::{BodyEnd, RunOutcome, took_too_long};
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
-pub use stream::{Destination, EarlyExit, Input, Port, Stream};
-pub use template::{EndRef, EnvRead, OutputRef, Template, Text};
+pub use stream::{Destination, EarlyExit, Input, InputPlaces, Port, Stream};
+pub use template::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef, Template, Text};
+pub use verdict::Verdict;
 
 /// A pipeline that is known to be well formed: names are unique, every id points at something, every stream
 /// has exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.

@@ -1,8 +1,8 @@
 //! Steps: what runs, and which streams join it to others.
 
 use super::{
-    Admission, Condition, Container, EarlySetting, EnvVar, Exec, Input, Member, Policy, Port, Span, StepId,
-    StreamId, Template,
+    Admission, Condition, Container, EarlySetting, EnvVar, Exec, Input, InputPlaces, Member, Policy, Port,
+    Span, StepId, StreamId, Template,
 };
 
 /// One step, with the defaults of the pipeline already applied.
@@ -91,13 +91,21 @@ impl Step {
         }
     }
 
-    /// Returns where the step finds each input beside stdin: name and path.
-    pub fn input_paths(&self) -> impl Iterator<Item = (&str, String)> {
-        let path = |(position, input): (usize, &'_ Input)| {
-            (input.name.is_some()).then(|| format!("/dev/fd/{}", self.input_number(position)))
-        };
-        let named = self.inputs.iter().enumerate();
-        named.filter_map(move |(position, input)| Some((input.name.as_deref()?, path((position, input))?)))
+    /// Returns where the step finds each input beside stdin, by its name.
+    /// What `is_there` says nothing makes has none.
+    pub fn input_places(&self, is_there: impl Fn(StreamId) -> bool) -> Vec<(&str, InputPlaces)> {
+        let mut places: Vec<(&str, InputPlaces)> = Vec::new();
+        for (position, input) in self.inputs.iter().enumerate() {
+            let Some(name) = input.name.as_deref().filter(|_| is_there(input.port.stream)) else { continue };
+            let path = format!("/dev/fd/{}", self.input_number(position));
+            match places.last_mut() {
+                // The streams that a name gathers stand in a row.
+                Some((last, InputPlaces::Gathered(paths))) if *last == name => paths.push(path),
+                _ if input.is_gathered => places.push((name, InputPlaces::Gathered(vec![path]))),
+                _ => places.push((name, InputPlaces::One(path))),
+            }
+        }
+        places
     }
 
     /// Returns how it reads a stream, if it does.

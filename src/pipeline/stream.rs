@@ -61,6 +61,28 @@ pub struct Input {
     pub buffer: Option<u64>,
     /// What it means if it leaves before the end.
     pub early_exit: EarlyExit,
+    /// It is one of several that the step reads under the same name: all streams of a group. The step can do
+    /// without some of them, but not without all.
+    pub is_gathered: bool,
+}
+
+/// Where a step finds what it reads under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputPlaces {
+    /// The path of one stream.
+    One(String),
+    /// The paths of all that it gathers.
+    Gathered(Vec<String>),
+}
+
+impl InputPlaces {
+    /// Returns the paths, one a line.
+    pub fn lines(self) -> String {
+        match self {
+            Self::One(path) => path,
+            Self::Gathered(paths) => paths.join("\n"),
+        }
+    }
 }
 
 /// What it means if a reader has success without having read its stream to the end.
@@ -76,7 +98,7 @@ pub enum EarlyExit {
 impl Input {
     /// Nothing but a stream on stdin.
     pub fn stdin(port: Port) -> Self {
-        Self { name: None, port, buffer: None, early_exit: EarlyExit::Allow }
+        Self { name: None, port, buffer: None, early_exit: EarlyExit::Allow, is_gathered: false }
     }
 
     /// Returns the variable that has the path of an input of this name.

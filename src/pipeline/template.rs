@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use super::{Span, StatusRef};
+use super::{Span, Verdict};
 
 /// A piece of the file's text, ready to be rendered. Steps share what holds for all of them: cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub struct Text {
     pub outputs: Vec<OutputRef>,
     /// Where it asks how steps have ended, in order.
     pub asks: Vec<StatusRef>,
+    /// Where it reads the members of a group, in order.
+    pub members: Vec<MembersRef>,
+    /// Names of the axes that it reads, sorted: `matrix.NAME`.
+    pub axes: Vec<String>,
     /// Where it asks for the word by which a step, or the run, has ended, in order.
     pub ends: Vec<EndRef>,
     /// Where it reads variables of the environment, in order.
@@ -52,6 +56,15 @@ pub struct OutputRef {
     pub is_optional: bool,
 }
 
+/// Where a text reads the members of a group: `steps.NAME.members`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembersRef {
+    /// The group.
+    pub group: String,
+    /// Byte range in the text's source.
+    pub range: Range<usize>,
+}
+
 /// Where a `finally` step asks how another, or the run, has ended: `steps.NAME.outcome`, `run.outcome`, `run.cause`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndRef {
@@ -72,6 +85,17 @@ pub struct EnvRead {
     pub needed: bool,
 }
 
+/// Where a text asks how a step or a group has ended, such as `success('build')`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRef {
+    /// What it asks for.
+    pub verdict: Verdict,
+    /// The step or group; `None` is the run.
+    pub step: Option<String>,
+    /// Byte range in the text's source: the name, or the call where there is none.
+    pub range: Range<usize>,
+}
+
 impl Text {
     /// Returns text without any expression.
     pub fn literal(source: impl Into<String>, at: Span) -> Self {
@@ -83,6 +107,8 @@ impl Text {
             params: Vec::new(),
             outputs: Vec::new(),
             asks: Vec::new(),
+            members: Vec::new(),
+            axes: Vec::new(),
             ends: Vec::new(),
             env: Vec::new(),
             raw: Vec::new(),

@@ -18,7 +18,7 @@ use petgraph::unionfind::UnionFind;
 
 use super::asked::{Asked, needs};
 use super::{EdgeKind, Gang, Plan};
-use crate::pipeline::{Need, Pipeline, Role, SkipReason, Step, StepId, StreamId};
+use crate::pipeline::{Input, Need, Pipeline, Role, SkipReason, Step, StepId, StreamId};
 
 /// What becomes of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,9 +177,16 @@ impl Decider<'_> {
     fn lacks(&self, step: StepId, decisions: &Decisions) -> Option<StepId> {
         let declared = self.pipeline.step(step);
         let values = declared.depends_on.iter().filter(|dependency| dependency.need == Need::Values);
-        let producers = declared.inputs.iter().map(|input| self.pipeline.stream(input.port.stream).producer);
+        let producer = |input: &Input| self.pipeline.stream(input.port.stream).producer;
+        let is_passed = |step: StepId| matches!(decisions.of(step), Decision::PassOver(_));
+        // Of what it gathers under one name, some is enough.
+        let has_none = |input: &&Input| {
+            let same = declared.inputs.iter().filter(|other| other.is_gathered && other.name == input.name);
+            !input.is_gathered || same.map(producer).all(is_passed)
+        };
+        let producers = declared.inputs.iter().filter(has_none).map(producer);
         let mut needed = values.map(|dependency| dependency.step).chain(producers);
-        needed.find(|step| matches!(decisions.of(*step), Decision::PassOver(_)))
+        needed.find(|step| is_passed(*step))
     }
 
     /// Decides about steps that start together.

@@ -8,6 +8,7 @@
 
 mod asked;
 mod contract;
+mod crowd;
 mod cycle;
 mod decide;
 mod graph;
@@ -28,6 +29,7 @@ use petgraph::visit::EdgeRef;
 use crate::pipeline::{Pipeline, Role, StepId, StreamId};
 pub use asked::{Asked, needs};
 use contract::Contracted;
+pub use crowd::{Crowd, crowded};
 pub use cycle::{Cycle, Cycles, cycles};
 pub(crate) use decide::parts;
 pub use decide::{Decision, Decisions, Foreseen, decide};
@@ -97,7 +99,7 @@ impl Plan {
         let (gangs, gang_of) = arrange(pipeline, &graph, &order, &contracted);
         let mut level = levels(&graph, &order);
         let mut stage = stages(&graph, &gangs, &gang_of);
-        put_last(pipeline, &mut level, |step| Some(step));
+        put_last(pipeline, &mut level, Some);
         put_last(pipeline, &mut stage, |gang| gangs.get(gang.index())?.steps.first().copied());
         Ok(Self {
             level,

@@ -1,5 +1,5 @@
-//! The JUnit report: a test suite for the run and one for its `finally` steps, a test case for each step, in the dialect that GitLab and
-//! Jenkins read.
+//! The JUnit report: a test suite for the run and one for its `finally` steps, a test case for each step, in
+//! the dialect that GitLab and Jenkins read.
 //!
 //! Only a step that failed by itself is a failure (one that could not even start is an error); what fell with
 //! it counts as skipped. A run that was ended by no step has a case of its own, so that it is not taken for a
@@ -64,6 +64,8 @@ struct Document<'a> {
 
 /// A test case.
 struct Case {
+    /// The group that the step is one of; none of others.
+    group: Option<String>,
     name: String,
     took: Duration,
     line: Option<usize>,
@@ -114,7 +116,7 @@ impl Document<'_> {
 
     fn write_case(&self, case: &Case, out: &mut Writer<Vec<u8>>) -> io::Result<()> {
         let mut attributes = Attributes::default()
-            .with("classname", &self.report.pipeline.name)
+            .with("classname", case.group.as_ref().unwrap_or(&self.report.pipeline.name))
             .with("name", &case.name)
             .with("time", seconds(case.took))
             .with("file", self.file);
@@ -186,7 +188,8 @@ impl Document<'_> {
         };
         let name = words::label(&self.report.pipeline, id).into_owned();
         let line = Some(self.report.pipeline.source.line(step.at));
-        Some(Case { name, took: *duration, line, result, log })
+        let group = step.member.as_ref().map(|member| self.report.pipeline.group(member.group).name.clone());
+        Some(Case { group, name, took: *duration, line, result, log })
     }
 
     /// Returns the run itself, if something other than a step ended it. No step can have this name.
@@ -199,7 +202,14 @@ impl Document<'_> {
             RunEnd::Aborted(what) => ("engine", format!("aborted: {}", self.secrets.text(what))),
         };
         let result = CaseResult::Broken(kind, message);
-        Some(Case { name: "(the run)".into(), took: self.took, line: None, result, log: String::new() })
+        Some(Case {
+            group: None,
+            name: "(the run)".into(),
+            took: self.took,
+            line: None,
+            result,
+            log: String::new(),
+        })
     }
 }
 

@@ -235,7 +235,8 @@ pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
     text
 }
 
-/// Returns that the `finally` steps begin, and what has come before: `finally: down, tell (the run failed: tests)`.
+/// Returns that the `finally` steps begin, and what has come before:
+/// `finally: down, tell (the run failed: tests)`.
 pub(super) fn phase(pipeline: &Pipeline, started: &PhaseStarted) -> String {
     let PhaseStarted { steps, outcome, cause } = started;
     let names: Vec<_> = steps.iter().map(|step| words::label(pipeline, *step)).collect();

@@ -11,7 +11,10 @@
 //! A pipeline that fits is shown whole from the start, so that no row ever moves; of a longer one only what
 //! runs.
 
+mod groups;
+
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use console::{Alignment, pad_str, truncate_str};
@@ -56,7 +59,7 @@ impl<'a> View<'a> {
     /// Returns the rows, none wider than `columns`, leaving at least one of the terminal's `lines` free.
     pub fn rows(&self, lines: usize, columns: usize) -> Vec<String> {
         let room = lines.saturating_sub(1).clamp(1, HIGHEST);
-        let whole = 1 + self.report.tally.total + self.report.streams.len();
+        let whole = 1 + self.report.tally.total + self.report.streams.len() - self.spared();
         let whole = whole + usize::from(self.report.phase.is_some());
         let mut rows = vec![self.heading()];
         if whole <= room {
@@ -87,6 +90,10 @@ impl<'a> View<'a> {
             if heading == Some(id) {
                 rows.push(format!("  {}", self.palette.paint(Tone::Strong, "finally")));
             }
+            if let Some(group) = self.large_group(step) {
+                rows.extend((pipeline.group(group).members.first() == Some(&id)).then(|| self.group(group)));
+                continue;
+            }
             if let (false, Some(known)) = (step.action.is_feed(), self.report.steps.get(id.index())) {
                 rows.push(self.step(&step.name, known));
             }
@@ -115,12 +122,18 @@ impl<'a> View<'a> {
 
     fn running(&self, room: usize, rows: &mut Vec<String>) {
         let pipeline = &self.report.pipeline;
-        let mut left_out = 0;
+        let (mut left_out, mut shown) = (0, BTreeSet::new());
         for id in &self.report.running {
             let Some((step, known)) = pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))
             else {
                 continue;
             };
+            if let Some(group) = self.large_group(step) {
+                if shown.insert(group) && rows.len() < room {
+                    rows.push(self.group(group));
+                }
+                continue;
+            }
             if rows.len() + 3 > room {
                 left_out += usize::from(self.report.counts(*id));
                 continue;

@@ -70,7 +70,7 @@ pub(super) async fn start(
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) => {
             let mut files = Files::create(job, &request).map_err(StartError::System)?;
-            let rendered = spec::render(job, id, &request.given, request.body.as_ref());
+            let rendered = spec::render(job, id, &request.given, request.body.as_ref(), &request.absent);
             let rendered = unless_called_off(rendered, &mut stop, deadline).await?;
             let rendered = rendered.map_err(StartError::Step)?;
             files.prepare(job, step, &rendered).map_err(StartError::Step)?;

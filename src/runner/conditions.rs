@@ -6,6 +6,16 @@ use super::Job;
 use crate::pipeline::{BodyEnd, Pipeline, StepId, Verdict};
 use crate::template::{Decided, Scope, StepOutputs, StepOutputsMode};
 
+/// What conditions are asked in.
+pub(super) struct Circumstances<'a> {
+    /// The values of steps.
+    pub(super) given: &'a StepOutputs,
+    /// How steps and groups have ended, by name.
+    pub(super) verdicts: &'a BTreeMap<String, Verdict>,
+    /// How the ordinary steps have ended; for `finally` steps.
+    pub(super) body: Option<&'a BodyEnd>,
+}
+
 /// Asks the condition of a step. Returns the words for it where it is false.
 ///
 /// # Errors
@@ -13,9 +23,7 @@ use crate::template::{Decided, Scope, StepOutputs, StepOutputsMode};
 pub(super) fn ask(
     job: &Job,
     id: StepId,
-    given: &StepOutputs,
-    verdicts: &BTreeMap<String, Verdict>,
-    body: Option<&BodyEnd>,
+    Circumstances { given, verdicts, body }: Circumstances<'_>,
 ) -> Result<Option<String>, String> {
     let step = job.pipeline.step(id);
     let Some(condition) = &step.condition else { return Ok(None) };

@@ -88,8 +88,8 @@ pub struct GangOrder {
     pub body: Option<Arc<BodyEnd>>,
     /// Which steps of the run run: a stream is stored for no other.
     pub decisions: Arc<Decisions>,
-    /// The readers of the members' streams that are passed over, known so far. A stream without any other reader
-    /// is thrown away.
+    /// The steps at the other ends of the members' streams that are passed over, known so far. A stream without any
+    /// other reader is thrown away; a reader does without what another one would have made.
     pub passed_over: BTreeSet<StepId>,
 }
 

@@ -1,5 +1,6 @@
 //! From a step to what an executor starts: templates rendered, environment complete.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -10,7 +11,9 @@ use super::workplace;
 use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
 use tokio::time::Instant;
 
-use crate::pipeline::{Action, BodyEnd, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, Template};
+use crate::pipeline::{
+    Action, BodyEnd, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, StreamId, Template,
+};
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -27,6 +30,8 @@ pub(super) struct Request {
     pub(super) given: Arc<StepOutputs>,
     /// How the ordinary steps have ended, for a `finally` step.
     pub(super) body: Option<Arc<BodyEnd>>,
+    /// What it would have read and nothing makes.
+    pub(super) absent: Arc<BTreeSet<StreamId>>,
 }
 
 /// The paths of the files that are made for an attempt.
@@ -59,16 +64,18 @@ pub(super) async fn render(
     id: StepId,
     given: &Arc<StepOutputs>,
     body: Option<&Arc<BodyEnd>>,
+    absent: &Arc<BTreeSet<StreamId>>,
 ) -> Result<Rendered, String> {
     let step = job.pipeline.step(id);
     if step.templates().all(|template| template.compiled.is_none()) {
-        return render_here(job, step, given, body.map(|body| &**body), None);
+        return render_here(job, step, given, (body.map(|body| &**body), absent), None);
     }
     // If this future is dropped, the thread stops after the current text.
     let waits = Arc::new(());
     let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
-    let body = body.cloned();
-    let work = move || render_here(&job, job.pipeline.step(id), &given, body.as_deref(), Some(&waiter));
+    let (body, absent) = (body.cloned(), Arc::clone(absent));
+    let work =
+        move || render_here(&job, job.pipeline.step(id), &given, (body.as_deref(), &absent), Some(&waiter));
     let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
@@ -77,11 +84,17 @@ fn render_here(
     job: &Job,
     step: &Step,
     given: &StepOutputs,
-    body: Option<&BodyEnd>,
+    (body, absent): (Option<&BodyEnd>, &BTreeSet<StreamId>),
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
-    let around =
-        Scope { step: Some(step), outputs: StepOutputsMode::These(given), body, waiter, ..Scope::default() };
+    let around = Scope {
+        step: Some(step),
+        outputs: StepOutputsMode::These(given),
+        body,
+        absent: Some(absent),
+        waiter,
+        ..Scope::default()
+    };
     let text = |template: &Template| {
         let rendered = job.templates.render(template, around);
         rendered.map_err(|error| error.sentence(&job.pipeline.source, template))
@@ -93,9 +106,9 @@ fn render_here(
         (Some(_), Some(_)) => placing.working_dir(step)?,
         (None, _) => job.place.working_dir.clone(),
     };
-    let paths = step.input_paths();
+    let places = step.input_places(|stream| !absent.contains(&stream)).into_iter();
     let mut env: Vec<(OsString, OsString)> =
-        paths.map(|(name, path)| (Input::variable(name).into(), path.into())).collect();
+        places.map(|(name, places)| (Input::variable(name).into(), places.lines().into())).collect();
     env.extend(from_files(&job.pipeline, step));
     for EnvVar { name, value } in &step.env {
         env.push((name.into(), text(value)?.into()));

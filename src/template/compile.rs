@@ -12,9 +12,7 @@ use super::scan::{self, Segment, Tag, scan};
 use super::shell::{self, Harmless, Shells, Splice};
 use super::structure;
 use super::token::{TokenKind, is_keyword};
-use super::{
-    Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext, foreign, jinja, references,
-};
+use super::{Names, TemplateError, TemplateErrorKind, TextContext, foreign, jinja, known, references};
 use crate::pipeline::{OutputRef, Span, Template, Text};
 
 /// Compiles a text for its place. Reports every problem that it can find in one go, in the order of the text.
@@ -59,8 +57,10 @@ pub(super) fn compiled(
             secrets: usage.secrets.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
             params: usage.params.into_iter().collect(),
             outputs: usage.outputs,
-            ends: usage.ends,
             asks: usage.asks,
+            members: usage.members,
+            axes: usage.axes.into_iter().collect(),
+            ends: usage.ends,
             env: usage.env,
             raw: compiler.raw(),
             leading: compiler.leading,
@@ -311,10 +311,23 @@ impl<'s> Compiler<'s> {
         self.param(segment).filter(|name| self.names.params.get(*name) == Some(&ExprType::Secret))
     }
 
-    /// Returns what the type of its param promises for the value of an expression.
+    /// Returns the axis of the matrix that an expression is, if it is one by itself.
+    fn axis(&self, segment: &Segment) -> Option<&ExprType> {
+        let (Segment::Expression(tag), Some(axes)) = (segment, &self.names.matrix) else { return None };
+        if tag.tokens.first()?.kind != TokenKind::Name {
+            return None;
+        }
+        let path = references::path(self.source, &tag.tokens, 0);
+        match (path.root, path.attributes.as_slice()) {
+            ("matrix", [name]) if path.length == tag.tokens.len() => axes.get(*name),
+            _ => None,
+        }
+    }
+
+    /// Returns what the type of its param or axis promises for the value of an expression.
     fn promised(&self, segment: &Segment) -> Harmless {
         let kind = self.param(segment).and_then(|name| self.names.params.get(name));
-        kind.map_or(Harmless::Never, ExprType::harmless)
+        kind.or_else(|| self.axis(segment)).map_or(Harmless::Never, ExprType::harmless)
     }
 
     /// Returns the compiled text for the value of each expression where only types keep values from harm.
@@ -366,7 +379,7 @@ impl<'s> Compiler<'s> {
             let secret = self.secret(segment).filter(|_| usage.secrets.contains_key(&index));
             let emission = match secret {
                 None => Ok(Emission::Filter(shell_filter(&place))),
-                Some(name) => variable(&place, &TemplateRenderer::secret_variable(name)).map(Emission::Text),
+                Some(name) => variable(&place, &known::secret_variable(name)).map(Emission::Text),
             };
             match emission {
                 Ok(emission) => drop(filters.insert(index, emission)),

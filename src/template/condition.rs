@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::compile::compiled;
 use super::scan::{BRACES_HELP, Segment, Tag, scan};
 use super::{Names, TemplateError, TemplateErrorKind, TextContext, jinja, names, signs, structure};
-use crate::pipeline::{Condition, EndRef, EnvRead, OutputRef, Span, StatusRef, Text};
+use crate::pipeline::{Condition, EndRef, EnvRead, MembersRef, OutputRef, Span, StatusRef, Text};
 
 /// What stands before a condition for the template engine.
 const BEFORE: &str = "{% if ";
@@ -63,7 +63,7 @@ pub fn condition(source: &str, at: Span, names: &Names) -> Result<Condition, Vec
 
 /// Returns whether a text reads only what is known before anything runs.
 fn is_early(text: &Text) -> bool {
-    text.outputs.is_empty() && text.asks.is_empty() && text.ends.is_empty()
+    text.outputs.is_empty() && text.asks.is_empty() && text.members.is_empty() && text.ends.is_empty()
 }
 
 /// Returns whether the text is what was put around the condition, and nothing of the condition's own.
@@ -76,8 +76,21 @@ fn is_one(segments: &[Segment], whole: &str) -> bool {
 
 /// Returns the text with the ranges of what the user wrote.
 fn unwrapped(text: Text, source: &str) -> Text {
-    let Text { at, source: _, compiled, secrets, params, outputs, asks, ends, env, raw: _, leading: _ } =
-        text;
+    let Text {
+        at,
+        source: _,
+        compiled,
+        secrets,
+        params,
+        outputs,
+        asks,
+        members,
+        axes,
+        ends,
+        env,
+        raw: _,
+        leading: _,
+    } = text;
     let back = |range: Range<usize>| back(range, source);
     Text {
         at,
@@ -90,6 +103,11 @@ fn unwrapped(text: Text, source: &str) -> Text {
             .map(|output| OutputRef { range: back(output.range.clone()), ..output })
             .collect(),
         asks: asks.into_iter().map(|ask| StatusRef { range: back(ask.range.clone()), ..ask }).collect(),
+        members: members
+            .into_iter()
+            .map(|read| MembersRef { range: back(read.range.clone()), ..read })
+            .collect(),
+        axes,
         ends: ends.into_iter().map(|end| EndRef { range: back(end.range.clone()), ..end }).collect(),
         env: env.into_iter().map(|read| EnvRead { range: back(read.range.clone()), ..read }).collect(),
         raw: Vec::new(),
@@ -114,8 +132,10 @@ pub(super) fn whole(text: &Text) -> Option<String> {
 /// Returns an error in the words of conditions, with its range in what the user wrote.
 pub(super) fn plain(error: TemplateError, source: &str) -> TemplateError {
     let TemplateError { kind, range, message, help } = error;
-    let about = |text: &str| text.replace("this statement cannot be read", "this condition cannot be read");
-    let message = about(&message).replace("unexpected `%}`", "it ends too early").replace("`%}`", "its end");
+    let message = match message.strip_prefix("this statement cannot be read: ") {
+        Some(detail) => format!("this condition cannot be read: {}", reworded(detail)),
+        None => message,
+    };
     let help = help.map(|help| {
         let help = help.replace(&format!("; {BRACES_HELP}"), "").replace("{{ ", "").replace(" }}", "");
         if help == BRACES_HELP.replace("{{ ", "").replace(" }}", "") {
@@ -126,6 +146,27 @@ pub(super) fn plain(error: TemplateError, source: &str) -> TemplateError {
     });
     let kind = if kind == TemplateErrorKind::Syntax { TemplateErrorKind::Condition } else { kind };
     TemplateError { kind, range: back(range, source), message, help }
+}
+
+/// Returns what the template engine has found, in other words: it has seen a statement, of which the user wrote none.
+fn reworded(detail: &str) -> String {
+    let Some(found) = detail.strip_prefix("unexpected ") else { return detail.to_owned() };
+    let is_end = |what: &str| what == "`%}`" || what == "the end";
+    let named = |what: &str| match what {
+        "name" => "a name".to_owned(),
+        "string" => "a text".to_owned(),
+        "integer" | "float" => "a number".to_owned(),
+        what => what.to_owned(),
+    };
+    match found.split_once(", expected ") {
+        Some((found, wanted)) if is_end(wanted) => format!("there is {} where it could end", named(found)),
+        Some((found, wanted)) if is_end(found) => format!("it ends where {} should be", named(wanted)),
+        Some((found, wanted)) => {
+            format!("there is {} where {} should be", named(found), named(wanted))
+        }
+        None if is_end(found) => "it ends too early".to_owned(),
+        None => format!("there is {} where it does not belong", named(found)),
+    }
 }
 
 /// What a condition looks like.

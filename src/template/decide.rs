@@ -46,6 +46,10 @@ impl TemplateRenderer {
     }
 
     fn words(&self, text: &Text, scope: Scope<'_>) -> String {
+        // No expression: words for a step that never runs, such as one of an empty matrix.
+        if text.compiled.is_none() {
+            return text.source.clone();
+        }
         let shown = one_line(&text.source);
         let words = with_tokens(text, |source, tokens| match tokens {
             [constant] if constant.is_name(source, "false") => Some("switched off by `if: false`".to_owned()),

@@ -18,7 +18,7 @@ pub(super) fn name(root: &str) -> Option<&'static str> {
         "needs" | "jobs" | "tasks" | "outputs" => {
             "a value of a step is `{{ steps.NAME.outputs.KEY }}`, once its script has written it to `$PIPE_OUTPUT`"
         }
-        "matrix" | "strategy" | "item" => {
+        "strategy" | "item" => {
             "a script goes through a list: `params: {items: [a, b]}`, and then `for item in {{ items }}; do`"
         }
         "null" | "nil" | "undefined" => {

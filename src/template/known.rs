@@ -160,7 +160,7 @@ pub(super) fn members(root: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Names that stand for something without being declared.
-pub(super) const ROOTS: [&str; 7] = ["env", "inputs", "params", "pipeline", "run", "step", "steps"];
+pub(super) const ROOTS: [&str; 8] = ["env", "inputs", "matrix", "params", "pipeline", "run", "step", "steps"];
 
 /// Returns the candidate nearest to a mistyped word, if one is near enough to be meant.
 pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
@@ -173,4 +173,10 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         .filter(|(d, _)| *d <= far)
         .min()
         .map(|(_, name)| name)
+}
+
+/// Returns the name of the environment variable by which a script refers to a secret param.
+pub fn secret_variable(param: &str) -> String {
+    // As it is written: names that differ in case only are different params.
+    format!("PIPE_SECRET_{param}")
 }

@@ -25,6 +25,7 @@ mod jinja;
 mod json;
 mod kinds;
 mod known;
+mod members;
 mod names;
 mod number;
 mod outputs;
@@ -36,6 +37,7 @@ mod senses;
 mod shape;
 mod shell;
 mod signs;
+mod sole;
 mod spelling;
 mod status;
 mod structure;
@@ -54,9 +56,11 @@ pub use compile::{compile, outputs as outputs_in};
 pub use condition::condition;
 pub use decide::Decided;
 pub use kinds::ExprType;
+pub use members::{GroupMember, Groups, groups};
 pub use render::{Scope, StepOutputsMode, TemplateRenderer};
 pub use shape::shapes;
 pub use shell::{Shells, runs_in_environment};
+pub use sole::sole_expression;
 
 use crate::pipeline::{Outputs, Role, Source, Template, Values};
 
@@ -93,6 +97,10 @@ pub struct Names {
     pub steps: bool,
     /// The names that its step gives to what it reads.
     pub inputs: Vec<String>,
+    /// Those of them that stand for several streams.
+    pub gathered: Vec<String>,
+    /// The axes of its step's matrix: name, and what kind of value each has. Nothing where the step has none.
+    pub matrix: Option<BTreeMap<String, ExprType>>,
     /// When its step runs.
     pub role: Role,
 }
@@ -174,4 +182,6 @@ pub struct RunContext {
     pub not_text: BTreeSet<String>,
     /// The params' values.
     pub values: Values,
+    /// The groups of steps.
+    pub groups: Groups,
 }

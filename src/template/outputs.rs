@@ -62,10 +62,8 @@ fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<
     let ends = |(end, word): &(usize, &str)| {
         row.get(end + word.len()..).is_some_and(|after| after.is_empty() || after.starts_with('.'))
     };
-    let name = row.match_indices(".out").find_map(|(end, _)| {
-        let words = [".outputs", ".outcome"].into_iter().find(|word| row[end..].starts_with(word))?;
-        ends(&(end, words)).then(|| row.get(..end))?
-    });
+    let before = |word: &str| row.match_indices(word).find(ends).and_then(|(end, _)| row.get(..end));
+    let name = [".outputs", ".members", ".outcome"].into_iter().find_map(before);
     let name = name.filter(|name| !name.is_empty() && identifier(name) != *name);
     Some(name.map(|name| dot.range.end..dot.range.end + name.len()))
 }
@@ -167,9 +165,18 @@ impl StepsView {
     pub(super) fn partly(refs: &[OutputRef], given: &StepOutputs) -> Self {
         let value = |step: &String| match given.get(step) {
             Some(outputs) => map(outputs),
-            None => Value::from_object(Later(step.clone())),
+            None => later(step),
         };
         Self(refs.iter().map(|wanted| (wanted.step.clone(), view(value(&wanted.step)))).collect())
+    }
+}
+
+impl StepsView {
+    /// Adds the members of a group.
+    pub(super) fn with_members(mut self, group: &str, members: Value) -> Self {
+        let view = BTreeMap::from([("members".to_owned(), members)]);
+        self.0.insert(group.to_owned(), Value::from_object(view));
+        self
     }
 }
 
@@ -190,7 +197,12 @@ fn view(outputs: Value) -> Value {
     Value::from_object(BTreeMap::from([("outputs".to_owned(), outputs)]))
 }
 
-fn map(outputs: &Outputs) -> Value {
+/// Returns placeholders for the outputs of a step.
+pub(super) fn later(step: &str) -> Value {
+    Value::from_object(Later(step.to_owned()))
+}
+
+pub(super) fn map(outputs: &Outputs) -> Value {
     let entries = outputs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
     Value::from_object(entries.collect::<BTreeMap<_, _>>())
 }

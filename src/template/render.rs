@@ -1,6 +1,6 @@
 //! Rendering: one environment for a run, its values in scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -8,19 +8,23 @@ use std::sync::{Arc, Weak};
 use minijinja::Environment;
 use minijinja::value::Value;
 
-use super::outputs::StepsView;
+use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
-    RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters, jinja,
-    known, scan, senses, status, values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters,
+    jinja, known, members, scan, senses, status, values,
 };
-use crate::pipeline::{BodyEnd, OutputRef, ParamValue, Secret, Step, Template, Text, Values, Verdict};
+use crate::pipeline::{
+    BodyEnd, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values,
+    Verdict,
+};
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
     jinja: Environment<'static>,
     run: Arc<BTreeMap<String, Value>>,
     values: Values,
+    groups: Groups,
 }
 
 /// What a template sees beside the context of the run.
@@ -34,6 +38,8 @@ pub struct Scope<'a> {
     pub body: Option<&'a BodyEnd>,
     /// How steps and groups have ended, by name; for conditions.
     pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
+    /// The streams of the step that nothing makes.
+    pub absent: Option<&'a BTreeSet<StreamId>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
     pub waiter: Option<&'a Weak<()>>,
 }
@@ -87,7 +93,7 @@ impl TemplateRenderer {
         ]);
         run.extend(params.clone());
         run.insert("params".to_owned(), Value::from_object(params));
-        Self { jinja, run: Arc::new(run), values: context.values }
+        Self { jinja, run: Arc::new(run), values: context.values, groups: context.groups }
     }
 
     /// Returns the values of all params.
@@ -132,57 +138,97 @@ impl TemplateRenderer {
         rendered.map_err(|error| {
             let error = match condition::whole(template) {
                 None => translated(&error, &template.source, compiled),
-                Some(whole) => condition::plain(translated(&error, &whole, compiled), &template.source),
+                Some(whole) => {
+                    let error = condition::plain(translated(&error, &whole, compiled), &template.source);
+                    self.missing_variable(&error, template).unwrap_or(error)
+                }
             };
             missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
         })
     }
 
+    /// Returns a better error if a missing variable of the environment is the reason that a condition has no value: the
+    /// template engine points at the whole comparison.
+    fn missing_variable(&self, error: &TemplateError, text: &Text) -> Option<TemplateError> {
+        let env = self.run.get("env").filter(|_| error.message.ends_with("has no value"))?;
+        let is_here = |read: &&EnvRead| {
+            error.range.start <= read.range.start
+                && read.range.end <= error.range.end
+                && env.get_attr(&read.name).is_ok_and(|value| value.is_undefined())
+        };
+        let EnvRead { name, range, needed: _ } = text.env.iter().find(is_here)?;
+        Some(TemplateError {
+            kind: TemplateErrorKind::Value,
+            range: range.clone(),
+            message: format!("`env.{name}` has no value"),
+            help: Some(format!("set the variable, or write `env.{name} | default('…')`")),
+        })
+    }
+
     /// Returns the names that a text sees.
     pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
-        let paths = |step: &Step| map(step.input_paths().map(|(name, path)| (name.to_owned(), path)));
         Ok(Bindings {
             run: self.run.clone(),
             ended: ends::run(&text.ends, self.run.get("run"), scope.body),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
-            steps: steps(text, scope)?,
-            inputs: scope.step.filter(|step| !step.inputs.is_empty()).map(paths),
+            steps: self.steps(text, scope)?,
+            inputs: scope
+                .step
+                .filter(|step| !step.inputs.is_empty())
+                .map(|step| values::inputs(step, scope.absent)),
+            matrix: scope.step.and_then(|step| step.member.as_deref()).map(values::matrix),
             asked: status::asked(&text.asks, scope.verdicts, scope.body)?,
         })
     }
 
+    /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
+    fn steps(&self, text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
+        let output = text.outputs.first().map(|output| (&output.step, &output.range));
+        let members = text.members.first().map(|members| (&members.group, &members.range));
+        let first = output.or(members);
+        if first.is_none() && text.ends.is_empty() {
+            return Ok(None);
+        }
+        let view = match (scope.outputs, first) {
+            (StepOutputsMode::These(outputs), _) => StepsView::new(&text.outputs, outputs),
+            (StepOutputsMode::Partly(outputs), _) => StepsView::partly(&text.outputs, outputs),
+            (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(&text.outputs),
+            (StepOutputsMode::Nothing, Some((step, range))) => {
+                return Err(TemplateError {
+                    kind: TemplateErrorKind::Value,
+                    range: range.clone(),
+                    message: format!("the outputs of `{step}` are known only once it has run"),
+                    help: None,
+                });
+            }
+        };
+        let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
+            let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+            view.with_members(group, members::members(of_group, |step| outputs_of(step, scope.outputs)))
+        });
+        Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
+    }
+
     /// Returns the name of the environment variable by which a script refers to a secret param.
     pub fn secret_variable(param: &str) -> String {
-        // As it is written: names that differ in case only are different params.
-        format!("PIPE_SECRET_{param}")
+        known::secret_variable(param)
+    }
+}
+
+/// Returns the outputs of a step, or what stands for them; nothing of a step that has not succeeded.
+fn outputs_of(step: &str, mode: StepOutputsMode<'_>) -> Option<Value> {
+    let of = |given: &StepOutputs| given.get(step).map(|outputs| view(outputs));
+    match mode {
+        StepOutputsMode::Nothing => None,
+        StepOutputsMode::These(given) => of(given),
+        StepOutputsMode::Partly(given) => of(given).or_else(|| Some(later(step))),
+        StepOutputsMode::Later => Some(later(step)),
     }
 }
 
 fn translated(error: &minijinja::Error, source: &str, compiled: &str) -> TemplateError {
     let segments = scan::scan(source).unwrap_or_default();
     jinja::translate(error, source, &segments, compiled)
-}
-
-/// Returns the outputs that a text reads, as a value; `None` if it reads none.
-fn steps(text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
-    let refs = &text.outputs;
-    if refs.is_empty() && text.ends.is_empty() {
-        return Ok(None);
-    }
-    let view = match (scope.outputs, refs.first()) {
-        (StepOutputsMode::These(outputs), _) => StepsView::new(refs, outputs),
-        (StepOutputsMode::Partly(outputs), _) => StepsView::partly(refs, outputs),
-        (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(refs),
-        (StepOutputsMode::Nothing, Some(first)) => {
-            return Err(TemplateError {
-                kind: TemplateErrorKind::Value,
-                range: first.range.clone(),
-                message: format!("the outputs of `{}` are known only once it has run", first.step),
-                help: None,
-            });
-        }
-    };
-    Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
 }
 
 /// Returns a better error if a missing output is the reason for `error`.

@@ -93,7 +93,7 @@ fn variable(source: &str, dollar: &Token, name: &Token) -> Option<TemplateError>
     Some(TemplateError {
         kind: TemplateErrorKind::ConditionOperator,
         range: dollar.range.start..name.range.end,
-        message: format!("`${name_text}` is how a shell reads a variable"),
+        message: "a dollar sign before a name is how shells read a variable".to_owned(),
         help: Some(format!("write `env.{name_text}`, or the name of a param alone")),
     })
 }

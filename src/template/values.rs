@@ -1,6 +1,6 @@
 //! Values as minijinja sees them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 
 use super::number::{Number, whole_value};
 use super::status::{self, Asked};
-use crate::pipeline::{ParamValue, Values};
+use crate::pipeline::{InputPlaces, MatrixValue, Member, ParamValue, Step, StreamId, Values};
 
 /// What a secret is while a text is rendered: it has none of its own.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step`, `steps`, `inputs`, and functions about what it asks.
+/// The names of a template: those of the run, `step`, `steps`, `inputs`, `matrix`, and functions about what it asks.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
@@ -36,6 +36,7 @@ pub(super) struct Bindings {
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
     pub(super) inputs: Option<Value>,
+    pub(super) matrix: Option<Value>,
     pub(super) asked: Option<Asked>,
 }
 
@@ -50,6 +51,7 @@ impl Object for Bindings {
             "step" => self.step.clone(),
             "steps" => self.steps.clone(),
             "inputs" => self.inputs.clone(),
+            "matrix" => self.matrix.clone(),
             name => status::function(name, self.asked.as_ref()?),
         })
     }
@@ -80,6 +82,33 @@ fn param(value: &ParamValue, reveal: bool) -> Value {
         ParamValue::Secret(secret) if reveal => Value::from(secret.reveal()),
         ParamValue::Secret(secret) => Value::from_object(Hidden { is_empty: secret.reveal().is_empty() }),
     }
+}
+
+/// Returns the values of a combination, by axis.
+pub(super) fn matrix(member: &Member) -> Value {
+    let value = |value: &MatrixValue| match value {
+        MatrixValue::Bool(bool) => Value::from(*bool),
+        MatrixValue::Int { text, value } => {
+            Value::from_object(Number::new(text.as_str(), Value::from(*value)))
+        }
+        MatrixValue::Text(text) => Value::from(text.as_str()),
+        MatrixValue::Unknown => Value::from("?"),
+    };
+    let values = member.matrix.iter().map(|(axis, of)| (axis.clone(), value(of)));
+    Value::from_object(values.collect::<BTreeMap<_, _>>())
+}
+
+/// Returns where a step finds what it reads, by name: a path, or the paths of all that it gathers.
+pub(super) fn inputs(step: &Step, absent: Option<&BTreeSet<StreamId>>) -> Value {
+    let mut paths: BTreeMap<String, Value> = BTreeMap::new();
+    for (name, places) in step.input_places(|stream| !absent.is_some_and(|absent| absent.contains(&stream))) {
+        let value = match places {
+            InputPlaces::One(path) => Value::from(path),
+            InputPlaces::Gathered(paths) => paths.into_iter().collect(),
+        };
+        paths.insert(name.to_owned(), value);
+    }
+    Value::from_object(paths)
 }
 
 /// Returns a float; a whole one that has more digits than a float can hold is kept exactly.

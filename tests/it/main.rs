@@ -18,6 +18,7 @@ mod files {
     mod lint;
     mod mistakes;
     mod names;
+    mod plans;
     mod schema;
     mod values;
 }
@@ -36,11 +37,15 @@ mod host {
 /// a run.
 mod runs {
     mod choice;
+    mod cleanup;
+    mod conditions;
     mod earlier_versions;
     mod env_files;
     mod finally;
+    mod groups;
     mod history;
     mod logs;
+    mod matrix;
     mod names;
     mod outputs;
     mod produces;

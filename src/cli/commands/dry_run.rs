@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::conditions::{self, Foreseen};
+use crate::cli::conditions;
 use crate::cli::load::Loaded;
-use crate::pipeline::{Action, Outcome, Pipeline, Role, Step, StepId, Template};
+use crate::pipeline::{Action, Outcome, Pipeline, Role, SkipReason, Step, StepId, Template};
 use crate::plan::{Decision, Decisions};
 use crate::render::words::passed_over;
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
@@ -18,49 +18,53 @@ pub(super) fn text(
     decisions: &Decisions,
     templates: &TemplateRenderer,
 ) -> Result<String, (Template, TemplateError)> {
-    let foreseen = Foreseen::of(&loaded.pipeline, templates, |id| decisions.runs(id))?;
+    let mut passed = passed_over_by_stage(loaded, decisions);
     let mut text = String::new();
     let mut is_over = false;
     for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
+        let stage = gang.first().map_or(0, |id| loaded.plan.stage(*id));
+        text.extend(passed.extract_if(.., |(of, _)| *of <= stage).map(|(_, line)| line));
         for id in gang {
             let is_later = loaded.pipeline.step(id).role == Role::Finally && decisions.runs(id);
             if is_later && !std::mem::replace(&mut is_over, true) {
                 let _ = writeln!(text, "# {FINALLY}\n");
             }
             let Decision::Run(why) = decisions.of(id) else { continue };
-            match foreseen.passed_over(loaded, id) {
-                Some(words) => {
-                    let (stage, name) = (loaded.plan.stage(id) + 1, &loaded.pipeline.step(id).name);
-                    let _ = writeln!(text, "# {stage}. {name} – passed over: {words}\n");
-                }
-                None => show(loaded, id, why, templates, &mut text)?,
-            }
+            show(loaded, id, why, templates, &mut text)?;
         }
     }
+    text.extend(passed.into_iter().map(|(_, line)| line));
     for line in idle(&loaded.pipeline, decisions) {
         let _ = writeln!(text, "# {line}");
     }
     Ok(text)
 }
 
-/// Returns a line for the steps that an earlier run has done, one for those that are left out, and one for each
-/// that is passed over.
+/// Returns a line for each step that is passed over, with its stage, in their order.
+fn passed_over_by_stage(loaded: &Loaded, decisions: &Decisions) -> Vec<(usize, String)> {
+    let line = |(id, why): (StepId, &SkipReason)| {
+        let why = passed_over(&loaded.pipeline, &Outcome::Skipped(why.clone())).unwrap_or_default();
+        let (stage, name) = (loaded.plan.stage(id), &loaded.pipeline.step(id).name);
+        (stage, format!("# {}. {name} – passed over: {why}\n\n", stage + 1))
+    };
+    let mut lines: Vec<(usize, String)> = decisions.passed_over().map(line).collect();
+    lines.sort_by_key(|(stage, _)| *stage);
+    lines
+}
+
+/// Returns a line for the steps that an earlier run has done, and one for those that are left out.
 pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
-    let (mut done, mut left_out, mut passed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut done, mut left_out) = (Vec::new(), Vec::new());
     for (id, step) in pipeline.steps() {
         match decisions.of(id) {
-            Decision::Run(_) => {}
+            Decision::Run(_) | Decision::PassOver(_) => {}
             Decision::Reuse => done.push(step.name.as_str()),
             Decision::LeftOut => left_out.push(step.name.as_str()),
-            Decision::PassOver(why) => {
-                let why = passed_over(pipeline, &Outcome::Skipped(why.clone())).unwrap_or_default();
-                passed.push(format!("passed over: {} ({why})", step.name));
-            }
         }
     }
     let listed = [("done before", done), ("left out", left_out)].into_iter();
     let listed = listed.filter(|(_, names)| !names.is_empty());
-    listed.map(|(what, names)| format!("{what}: {}", names.join(", "))).chain(passed).collect()
+    listed.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect()
 }
 
 /// Shows one step that runs, and why.

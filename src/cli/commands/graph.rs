@@ -8,7 +8,7 @@ use crate::cli::args::{GraphArgs, GraphFormat};
 use crate::cli::choice::needs_values;
 use crate::cli::drawing::{self, Ranks};
 use crate::cli::error::CliError;
-use crate::cli::load::load_with;
+use crate::cli::load::{Params, load_with};
 use crate::cli::stdio;
 use crate::file::MissingSecrets;
 use crate::pipeline::Pipeline;
@@ -16,12 +16,13 @@ use crate::plan::{Decision, Decisions};
 use crate::render::graph;
 
 pub(in crate::cli) fn run(args: &GraphArgs) -> Result<ExitCode, CliError> {
-    let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
+    let mut loaded =
+        load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
     if needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
     let decisions = decisions(&args.choice, &mut loaded)?;
-    let graph = |ranks| drawing::graph(&loaded, &decisions, ranks);
+    let graph = |ranks| graph::folded(&drawing::graph(&loaded, &decisions, ranks), &loaded.pipeline);
     let text = match args.format {
         GraphFormat::Text => graph::text(&graph(Ranks::Stages)) + &reasons(&loaded.pipeline, &decisions),
         GraphFormat::Mermaid => graph::mermaid(&graph(Ranks::Levels)),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::args::LockArgs;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
-use crate::cli::load::load_with;
+use crate::cli::load::{Params, load_with};
 use crate::cli::lock_file::LockFile;
 use crate::cli::stdio;
 use crate::executor::StartError;
@@ -14,7 +14,7 @@ use crate::file::MissingSecrets;
 use crate::template::StepOutputsMode;
 
 pub(in crate::cli) fn run(args: &LockArgs) -> Result<ExitCode, CliError> {
-    let loaded = load_with(&args.target, Some(&args.params), &args.containers, MissingSecrets::Hide)?;
+    let loaded = load_with(&args.target, Params::All(&args.params), &args.containers, MissingSecrets::Hide)?;
     let images = ResolvedPipeline::of(&loaded, StepOutputsMode::Nothing)?.named_images()?;
     let mut lock = LockFile::beside(&loaded.pipeline.source.path)?;
     runtime()?.block_on(async {

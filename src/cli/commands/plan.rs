@@ -10,7 +10,8 @@ use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::conditions;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
-use crate::cli::load::{Loaded, load_with};
+use crate::cli::groups;
+use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
@@ -24,7 +25,8 @@ use crate::template::{StepOutputsMode, TemplateRenderer};
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
-    let mut loaded = load_with(&args.target, None, &args.containers, MissingSecrets::Hide)?;
+    let mut loaded =
+        load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
     let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
     let decides = has_conditions && !(args.params.params.is_empty() && args.params.params_file.is_none());
     if decides || in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
@@ -120,11 +122,23 @@ fn text(
     if let Some(concurrency) = &pipeline.concurrency {
         let _ = writeln!(text, "the run {}", admission::holds(concurrency));
     }
+    for line in groups::lines(pipeline) {
+        let _ = writeln!(text, "{line}");
+    }
     let mut is_over = false;
+    let mut folds = groups::Folds::of(pipeline, &gangs);
     for gang in &gangs {
         let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
         if is_later && !std::mem::replace(&mut is_over, true) {
             let _ = writeln!(text, "\n{FINALLY}");
+        }
+        match folds.next(gang) {
+            groups::Fold::Shown => {}
+            groups::Fold::Hidden => continue,
+            groups::Fold::More { count, group } => {
+                let _ = writeln!(text, "\n… {count} more of {group}");
+                continue;
+            }
         }
         let names: Vec<&str> = gang.iter().map(|&step| pipeline.step(step).name.as_str()).collect();
         let number = gang.first().map_or(0, |step| plan.stage(*step)) + 1;
@@ -169,14 +183,14 @@ fn text(
 }
 
 /// Returns steps outside that members depend on, in the order of the file; of those that run.
-fn waits_for<'a>(pipeline: &'a Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<&'a str> {
+fn waits_for(pipeline: &Pipeline, decisions: &Decisions, steps: &[StepId]) -> Vec<String> {
     let dependencies =
         |step: &StepId| pipeline.step(*step).depends_on.iter().map(|dependency| dependency.step);
     let mut ids: Vec<StepId> =
         steps.iter().flat_map(dependencies).filter(|step| decisions.runs(*step)).collect();
     ids.sort_unstable();
     ids.dedup();
-    ids.into_iter().map(|id| pipeline.step(id).name.as_str()).collect()
+    groups::names(pipeline, &ids)
 }
 
 fn describe_stream(text: &mut String, loaded: &Loaded, decisions: &Decisions, step: StepId) {

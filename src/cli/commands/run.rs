@@ -12,7 +12,7 @@ use crate::cli::choice::{Choice, is_partial};
 use crate::cli::confirm::{self, Question};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
-use crate::cli::load::{Loaded, load_with};
+use crate::cli::load::{Loaded, Params, load_with};
 use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets_dir::SecretsDir;
@@ -35,7 +35,8 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let asks = if args.dry_run { None } else { Terminal::find(args.takes_stdin()) };
     let missing = if args.dry_run || asks.is_some() { MissingSecrets::Hide } else { MissingSecrets::Refuse };
     // Of a part of the pipeline only the params that it reads are looked at.
-    let params = (!is_partial(&args.choice)).then_some(&args.params);
+    let of_part = is_partial(&args.choice);
+    let params = if of_part { Params::Part(&args.params) } else { Params::All(&args.params) };
     let mut loaded = load_with(&args.target, params, &args.containers, missing)?;
     ends::check(&loaded.pipeline)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;
@@ -47,8 +48,15 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     }
     let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));
     let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
-    let at_most = if has_conditions { choice.with_conditions(&loaded, &templates()?)? } else { at_most };
-    environment::check(&loaded, &at_most, loaded.context("RUN-ID", &started_at))?;
+    let check = |decisions| environment::check(&loaded, decisions, loaded.context("RUN-ID", &started_at));
+    let plain = at_most;
+    let at_most = match has_conditions {
+        true => choice.with_conditions(&loaded, &templates()?),
+        false => Ok(plain.clone()),
+    };
+    // A variable that is not set is a better reason than what comes of it.
+    let at_most = at_most.or_else(|error| check(&plain).and(Err(error)))?;
+    check(&at_most)?;
     if is_partial(&args.choice) {
         choice.check_values(&loaded, &at_most, &templates()?)?;
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::error::{self, CliError};
-use crate::cli::load::{Loaded, load};
+use crate::cli::load::{Loaded, Params, load};
 use crate::cli::scripts::unreadable;
 use crate::cli::stdio;
 use crate::file::{DiagnosticRecord, Diagnostics, check_env_files, doubtful, lint, locate, record};
@@ -15,7 +15,8 @@ use crate::pipeline::{Position, Template};
 
 pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
-    let loaded = load(&args.target, gave_params.then_some(&args.params)).and_then(|loaded| {
+    let params = if gave_params { Params::All(&args.params) } else { Params::Defaults };
+    let loaded = load(&args.target, params).and_then(|loaded| {
         let (mut problems, of_env_files) = check_env_files(&loaded.pipeline, args.strict);
         problems.extend(unreadable(&loaded.pipeline)?);
         match Diagnostics::of(problems) {

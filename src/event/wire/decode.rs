@@ -105,11 +105,10 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             EventKind::StreamProgress(streams.iter().filter_map(|counters| stats_of(ids, counters)).collect())
         }
         Body::StreamFinished { counters, complete, engine, unread, kept, sha256, discarded } => {
-            let unread = unread.iter().filter_map(|unread| left(ids, unread)).collect();
             EventKind::StreamFinished(StreamFinished {
                 stats: stats_of(ids, counters)?,
                 complete: *complete,
-                unread,
+                unread: unread.iter().filter_map(|unread| left(ids, unread)).collect(),
                 kept: kept.as_ref().map(kept_as),
                 sha256: sha256.as_deref().map(|sum| plain(sum).into_owned()),
                 backend: backend_of(engine),
@@ -312,6 +311,7 @@ mod tests {
             RunEnd::Succeeded,
             RunEnd::Failed { cause: Some(StepId::new(TAR)) },
             RunEnd::Failed { cause: None },
+            RunEnd::TimedOut(Duration::from_secs(1800)),
             RunEnd::NoOutput("no".into()),
             RunEnd::Signalled(15),
             RunEnd::Aborted("disk full".into()),
@@ -327,7 +327,10 @@ mod tests {
             EventKind::StreamFinished(end),
             cancelling(CancelReason::Signal(2)),
             cancelling(CancelReason::StepFailed(StepId::new(TAR))),
+            cancelling(CancelReason::TimedOut(Duration::from_secs(1800))),
             cancelling(CancelReason::Aborted),
+            phase(RunOutcome::Failed, "create-archive"),
+            phase(RunOutcome::Cancelled, ""),
             EventKind::Warning("the clock went back".into()),
             EventKind::Note("pulling".into()),
         ];

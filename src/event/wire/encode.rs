@@ -1,5 +1,6 @@
 //! From events to records.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -134,8 +135,10 @@ impl Names<'_> {
             inputs: step
                 .inputs
                 .iter()
+                .filter(|input| !input.is_gathered)
                 .filter_map(|input| Some((input.name.clone()?, self.stream(input.port.stream))))
                 .collect(),
+            gathers: self.gathers(step),
             output: stream(step.output),
             feed: match &step.action {
                 Action::Run(_) | Action::Exec(_) => None,
@@ -144,6 +147,15 @@ impl Names<'_> {
             },
             terminal: step.terminal,
         }
+    }
+
+    fn gathers(&self, step: &Step) -> BTreeMap<String, Vec<String>> {
+        let mut gathers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for input in step.inputs.iter().filter(|input| input.is_gathered) {
+            let name = input.name.clone().unwrap_or_default();
+            gathers.entry(name).or_default().push(self.stream(input.port.stream));
+        }
+        gathers
     }
 
     fn stream_record(&self, stream: &Stream) -> StreamRecord {

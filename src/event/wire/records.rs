@@ -27,6 +27,9 @@ pub struct StepRecord {
     pub input: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
+    /// The streams that it reads under one name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gathers: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

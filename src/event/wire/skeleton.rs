@@ -97,6 +97,7 @@ fn step(record: &StepRecord) -> Step {
         depends_on: _,
         input: _,
         inputs: _,
+        gathers: _,
         output: _,
         feed,
         terminal,
@@ -125,6 +126,14 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
         let input = ids.stream(stream).map(|stream| Input::stdin(Port { stream, at }));
         step.inputs.extend(input.map(|input| Input { name: Some(plain(name).into_owned()), ..input }));
     }
+    for (name, streams) in &record.gathers {
+        let known = streams.iter().filter_map(|stream| ids.stream(stream));
+        step.inputs.extend(known.map(|stream| Input {
+            name: Some(plain(name).into_owned()),
+            is_gathered: true,
+            ..Input::stdin(Port { stream, at })
+        }));
+    }
     step.output = port(&record.output);
     step.depends_on = ids
         .steps(&record.depends_on)
@@ -137,7 +146,13 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
 fn join(groups: &mut Vec<Group>, step: StepId, at: Span, record: &StepRecord) -> Option<Member> {
     let name = plain(record.group.as_deref()?);
     let index = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
-        groups.push(Group { name: name.into_owned(), at, members: Vec::new(), max_parallel: None });
+        groups.push(Group {
+            name: name.into_owned(),
+            at,
+            members: Vec::new(),
+            max_parallel: None,
+            params: Vec::new(),
+        });
         groups.len() - 1
     });
     groups.get_mut(index)?.members.push(step);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, Event, EventKind, KeptFile, RunEnd};
-use crate::pipeline::{Failure, Lane, Outcome, SkipReason, StepId};
+use crate::pipeline::{Failure, Lane, Outcome, RunOutcome, SkipReason, StepId};
 
 /// Encodes events after the start of the sample run; checks on the way that every line reads back as itself.
 fn lines(kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -107,19 +107,27 @@ fn the_run() {
     insta::assert_snapshot!(lines([
         cancelling(CancelReason::Signal(2), false),
         cancelling(CancelReason::StepFailed(StepId::new(TAR)), true),
+        cancelling(CancelReason::TimedOut(Duration::from_secs(1800)), false),
         cancelling(CancelReason::Aborted, false),
+        phase(RunOutcome::Failed, "create-archive"),
+        phase(RunOutcome::Succeeded, ""),
         EventKind::Warning("the clock went back".into()),
         run_finished(RunEnd::Succeeded, 1250),
         run_finished(RunEnd::Failed { cause: Some(StepId::new(TAR)) }, 1250),
+        run_finished(RunEnd::TimedOut(Duration::from_secs(1800)), 1250),
         run_finished(RunEnd::Signalled(15), 1250),
         run_finished(RunEnd::Aborted("disk full".into()), 1250),
     ]), @r#"
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"signal","signal":2,"now":false,"grace_ms":10000}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"step-failed","step":"create-archive","now":true,"grace_ms":10000}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"timed-out","limit_ms":1800000,"now":false,"grace_ms":10000}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"cancelling","reason":"engine","now":false,"grace_ms":10000}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"phase","name":"finally","steps":["upload"],"outcome":"failed","cause":"create-archive"}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"phase","name":"finally","steps":["upload"],"outcome":"succeeded"}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"warning","message":"the clock went back"}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"succeeded","duration_ms":1250}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"failed","cause":"create-archive","duration_ms":1250}
+    {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"failed","limit_ms":1800000,"duration_ms":1250}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"signalled","signal":15,"duration_ms":1250}
     {"v":1,"at":"2026-11-22T23:15:01.250Z","elapsed_ms":1250,"event":"run-finished","end":"engine","message":"disk full","duration_ms":1250}
     "#);

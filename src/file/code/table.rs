@@ -401,9 +401,9 @@ codes! {
 
     /// An order that a `finally` step does not have.
     ///
-    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on one, read
-    /// its stream or its values; and to depend on another step says nothing, unless that is a `finally` step too. What it
-    /// reads of the others is there when it runs.
+    /// Steps with `finally: true` run when all others have ended, however they have. So no other step can depend on
+    /// one, read its stream or its values; and to depend on another step says nothing, unless that is a `finally` step
+    /// too. What it reads of the others is there when it runs.
     /// ```yaml
     /// steps:
     ///   - {name: tests, run: ./e2e}
@@ -418,8 +418,8 @@ codes! {
 
     /// A `finally` step that would stop others.
     ///
-    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one. Its
-    /// failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
+    /// When it runs, the others have ended, and other `finally` steps run to their ends whatever becomes of this one.
+    /// Its failure makes the run fail (`on_error: continue`, which is the default for it) or not (`ignore`).
     /// ```yaml
     /// steps:
     ///   - {name: tests, run: ./e2e}
@@ -918,7 +918,7 @@ codes! {
     ///
     /// A step with an `if` does not run where that is false, and neither do those that need its stream or its values. An
     /// output of the run would then have no value, after all the work is done. `| default` right behind the name gives it
-    /// another.
+    /// another. So must a step with `finally: true` do for every value, since it runs however far the others have come.
     /// ```yaml
     /// params: {release: false}
     /// steps:
@@ -1023,6 +1023,208 @@ codes! {
     /// `#` are comments. A value may stand in quotes: in single ones it is as it is written, in double ones `\n`, `\t`,
     /// `\"` and `\\` stand for one sign each. Nothing is expanded: `$HOME` and `$(id)` are texts. Messages show no value.
     BadEnvFile = "bad-env-file",
+
+    // Matrices.
+
+    /// A value or a combination of a matrix is there twice.
+    ///
+    /// Every value of an axis, and every combination, makes a step of its own. An entry of `include` adds one whole
+    /// combination and never changes another, so that it must not be there already.
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine, alpine]}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine, bookworm]}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    MatrixDuplicate = "matrix-duplicate",
+
+    /// Two combinations of a matrix would have the same name.
+    ///
+    /// A step of a matrix is called after its values: `test.alpine`. Characters that names do not have become dashes, so
+    /// that `a/b` and `a-b` look the same. List the combinations under `include`, each with a `name` of its own.
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {branch: [a/b, a-b]}, run: "make {{ matrix.branch }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - name: test
+    ///     matrix: {include: [{name: one, branch: a/b}, {name: two, branch: a-b}]}
+    ///     run: make {{ matrix.branch }}
+    /// ```
+    MatrixNames = "matrix-names",
+
+    /// A matrix has no combinations.
+    ///
+    /// An axis has no values, or everything is excluded. This is about what stands in the file: a list param that a run
+    /// gives without items is no mistake, and the step is passed over.
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: []}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine]}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    MatrixEmpty = "matrix-empty",
+
+    /// A matrix has more than 1,000 combinations.
+    ///
+    /// Each would be a step with a log of its own, and axes multiply. A script goes through many values in less time.
+    /// ```yaml
+    /// params: {numbers: {type: list, default: "{{ range(1001) | join(',') }}"}}
+    /// steps:
+    ///   - {name: test, matrix: {n: "{{ numbers }}"}, run: "make {{ matrix.n }}"}
+    /// ```
+    /// ```yaml
+    /// params: {numbers: {type: list, default: "{{ range(100) | join(',') }}"}}
+    /// steps:
+    ///   - {name: test, matrix: {n: "{{ numbers }}"}, run: "make {{ matrix.n }}"}
+    /// ```
+    MatrixSize = "matrix-size",
+
+    /// An axis of a matrix is no list of values.
+    ///
+    /// An axis is a list of single values, or one expression that gives a list when the run begins: a param of
+    /// `type: list`, or a text that `split` takes apart. Texts, numbers and truth values are values, and have no templates.
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: alpine}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine]}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    MatrixAxis = "matrix-axis",
+
+    /// The combinations of a matrix have different keys.
+    ///
+    /// An entry of `include` beside axes names each of them and nothing else; in a list without axes every entry has the
+    /// same keys. An entry of `exclude` names axes. So `matrix.KEY` has a value in every step.
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, matrix: {include: [{name: linux, cc: gcc}, {name: arm}]}, run: "make CC={{ matrix.cc }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - name: pack
+    ///     matrix: {include: [{name: linux, cc: gcc}, {name: arm, cc: clang}]}
+    ///     run: make CC={{ matrix.cc }}
+    /// ```
+    MatrixKeys = "matrix-keys",
+
+    /// An entry of `exclude` matches no combination.
+    ///
+    /// It does nothing, and most often is misspelt: a number in place of a text makes no difference, but every value must
+    /// be one of its axis. Where an axis is a list that a run gives, an entry may match nothing.
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine, bookworm], exclude: [{os: alpin}]}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine, bookworm], exclude: [{os: alpine}]}, run: "make test-{{ matrix.os }}"}
+    /// ```
+    MatrixExclude = "matrix-exclude",
+
+    /// Every step of a matrix would make the same file.
+    ///
+    /// What a step `produces` goes if it does not succeed, and is its own. Put a value of the matrix into the name, or let
+    /// each step run in a folder of its own.
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, matrix: {os: [alpine, bookworm]}, run: "make {{ matrix.os }}", produces: out.tar}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - name: pack
+    ///     matrix: {os: [alpine, bookworm]}
+    ///     run: "make {{ matrix.os }}"
+    ///     produces: "out-{{ matrix.os }}.tar"
+    /// ```
+    MatrixProduces = "matrix-produces",
+
+    /// More steps of a matrix must run together than its `max_parallel` allows.
+    ///
+    /// Steps that read one live stream start together. Write `store: true` at the step that makes it, so that they can
+    /// read one after another, or leave `max_parallel` out of the matrix.
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: "seq 9", output: numbers}
+    ///   - {name: sum, matrix: {by: [2, 3, 5], max_parallel: 2}, run: "./sum {{ matrix.by }}", input: numbers}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: "seq 9", output: {name: numbers, store: true}}
+    ///   - {name: sum, matrix: {by: [2, 3, 5], max_parallel: 2}, run: "./sum {{ matrix.by }}", input: numbers}
+    /// ```
+    MatrixParallel = "matrix-parallel",
+
+    /// A matrix needs what a step makes.
+    ///
+    /// Which steps there are is known before anything runs. Make two pipelines of it, of which the first says what the
+    /// second is given: `pipe run build.yml -p items=…`.
+    /// ```yaml
+    /// steps:
+    ///   - {name: plan, run: 'echo "items=a,b" >> "$PIPE_OUTPUT"'}
+    ///   - {name: build, matrix: {item: "{{ steps.plan.outputs.items | split(',') }}"}, run: "make {{ matrix.item }}"}
+    /// ```
+    /// ```yaml
+    /// params: {items: {type: list, default: [a, b]}}
+    /// steps:
+    ///   - {name: build, matrix: {item: "{{ items }}"}, run: "make {{ matrix.item }}"}
+    /// ```
+    MatrixLate = "matrix-late",
+
+    /// The outputs of a matrix are read as if they were those of one step.
+    ///
+    /// Each step of a matrix has its own. One of them is `steps['test.alpine'].outputs.KEY`; all that have succeeded are
+    /// `steps.test.members`, a list of which each entry has `name`, `matrix` and `outputs`.
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine, bookworm]}, run: 'echo "n=1" >> "$PIPE_OUTPUT"'}
+    ///   - {name: report, run: "echo {{ steps.test.outputs.n }}"}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: test, matrix: {os: [alpine, bookworm]}, run: 'echo "n=1" >> "$PIPE_OUTPUT"'}
+    ///   - {name: report, run: "echo {{ steps['test.alpine'].outputs.n }}"}
+    /// ```
+    GroupOutputs = "group-outputs",
+
+    /// The streams of a matrix are read as if they were one.
+    ///
+    /// Each step of a matrix makes its own: `tar.linux`, `tar.arm`. A step with the same matrix reads one of them,
+    /// `input: "tar.{{ matrix.name }}"`; another one reads all under one name of `inputs`.
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, matrix: {os: [linux, arm]}, run: "tar cf - {{ matrix.os }}", output: tar}
+    ///   - {name: sums, run: sha256sum, input: tar}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, matrix: {os: [linux, arm]}, run: "tar cf - {{ matrix.os }}", output: tar}
+    ///   - {name: sums, run: "sha256sum {{ inputs.tars }}", inputs: {tars: tar}}
+    /// ```
+    GroupStream = "group-stream",
+
+    /// A step in a container reads too many streams.
+    ///
+    /// The shells of containers know the descriptors 3 to 9, which are seven streams beside its standard input. Run the
+    /// step on this machine, or read fewer.
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, matrix: {n: [1, 2, 3, 4, 5, 6, 7, 8]}, run: "echo {{ matrix.n }}", output: tar}
+    ///   - {name: sums, image: "alpine:3.20", run: "sha256sum {{ inputs.tars }}", inputs: {tars: tar}}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, matrix: {n: [1, 2, 3, 4, 5, 6, 7, 8]}, run: "echo {{ matrix.n }}", output: tar}
+    ///   - {name: sums, run: "sha256sum {{ inputs.tars }}", inputs: {tars: tar}}
+    /// ```
+    TooManyInputs = "too-many-inputs",
 
     // Warnings, from here on: what is right and still worth a second look. `Code::is_warning` knows the first.
 

@@ -8,7 +8,7 @@ use super::commands::{Mode, Word};
 use super::file_programs::FileUse;
 use super::{ReadStep, Scene};
 use crate::file::{Code, Diagnostic};
-use crate::pipeline::{Pipeline, StepId};
+use crate::pipeline::{MatrixValue, Member, Pipeline, StepId};
 
 /// Steps looked at on all ways back together. More than any file needs that a person wrote, and well under a
 /// second.
@@ -84,7 +84,8 @@ fn uses<'s>(script: &'s ReadStep<'s>, files: &mut Files<'s>) {
         let reads: Vec<Word> = read.chain(reads).filter(|word| !writes.contains(word)).collect();
         let mut note =
             |word: &Word, list: for<'u> fn(&'u mut Users<'s>) -> &'u mut BTreeMap<StepId, Use<'s>>| {
-                let Some(path) = path(word).filter(|path| path.starts_with('/') || !moved) else {
+                let path = path(word).and_then(|path| of_member(path, script.step.member.as_deref()));
+                let Some(path) = path.filter(|path| path.starts_with('/') || !moved) else {
                     return;
                 };
                 let folder = folder.clone().filter(|_| !path.starts_with('/'));
@@ -103,6 +104,20 @@ fn path(word: &Word) -> Option<String> {
     let path = word.text.trim_start_matches("./").trim_end_matches('/');
     let is_device = path.starts_with("/dev/") || path.starts_with("/proc/") || path == "-";
     (word.plain && !path.is_empty() && !is_device).then(|| path.to_owned())
+}
+
+/// A path with the values of a member of a matrix in it; nothing where not all of it is plain to see.
+fn of_member(path: String, member: Option<&Member>) -> Option<String> {
+    let Some(member) = member else { return Some(path) };
+    let put = |path: String, (axis, value): &(String, MatrixValue)| match value {
+        MatrixValue::Bool(bool) => path.replace(&format!("{{{{matrix.{axis}}}}}"), &bool.to_string()),
+        MatrixValue::Int { text, value: _ } | MatrixValue::Text(text) => {
+            path.replace(&format!("{{{{matrix.{axis}}}}}"), text)
+        }
+        MatrixValue::Unknown => path,
+    };
+    let path = member.matrix.iter().fold(path, put);
+    (!path.contains("{{matrix")).then_some(path)
 }
 
 /// Which steps come before which: by `depends_on`, or because one reads what the other one made.

@@ -24,6 +24,7 @@ fn params(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
         .chain(pipeline.concurrency.iter().map(|concurrency| &concurrency.group))
         .flat_map(|text| &text.params)
         .chain(pipeline.steps.iter().flat_map(|step| &step.secrets))
+        .chain(pipeline.groups.iter().flat_map(|group| &group.params))
         .map(String::as_str)
         .collect();
     for param in pipeline.params.iter().filter(|param| !used.contains(param.name.as_str())) {

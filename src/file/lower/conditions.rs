@@ -3,9 +3,7 @@
 use crate::file::Code;
 use crate::file::raw::RawStep;
 use crate::file::yaml::{ScalarKind, locate};
-use crate::pipeline::{
-    Condition, OnError, Role, Span, Step, StepId, Stream, Text, Verdict, passed_over_with,
-};
+use crate::pipeline::{Condition, OnError, Pipeline, Role, Span, Step, StepId, Verdict, passed_over_with};
 use crate::template;
 
 use super::Lowering;
@@ -68,11 +66,16 @@ impl Lowering<'_> {
     pub(super) fn never(&mut self, step: &Step, steps: &Steps<'_>) {
         let Some(condition) = step.condition.as_ref().filter(|_| step.role == Role::Ordinary) else { return };
         for ask in &condition.text.asks {
-            let asked = ask.step.as_ref().and_then(|name| steps.by_name.get(name.as_str()));
-            let Some(asked) = asked.and_then(|id| steps.list.get(id.index())) else { continue };
-            let (name, this) = (&asked.name, &step.name);
+            let Some((name, asked)) = ask.step.as_ref().and_then(|name| Some((name, steps.ids(name)?)))
+            else {
+                continue;
+            };
+            let is_ignored = |id: &StepId| {
+                steps.list.get(id.index()).is_some_and(|step| step.policy.on_error == OnError::Ignore)
+            };
+            let this = &step.name;
             let (message, help) = match ask.verdict {
-                Verdict::Failure if asked.policy.on_error != OnError::Ignore => (
+                Verdict::Failure if !asked.iter().any(is_ignored) => (
                     format!("`{name}` failing means that `{this}` does not run: this is never true"),
                     format!("write `finally: true` at `{this}`, or `on_error: ignore` at `{name}`"),
                 ),
@@ -89,14 +92,14 @@ impl Lowering<'_> {
     }
 
     /// Reports what the outputs of the run read of steps that may be passed over, without another value.
-    pub(super) fn maybe_missing(&mut self, steps: &Steps<'_>, streams: &[Stream], outputs: &[&Text]) {
+    pub(super) fn maybe_missing(&mut self, steps: &Steps<'_>, pipeline: &Pipeline) {
         if !steps.list.iter().any(|step| step.condition.is_some()) {
             return;
         }
         let condition = |id: StepId| steps.list.get(id.index()).and_then(|step| step.condition.as_ref());
         let may_be_false = |id| condition(id).is_some_and(|condition| condition.text.source != "true");
-        let reasons = passed_over_with(&steps.list, streams, may_be_false);
-        for text in outputs {
+        let reasons = passed_over_with(&steps.list, &pipeline.streams, may_be_false);
+        for text in pipeline.outputs.iter().map(|output| &output.value) {
             for output in text.outputs.iter().filter(|output| !output.is_optional) {
                 let id = steps.by_name.get(output.step.as_str());
                 let reason = id.and_then(|id| Some((id, (*reasons.get(id.index())?)?)));

@@ -1,21 +1,26 @@
 //! The long forms of `input` and `output`: what is said about a stream beside its name.
 
+use std::borrow::Cow;
+
 use bytesize::ByteSize;
 
 use crate::file::Code;
 use crate::file::raw::{RawEarlyExit, RawInput, RawOutput, RawStep};
 use crate::file::words::{self, shown};
 use crate::file::yaml::{Field, OneOrMany};
-use crate::pipeline::{EarlyExit, Span};
+use crate::pipeline::{EarlyExit, Span, Step};
 
 use super::Lowering;
+
+/// The streams that a step in a container can read beside stdin: descriptors 3 to 9.
+const MOST_IN_CONTAINER: usize = 7;
 
 /// The exit code by which shells report that SIGPIPE has ended a program.
 const SIGPIPE: i32 = 141;
 
 /// What `output` says.
 pub(super) struct Made<'r> {
-    pub name: &'r str,
+    pub name: Cow<'r, str>,
     pub at: Span,
     pub store: bool,
     pub checksum: bool,
@@ -27,7 +32,7 @@ pub(super) struct Read<'r> {
     /// Its name among `inputs`.
     pub name: Option<&'r str>,
     /// The stream.
-    pub from: &'r str,
+    pub from: Cow<'r, str>,
     pub at: Span,
     pub buffer: Option<u64>,
     pub early_exit: EarlyExit,
@@ -52,7 +57,7 @@ impl Lowering<'_> {
         match output {
             RawOutput::Name(name) => {
                 let (name, at) = (name.text.as_str(), whole);
-                Some(Made { name, at, store: false, checksum: false, broken_pipe: Vec::new() })
+                Some(Made { name: name.into(), at, store: false, checksum: false, broken_pipe: Vec::new() })
             }
             RawOutput::Full(keys) => {
                 let Some((name, at)) = keys.name.get() else {
@@ -62,7 +67,7 @@ impl Lowering<'_> {
                 let store = keys.store.value().copied().unwrap_or_default();
                 let checksum = keys.checksum.value().is_some();
                 let broken_pipe = self.broken_pipe(&keys.broken_pipe);
-                Some(Made { name, at, store, checksum, broken_pipe })
+                Some(Made { name: name.as_str().into(), at, store, checksum, broken_pipe })
             }
         }
     }
@@ -81,8 +86,34 @@ impl Lowering<'_> {
         reads
     }
 
+    /// Notes the names that the texts of a step have for what it reads.
+    pub(super) fn name_inputs(&mut self, raw: &RawStep) {
+        let entries = raw.inputs.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        self.names.inputs = entries.iter().filter_map(|(name, _)| name.value().cloned()).collect();
+        self.names.gathered.clear();
+        if self.stream_groups.is_empty() {
+            return;
+        }
+        for (name, input) in entries {
+            let from = match input.value() {
+                Some(RawInput::From(from)) => Some(&from.text),
+                Some(RawInput::Full(keys)) => keys.from.value(),
+                None => None,
+            };
+            if from.is_some_and(|from| self.stream_groups.contains(from)) {
+                self.names.gathered.extend(name.value().cloned());
+            }
+        }
+    }
+
     fn read<'r>(&mut self, name: Option<&'r str>, input: &'r RawInput, whole: Span) -> Option<Read<'r>> {
-        let plain = |from, at| Read { name, from, at, buffer: None, early_exit: EarlyExit::Allow };
+        let plain = |from: &'r str, at| Read {
+            name,
+            from: from.into(),
+            at,
+            buffer: None,
+            early_exit: EarlyExit::Allow,
+        };
         match input {
             RawInput::From(from) => Some(plain(from.text.as_str(), whole)),
             RawInput::Full(keys) => {
@@ -97,6 +128,23 @@ impl Lowering<'_> {
                 };
                 Some(Read { buffer, early_exit, ..plain(from, at) })
             }
+        }
+    }
+
+    /// Reports a container that could not name all that its step reads.
+    pub(super) fn inputs_in_container(&mut self, step: &Step) {
+        let named = step.inputs.iter().filter(|input| input.name.is_some());
+        let last = named
+            .clone()
+            .next_back()
+            .filter(|_| step.container.is_some() && named.count() > MOST_IN_CONTAINER);
+        if let Some(last) = last {
+            let message = format!(
+                "the step `{}` reads more than {MOST_IN_CONTAINER} streams, and the shells of containers know no more",
+                step.name
+            );
+            let problem = self.at(Code::TooManyInputs, last.port.at, message);
+            self.report(problem.help("run it on this machine, or let steps before it join some of them"));
         }
     }
 

@@ -9,6 +9,8 @@ mod edges;
 mod env_files;
 mod kinds;
 mod links;
+mod list;
+mod matrix;
 mod outputs;
 mod params;
 mod policy;
@@ -19,6 +21,7 @@ mod steps;
 mod streams;
 mod terminal;
 
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 
 use super::nearest::Nearest;
@@ -26,7 +29,9 @@ use super::raw::RawPipeline;
 use super::yaml::{Early, Field, locate};
 use super::{Code, Diagnostic, LoadOptions};
 use crate::pipeline::{FileEnvironment, Pipeline, Source, Span, Template, Text};
-use crate::template::{self, Names, TemplateError, TemplateErrorKind, TextContext};
+use crate::template::{self, Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext};
+
+pub use matrix::EarlyValues;
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well
 /// formed if nothing was added.
@@ -34,25 +39,31 @@ pub fn lower(
     raw: &Field<RawPipeline>,
     source: &Source,
     options: &LoadOptions,
+    early: &EarlyValues<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Pipeline> {
     let (raw, _) = raw.get()?;
     let names = params::names(raw);
     let declared = raw.params.value().and_then(|params| params.0.first()?.0.at());
-    let mut lowering = Lowering { source, names, declared, nearest: Nearest::default(), problems };
+    let mut lowering = Lowering {
+        source,
+        names,
+        declared,
+        nearest: Nearest::default(),
+        problems,
+        early,
+        params: None,
+        bare: None,
+        stream_groups: BTreeSet::new(),
+        said: None,
+    };
     let params = lowering.params(raw);
-    let mut steps = lowering.steps(raw, options);
-    let outputs = lowering.run_outputs(raw, &steps);
-    lowering.depend(&mut steps);
-    let mut streams = lowering.streams(&mut steps, options);
-    lowering.part(&mut steps, &mut streams, &outputs);
-    let values: Vec<&Text> = outputs.iter().map(|output| &*output.value).collect();
-    lowering.maybe_missing(&steps, &streams, &values);
+    let name = lowering.pipeline_name(raw);
     let (max_parallel, early_max_parallel) = lowering.max_parallel(raw);
     let (timeout, early_timeout) = lowering.run_timeout(raw);
-    Some(Pipeline {
+    let mut pipeline = Pipeline {
         source: source.clone(),
-        name: lowering.pipeline_name(raw),
+        name,
         description: raw.description.value().cloned(),
         params,
         max_parallel,
@@ -63,11 +74,20 @@ pub fn lower(
         env_files: lowering.env_files(raw),
         environment: FileEnvironment::default(),
         concurrency: lowering.concurrency(raw),
-        steps: steps.into_steps(),
+        steps: Vec::new(),
         groups: Vec::new(),
-        streams,
-        outputs,
-    })
+        streams: Vec::new(),
+        outputs: Vec::new(),
+    };
+    lowering.params = lowering.are_sound(raw).then(|| pipeline.clone());
+    let mut steps = lowering.steps(raw, options);
+    pipeline.outputs = lowering.run_outputs(raw, &steps);
+    lowering.depend(&mut steps);
+    pipeline.streams = lowering.streams(&mut steps, options);
+    lowering.part(&mut steps, &mut pipeline.streams, &pipeline.outputs);
+    lowering.maybe_missing(&steps, &pipeline);
+    (pipeline.steps, pipeline.groups) = steps.into_parts();
+    Some(pipeline)
 }
 
 /// What all the parts share.
@@ -78,6 +98,17 @@ struct Lowering<'a> {
     declared: Option<Span>,
     nearest: Nearest,
     problems: &'a mut Vec<Diagnostic>,
+    /// Where matrices get the values of params from.
+    early: &'a EarlyValues<'a>,
+    /// The pipeline with nothing but its params, for that; nothing where they are wrong.
+    params: Option<Pipeline>,
+    /// A renderer that knows no param.
+    bare: Option<TemplateRenderer>,
+    /// The names behind which there are several streams, one for each step of a matrix.
+    stream_groups: BTreeSet<String>,
+    /// What was said of the steps of matrices, by class and place: what is wrong with many is said once. Nothing while
+    /// other steps are looked at.
+    said: Option<HashSet<(Code, Span)>>,
 }
 
 impl Lowering<'_> {
@@ -86,7 +117,29 @@ impl Lowering<'_> {
     }
 
     fn report(&mut self, problem: Diagnostic) {
-        self.problems.push(problem);
+        let is_new = match (&mut self.said, problem.span) {
+            (Some(said), Some(span)) => said.insert((problem.code, span)),
+            (Some(_), None) | (None, _) => true,
+        };
+        if is_new {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Whether nothing is wrong with the params.
+    fn are_sound(&self, raw: &RawPipeline) -> bool {
+        let params = raw.params.at().unwrap_or_default();
+        let within = |problem: &Diagnostic| {
+            problem.span.is_some_and(|span| params.start <= span.start && span.start < params.end)
+        };
+        !self.problems.iter().any(within)
+    }
+
+    /// A renderer that has the values of the params that a text reads; nothing where one of them is not known.
+    fn early_values(&self, text: &Template) -> Option<TemplateRenderer> {
+        let pipeline = self.params.as_ref()?;
+        let read: BTreeSet<String> = text.params.iter().chain(&text.secrets).cloned().collect();
+        (self.early)(pipeline, &super::params::with_defaults(pipeline, read))
     }
 
     /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
@@ -103,7 +156,8 @@ impl Lowering<'_> {
         for error in errors {
             let at = locate(self.source, at, text, error.range);
             let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
-            let problem = match self.declared.filter(|_| error.kind == TemplateErrorKind::Undefined) {
+            let is_param = error.kind == TemplateErrorKind::Undefined && !problem.message.contains("`matrix");
+            let problem = match self.declared.filter(|_| is_param) {
                 Some(declared) => problem.also(declared, "params are declared here"),
                 None => problem,
             };

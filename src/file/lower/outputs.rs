@@ -3,7 +3,9 @@
 use crate::file::raw::RawPipeline;
 use crate::file::yaml::locate;
 use crate::file::{Code, words};
-use crate::pipeline::{Dependency, Need, OutputRef, RunOutput, Span, StatusRef, StepId, Template};
+use crate::pipeline::{
+    Dependency, Group, GroupId, MembersRef, Need, OutputRef, RunOutput, Span, StatusRef, StepId, Template,
+};
 use crate::template::TextContext;
 
 use super::Lowering;
@@ -38,19 +40,42 @@ impl Lowering<'_> {
     pub(super) fn needs(&mut self, id: StepId, steps: &Steps<'_>) -> Vec<Dependency> {
         let Some(step) = steps.list.get(id.index()) else { return Vec::new() };
         let mut found = Vec::new();
-        for text in step.templates().filter(|text| !text.outputs.is_empty() || !text.asks.is_empty()) {
-            let before = found.len();
+        let is_plain = |text: &Template| text.outputs.is_empty() && text.members.is_empty();
+        for text in step.templates().filter(|text| !is_plain(text)) {
             found.extend(self.read_by(text, steps));
-            let itself = found.get(before..).unwrap_or_default().iter().find(|needed| needed.step == id);
-            if let Some(Dependency { at, .. }) = itself {
-                let message = format!("the step `{}` reads its own outputs", step.name);
-                let problem = self.at(Code::SelfDependency, *at, message);
-                self.report(problem.help("they are there once it has run: read them in a later step"));
-            }
-            found.retain(|needed| needed.step != id);
-            found.extend(self.asked_by(id, text, steps));
         }
-        self.never(step, steps);
+        if let Some(Dependency { at, .. }) = found.iter().find(|needed| needed.step == id) {
+            let message = format!("the step `{}` reads its own outputs", step.name);
+            let problem = self.at(Code::SelfDependency, *at, message);
+            self.report(problem.help("they are there once it has run: read them in a later step"));
+        }
+        found.retain(|needed| needed.step != id);
+        if let Some(condition) = &step.condition {
+            self.never(step, steps);
+            found.extend(self.asked_by(id, &condition.text, steps));
+        }
+        found
+    }
+
+    /// The steps that a condition asks about.
+    fn asked_by(&mut self, id: StepId, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
+        let mut found = Vec::new();
+        for StatusRef { verdict: _, step: name, range } in &text.asks {
+            let Some(name) = name else { continue };
+            let at = locate(self.source, text.at, &text.source, range.clone());
+            match steps.ids(name) {
+                Some(asked) if asked.contains(&id) => {
+                    let message = format!("the step asks how `{name}` has ended, and is that itself");
+                    let problem = self.at(Code::SelfDependency, at, message);
+                    self.report(problem.help("that is known once it has run: ask in a later step"));
+                }
+                Some(asked) => {
+                    found.extend(asked.iter().map(|step| Dependency { step: *step, at, need: Need::Order }));
+                }
+                None if steps.is_open(name) => {}
+                None => self.no_step(name, at, steps),
+            }
+        }
         found
     }
 
@@ -58,40 +83,60 @@ impl Lowering<'_> {
         let mut found = Vec::new();
         for OutputRef { step: name, key: _, range, is_optional } in &text.outputs {
             let at = locate(self.source, text.at, &text.source, range.clone());
-            let need = if *is_optional { Need::Order } else { Need::Values };
-            let step = self.step_named(name, at, steps);
-            found.extend(step.map(|step| Dependency { step, at, need }));
-        }
-        found
-    }
-
-    /// The steps that a text asks about.
-    fn asked_by(&mut self, id: StepId, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
-        let mut found = Vec::new();
-        for StatusRef { verdict: _, step: name, range } in &text.asks {
-            let Some(name) = name else { continue };
-            let at = locate(self.source, text.at, &text.source, range.clone());
-            match self.step_named(name, at, steps) {
-                Some(step) if step == id => {
-                    let message = format!("the step `{name}` asks how it has ended itself");
-                    let problem = self.at(Code::SelfDependency, at, message);
-                    self.report(problem.help("that is known once it has run: ask in a later step"));
+            match steps.by_name.get(name.as_str()) {
+                Some(&step) => {
+                    let need = if *is_optional { Need::Order } else { Need::Values };
+                    found.push(Dependency { step, at, need });
                 }
-                step => found.extend(step.map(|step| Dependency { step, at, need: Need::Order })),
+                None if steps.is_open(name) => {}
+                None => match steps.groups_by_name.get(name.as_str()) {
+                    Some(group) => self.outputs_of_group(*group, at, steps),
+                    None => self.no_step(name, at, steps),
+                },
+            }
+        }
+        for MembersRef { group: name, range } in &text.members {
+            let at = locate(self.source, text.at, &text.source, range.clone());
+            let group = steps.groups_by_name.get(name.as_str()).and_then(|id| steps.groups.get(id.index()));
+            match group {
+                // A member that was passed over is one without outputs.
+                Some(group) => {
+                    let need = Need::Order;
+                    found.extend(group.members.iter().map(|member| Dependency { step: *member, at, need }));
+                }
+                None if steps.by_name.contains_key(name.as_str()) => {
+                    let problem = self.at(
+                        Code::UnknownStep,
+                        at,
+                        format!("`{name}` is one step, and no group of several"),
+                    );
+                    self.report(problem.help(format!("a value of it is `steps.{name}.outputs.KEY`")));
+                }
+                None => self.no_step(name, at, steps),
             }
         }
         found
     }
 
-    /// The step of a name; if there is none, that is reported.
-    fn step_named(&mut self, name: &str, at: Span, steps: &Steps<'_>) -> Option<StepId> {
-        let step = steps.by_name.get(name).copied();
-        if step.is_none() {
-            let names = steps.list.iter().map(|step| step.name.as_str());
-            let help = self.nearest.help(name, names);
-            let problem = self.at(Code::UnknownStep, at, format!("there is no step `{name}`"));
-            self.report(problem.maybe_help(help));
-        }
-        step
+    fn no_step(&mut self, name: &str, at: Span, steps: &Steps<'_>) {
+        let help = self.nearest.help(name, steps.names());
+        let problem = self.at(Code::UnknownStep, at, format!("there is no step `{name}`"));
+        self.report(problem.maybe_help(help));
+    }
+
+    /// Several steps have outputs of the same names.
+    fn outputs_of_group(&mut self, group: GroupId, at: Span, steps: &Steps<'_>) {
+        let Some(Group { name, members, .. }) = steps.groups.get(group.index()) else { return };
+        let first = members.first().and_then(|id| steps.list.get(id.index()));
+        let first = first.map_or(name.as_str(), |step| step.name.as_str());
+        let message = match members.len() {
+            1 => format!("`{name}` has a matrix, and its steps have names of their own"),
+            count => format!("{count} steps are called `{name}`, and each has its own outputs"),
+        };
+        let problem = self.at(Code::GroupOutputs, at, message);
+        self.report(problem.help(format!(
+            "write `steps['{first}'].outputs.KEY`, or go through `steps.{name}.members`, of which each has `name`, `matrix` and \
+             `outputs`"
+        )));
     }
 }

@@ -65,7 +65,7 @@ impl Lowering<'_> {
         let timeout = self.timeout(&raw.timeout).or_else(|| defaults.timeout.clone());
         let own = self.retry(&raw.retry);
         self.check_then(raw);
-        let on_error = raw.on_error.value().copied();
+        let on_error = self.on_error(raw);
         let plan = own.or_else(|| defaults.retry.clone());
         let then = plan.as_ref().and_then(|plan| plan.then);
         let mut early = Vec::new();
@@ -87,6 +87,22 @@ impl Lowering<'_> {
         (Policy { timeout, on_error, retry }, early)
     }
 
+    /// What the step says itself; an expression says it for each combination of a matrix.
+    fn on_error(&mut self, raw: &RawStep) -> Option<RawOnError> {
+        match raw.on_error.get()? {
+            (Early::Value(on_error), _) => Some(*on_error),
+            (Early::Text(_), _) if self.names.matrix.is_some() => None,
+            (Early::Text(text), at) => {
+                let message = format!("`on_error` is {}, which is none of its words", words::shown(text));
+                let problem = self.at(Code::UnknownValue, at, message);
+                self.report(problem.help(
+                    "write `stop`, `continue`, `retry` or `ignore`; an expression stands here in a step with `matrix` only",
+                ));
+                None
+            }
+        }
+    }
+
     /// `then` is what `on_error: retry` falls to; beside another `on_error` of the same step it contradicts
     /// it.
     fn check_then(&mut self, raw: &RawStep) {
@@ -94,7 +110,7 @@ impl Lowering<'_> {
             return;
         };
         if let (Some((own, at)), Some((_, then_at))) = (raw.on_error.get(), keys.then.get())
-            && *own != RawOnError::Retry
+            && !matches!(own, Early::Value(RawOnError::Retry))
         {
             let problem = self.at(
                 Code::TwoEndings,
@@ -218,7 +234,7 @@ impl From<RawOnErrorOfAll> for RawOnError {
 }
 
 /// What a failure means once no retry is left.
-fn after_retry(on_error: RawOnError) -> OnError {
+pub(super) fn after_retry(on_error: RawOnError) -> OnError {
     match on_error {
         RawOnError::Stop | RawOnError::Retry => OnError::Stop,
         RawOnError::Continue => OnError::Continue,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::file::Code;
 use crate::file::raw::{RawOnError, RawRetry, RawStep, RawThen};
-use crate::file::yaml::locate;
+use crate::file::yaml::{Early, locate};
 use crate::pipeline::{
     Dependency, EarlySetting, EndRef, Need, OnError, OutputRef, Policy, PolicyKey, Role, RunOutput, Span,
     Step, StepId, Stream, Text,
@@ -35,12 +35,12 @@ impl Lowering<'_> {
             return (policy, early);
         }
         let stop =
-            raw.on_error.get().filter(|(on_error, _)| **on_error == RawOnError::Stop).map(|(_, at)| at);
+            raw.on_error.get().filter(|(on_error, _)| matches!(on_error, Early::Value(RawOnError::Stop)));
         let then = match raw.retry.value() {
             Some(RawRetry::Full(keys)) => keys.then.get().filter(|(then, _)| **then == RawThen::Stop),
             Some(RawRetry::Count(_)) | None => None,
         };
-        if let Some(at) = stop.or(then.map(|(_, at)| at)) {
+        if let Some(at) = stop.map(|(_, at)| at).or(then.map(|(_, at)| at)) {
             let message = "a step with `finally: true` runs when nothing is left that it could stop";
             let problem = self.at(Code::FinallyPolicy, at, message);
             self.report(
@@ -56,7 +56,8 @@ impl Lowering<'_> {
         (Policy { timeout, on_error, ..policy }, early)
     }
 
-    /// Checks what joins `finally` steps to others, and takes out what cannot: their order comes from their role.
+    /// Checks what joins `finally` steps to others, and takes out what cannot be: their order comes from their
+    /// role.
     pub(super) fn part(&mut self, steps: &mut Steps<'_>, streams: &mut [Stream], outputs: &[RunOutput]) {
         if steps.list.iter().all(|step| step.role == Role::Ordinary) {
             return;
@@ -162,7 +163,13 @@ impl Lowering<'_> {
             .partition(|dependency| role(dependency.step) == own);
         step.depends_on = kept;
         let name = step.name.clone();
+        let mut said = Vec::new();
         for Dependency { step: other, at, need: _ } in out {
+            // A group is named once, and means all of its steps.
+            if said.contains(&at) {
+                continue;
+            }
+            said.push(at);
             let other = steps.list.get(other.index()).map_or("", |step| step.name.as_str());
             match own {
                 // What it reads or asks of ordinary steps is known when it runs.

@@ -1,38 +1,25 @@
 //! Steps, each by itself: name, script, environment, policy.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use crate::file::paths::unexpanded;
 use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
-use crate::pipeline::{Action, EnvVar, Role, Script, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{Action, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;
 use super::container::ContainerDefaults;
+pub(super) use super::list::Steps;
+use super::list::stream_groups;
 use super::policy::PolicyDefaults;
 use super::shell;
 
-/// The steps so far, with what they were made from.
-pub(super) struct Steps<'r> {
-    pub list: Vec<Step>,
-    /// The keys of each step, at the same position.
-    pub raw: Vec<&'r RawStep>,
-    /// Steps by name; of two with one name the first.
-    pub by_name: HashMap<&'r str, StepId>,
-}
-
-impl Steps<'_> {
-    pub fn into_steps(self) -> Vec<Step> {
-        self.list
-    }
-}
-
 /// What holds for steps that say nothing.
-struct Defaults {
+pub(super) struct Defaults {
     shell: Shell,
     working_dir: Option<Template>,
     env: Vec<EnvVar>,
@@ -54,15 +41,25 @@ impl Lowering<'_> {
             list: Vec::with_capacity(count),
             raw: Vec::with_capacity(count),
             by_name: HashMap::with_capacity(count),
+            groups: Vec::new(),
+            groups_by_name: HashMap::new(),
+            open: Vec::new(),
+            texts: Vec::new(),
         };
         self.names.steps = true;
+        self.stream_groups = stream_groups(entries.iter().filter_map(Field::value));
         for (raw, at) in entries.iter().filter_map(Field::get) {
+            if !raw.matrix.is_missing() {
+                self.unroll(raw, at, &mut steps, &defaults);
+                continue;
+            }
             let name = self.step_name(raw, at, &mut steps);
             let step = self.step(name, raw, at, &defaults);
             steps.list.push(step);
             steps.raw.push(raw);
         }
         self.names.inputs.clear();
+        self.names.gathered.clear();
         self.names.role = Role::Ordinary;
         steps
     }
@@ -80,7 +77,7 @@ impl Lowering<'_> {
     }
 
     /// The name, put on the list of names; empty if there is none.
-    fn step_name<'r>(&mut self, raw: &'r RawStep, at: Span, steps: &mut Steps<'r>) -> &'r str {
+    pub(super) fn step_name<'r>(&mut self, raw: &'r RawStep, at: Span, steps: &mut Steps<'r>) -> &'r str {
         let Some((name, at)) = raw.name.get() else {
             if raw.name.is_missing() {
                 let problem = self.at(Code::MissingKey, at, "this step has no `name`");
@@ -89,16 +86,28 @@ impl Lowering<'_> {
             return "";
         };
         self.check_name("a step", name, at);
-        let id = StepId::new(steps.list.len());
-        let first = match steps.by_name.entry(name) {
-            Entry::Occupied(first) => steps.list.get(first.get().index()),
-            Entry::Vacant(free) => {
-                free.insert(id);
-                None
-            }
-        };
+        if raw.matrix.is_missing() {
+            self.add_name(name.into(), at, StepId::new(steps.list.len()), steps);
+        } else if self.is_new_name(name, at, steps) {
+            steps.groups_by_name.insert(name, GroupId::new(steps.groups.len()));
+        }
+        name
+    }
+
+    /// Puts the name of a step on the list of names.
+    pub(super) fn add_name<'r>(&mut self, name: Cow<'r, str>, at: Span, id: StepId, steps: &mut Steps<'r>) {
+        if self.is_new_name(&name, at, steps) {
+            steps.by_name.insert(name, id);
+        }
+    }
+
+    /// Whether no step and no group has a name so far; else it is reported.
+    fn is_new_name(&mut self, name: &str, at: Span, steps: &Steps<'_>) -> bool {
+        let step = steps.by_name.get(name).and_then(|id| steps.list.get(id.index())).map(|step| step.at);
+        let group = || steps.groups_by_name.get(name).and_then(|id| steps.groups.get(id.index()));
+        let first = step.or_else(|| group().map(|group| group.at));
         match first {
-            Some(first) if first.at == at => {
+            Some(first) if first == at => {
                 let problem = self.at(
                     Code::DuplicateStep,
                     at,
@@ -111,18 +120,17 @@ impl Lowering<'_> {
             Some(first) => {
                 let problem =
                     self.at(Code::DuplicateStep, at, format!("there are two steps called `{name}`"));
-                self.report(problem.also(first.at, "the first one").help("give one of them another name"));
+                self.report(problem.also(first, "the first one").help("give one of them another name"));
             }
             None => {}
         }
-        name
+        first.is_none()
     }
 
-    fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
+    pub(super) fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
         let at = raw.name.at().unwrap_or(whole);
-        let inputs = raw.inputs.value().map(|entries| entries.0.as_slice()).unwrap_or_default();
+        self.name_inputs(raw);
         let role = self.role(raw);
-        self.names.inputs = inputs.iter().filter_map(|(name, _)| name.value().cloned()).collect();
         let mut env = defaults.env.clone();
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);

@@ -1,9 +1,12 @@
 //! `output` and `input`, `--in` and `--out`: names → streams.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::file::{Code, Diagnostic, LoadOptions};
-use crate::pipeline::{Action, Destination, Feed, Input, Port, Span, Step, StepId, Stream, StreamId};
+use crate::pipeline::{
+    Action, Destination, Feed, GroupId, Input, MatrixValue, Port, Span, Step, StepId, Stream, StreamId,
+};
 
 use super::Lowering;
 use super::edges::{Made, Read};
@@ -12,15 +15,24 @@ use super::steps::Steps;
 /// The streams so far.
 struct Streams<'r> {
     list: Vec<Stream>,
-    by_name: HashMap<&'r str, StreamId>,
+    by_name: HashMap<Cow<'r, str>, StreamId>,
+    /// The streams of a matrix by the name that is written, in the order of its steps.
+    groups: BTreeMap<String, Vec<StreamId>>,
+    /// Names of groups of which some values are not known yet.
+    open: Vec<String>,
 }
 
 impl<'r> Streams<'r> {
     fn with_capacity(count: usize) -> Self {
-        Self { list: Vec::with_capacity(count), by_name: HashMap::with_capacity(count) }
+        Self {
+            list: Vec::with_capacity(count),
+            by_name: HashMap::with_capacity(count),
+            groups: BTreeMap::new(),
+            open: Vec::new(),
+        }
     }
 
-    fn add(&mut self, name: &'r str, stream: Stream) -> Port {
+    fn add(&mut self, name: Cow<'r, str>, stream: Stream) -> Port {
         let (id, at) = (StreamId::new(self.list.len()), stream.at);
         self.list.push(stream);
         self.by_name.insert(name, id);
@@ -35,88 +47,196 @@ impl<'r> Streams<'r> {
     fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.list.iter().map(|stream| stream.name.as_str())
     }
+
+    /// Where a name is made already, by a step or by a group.
+    fn first(&self, name: &str, group: Option<GroupId>, steps: &Steps<'_>) -> Option<Span> {
+        let stream = self.by_name.get(name).and_then(|id| self.list.get(id.index()));
+        let of_group = || self.list.get(self.groups.get(name)?.first()?.index());
+        let stream = stream.or_else(of_group)?;
+        let member = steps.list.get(stream.producer.index()).and_then(|step| step.member.as_ref());
+        // Steps of one matrix share the name that is written.
+        let is_own = group.is_some() && member.map(|member| member.group) == group && stream.name != name;
+        (!is_own).then_some(stream.at)
+    }
 }
 
 impl Lowering<'_> {
     pub(super) fn streams<'r>(&mut self, steps: &mut Steps<'r>, options: &'r LoadOptions) -> Vec<Stream> {
         let mut streams = Streams::with_capacity(steps.list.len());
         self.outputs(steps, &mut streams);
-        let reads: Vec<Vec<Read<'_>>> = steps.raw.iter().map(|raw| self.reads_of(raw)).collect();
+        let mut reads: Vec<Vec<Read<'_>>> = Vec::with_capacity(steps.raw.len());
+        for index in 0..steps.raw.len() {
+            reads.push(self.reads_by(steps, StepId::new(index)));
+        }
+        self.said = None;
         self.feeds(steps, &mut streams, &options.feeds, &reads);
         self.inputs(steps, &mut streams, reads);
         self.outs(&mut streams, &options.outs);
         streams.list
     }
 
+    /// What a step reads, by the names that it has in its combination.
+    fn reads_by<'r>(&mut self, steps: &mut Steps<'r>, id: StepId) -> Vec<Read<'r>> {
+        let Some(raw) = steps.raw.get(id.index()).copied() else { return Vec::new() };
+        self.look_at(steps, id);
+        let mut reads = self.reads_of(raw);
+        reads.retain_mut(|read| match self.name_for(steps, id, &read.from, read.at).map(Cow::into_owned) {
+            Some(from) => {
+                read.from = from.into();
+                true
+            }
+            None => false,
+        });
+        reads
+    }
+
     fn outputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams<'r>) {
-        for (index, (step, raw)) in steps.list.iter_mut().zip(&steps.raw).enumerate() {
+        for index in 0..steps.raw.len() {
+            let (id, Some(raw)) = (StepId::new(index), steps.raw.get(index).copied()) else { continue };
+            self.look_at(steps, id);
             let Some(Made { name, at, store, checksum, broken_pipe }) = self.made(&raw.output) else {
                 continue;
             };
-            self.check_name("a stream", name, at);
-            match streams.find(name) {
-                Some((_, first)) => {
-                    let first = first.at;
-                    let problem =
-                        self.at(Code::TwoProducers, at, format!("two steps make the stream `{name}`"));
-                    self.report(problem.also(first, "the first one").help("give each its own stream"));
+            let member = steps.list.get(index).and_then(|step| step.member.as_deref());
+            let group = member.map(|member| member.group);
+            let is_open =
+                member.is_some_and(|member| member.matrix.iter().any(|(_, of)| *of == MatrixValue::Unknown));
+            let is_shared = group.is_some() && !name.contains("{{");
+            let name = match is_shared {
+                true => name,
+                false => match self.name_for(steps, id, &name, at).map(Cow::into_owned) {
+                    Some(name) => name.into(),
+                    None => {
+                        let known = name.split("{{").next().unwrap_or_default();
+                        streams.open.extend(is_open.then(|| known.to_owned()));
+                        continue;
+                    }
+                },
+            };
+            self.check_name("a stream", &name, at);
+            if let Some(first) = streams.first(&name, group, steps) {
+                let problem = self.at(Code::TwoProducers, at, format!("two steps make the stream `{name}`"));
+                self.report(problem.also(first, "the first one").help("give each its own stream"));
+                continue;
+            }
+            let own = match is_shared {
+                true => {
+                    part_of(steps, id).map(|part| Cow::Owned(format!("{name}{part}"))).unwrap_or(name.clone())
                 }
-                None => {
-                    let stream = Stream::new(name, at, StepId::new(index));
-                    let port = streams.add(name, Stream { store, checksum, broken_pipe, ..stream });
-                    step.output = Some(port);
-                }
+                false => name.clone(),
+            };
+            if is_shared {
+                let next = StreamId::new(streams.list.len());
+                streams.groups.entry(name.clone().into_owned()).or_default().push(next);
+            }
+            streams.open.extend(is_open.then(|| format!("{name}.")));
+            let stream = Stream::new(own.clone(), at, id);
+            let port = streams.add(own, Stream { store, checksum, broken_pipe, ..stream });
+            if let Some(step) = steps.list.get_mut(index) {
+                step.output = Some(port);
             }
         }
     }
 
     fn inputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams<'r>, reads: Vec<Vec<Read<'r>>>) {
         // One message for a stream without a producer, however many steps read it.
-        let mut missing: HashMap<&'r str, Diagnostic> = HashMap::new();
+        let mut missing: HashMap<Cow<'r, str>, Diagnostic> = HashMap::new();
         for (index, reads) in reads.into_iter().enumerate() {
             let reader = StepId::new(index);
+            self.look_at(steps, reader);
             let Some(step) = steps.list.get_mut(index) else { continue };
             step.inputs.reserve_exact(reads.len());
-            for Read { name: as_name, from: name, at, buffer, early_exit } in reads {
-                match streams.find(name) {
-                    Some((_, stream)) if stream.producer == reader => {
-                        let made = stream.at;
-                        let problem = self.at(
-                            Code::OwnStream,
-                            at,
-                            format!("the step `{}` reads the stream that it makes", step.name),
-                        );
-                        self.report(
-                            problem.also(made, "made here").help("a step reads what another one makes"),
-                        );
-                    }
-                    Some((stream, _)) if step.reads(stream).is_some() => {
-                        let first = step.reads(stream).map_or(at, |input| input.port.at);
-                        let message = format!("the step `{}` reads the stream `{name}` twice", step.name);
-                        let problem = self.at(Code::ReadTwice, at, message);
-                        self.report(
-                            problem
-                                .also(first, "the first time")
-                                .help("read it once, and use `tee` in the script"),
-                        );
-                    }
-                    Some((stream, Stream { readers, .. })) => {
-                        readers.push(reader);
-                        let (name, port) = (as_name.map(str::to_owned), Port { stream, at });
-                        step.inputs.push(Input { name, port, buffer, early_exit });
-                    }
-                    None => match missing.remove(name) {
+            for read in reads {
+                if let Some(group) = streams.groups.get(read.from.as_ref()).cloned() {
+                    self.gather(step, reader, &read, &group, streams);
+                    continue;
+                }
+                match streams.by_name.get(read.from.as_ref()).copied() {
+                    Some(stream) => self.edge(step, reader, &read, stream, streams),
+                    None if streams.open.iter().any(|open| read.from.starts_with(open.as_str())) => {}
+                    None => match missing.remove(read.from.as_ref()) {
                         Some(problem) => {
-                            missing.insert(name, problem.also(at, "read here too"));
+                            missing.insert(read.from, problem.also(read.at, "read here too"));
                         }
                         None => {
-                            missing.insert(name, self.no_producer(name, at, streams));
+                            let problem = self.no_producer(&read.from, read.at, streams);
+                            missing.insert(read.from, problem);
                         }
                     },
                 }
             }
+            self.inputs_in_container(step);
         }
-        self.problems.extend(missing.into_values());
+        self.said = Some(HashSet::new());
+        for problem in missing.into_values() {
+            self.report(problem);
+        }
+        self.said = None;
+    }
+
+    /// All streams of a group, each on an edge of its own.
+    fn gather(
+        &mut self,
+        step: &mut Step,
+        reader: StepId,
+        read: &Read<'_>,
+        group: &[StreamId],
+        streams: &mut Streams<'_>,
+    ) {
+        if read.name.is_none() {
+            let name = &read.from;
+            let count = match group.len() {
+                1 => "the steps of a matrix make".to_owned(),
+                count => format!("{count} steps make"),
+            };
+            let problem =
+                self.at(Code::GroupStream, read.at, format!("{count} `{name}`, each a stream of its own"));
+            self.report(problem.help(format!(
+                "read one of them, `input: \"{name}.{{{{ matrix.NAME }}}}\"` in a step of the same matrix, or all: \
+                 `inputs: {{parts: {name}}}`"
+            )));
+            return;
+        }
+        for stream in group {
+            let before = step.inputs.len();
+            self.edge(step, reader, read, *stream, streams);
+            for input in step.inputs.iter_mut().skip(before) {
+                input.is_gathered = true;
+            }
+        }
+    }
+
+    /// One edge of a stream.
+    fn edge(
+        &mut self,
+        step: &mut Step,
+        reader: StepId,
+        read: &Read<'_>,
+        stream: StreamId,
+        streams: &mut Streams<'_>,
+    ) {
+        let Read { name: as_name, from: _, at, buffer, early_exit } = read;
+        let Some(made) = streams.list.get_mut(stream.index()) else { return };
+        if made.producer == reader {
+            let message = format!("the step `{}` reads the stream that it makes", step.name);
+            let problem = self.at(Code::OwnStream, *at, message);
+            self.report(problem.also(made.at, "made here").help("a step reads what another one makes"));
+            return;
+        }
+        if let Some(first) = step.reads(stream) {
+            let message = format!("the step `{}` reads the stream `{}` twice", step.name, made.name);
+            let problem = self.at(Code::ReadTwice, *at, message);
+            self.report(
+                problem
+                    .also(first.port.at, "the first time")
+                    .help("read it once, and use `tee` in the script"),
+            );
+            return;
+        }
+        made.readers.push(reader);
+        let (name, port) = (as_name.map(str::to_owned), Port { stream, at: *at });
+        let (buffer, early_exit) = (*buffer, *early_exit);
+        step.inputs.push(Input { name, port, buffer, early_exit, is_gathered: false });
     }
 
     fn no_producer(&self, name: &str, at: Span, streams: &Streams<'_>) -> Diagnostic {
@@ -146,7 +266,7 @@ impl Lowering<'_> {
         }
         let mut first_reader: BTreeMap<&str, Span> = BTreeMap::new();
         for read in reads.iter().flatten() {
-            first_reader.entry(read.from).or_insert(read.at);
+            first_reader.entry(&read.from).or_insert(read.at);
         }
         let from_stdin = feeds.iter().filter(|(_, feed)| *feed == Feed::Stdin).map(|(name, _)| name.as_str());
         self.one_dash("--in", "standard input can feed one stream only", from_stdin);
@@ -168,7 +288,7 @@ impl Lowering<'_> {
                 }
                 (None, Some(at)) => {
                     let id = StepId::new(steps.list.len());
-                    let output = streams.add(name, Stream::new(name, *at, id));
+                    let output = streams.add(name.into(), Stream::new(name, *at, id));
                     steps.list.push(feed_step(name, feed, output));
                 }
                 (None, None) => {
@@ -186,6 +306,14 @@ impl Lowering<'_> {
             outs.iter().filter(|(_, out)| *out == Destination::Stdout).map(|(name, _)| name.as_str());
         self.one_dash("--out", "standard output can take one stream only", to_stdout);
         for (name, destination) in outs {
+            let group = streams.groups.get(name).and_then(|group| streams.list.get(group.first()?.index()));
+            if let Some(first) = group {
+                let message =
+                    format!("`--out {name}=…`: several steps make `{name}`, each a stream of its own");
+                let problem = Diagnostic::nowhere(Code::GroupStream, message);
+                self.report(problem.help(format!("name one of them: `--out {}=FILE`", first.name)));
+                continue;
+            }
             match streams.find(name) {
                 Some((_, Stream { out: Some(_), .. })) => {
                     self.report(
@@ -213,6 +341,13 @@ impl Lowering<'_> {
             self.report(problem.help("name a file for all but one"));
         }
     }
+}
+
+/// What the name of a step has behind its group's, with the dot.
+fn part_of<'s>(steps: &'s Steps<'_>, id: StepId) -> Option<&'s str> {
+    let step = steps.list.get(id.index())?;
+    let group = steps.groups.get(step.member.as_ref()?.group.index())?;
+    step.name.strip_prefix(group.name.as_str())
 }
 
 fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {

@@ -110,3 +110,96 @@ fn a_step_with_the_terminal_has_no_stream_on_it_and_no_container() {
     let found = wrong_with(&step("retry: 1"), &in_containers);
     assert!(found.len() == 1 && found[0].0.contains("`--docker`") && found[0].1 == "true", "{found:?}");
 }
+
+/// What each step needs of which, `!` where it needs its values.
+fn needs(text: &str) -> String {
+    let pipeline = load(Source::new("pipeline.yml", text), &LoadOptions::default()).unwrap();
+    let needed = |dependency: &crate::pipeline::Dependency| {
+        let mark = match dependency.need {
+            crate::pipeline::Need::Order => "",
+            crate::pipeline::Need::Values => "!",
+        };
+        format!("{}{mark}", pipeline.step(dependency.step).name)
+    };
+    let of = |step: &crate::pipeline::Step| {
+        let all: Vec<String> = step.depends_on.iter().map(needed).collect();
+        format!("{}: {}", step.name, all.join(" "))
+    };
+    pipeline.steps.iter().filter(|step| !step.depends_on.is_empty()).map(of).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn values_are_told_from_order() {
+    let text = "
+steps:
+  - {name: a, run: make, on_error: ignore}
+  - {name: order, run: make, depends_on: a}
+  - {name: value, run: 'make {{ steps.a.outputs.k }}'}
+  - {name: other, run: \"make {{ steps.a.outputs.k | default('x') }}\"}
+  - {name: both, run: \"make {{ steps.a.outputs.k | default('x') }} {{ steps.a.outputs.l }}\", depends_on: a}
+  - {name: late, if: steps.a.outputs.k == '1', run: make}
+  - {name: safe, if: steps.a.outputs.k | default('') == '1', run: make}
+  - {name: asks, if: success('a') or failure('a'), run: make}
+  - {name: group, if: skipped('m'), run: make}
+  - {name: m, matrix: {v: [1, 2]}, if: matrix.v == 1, run: make}
+";
+    assert_eq!(
+        needs(text),
+        "order: a\nvalue: a!\nother: a\nboth: a!\nlate: a!\nsafe: a\nasks: a\ngroup: m.1 m.2"
+    );
+}
+
+#[test]
+fn a_condition_may_have_braces_around_all_of_it() {
+    let condition = |text: &str| {
+        let text = format!("params: {{release: true}}\nsteps:\n  - name: a\n    if: {text}\n    run: make\n");
+        let pipeline = load(Source::new("pipeline.yml", text.as_str()), &LoadOptions::default()).unwrap();
+        let condition = pipeline.steps[0].condition.clone().unwrap();
+        let at = pipeline.source.slice(condition.text.at);
+        (condition.text.source.clone(), at.trim().to_owned())
+    };
+    for (text, source, at) in [
+        ("release", "release", "release"),
+        ("\"{{ release }}\"", "release", "release"),
+        ("${{ release }}", "release", "release"),
+        ("'{{release}}'", "release", "release"),
+        ("' release '", "release", "release"),
+        ("TRUE", "true", "TRUE"),
+        ("false", "false", "false"),
+        ("'false'", "false", "'false'"),
+        (">\n      release and\n      release", "release and release", ">\n      release and\n      release"),
+    ] {
+        let found = condition(text);
+        assert_eq!(
+            (found.0.as_str(), found.1.trim_start_matches(['>', '\n', ' '])),
+            (source, at.trim_start_matches(['>', '\n', ' '])),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_tag_in_place_of_not_is_told_so() {
+    for text in ["steps: [{name: a, if: !cancelled(), run: x}]", "steps:\n- name: a\n  if: !x\n  run: x"] {
+        let found = wrong(text);
+        assert!(found[0].0.contains("write `if: not …`"), "{found:?}");
+        assert!(found[0].1.starts_with('!'), "{found:?}");
+    }
+}
+
+#[test]
+fn outputs_of_a_step_that_may_be_passed_over_need_a_default() {
+    let code = |steps: &str, output: &str| {
+        let found = wrong(&format!("params: {{r: true}}\nsteps: [{steps}]\noutputs: {{x: \"{output}\"}}"));
+        found.first().map(|(text, _)| text.split(':').next().unwrap_or_default().to_owned())
+    };
+    let read = "{{ steps.b.outputs.k }}";
+    let missing = Some("maybe-missing".to_owned());
+    assert_eq!(code("{name: b, run: x}", read), None);
+    assert_eq!(code("{name: b, if: true, run: x}", read), None);
+    assert_eq!(code("{name: b, if: r, run: x}", read), missing);
+    assert_eq!(code("{name: b, if: r, run: x}", "{{ steps.b.outputs.k | default('') }}"), None);
+    assert_eq!(code("{name: a, if: r, run: x}, {name: b, run: x, depends_on: a}", read), None);
+    assert_eq!(code("{name: a, if: r, run: x, output: s}, {name: b, run: x, input: s}", read), missing);
+    assert_eq!(code("{name: a, if: r, run: x}, {name: b, run: 'x {{ steps.a.outputs.k }}'}", read), missing);
+}

@@ -81,6 +81,20 @@ pub fn missing_secrets<'p>(pipeline: &'p Pipeline, given: &ParamSources) -> Vec<
     missing.filter(|param| given.needs(param)).collect()
 }
 
+/// Returns these params, and those that their defaults read.
+pub fn with_defaults(pipeline: &Pipeline, params: BTreeSet<String>) -> BTreeSet<String> {
+    let mut open: Vec<&str> = params.iter().map(String::as_str).collect();
+    let mut all = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if all.insert(name.to_owned()) {
+            let param = pipeline.params.iter().find(|param| param.name == name);
+            let default = param.and_then(|param| param.default.as_ref());
+            open.extend(default.into_iter().flat_map(|text| &text.params).map(String::as_str));
+        }
+    }
+    all
+}
+
 /// Returns the value of every param.
 ///
 /// # Errors

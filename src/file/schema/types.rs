@@ -2,6 +2,7 @@
 //! editor.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -81,6 +82,25 @@ impl JsonSchema for Literal {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": ["string", "number", "boolean"]})
+    }
+}
+
+/// A value out of a few, or the template that makes it.
+#[derive(Debug)]
+pub struct OrTemplate<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for OrTemplate<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}, or a template", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [value, {"type": "string", "pattern": r"\{\{"}]})
     }
 }
 

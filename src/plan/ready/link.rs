@@ -1,5 +1,6 @@
 //! What each step waits for, and which steps wait for it.
 
+use super::gather::gather;
 use super::{Phase, StepState};
 use crate::pipeline::{Need, Pipeline, Role, StepId};
 use crate::plan::{EdgeKind, Plan};
@@ -34,11 +35,13 @@ pub(super) fn link(
             steps[id.index()].missing += 1;
         }
     }
+    gather(pipeline, &mut steps, runs);
     for (id, stream) in pipeline.streams().filter(|(_, stream)| is_one(stream.producer)) {
+        let gathers = |reader: StepId| pipeline.step(reader).reads(id).is_some_and(|input| input.is_gathered);
         for &reader in stream.readers.iter().filter(|reader| is_one(**reader)) {
             let producer = &mut steps[stream.producer.index()];
             match plan.edge(id, reader) {
-                EdgeKind::Live if runs(reader) => {
+                EdgeKind::Live if runs(reader) && (runs(stream.producer) || !gathers(reader)) => {
                     producer.live_readers.push(reader);
                     steps[reader.index()].live_producers.push(stream.producer);
                     continue;

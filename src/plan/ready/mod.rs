@@ -5,11 +5,12 @@
 //! before what it stands behind, and a failure falls through. Such a step was left out from the start
 //! ([`ReadySet::parted`]), or is [passed over](ReadySet::pass_over) while it waits.
 
-mod hold;
+mod gather;
 mod link;
 #[cfg(test)]
 mod passing;
 mod place;
+mod suspend;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,8 @@ pub struct ReadySet {
     gangs: Vec<GangState>,
     /// What runs alone first, then the longest remaining path, then the order of the file.
     ready: BinaryHeap<(bool, u32, Reverse<StepId>, GangId)>,
+    /// Those of them that may not start now.
+    held: Vec<(bool, u32, Reverse<StepId>, GangId)>,
     /// Steps that wait for others, their places included.
     waiting: usize,
     /// Steps that do not run and whose places were taken since the caller asked last.
@@ -54,6 +57,8 @@ struct StepState {
     live_readers: Vec<StepId>,
     /// The producers of the streams that it reads live.
     live_producers: Vec<StepId>,
+    /// The producers of the streams that it gathers, by name: of each list it needs one.
+    gathers: Vec<Vec<StepId>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,7 +131,7 @@ impl ReadySet {
         let gangs: Vec<GangState> = gangs.into_iter().map(state).collect();
         let (ready, taken) = (BinaryHeap::new(), Vec::new());
         let waiting = steps.iter().filter(|step| step.phase != Phase::Ended).count();
-        let mut set = Self { waiting, steps, gangs, ready, taken, any_end: false };
+        let mut set = Self { waiting, steps, gangs, ready, held: Vec::new(), taken, any_end: false };
         (0..set.gangs.len()).for_each(|gang| set.queue_if_ready(gang));
         let keeping = (0..set.steps.len()).filter(|step| set.steps[*step].phase == Phase::Keeping);
         let keeping: Vec<StepId> = keeping.map(StepId::new).collect();
@@ -162,12 +167,29 @@ impl ReadySet {
     fn head(&mut self) -> Option<(bool, GangId)> {
         loop {
             let &(is_alone, _, _, id) = self.ready.peek()?;
-            if self.gangs[id.index()].waiting > 0 {
+            let gang = &mut self.gangs[id.index()];
+            if gang.waiting > 0 && gang.missing == 0 {
                 return Some((is_alone, id));
             }
-            // All of its members were passed over.
+            // All of its members were passed over, or one of them has to wait for the place of such a step.
+            gang.is_queued = false;
             self.ready.pop();
         }
+    }
+
+    /// Sets ready gangs aside, as long as the one at the head may not start: others may. `is_held` is told the steps that
+    /// wait.
+    pub fn hold(&mut self, is_held: impl Fn(&[StepId]) -> bool) {
+        while let Some((_, id)) = self.head()
+            && is_held(&self.waiting_in(id))
+        {
+            self.held.extend(self.ready.pop());
+        }
+    }
+
+    /// Puts the gangs that were set aside back into their places.
+    pub fn release_held(&mut self) {
+        self.ready.extend(self.held.drain(..));
     }
 
     fn waiting_in(&self, gang: GangId) -> Vec<StepId> {

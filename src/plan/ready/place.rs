@@ -19,7 +19,7 @@ impl ReadySet {
         let mut passed = VecDeque::from([step]);
         while let Some(step) = passed.pop_front() {
             for needing in self.in_need_of(step) {
-                if self.keep_place(needing) {
+                if !self.can_do_without(needing, step) && self.keep_place(needing) {
                     without.push((needing, step));
                     passed.push_back(needing);
                 }

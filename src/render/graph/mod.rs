@@ -2,6 +2,7 @@
 //! is a function of it alone.
 
 mod dot;
+mod fold;
 mod mermaid;
 mod model;
 mod svg;
@@ -10,6 +11,7 @@ mod tests;
 mod text;
 
 pub use dot::dot;
+pub use fold::folded;
 pub use mermaid::mermaid;
 pub use model::{ArrowKind, Class, Graph, GraphEdge, GraphNode};
 pub use svg::svg;

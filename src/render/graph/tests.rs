@@ -316,3 +316,30 @@ fn what_a_step_is_for_is_a_tooltip() {
     assert!(dot(&graph).contains(r#"[label="a", tooltip="Builds \"it\" & more"]"#), "{}", dot(&graph));
     assert!(svg(&graph).contains("<title>a – Builds &quot;it&quot; &amp; more</title>"), "{}", svg(&graph));
 }
+
+#[test]
+fn a_step_with_a_condition_has_a_dashed_box_and_its_condition_beside_it() {
+    let mut graph = sketch("p", "a -> b");
+    let condition = "release and\n branch == 'main' and \"x\" < env.LONG_NAME_OF_A_VARIABLE";
+    graph.nodes[1].condition = Some(condition.to_owned());
+    graph.nodes[1].about = Some("Ships it".to_owned());
+    let whole = "Ships it – if release and branch == 'main' and \\\"x\\\" < env.LONG_NAME_OF_A_VARIABLE";
+    let drawn = dot(&graph);
+    assert!(
+        drawn.contains(&format!("[label=\"b\", tooltip=\"{whole}\", style=\"rounded,filled,dashed\"]")),
+        "{drawn}"
+    );
+    let drawn = svg(&graph);
+    assert!(drawn.contains("<title>b – Ships it – if release and branch == &#39;main&#39;"), "{drawn}");
+    assert_eq!(drawn.matches("stroke-dasharray=\"4 3\"").count(), 2, "the box, and the legend: {drawn}");
+    assert!(drawn.contains("runs if its condition holds"), "{drawn}");
+    well_formed(&drawn).unwrap();
+    let drawn = mermaid(&graph);
+    assert!(
+        drawn.contains("b<br/>if release and branch #61;#61; #39;main#39; and #34;x#34;#8230;"),
+        "{drawn}"
+    );
+    assert!(drawn.contains("  style n1 stroke-dasharray:4 3\n"), "{drawn}");
+    let drawn = text(&graph);
+    assert!(drawn.contains("b (if release and branch == 'main' and \"x\"…)"), "{drawn}");
+}

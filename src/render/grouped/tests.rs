@@ -12,7 +12,7 @@ use super::*;
 use crate::event::mask::Masker;
 use crate::event::sample::*;
 use crate::event::{CancelReason, RunEnd};
-use crate::pipeline::{Failure, ParamValue, Pipeline, Secret, SkipReason, Values};
+use crate::pipeline::{Failure, ParamValue, Pipeline, RunOutcome, Secret, SkipReason, Values};
 use crate::render::{GitHub, GitLab};
 
 #[derive(Clone, Default)]
@@ -310,6 +310,18 @@ fn only_causes_and_the_runs_own_end_are_errors() {
     let end = RunEnd::Aborted("no space left\non device".into());
     let seen = Show::github(many(1)).events([run_finished(end, 5)]).seen();
     assert_eq!(seen.data("error"), ["aborted: no space left on device"]);
+}
+
+#[test]
+fn a_failed_clean_up_is_an_error_only_where_it_is_the_cause() {
+    let seen = |outcome, cause| {
+        let kinds = [phase(outcome, cause), started(UPLOAD, 1), failed(UPLOAD, 7)];
+        let end = run_finished(RunEnd::Failed { cause: None }, 20);
+        Show::github(with_clean_up()).events(kinds.into_iter().chain([end])).seen()
+    };
+    let count = |seen: &Seen| (seen.data("error").len(), seen.data("warning").len());
+    assert_eq!(count(&seen(RunOutcome::Failed, "compress")), (0, 1));
+    assert_eq!(count(&seen(RunOutcome::Succeeded, "")), (1, 0));
 }
 
 #[test]

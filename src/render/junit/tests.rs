@@ -43,6 +43,28 @@ fn verdicts(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn finally_steps_are_a_suite_of_their_own() {
+    let text = report(
+        with_clean_up(),
+        [
+            finished(TAR, Outcome::Succeeded, 1, 1_250),
+            started(UPLOAD, 1),
+            finished(UPLOAD, Outcome::Failed(Failure::Exit(7)), 1, 2_000),
+            run_finished(RunEnd::TimedOut(Duration::from_secs(90)), 3_300),
+        ],
+    );
+    let tree = Tree::parse(&text).unwrap();
+    let of = |node: Node<'_, '_>| {
+        ["name", "tests", "failures", "errors", "time"].map(|key| node.attribute(key).unwrap().to_owned())
+    };
+    let suites: Vec<_> = tree.descendants().filter(|node| node.has_tag_name("testsuite")).map(of).collect();
+    assert_eq!(suites, [["backup", "2", "0", "1", "3.300"], ["finally", "1", "1", "0", "2.000"]]);
+    let expected = [("create-archive", "passed"), ("(the run)", "error"), ("upload", "failure")];
+    assert_eq!(verdicts(&text), expected.map(|(name, result)| (name.to_owned(), result.to_owned())));
+    assert!(text.contains("the run took longer than 1 m 30 s"), "{text}");
+}
+
+#[test]
 fn a_failing_fan_out() {
     let text = report(
         backup(),
@@ -136,4 +158,21 @@ fn whatever_is_in_it_it_can_be_read() {
     );
     assert_eq!(verdicts(&text).len(), 1);
     assert!(text.contains("&lt;!--]]&gt;&amp;#0;"), "{text}");
+}
+
+#[test]
+fn a_step_that_is_passed_over_says_why() {
+    let condition = Outcome::Skipped(SkipReason::Condition("branch is hunter2".into()));
+    let without = Outcome::Skipped(SkipReason::Without(step(TAR)));
+    let kinds = [
+        finished(TAR, condition, 0, 0),
+        finished(COMPRESS, without, 0, 0),
+        run_finished(RunEnd::Succeeded, 50),
+    ];
+    let text = report(backup(), kinds);
+    assert!(text.contains(r#"<skipped message="condition: branch is ***"/>"#), "{text}");
+    assert!(
+        text.contains(r#"<skipped message="condition: it needs `create-archive`, which did not run"/>"#),
+        "{text}"
+    );
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, RunEnd, StepFinished};
-use crate::pipeline::{Failure, Outcome, Pipeline, SkipReason, StepId};
+use crate::pipeline::{Failure, Outcome, Pipeline, RunOutcome, SkipReason, StepId};
 use crate::render::Palette;
 
 /// Keeps what was written, each write by itself.
@@ -34,6 +34,18 @@ fn told(pipeline: Pipeline, palette: Palette, kinds: impl IntoIterator<Item = Ev
     }
     let writes = written.0.lock().unwrap();
     String::from_utf8(writes.concat()).unwrap()
+}
+
+#[test]
+fn the_phase_of_the_finally_steps_has_a_line() {
+    let line = |outcome, cause: &str| {
+        let said = told(with_clean_up(), Palette::NONE, [phase(outcome, cause)]);
+        said.lines().last().unwrap_or_default().trim_start().to_owned()
+    };
+    assert_eq!(line(RunOutcome::Succeeded, ""), "* finally: upload");
+    assert_eq!(line(RunOutcome::Failed, "compress"), "* finally: upload (the run failed: compress)");
+    assert_eq!(line(RunOutcome::Cancelled, ""), "* finally: upload (the run was cancelled)");
+    assert_eq!(line(RunOutcome::Error, ""), "* finally: upload (the run is aborted)");
 }
 
 #[test]
@@ -163,4 +175,21 @@ fn a_closed_output_is_an_error_and_no_more() {
     for event in [at(0, run_started(backup())), at(1, started(TAR, 1))] {
         assert_eq!(plain.event(&event).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
+}
+
+#[test]
+fn what_is_passed_over_says_why() {
+    let condition =
+        Outcome::Skipped(SkipReason::Condition("branch == 'main' is false (branch is dev)".into()));
+    let without = Outcome::Skipped(SkipReason::Without(StepId::new(TAR)));
+    let text =
+        told(backup(), Palette::NONE, [finished(TAR, condition, 0, 0), finished(COMPRESS, without, 0, 0)]);
+    assert!(
+        text.contains("create-archive * passed over: branch == 'main' is false (branch is dev)\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("compress       * passed over: it needs `create-archive`, which did not run\n"),
+        "{text}"
+    );
 }

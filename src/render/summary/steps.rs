@@ -1,11 +1,11 @@
 //! The table of steps.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::table::{self, Row};
-use crate::pipeline::{Outcome, SkipReason, StepId};
+use crate::pipeline::{GroupId, Outcome, SkipReason, StepId};
 use crate::render::human::{self, duration};
 use crate::render::style::{Sheet, Tone};
 use crate::render::{Report, StepReport, StepState, text, words};
@@ -24,17 +24,20 @@ pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
     let ended: Vec<Ended<'_>> =
         report.steps.iter().enumerate().filter_map(|(n, step)| ended(report, n, step)).collect();
     let (later, body): (Vec<_>, Vec<_>) = ended.into_iter().partition(|step| report.is_later(step.id));
-    write_table(report, &body, sheet, out);
+    write_table(report, body, sheet, out);
     if !later.is_empty() {
         *out += &format!("{}\n", sheet.palette.paint(Tone::Faint, "finally"));
-        write_table(report, &later, sheet, out);
+        write_table(report, later, sheet, out);
     }
 }
 
-fn write_table(report: &Report, ended: &[Ended<'_>], sheet: Sheet, out: &mut String) {
+fn write_table(report: &Report, mut ended: Vec<Ended<'_>>, sheet: Sheet, out: &mut String) {
     let (shown, folded) = match report.went_wrong() {
-        true if ended.len() > FEW => only_failures(ended),
-        _ => choose(ended),
+        true if ended.len() > FEW => only_failures(&ended),
+        _ => {
+            ended = fold(report, ended);
+            choose(&ended)
+        }
     };
     let rows: Vec<Row> = shown.iter().map(|step| row(report, step)).collect();
     table::write(&rows, sheet, out);
@@ -48,6 +51,49 @@ struct Ended<'a> {
     step: &'a StepReport,
     outcome: &'a Outcome,
     duration: Duration,
+    /// The others of its group that it stands for.
+    fold: Option<Fold>,
+}
+
+/// Steps of a group that all went well, in one row.
+struct Fold {
+    count: usize,
+    shortest: Duration,
+}
+
+/// Returns the steps with those of each group that succeeded in one row, where there are several.
+fn fold<'a>(report: &Report, ended: Vec<Ended<'a>>) -> Vec<Ended<'a>> {
+    let group_of = |step: &Ended<'_>| match step.outcome {
+        Outcome::Succeeded => report.pipeline.step(step.id).member.as_ref().map(|member| member.group),
+        Outcome::Failed(_)
+        | Outcome::TimedOut
+        | Outcome::Tainted { producer: _ }
+        | Outcome::Cancelled
+        | Outcome::Skipped(_)
+        | Outcome::Reused
+        | Outcome::LeftOut
+        | Outcome::Ignored(_) => None,
+    };
+    let mut places: BTreeMap<GroupId, usize> = BTreeMap::new();
+    let mut folded: Vec<Ended<'a>> = Vec::with_capacity(ended.len());
+    for step in ended {
+        let Some(group) = group_of(&step) else {
+            folded.push(step);
+            continue;
+        };
+        let place = *places.entry(group).or_insert(folded.len());
+        match folded.get_mut(place) {
+            None => folded.push(step),
+            Some(first) => {
+                let own = Fold { count: 1, shortest: first.duration };
+                let fold = first.fold.get_or_insert(own);
+                fold.count += 1;
+                fold.shortest = fold.shortest.min(step.duration);
+                first.duration = first.duration.max(step.duration);
+            }
+        }
+    }
+    folded
 }
 
 /// Returns a step with its end. A feed is not one of the user's steps, and shows only when it has failed.
@@ -56,7 +102,13 @@ fn ended<'a>(report: &Report, index: usize, step: &'a StepReport) -> Option<Ende
     let StepState::Finished { outcome, duration } = &step.state else {
         return None;
     };
-    (report.counts(id) || outcome.is_failure()).then_some(Ended { id, step, outcome, duration: *duration })
+    (report.counts(id) || outcome.is_failure()).then_some(Ended {
+        id,
+        step,
+        outcome,
+        duration: *duration,
+        fold: None,
+    })
 }
 
 /// What is shown, and a line for each kind of what is not.
@@ -134,6 +186,14 @@ fn rank(outcome: &Outcome) -> u8 {
 
 fn row(report: &Report, ended: &Ended<'_>) -> Row {
     let (mark, tone) = words::mark(ended.outcome);
+    if let (Some(fold), Some(member)) = (&ended.fold, &report.pipeline.step(ended.id).member) {
+        let name = &report.pipeline.group(member.group).name;
+        return Row::default()
+            .left(tone, mark)
+            .left(Tone::Normal, format!("{name} ×{}", fold.count))
+            .right(Tone::Normal, format!("{} – {}", duration(fold.shortest), duration(ended.duration)))
+            .left(tone, String::new());
+    }
     let ran = ended.step.attempt > 0;
     let mut notes = Vec::new();
     if *ended.outcome != Outcome::Succeeded {

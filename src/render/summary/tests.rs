@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, EventKind, KeptFile, RunFinished, StreamFinished};
-use crate::pipeline::{Failure, Lane, Outcome, Pipeline, SkipReason};
+use crate::pipeline::{Failure, Lane, Outcome, Pipeline, RunOutcome, SkipReason};
 
 fn summed_up(pipeline: Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
     let EventKind::RunStarted(started) = run_started(pipeline) else { unreachable!() };
@@ -225,6 +225,23 @@ fn an_interruption() {
 
     cancelled by SIGINT: 2 tainted, 2 cancelled, 2 skipped, after 1.3 s
     ");
+}
+
+#[test]
+fn finally_steps_are_a_block_of_their_own() {
+    let text = summed_up(
+        with_clean_up(),
+        [
+            finished(TAR, Outcome::Failed(Failure::Exit(2)), 1, 500),
+            phase(RunOutcome::Failed, "create-archive"),
+            finished(UPLOAD, Outcome::Failed(Failure::Exit(7)), 1, 500),
+            run_finished(RunEnd::Failed { cause: Some(step(TAR)) }, 1_300),
+        ],
+    );
+    let [of_body, heading, of_later] =
+        ["✗  create-archive", "\nfinally\n", "✗  upload"].map(|it| text.find(it));
+    assert!(of_body < heading && heading < of_later && of_body.is_some(), "{text}");
+    assert!(text.contains("failed: `create-archive` exit code 2, 1 more failed"), "{text}");
 }
 
 #[test]

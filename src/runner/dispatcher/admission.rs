@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Conditions, Dispatcher};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, Step, StepId};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -18,10 +18,15 @@ use crate::template::StepOutputs;
 impl Dispatcher {
     /// Starts every gang that is ready and fits, without the members that are passed over.
     pub(super) fn admit(&mut self) {
+        self.ready.release_held();
         loop {
             self.end_places();
             if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
                 break;
+            }
+            if !self.caps.are_none() {
+                let (caps, pipeline) = (&self.caps, &self.job.pipeline);
+                self.ready.hold(|gang| caps.hold(pipeline, gang));
             }
             if self.ask_conditions() {
                 continue;
@@ -32,6 +37,7 @@ impl Dispatcher {
                 continue;
             }
             self.slots.take(&steps);
+            self.caps.start(&self.job.pipeline, &steps);
             self.say_why(&steps);
             self.parts(steps).into_iter().for_each(|part| self.start(part));
         }
@@ -52,7 +58,7 @@ impl Dispatcher {
     fn start(&mut self, steps: Vec<StepId>) {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
         self.note_start();
-        let (passed_over, given, body) = (self.passed_readers(&steps), self.given(&steps), self.told());
+        let (passed_over, given, body) = (self.passed_beside(&steps), self.given(&steps), self.told());
         let order = GangOrder { job, given, body, steps, decisions, passed_over };
         let (site, shutdown, outbox) =
             (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
@@ -136,14 +142,19 @@ impl Dispatcher {
     pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
         if self.phases.current == Role::Finally {
-            let named = |(id, outputs): (&StepId, &Arc<Outputs>)| {
-                (pipeline.step(*id).name.clone(), Arc::clone(outputs))
-            };
-            return self.outputs.iter().map(named).collect();
+            let named = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
+            return pipeline.steps().filter_map(named).collect();
         }
         let dependencies = steps.iter().flat_map(|&step| &pipeline.step(step).depends_on);
-        let given = |id: StepId| Some((pipeline.step(id).name.clone(), Arc::clone(self.outputs.get(&id)?)));
+        let given = |id: StepId| Some((pipeline.step(id).name.clone(), self.outputs_of(id)?));
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
+    }
+
+    /// Returns what a step has given, if anything. Of a group each step that has succeeded gives something, if only that.
+    pub(super) fn outputs_of(&self, step: StepId) -> Option<Arc<Outputs>> {
+        let is_member =
+            || self.job.pipeline.step(step).member.is_some() && self.conditions.has_succeeded(step);
+        self.outputs.get(&step).cloned().or_else(|| is_member().then(Arc::default))
     }
 }
 

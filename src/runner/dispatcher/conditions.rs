@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Dispatcher;
 use crate::event::{EventKind, StepFinished};
-use crate::pipeline::{Failure, OnError, Outcome, SkipReason, StepId, Verdict};
+use crate::pipeline::{Failure, OnError, Outcome, Role, SkipReason, StepId, Verdict};
 use crate::plan::Decisions;
-use crate::runner::conditions;
+use crate::runner::conditions::{self, Circumstances};
 
 /// What is known of the conditions of a run.
 #[derive(Debug, Default)]
@@ -31,6 +31,11 @@ impl Conditions {
 
     pub(super) fn have_passed_any(&self) -> bool {
         !self.passed.is_empty()
+    }
+
+    /// Returns whether a step has ended, and well.
+    pub(super) fn has_succeeded(&self, step: StepId) -> bool {
+        self.ends.get(&step) == Some(&Verdict::Success)
     }
 
     /// Returns why a step is passed over, if it is.
@@ -63,7 +68,10 @@ impl Dispatcher {
     fn ask(&mut self, step: StepId) {
         let ended = |step: StepId| self.conditions.ends.get(&step).copied();
         let verdicts = conditions::asks_of(&self.job.pipeline, step, ended);
-        match conditions::ask(&self.job, step, &self.given(&[step]), &verdicts, self.told().as_deref()) {
+        let told = self.told();
+        let circumstances =
+            Circumstances { given: &self.given(&[step]), verdicts: &verdicts, body: told.as_deref() };
+        match conditions::ask(&self.job, step, circumstances) {
             Ok(None) => {}
             Ok(Some(words)) => self.pass_over(step, SkipReason::Condition(words)),
             Err(why) => {
@@ -88,23 +96,24 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the readers of the streams of these steps that are passed over.
-    pub(super) fn passed_readers(&self, steps: &[StepId]) -> BTreeSet<StepId> {
+    /// Returns the steps at the other ends of the streams of these that are passed over.
+    pub(super) fn passed_beside(&self, steps: &[StepId]) -> BTreeSet<StepId> {
         if !self.conditions.have_passed_any() {
             return BTreeSet::new();
         }
         let pipeline = &self.job.pipeline;
         let outputs = steps.iter().filter_map(|step| pipeline.step(*step).output);
-        let readers = outputs.flat_map(|port| &pipeline.stream(port.stream).readers);
-        readers.copied().filter(|reader| self.conditions.passed(*reader).is_some()).collect()
+        let readers = outputs.flat_map(|port| &pipeline.stream(port.stream).readers).copied();
+        let inputs = steps.iter().flat_map(|step| &pipeline.step(*step).inputs);
+        let producers = inputs.map(|input| pipeline.stream(input.port.stream).producer);
+        readers.chain(producers).filter(|step| self.conditions.passed(*step).is_some()).collect()
     }
 
     /// Warns if every step of a run that went well was passed over.
     pub(super) fn warn_if_nothing_ran(&self) {
         let is_good = !self.failed && self.error.is_none() && self.signal.is_none();
-        let steps = self.job.pipeline.steps.len();
-        let passed = self.conditions.passed.len();
-        if is_good && steps > 0 && passed == steps {
+        let mut body = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Ordinary);
+        if is_good && body.all(|(id, _)| self.conditions.passed(id).is_some()) {
             self.job.events.send(EventKind::Warning("nothing ran: no condition is true".to_owned()));
         }
     }

@@ -14,6 +14,7 @@ impl Dispatcher {
         let (step, outcome) = (finished.step, finished.outcome.clone());
         self.slots.leave(step);
         self.gate.leave(step);
+        self.caps.end(&self.job.pipeline, step);
         if outcome.is_success() && !finished.outputs.is_empty() {
             self.outputs.insert(step, Arc::clone(&finished.outputs));
         }
@@ -80,6 +81,8 @@ impl Dispatcher {
 
     /// Ends all steps that still wait: the run is over.
     pub(super) fn skip_the_rest(&mut self) {
+        // Those that are passed over, and wait for nothing, end so.
+        self.end_places();
         for step in self.ready.waiting() {
             self.skip(step, SkipReason::Stopped);
         }

@@ -74,7 +74,7 @@ impl Dispatcher {
             (!self.gate.confirmed.contains(step)).then(|| (*step, confirm.clone()))
         });
         if let Some((step, confirm)) = question {
-            self.ready.hold(gang, steps);
+            self.ready.suspend(gang, steps);
             self.ask_for(gang, step, &confirm);
             return true;
         }
@@ -88,7 +88,7 @@ impl Dispatcher {
         }
         // Every gang takes names in one order, so that no two wait for each other.
         wanted.sort();
-        self.ready.hold(gang, steps);
+        self.ready.suspend(gang, steps);
         let job = Arc::clone(&self.job);
         self.gate.waits.spawn(async move { Wait { gang, end: WaitEnd::Named(take(&job, wanted).await) } });
         true

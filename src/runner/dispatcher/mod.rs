@@ -7,11 +7,12 @@
 //! ```
 //!
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
-//! run; [`conditions`] asks whether its members run; [`gate`] holds gangs that wait for an answer or a name;
+//! run, [`conditions`] asks whether its members do; [`gate`] holds gangs that wait for an answer or a name;
 //! [`endings`] decides what the end of a step means for the others; [`phases`] leads from the ordinary steps to
 //! the `finally` steps, and has the ladder of signals; [`result`] decides what the end of the run is.
 
 mod admission;
+mod caps;
 mod conditions;
 mod endings;
 mod gate;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::caps::Caps;
 use self::conditions::Conditions;
 use self::gate::Gate;
 use self::phases::Phases;
@@ -51,6 +53,7 @@ struct Dispatcher {
     conditions: Conditions,
     gate: Gate,
     slots: Slots,
+    caps: Caps,
     phases: Phases,
     /// The pipeline has `finally` steps.
     has_finally: bool,
@@ -113,6 +116,7 @@ pub(super) async fn run(
     if let Err(error) = site.close().await {
         dispatcher.error.get_or_insert(error);
     }
+    dispatcher.leave_body();
     dispatcher.skip_the_rest();
     dispatcher.warn_if_nothing_ran();
     dispatcher.remove_stored_streams();
@@ -148,6 +152,7 @@ impl Dispatcher {
         let alone = pipeline.steps().filter(|(_, step)| step.terminal).map(|(id, _)| id).collect();
         let has_finally = pipeline.steps.iter().any(|step| step.role == Role::Finally);
         let slots = Slots::new(settings.max_parallel.get(), alone);
+        let caps = Caps::of(pipeline);
         Self {
             job,
             site,
@@ -158,6 +163,7 @@ impl Dispatcher {
             conditions: Conditions::default(),
             gate: Gate::default(),
             slots,
+            caps,
             phases: Phases::default(),
             has_finally,
             outbox,

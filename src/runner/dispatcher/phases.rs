@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Dispatcher;
 use crate::event::{CancelReason, EventKind, PhaseStarted};
 use crate::executor::SystemError;
-use crate::pipeline::{BodyEnd, Outcome, Role, RunOutcome, SkipReason, StepId, took_too_long};
+use crate::pipeline::{BodyEnd, Outcome, Role, RunOutcome, SkipReason, Step, StepId, took_too_long};
 use crate::plan::{Decision, ReadySet};
 use crate::runner::{Shutdown, site};
 
@@ -99,7 +99,7 @@ impl Dispatcher {
         }
     }
 
-    /// Notes how a step has ended, for the `finally` steps.
+    /// Notes how a step has ended, for conditions and for the `finally` steps.
     pub(super) fn note_end(&mut self, step: StepId, outcome: &Outcome) {
         self.conditions.note_end(step, outcome);
         if self.has_finally {
@@ -155,7 +155,8 @@ impl Dispatcher {
     /// Returns the names of the `finally` steps that run and have not ended.
     fn to_clean_up(&self) -> String {
         let is_open = |id: &StepId| !self.phases.ended.contains_key(id) && self.decisions.runs(*id);
-        let steps = self.job.pipeline.steps().filter(|(_, step)| step.role == Role::Finally);
+        let is_clean_up = |step: &Step| step.role == Role::Finally && !step.action.is_feed();
+        let steps = self.job.pipeline.steps().filter(|(_, step)| is_clean_up(step));
         let names: Vec<&str> =
             steps.filter(|(id, _)| is_open(id)).map(|(_, step)| step.name.as_str()).collect();
         names.join(", ")
@@ -185,10 +186,8 @@ impl Dispatcher {
                 self.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
             }
         }
-        self.skip_the_rest();
-        self.phases.body_end = Some(self.end_of_body());
-        self.phases.current = Role::Finally;
-        self.ready = ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
+        self.gate.close().await;
+        self.leave_body();
         self.pass_over_broken_readers();
         let is_stopped = self.error.is_some() || self.signal.is_some() || self.phases.timed_out.is_some();
         match (self.phases.has_begun || self.is_by_hand(), is_stopped) {
@@ -209,7 +208,10 @@ impl Dispatcher {
         if *self.phases.finally.borrow() != Shutdown::None {
             return false;
         }
-        let runs = |step: &StepId| self.decisions.runs(*step) && self.conditions.passed(*step).is_none();
+        let is_feed = |step: &StepId| self.job.pipeline.step(*step).action.is_feed();
+        let runs = |step: &StepId| {
+            self.decisions.runs(*step) && self.conditions.passed(*step).is_none() && !is_feed(step)
+        };
         let steps: Vec<StepId> = self.ready.waiting().into_iter().filter(runs).collect();
         if !steps.is_empty() {
             let BodyEnd { outcome, cause, .. } = self.body_end();
@@ -217,6 +219,17 @@ impl Dispatcher {
             self.tell_ladder();
         }
         true
+    }
+
+    /// Ends the first phase, whatever becomes of the second. It has an effect once.
+    pub(super) fn leave_body(&mut self) {
+        if self.has_finally && self.phases.current == Role::Ordinary {
+            self.skip_the_rest();
+            self.phases.body_end = Some(self.end_of_body());
+            self.phases.current = Role::Finally;
+            self.ready =
+                ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
+        }
     }
 
     /// Returns whether no ordinary step was to run at all: the `finally` steps were asked for by name.

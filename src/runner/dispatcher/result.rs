@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Dispatcher;
 use crate::event::RunEnd;
-use crate::pipeline::{Outputs, RunOutput, StepId};
+use crate::pipeline::{RunOutput, Step, StepId};
 use crate::plan::EdgeKind;
 use crate::runner::gang;
 use crate::template::{Scope, StepOutputs, StepOutputsMode};
@@ -43,10 +43,8 @@ impl Dispatcher {
         if job.pipeline.outputs.is_empty() {
             return Ok(Vec::new());
         }
-        let name = |(&id, outputs): (&StepId, &Arc<Outputs>)| {
-            (job.pipeline.step(id).name.clone(), Arc::clone(outputs))
-        };
-        let given: StepOutputs = self.outputs.iter().map(name).collect();
+        let name = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
+        let given: StepOutputs = job.pipeline.steps().filter_map(name).collect();
         let left_out = self.outputs_left_out.clone();
         let work = move || {
             let around = Scope { outputs: StepOutputsMode::These(&given), ..Scope::default() };

@@ -124,11 +124,20 @@ impl GangStreams {
     pub(super) fn inputs_of(&self, job: &Job, member: usize, step: StepId) -> Vec<InputSource> {
         let live = self.inputs.get(&member).map(Vec::as_slice).unwrap_or_default();
         let is_live = |stream| live.iter().any(|&slot| self.slots[slot].stream == stream);
+        let absent = self.absent_of(job, step);
         let source = |input: &Input| match input.port.stream {
+            stream if absent.contains(&stream) => InputSource::File("/dev/null".into()),
             stream if is_live(stream) => InputSource::Pipe,
             stream => InputSource::File(sink::stored_path(job, stream)),
         };
         job.pipeline.step(step).inputs.iter().map(source).collect()
+    }
+
+    /// Returns the streams that a step would gather, and that nothing makes: their producers are passed over.
+    pub(super) fn absent_of(&self, job: &Job, step: StepId) -> Arc<BTreeSet<StreamId>> {
+        let gathered = job.pipeline.step(step).inputs.iter().filter(|input| input.is_gathered);
+        let streams = gathered.map(|input| input.port.stream);
+        Arc::new(streams.filter(|id| self.passed_over.contains(&job.pipeline.stream(*id).producer)).collect())
     }
 
     /// Connects the members that have just been started.

@@ -16,7 +16,7 @@ use self::fingerprint::IMAGE;
 pub(super) use self::fingerprint::{add_image, fingerprint};
 pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
-use super::conditions::{self, asks_of};
+use super::conditions::{self, Circumstances, asks_of};
 use super::{Job, Site, produce, spec};
 use crate::pipeline::{Pipeline, Role, StepId, Verdict};
 use crate::plan::{self, Decision, Decisions, Foreseen, needs};
@@ -82,12 +82,19 @@ async fn conditions_of(job: &Arc<Job>, given: &Arc<StepOutputs>) -> BTreeMap<Ste
     let (job, given) = (Arc::clone(job), Arc::clone(given));
     let work = move || {
         let early = job.pipeline.steps().filter(|(_, step)| early(step));
-        early
-            .map(|(id, _)| (id, foreseen(conditions::ask(&job, id, &given, &BTreeMap::new(), None))))
-            .collect()
+        early.map(|(id, _)| (id, foreseen(ask(&job, id, &given, &BTreeMap::new())))).collect()
     };
     // A condition that was not asked is asked in the turn of its step.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+fn ask(
+    job: &Job,
+    step: StepId,
+    given: &StepOutputs,
+    verdicts: &BTreeMap<String, Verdict>,
+) -> Result<Option<String>, String> {
+    conditions::ask(job, step, Circumstances { given, verdicts, body: None })
 }
 
 /// A condition that cannot be evaluated is asked again in the turn of its step, which then fails.
@@ -129,7 +136,7 @@ fn foresee(job: &Job, done: &StepOutputs, step: StepId, decisions: &Decisions) -
             Decision::PassOver(_) => Verdict::Skipped,
         })
     };
-    foreseen(conditions::ask(job, step, &given, &asks_of(&job.pipeline, step, verdict), None))
+    foreseen(ask(job, step, &given, &asks_of(&job.pipeline, step, verdict)))
 }
 
 /// Returns why a step cannot be reused, regardless of what becomes of other steps; nothing if it can. `given`
@@ -150,7 +157,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given, None).await {
+    let rendered = match spec::render(job, id, given, None, &Arc::default()).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };

@@ -264,6 +264,18 @@ async fn nothing_is_cleaned_up_where_nothing_was_started() {
     assert!(["NN", "CS"].contains(&letters.as_str()), "{letters}: the signal came first, or the step did");
 }
 
+#[tokio::test(start_paused = true)]
+async fn every_step_has_an_end_where_a_part_of_the_program_breaks_down() {
+    let scene = Scene::of("a\nb after a\ndown\ntell after down").finally(["down", "tell"]);
+    let played = scene.act("down", [Act::panics()]).play_in(tempfile::tempdir().unwrap().path()).await;
+    assert!(matches!(played.end, RunEnd::Aborted(_)), "{:?}", played.end);
+    assert_eq!(played.outcome("tell"), Outcome::Skipped(SkipReason::Stopped));
+
+    let scene = Scene::of("a\nb after a\ndown").finally(["down"]).act("a", [Act::panics()]);
+    let played = scene.play_in(tempfile::tempdir().unwrap().path()).await;
+    assert_eq!(played.outcome("down"), Outcome::Skipped(SkipReason::Stopped));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 

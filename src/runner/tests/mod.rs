@@ -8,6 +8,7 @@ mod finally;
 mod gangs;
 mod gate;
 mod kept_streams;
+mod matrix;
 mod outputs;
 mod policy;
 mod restarts;

@@ -249,7 +249,7 @@ fn mistakes_are_told_with_their_place_and_the_way_out() {
         (
             "release branch",
             "branch",
-            "this condition cannot be read: unexpected name, expected its end",
+            "this condition cannot be read: there is a name where it could end",
             "a condition is an expression such as `release and branch == 'main'`",
         ),
         (

@@ -75,11 +75,12 @@ impl Reader<'_> {
         if choices.iter().any(|choice| choice == text) || text.contains('\\') {
             return;
         }
+        let values = if self.text(choice).contains("matrix") { "values" } else { "choices" };
         let help = match nearest(text, choices.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `'{near}'`?"),
-            None => format!("its choices are {}", quoted(choices)),
+            None => format!("its {values} are {}", quoted(choices)),
         };
-        let message = format!("`{}` is never `{text}`: that is none of its choices", self.text(choice));
+        let message = format!("`{}` is never `{text}`: that is none of its {values}", self.text(choice));
         self.error(TemplateErrorKind::Comparison, literal.range.clone(), message, help);
     }
 

@@ -121,6 +121,14 @@ impl Reader<'_> {
         match (root, names) {
             ("params", [name]) => param(name).unwrap_or(ExprType::Unknown),
             (name, []) => param(name).unwrap_or(ExprType::Unknown),
+            ("matrix", [axis]) => {
+                let axes = self.names.matrix.as_ref();
+                axes.and_then(|axes| axes.get(*axis)).cloned().unwrap_or(ExprType::Unknown)
+            }
+            ("inputs", [name]) if self.names.gathered.iter().any(|gathered| gathered == name) => {
+                ExprType::texts()
+            }
+            ("steps", [_, "members"]) => ExprType::list(),
             ("run", ["outcome"]) => ExprType::Choice(ends::words_of_run()),
             ("steps", [_, "outcome"]) => ExprType::Choice(ends::words_of_step()),
             ("env" | "inputs" | "pipeline" | "run" | "step", [_]) => ExprType::Text,

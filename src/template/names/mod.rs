@@ -14,7 +14,7 @@ use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
 use super::{Names, TemplateError, TemplateErrorKind, TextContext, environment, foreign, outputs};
-use crate::pipeline::{EndRef, EnvRead, OutputRef, StatusRef};
+use crate::pipeline::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef};
 
 const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
@@ -27,6 +27,10 @@ pub(super) struct Usage {
     pub(super) secrets: BTreeMap<usize, BTreeSet<String>>,
     /// The outputs of steps that it reads.
     pub(super) outputs: Vec<OutputRef>,
+    /// The members of groups that it reads.
+    pub(super) members: Vec<MembersRef>,
+    /// The axes of the matrix that it reads.
+    pub(super) axes: BTreeSet<String>,
     /// Where it asks how steps have ended.
     pub(super) asks: Vec<StatusRef>,
     /// Where it asks for the word of an end.

@@ -1,7 +1,7 @@
 //! Looks up what each name in an expression stands for.
 
 use super::{Checker, Path, Token};
-use crate::pipeline::OutputRef;
+use crate::pipeline::{MembersRef, OutputRef};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
 use crate::template::{TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
@@ -34,13 +34,9 @@ impl Checker<'_> {
         }
         match (path.root, path.attributes.as_slice()) {
             ("params", []) => {
+                let message = "`params` needs a name after it".to_owned();
                 let help = Some("write `params.NAME`, or the name alone".to_owned());
-                self.error(
-                    TemplateErrorKind::Undefined,
-                    path.range.clone(),
-                    "`params` needs a name after it".to_owned(),
-                    help,
-                );
+                self.error(TemplateErrorKind::Undefined, path.range.clone(), message, help);
             }
             ("params", [name, rest @ ..]) if self.names.params.contains_key(*name) => {
                 self.param((index, after), path, name, rest);
@@ -53,6 +49,10 @@ impl Checker<'_> {
                 self.secret_variable(path, name);
             }
             ("inputs", names) => self.input(path, names),
+            ("matrix", names) => self.axis(path, names),
+            ("steps", [group, "members"]) if self.names.steps => {
+                self.usage.members.push(MembersRef { group: (*group).to_owned(), range: path.range.clone() });
+            }
             ("steps", _) => match outputs::read(path, self.text(path), self.names.steps) {
                 Ok(output) => {
                     let is_optional = self.has_default(after);
@@ -60,36 +60,30 @@ impl Checker<'_> {
                 }
                 Err(error) => self.usage.errors.push(error),
             },
-            (root, rest) if known::ROOTS.contains(&root) => {
-                if let (Some(members), Some(name)) = (known::members(root), rest.first())
-                    && (!members.contains(name) || rest.len() > 1)
-                {
-                    let all: Vec<String> =
-                        members.iter().map(|member| format!("`{root}.{member}`")).collect();
-                    let message = format!("`{}` is not defined", self.text(path));
-                    self.error(
-                        TemplateErrorKind::Undefined,
-                        path.range.clone(),
-                        message,
-                        Some(format!("there is {}", all.join(" and "))),
-                    );
-                }
-            }
+            (root, rest) if known::ROOTS.contains(&root) => self.member(path, root, rest),
             (name, []) if status::verdict(name).is_some() => {
                 let message = format!("`{name}` is a function");
                 let help = Some(format!("name a step: `{name}('build')`"));
                 self.error(TemplateErrorKind::Function, path.range.clone(), message, help);
             }
             (name, _) if known::FUNCTIONS.contains(&name) => {
+                let message = format!("`{name}` is a function");
                 let help = Some(format!("call it: `{name}()`"));
-                self.error(
-                    TemplateErrorKind::Function,
-                    path.range.clone(),
-                    format!("`{name}` is a function"),
-                    help,
-                );
+                self.error(TemplateErrorKind::Function, path.range.clone(), message, help);
             }
             (name, _) => self.unknown(path, name, ""),
+        }
+    }
+
+    /// A name of the run itself, such as `pipeline.name`.
+    fn member(&mut self, path: &Path<'_>, root: &str, rest: &[&str]) {
+        if let (Some(members), Some(name)) = (known::members(root), rest.first())
+            && (!members.contains(name) || rest.len() > 1)
+        {
+            let all: Vec<String> = members.iter().map(|member| format!("`{root}.{member}`")).collect();
+            let message = format!("`{}` is not defined", self.text(path));
+            let help = Some(format!("there is {}", all.join(" and ")));
+            self.error(TemplateErrorKind::Undefined, path.range.clone(), message, help);
         }
     }
 
@@ -122,6 +116,31 @@ impl Checker<'_> {
             None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
         };
         self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+    }
+
+    /// `matrix.NAME`: the value that this combination has on an axis.
+    fn axis(&mut self, path: &Path<'_>, names: &[&str]) {
+        let Some(axes) = &self.names.matrix else {
+            let axis = names.first().unwrap_or(&"os");
+            let help = format!("`{axis}` is an axis of a step that says `matrix: {{{axis}: [a, b]}}`");
+            let message = "there is no `matrix` here".to_owned();
+            return self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+        };
+        match names {
+            [] => self.usage.axes.extend(axes.keys().cloned()),
+            [name] if axes.contains_key(*name) => {
+                self.usage.axes.insert((*name).to_owned());
+            }
+            [name, ..] => {
+                let message = format!("`{}` is not defined", self.text(path));
+                let known: Vec<String> = axes.keys().map(|axis| format!("`matrix.{axis}`")).collect();
+                let help = match known::nearest(name, axes.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `matrix.{near}`?"),
+                    None => format!("there is {}", known.join(" and ")),
+                };
+                self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
+            }
+        }
     }
 
     fn call(&mut self, path: &Path<'_>, after: &[Token]) {

@@ -14,6 +14,15 @@ steps:
   - {name: sum, run: wc -l, input: numbers, depends_on: [say]}
 ";
 
+const CONDITIONS: &str = "
+params: {release: false, branch: main}
+steps:
+  - {name: plan, run: echo plan}
+  - {name: sign, if: release and branch == 'main', run: echo sign}
+  - {name: always, if: not release, run: echo always}
+  - {name: late, if: steps.plan.outputs.changes != '0', run: echo late}
+";
+
 #[test]
 fn exit_codes_are_as_documented() {
     Place::with("steps:\n  - {name: a, run: 'true'}\n").pipe(&["run"]).code(0);
@@ -60,6 +69,49 @@ fn plan_and_graph_show_both_kinds_of_edges() {
     place.pipe(&["graph", "--format", "dot"]).code(0).says("digraph");
     place.pipe(&["graph", "--format", "svg"]).code(0).says("<svg");
     place.pipe(&["completions", "bash"]).code(0).says("_pipe");
+}
+
+#[test]
+fn conditions_are_shown_with_what_is_known_of_them() {
+    let place = Place::with(CONDITIONS);
+    let plan = place.pipe(&["plan"]).code(0);
+    let plan = plan.says("   sign if release and branch == 'main'\n");
+    plan.says("   late if steps.plan.outputs.changes != '0' (known when plan has ended)\n");
+    place
+        .pipe(&["plan", "-p", "branch=dev"])
+        .code(0)
+        .says("   sign if release and branch == 'main' → false: release is false, branch is dev\n")
+        .says("   always if not release → true\n");
+    let dry = place.pipe(&["run", "--dry-run"]).code(0);
+    let false_words = "release and branch == 'main' is false (release is false, branch is main)";
+    let dry = dry.says(&format!("# 1. sign – passed over: {false_words}\n"));
+    let dry = dry.says("# 2. late (after plan) – if steps.plan.outputs.changes != '0'\necho late\n");
+    assert!(!dry.stdout.contains("echo sign"), "{}", dry.stdout);
+    for (format, shown) in [
+        ("text", "sign (if release and branch == 'main')"),
+        ("mermaid", "style n1 stroke-dasharray"),
+        ("dot", "tooltip=\"if release and branch == 'main'\", style=\"rounded,filled,dashed\""),
+        ("svg", "<title>sign – if release and branch == &#39;main&#39;</title>"),
+    ] {
+        place.pipe(&["graph", "--format", format]).code(0).says(shown);
+    }
+}
+
+#[test]
+fn a_variable_that_a_condition_lacks_is_missed_before_anything_runs() {
+    let place =
+        Place::with("steps: [{name: a, run: touch ran}, {name: b, if: env.NOT_SET_X == 'x', run: echo}]\n");
+    place
+        .pipe(&["run"])
+        .code(2)
+        .says("pipeline.yml:1:")
+        .says("the environment variable NOT_SET_X is not set");
+    assert!(!place.has("ran"));
+    // A step that does not run needs none.
+    let place = Place::with(
+        "steps: [{name: a, run: touch ran}, {name: b, if: env.NOT_SET_X is defined, run: 'echo {{ env.NOT_SET_X }}'}]\n",
+    );
+    place.pipe(&["run"]).code(0).says("env.NOT_SET_X is defined is false");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What `pipe explain` says about each class of mistake: its examples are what they claim to be.
 
 use crate::support::Place;
-use pipe_runner::file::{Code, LoadOptions, ParamSources, check_gangs, lint, parse, resolve};
+use pipe_runner::file::{Code, LoadOptions, ParamSources, check_gangs, lint, of_defaults, parse, resolve};
 use pipe_runner::pipeline::Source;
-use pipe_runner::plan::Plan;
+use pipe_runner::plan::{Plan, crowded};
 
 /// The codes of what is wrong with a file, cycles and defaults included, and warnings if asked for. A part of
 /// a file gets a step.
@@ -12,11 +12,12 @@ fn codes(text: &str, warnings: bool) -> Vec<Code> {
         true => text.to_owned(),
         false => format!("{text}steps: [{{name: build, run: make}}]\n"),
     };
-    let parsed = parse(&Source::new("example.yml", text), &LoadOptions::default());
+    let parsed = parse(&Source::new("example.yml", text), &LoadOptions::default(), &of_defaults);
     let mut codes: Vec<Code> = parsed.problems.iter().map(|problem| problem.code).collect();
     if let Some(pipeline) = &parsed.pipeline {
         match Plan::new(pipeline) {
             Ok(plan) => {
+                codes.extend(crowded(pipeline, &plan).iter().map(|_| Code::MatrixParallel));
                 let gangs = plan.gangs().iter().map(|gang| gang.steps.as_slice());
                 codes.extend(check_gangs(pipeline, gangs).iter().map(|problem| problem.code));
             }

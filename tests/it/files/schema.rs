@@ -128,13 +128,14 @@ fn mistakes_that_a_schema_can_see_are_refused() {
 
 /// The sections of `docs/reference/file.md`: title, the schema's name for it, and a file around a map of that
 /// kind.
-const SECTIONS: [(&str, &str, &str); 11] = [
+const SECTIONS: [(&str, &str, &str); 12] = [
     ("The whole file", "", r#"{"steps": [{"name": "a", "run": "make"}], …}"#),
     ("`defaults`", "defaults", r#"{"defaults": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
     ("`history`", "history", r#"{"history": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
     ("A step", "step", r#"{"steps": [{"name": "a", "run": "make", "image": "alpine", …}]}"#),
     ("`input` and `inputs`", "input", r#"{"steps": [{"name": "a", "run": "make", "input": {…}}]}"#),
     ("`output`", "output", r#"{"steps": [{"name": "a", "run": "make", "output": {…}}]}"#),
+    ("`matrix`", "matrix", r#"{"steps": [{"name": "a", "run": "make", "matrix": {"os": ["b"], …}}]}"#),
     ("`retry`", "retry", r#"{"steps": [{"name": "a", "run": "make", "retry": {…}}]}"#),
     ("`build`", "build", r#"{"steps": [{"name": "a", "run": "make", "build": {…}}]}"#),
     (

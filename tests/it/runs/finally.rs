@@ -27,7 +27,7 @@ fn a_run_is_cleaned_up_however_it_ends() {
     place.write("go", "0");
     let ran = place.pipe(&["run", "--format", "plain"]).code(0).says("* finally: down, red, green");
     assert!(ran.stdout.contains("\nfinally\n"), "a block of their own:\\n{}", ran.stdout);
-    assert_eq!(place.read("told"), "succeeded/\nsucceeded succeeded succeeded\nvm-7 none\n");
+    assert_eq!(place.read("told"), "succeeded/\nsucceeded  succeeded succeeded\nvm-7 none\n");
     assert!(!place.has("vm") && !place.has("red") && place.has("green"));
     let phase = place.journal().into_iter().find(|record| record["event"] == "phase").unwrap();
     assert_eq!((&phase["name"], &phase["outcome"]), (&"finally".into(), &"succeeded".into()));
@@ -38,7 +38,7 @@ fn a_run_is_cleaned_up_however_it_ends() {
         .pipe(&["run", "--format", "plain"])
         .code(1)
         .says("(the run failed: tests)")
-        .says("`tests` exited with code 3");
+        .says("failed: exit code 3");
     assert_eq!(place.read("told"), "failed/tests\nfailed tests failed skipped\nvm-7 none\n");
     assert!(!place.has("vm") && place.has("red") && !place.has("green"));
     place.pipe(&["show", "last"]).code(0).says("finally\n").says("down");
@@ -52,7 +52,7 @@ fn one_interrupt_stops_the_body_and_the_clean_up_is_whole() {
     run.signal("INT");
     run.wait_for("cleaning up: down, red, green; Ctrl-C twice more abandons it");
     run.end().code(130);
-    assert_eq!(place.read("told"), "cancelled/\ncancelled cancelled skipped\nvm-7 none\n");
+    assert_eq!(place.read("told"), "cancelled/\ncancelled  cancelled skipped\nvm-7 none\n");
     assert!(!place.has("vm") && !place.has("red") && !place.has("green"));
 }
 
@@ -77,7 +77,7 @@ fn the_third_interrupt_stops_the_clean_up_and_the_fourth_kills_it() {
 fn clean_up_runs_by_hand_and_after_what_is_asked_for() {
     let place = Place::with(CLOUD);
     place.pipe(&["run", "--only", "down"]).code(0);
-    assert_eq!(place.read("told"), "succeeded/\nsucceeded left-out left-out\nnone none\n");
+    assert_eq!(place.read("told"), "succeeded/\nsucceeded  left-out left-out\nnone none\n");
 
     let place = Place::with(CLOUD);
     place.pipe(&["run", "--to", "up"]).code(0);
@@ -96,7 +96,7 @@ fn what_a_killed_run_has_left_is_cleaned_up_by_the_one_that_goes_on_from_it() {
     place.pipe(&["show", "last"]).code(0).says("died");
     place.write("go", "0");
     place.pipe(&["run", "--resume", "last"]).code(0);
-    assert_eq!(place.read("told"), "succeeded/\nsucceeded succeeded succeeded\nvm-7 none\n");
+    assert_eq!(place.read("told"), "succeeded/\nsucceeded  succeeded succeeded\nvm-7 none\n");
     assert!(!place.has("vm"));
     // Nothing has changed, and the clean-up runs again.
     std::fs::remove_file(place.join("told")).unwrap();

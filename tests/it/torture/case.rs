@@ -48,6 +48,8 @@ pub enum Demise {
 pub enum How {
     Int,
     IntTwice,
+    /// As often as the ladder has rungs.
+    IntFourTimes,
     Term,
     Kill,
 }
@@ -55,7 +57,7 @@ pub enum How {
 impl How {
     pub fn name(self) -> &'static str {
         match self {
-            Self::Int | Self::IntTwice => "INT",
+            Self::Int | Self::IntTwice | Self::IntFourTimes => "INT",
             Self::Term => "TERM",
             Self::Kill => "KILL",
         }
@@ -64,7 +66,7 @@ impl How {
 
 /// A step. It reads its inputs one after the other, passes what it reads on if it has an output, and then
 /// writes lines of its own there.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Step {
     pub in_container: bool,
     pub depends_on: Vec<usize>,
@@ -93,6 +95,48 @@ pub struct Step {
     pub takes: Vec<usize>,
     /// It says the secret in its log.
     pub tells_secret: bool,
+    /// Whether it runs.
+    pub condition: Option<Condition>,
+    /// It runs when all others have ended.
+    pub is_finally: bool,
+    /// The first member of the group that it is a member of, itself perhaps. Members differ in their number.
+    pub group: Option<usize>,
+}
+
+/// What is under `if`.
+#[derive(Debug, Clone, Copy)]
+pub enum Condition {
+    /// Known before the run; whether it holds.
+    Early(bool),
+    /// Of the value of a step that it depends on; whether it holds once there is one.
+    Value { giver: usize, holds: bool },
+    /// How a step has ended.
+    Asks { verdict: Verdict, of: usize },
+    /// How the group of a step has ended.
+    AsksGroup { verdict: Verdict, of: usize },
+    /// How the body of the run has ended.
+    AsksBody(Verdict),
+}
+
+/// What conditions are told of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Success,
+    Failure,
+    Cancelled,
+    Skipped,
+}
+
+impl Verdict {
+    /// The function that asks for it.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// How a step's work leaves the group that it was started in.
@@ -107,7 +151,7 @@ pub enum Moves {
 }
 
 /// What a step reads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Read {
     /// The step that makes the stream.
     pub from: usize,
@@ -119,7 +163,7 @@ pub struct Read {
 }
 
 /// What a step writes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Output {
     /// Lines of its own, of [`LINE`] bytes.
     pub lines: u64,
@@ -130,7 +174,7 @@ pub struct Output {
 }
 
 /// What goes wrong in a step's first attempts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     pub kind: Kind,
     pub moment: Moment,
@@ -188,13 +232,24 @@ impl Case {
         output.is_some_and(|output| output.store || (!output.out && self.readers(producer).next().is_none()))
     }
 
+    /// The name of a step in events, or of a member of a group: `g3.7`.
+    pub fn name(&self, step: usize) -> String {
+        self.steps[step].group.map_or_else(|| format!("s{step}"), |first| format!("g{first}.{step}"))
+    }
+
     /// The step of a name in events.
     pub fn number(name: &str) -> Option<usize> {
-        name.strip_prefix('s').or_else(|| name.strip_prefix("in:o"))?.parse().ok()
+        let number = name.strip_prefix('s').or_else(|| name.strip_prefix("in:o"));
+        number.or_else(|| Some(name.strip_prefix('g')?.split_once('.')?.1))?.parse().ok()
+    }
+
+    /// The members of a group, by its first.
+    pub fn members(&self, first: usize) -> impl Iterator<Item = usize> {
+        (0..self.steps.len()).filter(move |&step| self.steps[step].group == Some(first))
     }
 
     /// The value that a step gives in this attempt: nothing that a shell would leave as it is.
-    pub fn value(step: usize, attempt: impl Display) -> String {
+    pub fn value(step: impl Display, attempt: impl Display) -> String {
         format!("s{step}'s \"value\" ; * of {attempt}")
     }
 

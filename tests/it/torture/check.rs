@@ -99,6 +99,9 @@ fn files_are_whole(case: &Case, seen: &Seen, streams: &[Vec<u8>]) -> Result<(), 
             let step: Option<usize> = name.strip_prefix('o').and_then(|number| number.parse().ok());
             let step = step.filter(|&step| case.keeps(step) || was_never_read(case, seen, step));
             let step = step.ok_or_else(|| format!("streams/{name} is left"))?;
+            let is_needless =
+                seen.code.is_some() && !case.keeps(step) && has_only_passed_over(case, seen, step);
+            is(!is_needless, || format!("streams/{name} is kept, and all its readers were passed over"))?;
             is(fs::read(kept.path()).unwrap() == streams[step], || format!("streams/{name} is not whole"))?;
         }
     }
@@ -110,6 +113,12 @@ fn was_never_read(case: &Case, seen: &Seen, step: usize) -> bool {
     let unread = case.readers(step).all(|(reader, _)| of_step(seen, reader, "step-started").next().is_none());
     let is_told = |record: &Value| record["stream"] == format!("o{step}") && record["kept"].is_object();
     unread && (seen.code.is_none() || seen.records.iter().any(is_told))
+}
+
+/// Whether conditions have taken all readers of a stream away.
+fn has_only_passed_over(case: &Case, seen: &Seen, step: usize) -> bool {
+    let is_passed_over = |end: &Value| end["condition"].is_string() || end["without"].is_string();
+    case.readers(step).all(|(reader, _)| of_step(seen, reader, "step-finished").any(is_passed_over))
 }
 
 fn the_journal_is_readable(case: &Case, seen: &Seen) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use super::case::{
     Case, Demise, Ending, Fault, How, Kind, LINE, MOST_LINES, Moment, Moves, OnError, Output, Read, Step,
 };
+use super::language;
 use crate::support::containers::Lane;
 
 /// Bytes of one stream, at most.
@@ -43,6 +44,7 @@ pub fn case(seed: u64) -> Case {
     // Chance of its own: what a seed has drawn so far stays what it was.
     add(&mut Dice(!seed), &mut case);
     move_away(&mut Dice(seed ^ 0x6d6f_7665), &mut case);
+    language::add(&mut Dice(seed ^ 0x6c61_6e67), &mut case);
     case
 }
 
@@ -172,15 +174,15 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    fn one_in(&mut self, so_many: u64) -> bool {
+    pub fn one_in(&mut self, so_many: u64) -> bool {
         self.below(so_many) == 0
     }
 
-    fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    pub fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len() as u64) as usize]
     }
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::case::{Case, Kind, Moment, Read};
+use super::case::{Case, Condition, Kind, Moment, Read};
 
 /// What every step's stream holds when it is whole; nothing for a step without one.
 pub fn streams(case: &Case) -> Vec<Vec<u8>> {
@@ -36,9 +36,29 @@ impl Case {
         let may_fall = |reader: usize| self.kin(reader).into_iter().any(|kin| self.is_frail(kin));
         let kept = output.out || output.store || self.readers(step).next().is_none();
         let leaves = |(reader, read): (usize, &Read)| {
-            read.take.is_some() || may_fall(reader) || self.may_be_abandoned(reader)
+            read.take.is_some()
+                || may_fall(reader)
+                || self.may_be_passed_over(reader)
+                || self.may_be_abandoned(reader)
         };
         !kept && self.readers(step).all(leaves)
+    }
+
+    /// Whether a condition may take a step away.
+    fn may_be_passed_over(&self, step: usize) -> bool {
+        let it = &self.steps[step];
+        let needed = it.reads.iter().map(|read| read.from).chain(it.takes.iter().copied());
+        it.condition.is_some() || needed.into_iter().any(|needed| self.may_be_passed_over(needed))
+    }
+
+    /// What the condition of a step asks about.
+    fn asked(&self, step: usize) -> Vec<usize> {
+        match self.steps[step].condition {
+            Some(Condition::Asks { of, .. }) => vec![of],
+            Some(Condition::AsksGroup { of, .. }) => self.members(of).collect(),
+            Some(Condition::Value { giver, .. }) => vec![giver],
+            Some(Condition::Early(_) | Condition::AsksBody(_)) | None => Vec::new(),
+        }
     }
 
     /// Whether a step fails for having left one of its streams early.
@@ -78,7 +98,7 @@ impl Case {
             let before = is_kin.clone();
             for (index, it) in self.steps.iter().enumerate() {
                 let others = it.depends_on.iter().copied().chain(it.reads.iter().map(|read| read.from));
-                for other in others {
+                for other in others.chain(self.asked(index)) {
                     is_kin[index] |= is_kin[other];
                     is_kin[other] |= is_kin[index];
                 }

@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use super::case::{Case, Demise, Kind, OnError};
+use super::case::{Case, Demise, How, Kind, OnError};
 use super::check::{ends, is, number, of_step};
 use super::run::Seen;
 
 /// The outcomes of a run that has come to its end.
-struct Outcomes<'a> {
-    case: &'a Case,
-    seen: &'a Seen,
+pub struct Outcomes<'a> {
+    pub case: &'a Case,
+    pub seen: &'a Seen,
     /// By step, its last record.
-    ends: Vec<&'a Value>,
+    pub ends: Vec<&'a Value>,
     /// Whether the run was stopped before all had run.
     stopped: bool,
 }
@@ -38,16 +38,26 @@ pub fn check(case: &Case, seen: &Seen) -> Result<(), String> {
     for step in (0..case.steps.len()).filter(|&step| !unforeseen || outcomes.outcome(step) == "succeeded") {
         outcomes.one(step).map_err(|why| format!("s{step}: {why}: {}", outcomes.ends[step]))?;
     }
-    if unforeseen { Ok(()) } else { outcomes.the_run() }
+    if unforeseen {
+        return Ok(());
+    }
+    outcomes.the_end_was_told()?;
+    outcomes.the_run()
 }
 
 impl Outcomes<'_> {
-    fn outcome(&self, step: usize) -> &str {
+    pub fn outcome(&self, step: usize) -> &str {
         self.ends[step]["outcome"].as_str().unwrap_or_default()
     }
 
-    fn is_success(&self, step: usize) -> bool {
+    pub fn is_success(&self, step: usize) -> bool {
         ["succeeded", "ignored"].contains(&self.outcome(step))
+    }
+
+    /// Whether the run was stopped before a step had run. What stops the body leaves the finally steps alone.
+    fn was_stopped(&self, step: usize) -> bool {
+        let climbs = self.seen.sent == Some(How::IntFourTimes);
+        self.stopped && (climbs || !self.case.steps[step].is_finally)
     }
 
     fn attempts(&self, step: usize) -> u64 {
@@ -62,8 +72,10 @@ impl Outcomes<'_> {
         is(called_off.is_some_and(|attempts| attempts <= 1 || limited), || {
             format!("{started} attempts have started")
         })?;
-        let quiet = !self.stopped && self.case.kin(step).into_iter().all(|kin| !self.case.is_frail(kin));
-        is(!quiet || self.outcome(step) == "succeeded", || "nothing could go wrong".into())?;
+        let quiet =
+            !self.was_stopped(step) && self.case.kin(step).into_iter().all(|kin| !self.case.is_frail(kin));
+        let well = self.outcome(step) == "succeeded" || self.is_passed_over(step) || self.has_no_body(step);
+        is(!quiet || well, || "nothing could go wrong".into())?;
         match self.outcome(step) {
             "succeeded" => self.success(step),
             "failed" | "ignored" => self.failure(step),
@@ -71,7 +83,7 @@ impl Outcomes<'_> {
             "tainted" => self.taint(step),
             "cancelled" => {
                 let abandoned = self.case.may_be_abandoned(step);
-                is(self.stopped || abandoned, || "nothing was cancelled".into())
+                is(self.was_stopped(step) || abandoned, || "nothing was cancelled".into())
             }
             "skipped" => self.skip(step),
             other => Err(format!("`{other}` is no outcome")),
@@ -80,9 +92,7 @@ impl Outcomes<'_> {
 
     fn success(&self, step: usize) -> Result<(), String> {
         let it = &self.case.steps[step];
-        for &dependency in &it.depends_on {
-            is(self.is_success(dependency), || format!("but s{dependency} did not succeed"))?;
-        }
+        self.may_run(step)?;
         is(!self.case.must_fail(step, self.attempts(step)), || "it had to fail".into())?;
         if self.case.may_be_abandoned(step) {
             return Ok(());
@@ -91,7 +101,7 @@ impl Outcomes<'_> {
             let end = ends(self.seen, step, position).find(|(attempt, _)| *attempt == self.attempts(step));
             is(end.is_some(), || format!("without the end of o{}", read.from))?;
             let maker = self.outcome(read.from);
-            let may_be = maker == "succeeded" || (self.stopped && maker == "cancelled");
+            let may_be = maker == "succeeded" || (self.was_stopped(read.from) && maker == "cancelled");
             is(may_be, || format!("on a stream whose maker is {maker}"))?;
         }
         Ok(())
@@ -137,7 +147,7 @@ impl Outcomes<'_> {
             ["failed", "timed-out", "tainted"].contains(&self.outcome(from)) && self.reads_from(step, from)
         };
         let lost = (0..self.ends.len()).any(is_lost);
-        is(had == may || self.stopped || limited || lost, || format!("{had} retries of {may}"))
+        is(had == may || self.was_stopped(step) || limited || lost, || format!("{had} retries of {may}"))
     }
 
     fn taint(&self, step: usize) -> Result<(), String> {
@@ -156,29 +166,33 @@ impl Outcomes<'_> {
 
     fn skip(&self, step: usize) -> Result<(), String> {
         is(self.attempts(step) == 0, || "after attempts".into())?;
+        if self.is_passed_over(step) {
+            return self.pass(step);
+        }
         match number(&self.ends[step]["dependency"]) {
             Some(dependency) => {
                 // One that is ignored has a stream that is not whole.
                 let is_broken =
                     self.outcome(dependency) == "ignored" && self.case.readers(dependency).next().is_some();
-                is(!self.is_success(dependency) || is_broken, || format!("but s{dependency} succeeded"))
+                is(self.spoils(dependency) || is_broken, || format!("but s{dependency} succeeded"))
             }
             None => {
                 let any = (0..self.ends.len()).any(|step| self.outcome(step) == "cancelled");
-                is(self.stopped || any, || "nothing was stopped".into())
+                is(self.was_stopped(step) || any || self.has_no_body(step), || "nothing was stopped".into())
             }
         }
     }
 
     fn the_run(&self) -> Result<(), String> {
         let steps = || 0..self.ends.len();
-        let all = steps().all(|step| self.is_success(step));
+        let all = steps().all(|step| !self.spoils(step));
         let code = self.seen.code;
         is(code != Some(0) || all, || "success without that of all steps".into())?;
         is(code != Some(1) || !all, || "failure without that of a step".into())?;
         let stops = |step: usize| {
             ["failed", "timed-out"].contains(&self.outcome(step))
                 && self.case.steps[step].on_error == OnError::Stop
+                && !self.case.steps[step].is_finally
         };
         is(!steps().any(stops) || self.stopped, || "a failure that stops has stopped nothing".into())?;
         let reason = self.seen.records.iter().find(|record| record["event"] == "cancelling");

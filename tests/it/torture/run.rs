@@ -143,18 +143,22 @@ impl Run {
             }
             hangs
         });
-        let mut again = false;
+        let mut again = 0;
         for line in stdout.split(b'\n') {
             let record: Value = serde_json::from_slice(&line.unwrap()).unwrap_or(Value::Null);
-            if again && record["event"] == "cancelling" {
-                signal("INT", &pid);
-                again = false;
+            if again > 0 && record["event"] == "cancelling" {
+                (0..again).for_each(|_| signal("INT", &pid));
+                again = 0;
             }
             self.records.push(record);
             match case.ending {
                 Ending::Signal { after, how } if after == self.records.len() => {
                     self.sent = Some(how);
-                    again = how == How::IntTwice;
+                    again = match how {
+                        How::IntTwice => 1,
+                        How::IntFourTimes => 3,
+                        How::Int | How::Term | How::Kill => 0,
+                    };
                     signal(how.name(), &pid);
                 }
                 Ending::Engine { after, how, at_once } if after == self.records.len() => {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::case::{Case, Fault, Kind, Moment, Moves, OnError, Read, Step};
+use super::case::{Case, Condition, Fault, Kind, MOST_LINES, Moment, Moves, OnError, Read, Step};
 use super::left::MARK;
 use crate::support::containers::IN_CONTAINER;
 
@@ -12,23 +12,43 @@ pub const CANARY: &str = "TORTURE_CANARY";
 
 /// The pipeline file of a case.
 pub fn file(case: &Case) -> String {
-    let secret = format!("params:\n  canary: {{type: secret, env: {CANARY}}}\n");
+    let secret = format!(
+        "params:\n  canary: {{type: secret, env: {CANARY}}}\n  holds: {{type: bool, default: true}}\n"
+    );
     // So that processes in containers have it, too.
     let mark = format!("env: {{{MARK}: '{{{{ env.{MARK} }}}}'}}\n");
     let mut text = format!("max_parallel: {}\n{secret}{mark}steps:\n", case.max_parallel);
-    for (index, step) in case.steps.iter().enumerate().filter(|(_, step)| !step.is_fed) {
-        self::step(index, step, &mut text).unwrap();
+    let is_written =
+        |(index, step): &(usize, &Step)| !step.is_fed && step.group.is_none_or(|first| first == *index);
+    for (index, step) in case.steps.iter().enumerate().filter(is_written) {
+        self::step(case, index, step, &mut text).unwrap();
     }
     text
 }
 
-fn step(index: usize, step: &Step, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "  - name: s{index}")?;
+/// What makes the members of a group differ.
+const NUMBER: &str = "{{ matrix.i }}";
+
+fn step(case: &Case, index: usize, step: &Step, text: &mut String) -> std::fmt::Result {
+    let number = step.group.map_or_else(|| index.to_string(), |_| NUMBER.to_owned());
+    match step.group {
+        None => writeln!(text, "  - name: s{index}")?,
+        Some(first) => {
+            let members: Vec<usize> = case.members(first).collect();
+            writeln!(text, "  - name: g{first}\n    matrix: {{i: {members:?}}}")?;
+        }
+    }
+    if step.is_finally {
+        text.push_str("    finally: true\n");
+    }
+    if let Some(condition) = condition(case, index, step) {
+        writeln!(text, "    if: {condition}")?;
+    }
     if step.in_container {
         text.push_str(IN_CONTAINER);
     }
     if !step.depends_on.is_empty() {
-        let names: Vec<String> = step.depends_on.iter().map(|step| format!("s{step}")).collect();
+        let names: Vec<String> = step.depends_on.iter().map(|&step| case.name(step)).collect();
         writeln!(text, "    depends_on: [{}]", names.join(", "))?;
     }
     for (position, read) in step.reads.iter().enumerate() {
@@ -41,17 +61,17 @@ fn step(index: usize, step: &Step, text: &mut String) -> std::fmt::Result {
     }
     if let Some(output) = &step.output {
         let checksum = if output.checksum { ", checksum: sha256" } else { "" };
-        writeln!(text, "    output: {{name: o{index}, store: {}{checksum}}}", output.store)?;
+        writeln!(text, "    output: {{name: \"o{number}\", store: {}{checksum}}}", output.store)?;
     }
     if step.produces {
-        writeln!(text, "    produces: made.{index}")?;
+        writeln!(text, "    produces: \"made.{number}\"")?;
     }
     if let Some(limit) = step.timeout {
         writeln!(text, "    timeout: {limit}ms")?;
     }
-    policy(step, text)?;
+    policy(case, step, text)?;
     writeln!(text, "    run: |")?;
-    moved(step, script(index, step)).lines().try_for_each(|line| writeln!(text, "      {line}"))
+    moved(step, script(case, index, step)).lines().try_for_each(|line| writeln!(text, "      {line}"))
 }
 
 fn input(read: &Read) -> String {
@@ -65,13 +85,49 @@ fn input(read: &Read) -> String {
     keys + "}"
 }
 
-fn policy(step: &Step, text: &mut String) -> std::fmt::Result {
-    let on_error = match step.on_error {
+/// What is under `if`: of a group, for all of its members.
+fn condition(case: &Case, index: usize, step: &Step) -> Option<String> {
+    let Some(first) = step.group else {
+        return Some(match step.condition? {
+            Condition::Early(true) => "holds".to_owned(),
+            Condition::Early(false) => "not holds".to_owned(),
+            Condition::Value { giver, holds } => {
+                format!("{} {} ''", value(case, giver), if holds { "!=" } else { "==" })
+            }
+            Condition::Asks { verdict, of } => format!("{}('{}')", verdict.function(), case.name(of)),
+            Condition::AsksGroup { verdict, of } => format!("{}('g{of}')", verdict.function()),
+            Condition::AsksBody(verdict) => format!("{}()", verdict.function()),
+        });
+    };
+    assert_eq!(first, index, "a group is written once");
+    case.members(first).any(|member| case.steps[member].condition.is_some()).then(|| {
+        let holds = |&member: &usize| !matches!(case.steps[member].condition, Some(Condition::Early(false)));
+        let members: Vec<usize> = case.members(first).filter(holds).collect();
+        format!("matrix.i in {members:?}")
+    })
+}
+
+/// The value of a step, in an expression.
+fn value(case: &Case, giver: usize) -> String {
+    format!("steps['{}'].outputs.value", case.name(giver))
+}
+
+fn policy(case: &Case, step: &Step, text: &mut String) -> std::fmt::Result {
+    let word = |on_error| match on_error {
         OnError::Stop => "stop",
         OnError::Continue => "continue",
         OnError::Ignore => "ignore",
     };
-    writeln!(text, "    on_error: {on_error}")?;
+    let usual = word(step.on_error);
+    let others = step.group.into_iter().flat_map(|first| case.members(first));
+    let others = others.filter(|&member| case.steps[member].on_error != step.on_error);
+    let cases: String = others
+        .map(|member| format!("'{}' if matrix.i == {member} else ", word(case.steps[member].on_error)))
+        .collect();
+    match cases.as_str() {
+        "" => writeln!(text, "    on_error: {usual}")?,
+        cases => writeln!(text, "    on_error: \"{{{{ {cases}'{usual}' }}}}\"")?,
+    }
     if step.retries > 0 {
         let timeout = step.attempt_timeout.map_or(String::new(), |limit| format!(", timeout: {limit}ms"));
         writeln!(text, "    retry: {{count: {}, delay: 10ms{timeout}}}", step.retries)?;
@@ -90,23 +146,27 @@ fn moved(step: &Step, script: String) -> String {
     }
 }
 
-fn script(index: usize, step: &Step) -> String {
+fn script(case: &Case, index: usize, step: &Step) -> String {
     let mut lines = Vec::new();
+    let number = step.group.map_or_else(|| index.to_string(), |_| NUMBER.to_owned());
+    if step.is_finally {
+        lines.push(format!("echo \"$PIPE_OUTCOME $PIPE_CAUSE\" > told.{number}"));
+    }
     if step.ignores_term {
         lines.push("trap '' TERM".to_owned());
     }
     if step.gives {
-        let value = Case::value(index, "$PIPE_ATTEMPT").replace('"', "\\\"");
+        let value = Case::value(&number, "$PIPE_ATTEMPT").replace('"', "\\\"");
         lines.push(format!("echo \"value={value}\" >> \"$PIPE_OUTPUT\""));
     }
     if step.tells_secret {
         lines.push("echo \"this is {{ canary }}\" >&2".to_owned());
     }
     for giver in &step.takes {
-        lines.push(format!("echo {{{{ steps.s{giver}.outputs.value }}}} > got.{index}.{giver}"));
+        lines.push(format!("echo {{{{ {} }}}} > got.{number}.{giver}", value(case, *giver)));
     }
     if step.produces {
-        lines.push(format!("echo $PIPE_ATTEMPT > made.{index}"));
+        lines.push(format!("echo $PIPE_ATTEMPT > made.{number}"));
     }
     lines.extend(fault(step, Moment::Start));
     if step.output.is_none() && !step.reads.is_empty() {
@@ -114,19 +174,23 @@ fn script(index: usize, step: &Step) -> String {
             fault(step, Moment::Middle).map(|fault| fault.replace("then", "then head -c 5000 >/dev/null;")),
         );
     }
-    lines.extend(step.reads.iter().enumerate().map(|(position, read)| reading(index, step, position, read)));
+    lines
+        .extend(step.reads.iter().enumerate().map(|(position, read)| reading(&number, step, position, read)));
     if let Some(output) = &step.output {
-        let first = Case::first_line(index);
-        let (middle, end) = (first + output.lines / 2, first + output.lines);
-        lines.push(format!("seq {first} {}", middle - 1));
+        let line = |offset: i64| match step.group {
+            None => (Case::first_line(index) as i64 + offset).to_string(),
+            Some(_) => format!("{{{{ {} + matrix.i * {MOST_LINES} }}}}", Case::first_line(0) as i64 + offset),
+        };
+        let (middle, end) = ((output.lines / 2) as i64, output.lines as i64);
+        lines.push(format!("seq {} {}", line(0), line(middle - 1)));
         lines.extend(fault(step, Moment::Middle));
-        lines.push(format!("seq {middle} {}", end - 1));
+        lines.push(format!("seq {} {}", line(middle), line(end - 1)));
     } else if step.reads.is_empty() {
         lines.push("echo some words".to_owned());
         lines.extend(fault(step, Moment::Middle));
     }
     if step.produces {
-        lines.push(format!("echo done >> made.{index}"));
+        lines.push(format!("echo done >> made.{number}"));
     }
     lines.extend(fault(step, Moment::End));
     if step.leaves_process {
@@ -140,7 +204,7 @@ fn script(index: usize, step: &Step) -> String {
 }
 
 /// Reads one input, passes it on, and notes its end.
-fn reading(index: usize, step: &Step, position: usize, read: &Read) -> String {
+fn reading(index: &str, step: &Step, position: usize, read: &Read) -> String {
     let from = if position == 0 { String::new() } else { format!(" <\"$PIPE_INPUT_I{position}\"") };
     let (seen, eof) = (format!("seen.{index}.{position}"), format!("eof.{index}.{position}"));
     let note = format!("echo $PIPE_ATTEMPT $sum >> {eof}");

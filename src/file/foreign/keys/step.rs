@@ -58,9 +58,15 @@ pub(super) const STEP: &[Row] = &[
         "files that a step has to leave behind are listed in `produces`",
     ),
     (
-        "continueonerror allowfailure ignoreerror ignoreerrors ignorefailure continueon failfast mayfail",
+        "continueonerror allowfailure ignoreerror ignoreerrors ignorefailure continueon mayfail",
         None,
         "what a failure means for the run is `on_error`: `ignore` counts it as success, `continue` lets the other steps go on",
+    ),
+    (
+        "failfast strategy",
+        None,
+        "a step runs with several values by `matrix: {os: [alpine, bookworm]}`; write `on_error: continue` so that the others go \
+         on when one fails",
     ),
     (
         "onfailure onerror failure",

@@ -14,7 +14,7 @@ const MOST: (usize, usize) = (50_000, 500);
 
 /// Adds the drawing, or says why there is none.
 pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
-    let graph = coloured(report, &context.graph);
+    let graph = graph::folded(&coloured(report, &context.graph), &report.pipeline);
     let text = graph::mermaid(&graph);
     let (nodes, edges) = (graph.nodes.len(), graph.edges.len());
     if text.chars().count() > MOST.0 || edges > MOST.1 {

@@ -3,7 +3,7 @@
 use super::markdown::{folded, plain, sentence};
 use super::page::Page;
 use super::{PageContext, UNFOLDED};
-use crate::pipeline::StepId;
+use crate::pipeline::{Group, GroupId, Outcome, StepId};
 use crate::render::human::{count, duration};
 use crate::render::{Report, StepState, words};
 
@@ -17,12 +17,53 @@ pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
 
 fn write_table(report: &Report, context: &PageContext, is_later: bool, page: &mut Page) {
     let ids = (0..report.steps.len()).map(StepId::new).filter(|id| report.is_later(*id) == is_later);
-    let rows: Vec<String> = ids.filter_map(|id| row(report, context, id)).collect();
-    if rows.is_empty() {
+    let (green, others): (Vec<StepId>, Vec<StepId>) = ids.partition(|id| green_group(report, *id).is_some());
+    let rows: Vec<String> = others.into_iter().filter_map(|id| row(report, context, id)).collect();
+    if rows.is_empty() && green.is_empty() {
         return;
     }
     if is_later {
         page.add("**finally**\n\n");
+    }
+    write_rows(rows, page);
+    for group in report
+        .pipeline
+        .groups
+        .iter()
+        .filter(|group| group.members.first().is_some_and(|first| green.contains(first)))
+    {
+        write_group(report, context, group, page);
+    }
+}
+
+/// Adds a group of which all steps went well, folded away.
+fn write_group(report: &Report, context: &PageContext, group: &Group, page: &mut Page) {
+    let took = |step: &StepId| match report.steps.get(step.index()).map(|step| &step.state) {
+        Some(StepState::Finished { outcome: _, duration }) => Some(*duration),
+        Some(StepState::Waiting | StepState::Running { .. } | StepState::Retrying { .. }) | None => None,
+    };
+    let times = || group.members.iter().filter_map(took);
+    let (shortest, longest) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+    let title =
+        format!("✓ {} ×{}: {} – {}", group.name, group.members.len(), duration(shortest), duration(longest));
+    let (before, after) = folded(&title);
+    let rows = group.members.iter().filter_map(|step| row(report, context, *step));
+    page.add_between(&(before + HEAD), rows, after);
+}
+
+/// Returns the group of a step, if it has several steps and all of them went well.
+fn green_group(report: &Report, id: StepId) -> Option<GroupId> {
+    let group = report.pipeline.step(id).member.as_ref()?.group;
+    let is_green = |step: &StepId| {
+        report.steps.get(step.index()).is_some_and(|step| step.outcome() == Some(&Outcome::Succeeded))
+    };
+    let members = &report.pipeline.group(group).members;
+    (members.len() > 1 && members.iter().all(is_green)).then_some(group)
+}
+
+fn write_rows(rows: Vec<String>, page: &mut Page) {
+    if rows.is_empty() {
+        return;
     }
     let (before, after) = match rows.len() {
         ..=UNFOLDED => (String::new(), "\n"),

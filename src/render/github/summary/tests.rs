@@ -334,3 +334,10 @@ fn a_stream_between_steps_of_this_machine_has_one_lane() {
         "| ≡ | archive | 1.0 GiB | 2.9 GiB/s | splice | create-archive | compress, checksum, count |  |"
     ));
 }
+
+#[test]
+fn a_step_that_is_passed_over_says_why() {
+    let condition = Outcome::Skipped(SkipReason::Condition("release is false".into()));
+    let page = page_of(&backup(), [finished(TAR, condition, 0, 0), run_finished(RunEnd::Succeeded, 1_300)]);
+    assert!(page.contains("| - | create-archive | skipped (condition): release is false |  |  |"), "{page}");
+}

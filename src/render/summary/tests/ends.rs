@@ -136,3 +136,46 @@ fn a_failure_says_what_its_step_is_for() {
     );
     assert!(text.contains("\n  at pipeline.yml:7 (Sees that the archive is whole)\n"), "{text}");
 }
+
+fn condition(words: &str) -> Outcome {
+    Outcome::Skipped(SkipReason::Condition(words.into()))
+}
+
+#[test]
+fn steps_that_are_passed_over_spoil_nothing() {
+    let without = Outcome::Skipped(SkipReason::Without(step(CHECKSUM)));
+    let mut stream = ended(stats(1 << 30, 0.0, &[]));
+    stream.discarded = true;
+    let kinds = [
+        finished(TAR, Outcome::Succeeded, 1, 20),
+        EventKind::StreamFinished(stream.clone()),
+        finished(COMPRESS, condition("release is false"), 0, 0),
+        finished(CHECKSUM, condition("release is false"), 0, 0),
+        finished(COUNT, condition("release is false"), 0, 0),
+        finished(MANIFEST, without, 0, 0),
+        run_finished(RunEnd::Succeeded, 50),
+    ];
+    let text = summed_up(backup(), kinds);
+    for line in [
+        "  -  compress               skipped: release is false\n",
+        "  -  manifest               skipped: it needs `checksum`, which did not run\n",
+        "create-archive → no reader\n       discarded: its readers were skipped\n",
+        "\nsucceeded: 1 step in 50 ms, 4 skipped by condition\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    stream.discarded = false;
+    let kinds = [
+        finished(TAR, Outcome::Succeeded, 1, 20),
+        EventKind::StreamFinished(stream),
+        finished(COMPRESS, Outcome::Skipped(SkipReason::Stopped), 0, 0),
+        finished(CHECKSUM, condition("release is false"), 0, 0),
+        finished(COUNT, Outcome::Skipped(SkipReason::Stopped), 0, 0),
+        finished(UPLOAD, Outcome::Failed(Failure::Exit(1)), 1, 20),
+        run_finished(RunEnd::Failed { cause: Some(step(UPLOAD)) }, 50),
+    ];
+    let text = summed_up(backup(), kinds);
+    let way = "create-archive → no reader (compress, checksum, count were skipped)";
+    assert!(text.contains(way) && !text.contains("discarded"), "{text}");
+    assert!(text.ends_with("failed: `upload` exit code 1, 2 skipped, in 50 ms\n"), "{text}");
+}

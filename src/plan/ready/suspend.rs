@@ -7,7 +7,7 @@ use crate::plan::GangId;
 impl ReadySet {
     /// Takes back the start of a gang that was popped: its steps wait again, and others are popped in its
     /// place, until it is [queued again](Self::queue_again). Its members may be passed over in between.
-    pub fn hold(&mut self, gang: GangId, steps: &[StepId]) {
+    pub fn suspend(&mut self, gang: GangId, steps: &[StepId]) {
         steps.iter().for_each(|step| self.steps[step.index()].phase = Phase::Waiting);
         self.waiting += steps.len();
         // It still counts as queued, so that nothing else queues it.

@@ -1,0 +1,178 @@
+//! Groups of steps as a plan names them.
+
+use std::collections::BTreeSet;
+
+use crate::pipeline::{Group, GroupId, MatrixValue, Pipeline, StepId};
+
+/// Returns the names of steps, in their order; all steps of a group have the group's.
+pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
+    let all: BTreeSet<StepId> = steps.iter().copied().collect();
+    let whole = |step: StepId| {
+        let group = pipeline.group(pipeline.step(step).member.as_ref()?.group);
+        (group.members.len() > 1 && group.members.iter().all(|member| all.contains(member))).then_some(group)
+    };
+    let mut names = Vec::new();
+    for step in steps {
+        match whole(*step) {
+            None => names.push(pipeline.step(*step).name.clone()),
+            Some(group) if group.members.first() == Some(step) => {
+                names.push(format!("{} ×{}", group.name, group.members.len()));
+            }
+            Some(_) => {}
+        }
+    }
+    names
+}
+
+/// Returns a line for each group: `test ×4: python 3.12 3.13 · os alpine bookworm (max 2)`.
+pub(super) fn lines(pipeline: &Pipeline) -> Vec<String> {
+    pipeline.groups.iter().map(|group| line(pipeline, group)).collect()
+}
+
+/// The gangs of one step that a plan shows of a group.
+const SHOWN: usize = 8;
+
+/// What a plan shows of a gang.
+pub(super) enum Fold<'p> {
+    /// All of it.
+    Shown,
+    /// Nothing.
+    Hidden,
+    /// How many steps of its group are not shown.
+    More {
+        /// Their number.
+        count: usize,
+        /// The group's name.
+        group: &'p str,
+    },
+}
+
+/// Counts the steps of groups that stand alone.
+pub(super) struct Folds<'p> {
+    pipeline: &'p Pipeline,
+    /// By group: how many there are, and how many have been looked at.
+    counts: Vec<(usize, usize)>,
+}
+
+impl<'p> Folds<'p> {
+    pub(super) fn of(pipeline: &'p Pipeline, gangs: &[Vec<StepId>]) -> Self {
+        let mut counts = vec![(0, 0); pipeline.groups.len()];
+        for group in gangs.iter().filter_map(|gang| alone(pipeline, gang)) {
+            counts[group.index()].0 += 1;
+        }
+        Self { pipeline, counts }
+    }
+
+    /// Looks at the next gang.
+    pub(super) fn next(&mut self, gang: &[StepId]) -> Fold<'p> {
+        let Some(group) = alone(self.pipeline, gang) else { return Fold::Shown };
+        let (all, seen) = &mut self.counts[group.index()];
+        *seen += 1;
+        match *seen {
+            ..=SHOWN => Fold::Shown,
+            _ if *seen == SHOWN + 1 => {
+                Fold::More { count: *all - SHOWN, group: &self.pipeline.group(group).name }
+            }
+            _ => Fold::Hidden,
+        }
+    }
+}
+
+/// Returns the group of a step that is a gang by itself.
+fn alone(pipeline: &Pipeline, gang: &[StepId]) -> Option<GroupId> {
+    match gang {
+        [step] => Some(pipeline.step(*step).member.as_ref()?.group),
+        _ => None,
+    }
+}
+
+fn line(pipeline: &Pipeline, group: &Group) -> String {
+    let mut axes: Vec<(&str, Vec<&str>)> = Vec::new();
+    for member in group.members.iter().filter_map(|step| pipeline.step(*step).member.as_ref()) {
+        for (axis, value) in &member.matrix {
+            let index = axes.iter().position(|(name, _)| name == axis).unwrap_or_else(|| {
+                axes.push((axis, Vec::new()));
+                axes.len() - 1
+            });
+            let value = spelled(value);
+            if let Some((_, values)) = axes.get_mut(index).filter(|(_, values)| !values.contains(&value)) {
+                values.push(value);
+            }
+        }
+    }
+    let axes: Vec<String> = axes.iter().map(|(axis, values)| format!("{axis} {}", shown(values))).collect();
+    let most = group.max_parallel.map_or_else(String::new, |most| format!(" (max {most})"));
+    match axes.is_empty() {
+        true => format!("{}: its matrix has no combinations", group.name),
+        false => format!("{} ×{}: {}{most}", group.name, group.members.len(), axes.join(" · ")),
+    }
+}
+
+/// Returns the values of an axis, as many as fit.
+fn shown(values: &[&str]) -> String {
+    const MOST: usize = 8;
+    let first =
+        values.iter().take(MOST).map(|value| crate::render::one_line(value)).collect::<Vec<_>>().join(" ");
+    match values.len() {
+        ..=MOST => first,
+        all => format!("{first} … {} more", all - MOST),
+    }
+}
+
+fn spelled(value: &MatrixValue) -> &str {
+    match value {
+        MatrixValue::Bool(true) => "true",
+        MatrixValue::Bool(false) => "false",
+        MatrixValue::Int { text, value: _ } | MatrixValue::Text(text) => text,
+        MatrixValue::Unknown => "?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{LoadOptions, load};
+    use crate::pipeline::Source;
+
+    fn pipeline(text: &str) -> Pipeline {
+        load(Source::new("p.yml", text), &LoadOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn a_group_has_a_line_with_its_axes() {
+        let pipeline = pipeline(
+            "params: {empty: {type: list, default: []}}\nsteps:\n  - {name: t, matrix: {v: ['3.12', 3], os: [a, b], max_parallel: 2}, run: make}\n  - {name: u, matrix: {n: '{{ range(20) }}'}, run: make}\n  - {name: e, matrix: {n: '{{ empty }}'}, run: make}",
+        );
+        assert_eq!(
+            lines(&pipeline),
+            [
+                "t ×4: v 3.12 3 · os a b (max 2)",
+                "u ×20: n 0 1 2 3 4 5 6 7 … 12 more",
+                "e: its matrix has no combinations"
+            ]
+        );
+    }
+
+    #[test]
+    fn all_steps_of_a_group_have_its_name() {
+        let pipeline =
+            pipeline("steps:\n  - {name: x, run: make}\n  - {name: t, matrix: {os: [a, b]}, run: make}");
+        let ids: Vec<StepId> = (0..3).map(StepId::new).collect();
+        assert_eq!(names(&pipeline, &ids), ["x", "t ×2"]);
+        assert_eq!(names(&pipeline, &ids[..2]), ["x", "t.a"]);
+    }
+
+    #[test]
+    fn eight_of_many_are_shown() {
+        let pipeline = pipeline("steps: [{name: t, matrix: {n: '{{ range(20) }}'}, run: make}]");
+        let gangs: Vec<Vec<StepId>> = (0..20).map(|step| vec![StepId::new(step)]).collect();
+        let mut folds = Folds::of(&pipeline, &gangs);
+        let seen = |fold: Fold<'_>| match fold {
+            Fold::Shown => "s".to_owned(),
+            Fold::Hidden => String::new(),
+            Fold::More { count, group } => format!("+{count} {group}"),
+        };
+        let all: String = gangs.iter().map(|gang| seen(folds.next(gang))).collect();
+        assert_eq!(all, "ssssssss+12 t");
+    }
+}

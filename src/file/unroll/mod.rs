@@ -1,0 +1,45 @@
+//! A matrix as data: its axes, all their combinations, and how the steps are called that run with them.
+//!
+//! Nothing here knows how a matrix is written, or reports anything: `lower::matrix` does.
+
+mod names;
+mod product;
+
+use crate::pipeline::{MatrixValue, Span};
+
+pub use names::{parts, slug};
+pub use product::{Pattern, exclude, product, size};
+
+/// The most combinations that a matrix may have.
+pub const MOST: u64 = 1_000;
+
+/// An axis with its values.
+#[derive(Debug, Clone)]
+pub struct Axis {
+    /// Its name.
+    pub name: String,
+    /// Its values, in order, each with its place.
+    pub values: Vec<(MatrixValue, Span)>,
+    /// Whether the values stand in the file.
+    pub is_literal: bool,
+    /// The params that its values come from.
+    pub params: Vec<String>,
+}
+
+/// The values of a step, one for each axis, in the order of the axes.
+pub type Combination = Vec<MatrixValue>;
+
+/// Returns a value as it was written. Two values that are written alike are the same one.
+pub fn spelled(value: &MatrixValue) -> &str {
+    match value {
+        MatrixValue::Bool(true) => "true",
+        MatrixValue::Bool(false) => "false",
+        MatrixValue::Int { text, value: _ } | MatrixValue::Text(text) => text,
+        MatrixValue::Unknown => "?",
+    }
+}
+
+/// Returns whether two combinations are the same.
+pub fn is_same(one: &Combination, other: &Combination) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| spelled(one) == spelled(other))
+}
