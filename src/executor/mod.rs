@@ -184,3 +184,8 @@ impl SystemError {
         Self { what: what.into(), source: source.into().into() }
     }
 }
+
+/// Returns the number of the user that `pipe`, and with it every host step, runs as.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::executor::SystemError;
+use crate::executor::{self, SystemError};
 
 /// How often a waiting one looks whether it is its turn.
 const LOOK: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ impl NameFolder {
     /// it.
     pub fn of_user() -> Self {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
-        let own = || format!("/tmp/pipe-{}", rustix::process::geteuid().as_raw()).into();
+        let own = || format!("/tmp/pipe-{}", executor::user()).into();
         Self(runtime.map_or_else(own, |dir| dir.join("pipe")).join("locks"))
     }
 
@@ -62,10 +62,7 @@ impl NameFolder {
         own.extend(self.0.parent().filter(|parent| parent.starts_with("/tmp/")));
         for dir in own {
             let found = dir.symlink_metadata()?;
-            if !found.is_dir()
-                || found.uid() != rustix::process::geteuid().as_raw()
-                || found.mode() & 0o022 != 0
-            {
+            if !found.is_dir() || found.uid() != executor::user() || found.mode() & 0o022 != 0 {
                 return Err(io::Error::other(format!(
                     "{} is not a folder of this user alone",
                     dir.display()
