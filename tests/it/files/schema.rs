@@ -132,6 +132,16 @@ const SECTIONS: [(&str, &str, &str); 12] = [
     ("The whole file", "", r#"{"steps": [{"name": "a", "run": "make"}], …}"#),
     ("`defaults`", "defaults", r#"{"defaults": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
     ("`history`", "history", r#"{"history": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
+    (
+        "`env_file`",
+        "env_file",
+        r#"{"env_file": {"path": ".env", …}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
+    (
+        "`concurrency`",
+        "concurrency",
+        r#"{"concurrency": {"group": "deploy", …}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
     ("A step", "step", r#"{"steps": [{"name": "a", "run": "make", "image": "alpine", …}]}"#),
     ("`input` and `inputs`", "input", r#"{"steps": [{"name": "a", "run": "make", "input": {…}}]}"#),
     ("`output`", "output", r#"{"steps": [{"name": "a", "run": "make", "output": {…}}]}"#),
