@@ -8,7 +8,7 @@ use regex::Regex;
 /// Names of steps and streams.
 pub(super) const NAME: &str = r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$";
 /// Names of streams, where a matrix may make a part of them.
-pub(super) const STREAM: &str = r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$|\{\{";
+pub(super) const STREAM: &str = r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$|\{\{[^}]*matrix";
 /// Names of params and environment variables.
 pub(super) const IDENTIFIER: &str = r"^[A-Za-z_][A-Za-z0-9_]*$";
 /// Lengths of time.

@@ -26,6 +26,7 @@ pub(super) fn braces(source: &str) -> Option<TemplateError> {
     let rest = source.get(start..).unwrap_or_default();
     let end = rest.find("}}").or_else(|| rest.find("%}")).map_or(source.len(), |end| start + end + 2);
     let without = source.replace("${{", "").replace("{{", "").replace("}}", "");
+    let without = without.replace("&&", " and ").replace("||", " or ");
     let without = without.split_whitespace().collect::<Vec<_>>().join(" ");
     let help = match without.contains('%') {
         true => "write the expression alone, such as `release and branch == 'main'`".to_owned(),

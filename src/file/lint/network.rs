@@ -9,7 +9,9 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
         let curls = script.commands.iter().filter(|command| takes_errors_for_success(command));
         found.extend(curls.map(|command| without_fail(scene, script, command)));
         // One is enough: the limit is the step's.
-        found.extend(endless(script).map(|command| without_timeout(scene, script, command)));
+        let is_limited = scene.pipeline.timeout.is_some() || scene.pipeline.early_timeout.is_some();
+        let endless = endless(script).filter(|_| !is_limited);
+        found.extend(endless.map(|command| without_timeout(scene, script, command)));
     }
 }
 
@@ -46,5 +48,5 @@ fn without_timeout(scene: &Scene<'_>, script: &ReadStep<'_>, command: &Command) 
         format!("`{}` may wait without end: nothing limits `{}`", command.program(), script.step.name);
     scene
         .warning(Code::MissingTimeout, script.text, command.range(), message)
-        .help("add `timeout: 10m` to the step or to `defaults`, or `timeout: 30s` to its `retry`")
+        .help("add `timeout: 10m` to the step, to `defaults` or at the top, or `timeout: 30s` to its `retry`")
 }

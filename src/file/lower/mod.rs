@@ -90,6 +90,12 @@ pub fn lower(
     Some(pipeline)
 }
 
+/// Whether what is said to be undefined could be a param: it is one name, and no part of something else.
+fn names_a_param(message: &str) -> bool {
+    let name = message.split('`').nth(1).unwrap_or_default().trim_start_matches('.');
+    super::words::is_identifier(name.strip_prefix("params.").unwrap_or(name))
+}
+
 /// What all the parts share.
 struct Lowering<'a> {
     source: &'a Source,
@@ -156,7 +162,7 @@ impl Lowering<'_> {
         for error in errors {
             let at = locate(self.source, at, text, error.range);
             let problem = self.at(error.kind.into(), at, error.message).maybe_help(error.help);
-            let is_param = error.kind == TemplateErrorKind::Undefined && !problem.message.contains("`matrix");
+            let is_param = error.kind == TemplateErrorKind::Undefined && names_a_param(&problem.message);
             let problem = match self.declared.filter(|_| is_param) {
                 Some(declared) => problem.also(declared, "params are declared here"),
                 None => problem,

@@ -150,11 +150,14 @@ impl Dispatcher {
         dependencies.filter_map(|dependency| given(dependency.step)).collect()
     }
 
-    /// Returns what a step has given, if anything. Of a group each step that has succeeded gives something, if only that.
+    /// Returns what a step has given, if anything. Of a group each step that has succeeded gives something, if only
+    /// that, and none that has failed, ignored or not.
     pub(super) fn outputs_of(&self, step: StepId) -> Option<Arc<Outputs>> {
-        let is_member =
-            || self.job.pipeline.step(step).member.is_some() && self.conditions.has_succeeded(step);
-        self.outputs.get(&step).cloned().or_else(|| is_member().then(Arc::default))
+        let given = self.outputs.get(&step).cloned();
+        match self.job.pipeline.step(step).member {
+            None => given,
+            Some(_) => self.conditions.has_succeeded(step).then(|| given.unwrap_or_default()),
+        }
     }
 }
 

@@ -105,6 +105,11 @@ pub(super) const STEP: &[Row] = &[
         None,
         "whether a step runs is said by its `if`, an expression: `if: branch == 'main'`, `if: not release`",
     ),
+    (
+        "always post postrun afterscript cleanup teardown defer ensure",
+        Some("finally"),
+        "a step that runs after all others, however they have ended, says `finally: true`",
+    ),
     ("stage group", None, "steps run side by side unless `depends_on` or a stream joins them"),
     (
         "runson agent agents tags runner pool os executor",

@@ -37,7 +37,13 @@ impl Lowering<'_> {
         let is_good = words::is_identifier(name);
         if !is_good {
             let mended = words::as_identifier(name);
-            let help = (!mended.is_empty()).then(|| format!("write `{mended}`"));
+            let help = match name {
+                "fail-fast" => Some(
+                    "write `on_error: continue` at the step, so that the others go on when one fails".into(),
+                ),
+                "max-parallel" => Some("write `max_parallel`".into()),
+                _ => (!mended.is_empty()).then(|| format!("write `{mended}`")),
+            };
             let problem = self.at(Code::BadName, at, words::no_identifier("an axis", name));
             self.report(problem.maybe_help(help));
         }
