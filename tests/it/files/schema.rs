@@ -129,7 +129,7 @@ fn mistakes_that_a_schema_can_see_are_refused() {
 
 /// The sections of `docs/reference/file.md`: title, the schema's name for it, and a file around a map of that
 /// kind.
-const SECTIONS: [(&str, &str, &str); 12] = [
+const SECTIONS: [(&str, &str, &str); 14] = [
     ("The whole file", "", r#"{"steps": [{"name": "a", "run": "make"}], …}"#),
     ("`defaults`", "defaults", r#"{"defaults": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
     ("`history`", "history", r#"{"history": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
