@@ -80,6 +80,9 @@ impl Lowering<'_> {
         let Some(raw) = steps.raw.get(id.index()).copied() else { return Vec::new() };
         self.look_at(steps, id);
         let mut reads = self.reads_of(raw);
+        if steps.list.get(id.index()).is_none_or(|step| step.member.is_none()) {
+            return reads;
+        }
         reads.retain_mut(|read| match self.name_for(steps, id, &read.from, read.at).map(Cow::into_owned) {
             Some(from) => {
                 read.from = from.into();
@@ -102,7 +105,8 @@ impl Lowering<'_> {
             let is_open =
                 member.is_some_and(|member| member.matrix.iter().any(|(_, of)| *of == MatrixValue::Unknown));
             let is_shared = group.is_some() && !name.contains("{{");
-            let name = match is_shared {
+            let is_as_written = group.is_none() || is_shared;
+            let name = match is_as_written {
                 true => name,
                 false => match self.name_for(steps, id, &name, at).map(Cow::into_owned) {
                     Some(name) => name.into(),
