@@ -10,7 +10,7 @@ use crate::template::{Scope, TemplateRenderer};
 
 /// Fills in what templates of the pipeline make before a run begins, and returns what is wrong with it.
 pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagnostic> {
-    let mut settler = Settler { source: &pipeline.source, renderer, problems: Vec::new() };
+    let mut settler = Settler { source: &pipeline.source, renderer, step: None, problems: Vec::new() };
     if let Some(text) = &pipeline.early_max_parallel {
         let number = settler.number(text, "max_parallel", 1);
         pipeline.max_parallel = number.and_then(|number| NonZeroUsize::new(number as usize));
@@ -29,7 +29,8 @@ pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagn
         }
         pipeline.steps[index].admission = Some(admission);
     }
-    for step in &mut pipeline.steps {
+    for step in pipeline.steps.iter_mut().filter(|step| !step.early.is_empty()) {
+        settler.step = Some(step.clone());
         for EarlySetting { key, text } in &step.early {
             settler.policy(&mut step.policy, *key, text);
         }
@@ -57,6 +58,8 @@ fn is_named(step: &Step) -> bool {
 struct Settler<'p> {
     source: &'p Source,
     renderer: &'p TemplateRenderer,
+    /// The step whose settings are made: they may read the values of its matrix.
+    step: Option<Step>,
     problems: Vec<Diagnostic>,
 }
 
@@ -100,7 +103,10 @@ impl Settler<'_> {
     }
 
     fn render(&mut self, text: &Template) -> Option<String> {
-        self.render_in(text, Scope::default())
+        let step = self.step.take();
+        let rendered = self.render_in(text, Scope { step: step.as_ref(), ..Scope::default() });
+        self.step = step;
+        rendered
     }
 
     fn render_in(&mut self, text: &Template, scope: Scope<'_>) -> Option<String> {

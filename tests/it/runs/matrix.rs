@@ -186,3 +186,18 @@ steps:
     run(&place, &["--only", "pack"]).1.code(2).says("missing-param");
     run(&place, &["-p", "names=linux"]).1.code(2).says("there is no step `pack.arm`");
 }
+
+#[test]
+fn a_time_limit_may_be_a_value_of_the_matrix() {
+    let place = Place::with(
+        "
+steps:
+  - {name: nap, matrix: {limit: [50ms, 60s]}, run: 'echo {{ matrix.limit }}; [ {{ matrix.limit }} = 60s ] || sleep 60', timeout: '{{ matrix.limit }}', on_error: continue}
+",
+    );
+    run(&place, &[]).1.code(1).says("`nap.50ms` timed out").says("nap.60s");
+    assert_eq!(
+        (place.outcome("nap.50ms"), place.outcome("nap.60s")),
+        ("timed-out".into(), "succeeded".into())
+    );
+}
