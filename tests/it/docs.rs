@@ -52,6 +52,8 @@ fn plain(text: &str, place: &Place) -> String {
     let changing = [
         (r"\d{8}-\d{6}-[0-9a-f]{4}", "ID"),
         (r"\d+m \d+s|\d[\d.]* m?s\b", "TIME"),
+        // A busy machine starts containers slowly.
+        (r" *TIME of it to start,", ""),
         (r"\d[\d.]* [KMG]?i?B/s", "RATE"),
         (r"\d+:\d+, the caller", "USER, the caller"),
         (r"(?m)^.*`[^`]*` (?:held the pace|was waited for).*\n", ""),

@@ -110,10 +110,10 @@ fn strict_warns_of_secrets_that_no_param_takes() {
 
 /// A container gets what the files say, but for what a secret param takes.
 #[test]
-#[ignore = "needs an engine"]
+#[ignore = "needs Docker"]
 fn containers_have_the_variables_of_files() {
     let place = Place::with(
-        "env_file: .env\nparams: {token: {type: secret, env: API_TOKEN}}\nsteps: [{name: a, image: alpine, run: 'echo \"[$WORD][$API_TOKEN]\"'}]\n",
+        "env_file: .env\nparams: {token: {type: secret, env: API_TOKEN}}\nsteps: [{name: a, image: 'alpine:3.20', network: none, run: 'echo \"[$WORD][$API_TOKEN]\"'}]\n",
     );
     place.write(".env", "WORD=hello\nAPI_TOKEN=canary-5678\n");
     run(&place, &[], &[]).code(0).says("[hello][]");
