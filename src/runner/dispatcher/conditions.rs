@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Dispatcher;
-use crate::event::{EventKind, StepFinished};
-use crate::pipeline::{Failure, OnError, Outcome, Role, SkipReason, StepId, Verdict};
+use crate::event::EventKind;
+use crate::pipeline::{Outcome, Role, SkipReason, StepId, Verdict};
 use crate::plan::Decisions;
 use crate::runner::conditions::{self, Circumstances};
 
@@ -74,15 +74,7 @@ impl Dispatcher {
         match conditions::ask(&self.job, step, circumstances) {
             Ok(None) => {}
             Ok(Some(words)) => self.pass_over(step, SkipReason::Condition(words)),
-            Err(why) => {
-                self.ready.withdraw(step);
-                let failure = Failure::Start(format!("its condition: {why}"));
-                let outcome = match self.job.pipeline.step(step).policy.on_error {
-                    OnError::Ignore => Outcome::Ignored(failure),
-                    OnError::Stop | OnError::Continue => Outcome::Failed(failure),
-                };
-                self.finished(StepFinished::unrun(step, outcome));
-            }
+            Err(why) => self.fail_unstarted(step, format!("its condition: {why}")),
         }
     }
 

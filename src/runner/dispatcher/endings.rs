@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Dispatcher;
 use crate::event::{CancelReason, EventKind, StepFinished};
-use crate::pipeline::{OnError, Outcome, Role, SkipReason, StepId};
+use crate::pipeline::{Failure, OnError, Outcome, Role, SkipReason, StepId};
 use crate::runner::Shutdown;
+use crate::runner::gang::final_outcome;
 
 impl Dispatcher {
     /// Takes the end of a step: frees its slot, keeps its values, and decides about the steps that wait for
@@ -69,6 +70,13 @@ impl Dispatcher {
             | Outcome::Reused
             | Outcome::LeftOut => false,
         }
+    }
+
+    /// Lets a step that waits fail before its first attempt.
+    pub(super) fn fail_unstarted(&mut self, step: StepId, why: String) {
+        self.ready.withdraw(step);
+        let outcome = final_outcome(&self.job.pipeline.step(step).policy, Failure::Start(why));
+        self.finished(StepFinished::unrun(step, outcome));
     }
 
     /// Ends a step that will not run, since something went wrong.

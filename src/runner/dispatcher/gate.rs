@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::Dispatcher;
-use crate::event::{EventKind, StepFinished};
+use crate::event::EventKind;
 use crate::executor::SystemError;
-use crate::pipeline::{Failure, OnError, Outcome, SkipReason, Step, StepId, Template};
+use crate::pipeline::{SkipReason, Step, StepId, Template};
 use crate::plan::GangId;
 use crate::runner::{Holder, Job, Shutdown, Ticket};
 use crate::template::{Scope, StepOutputsMode};
@@ -114,13 +114,7 @@ impl Dispatcher {
             }
             Err(error) => {
                 let why = error.sentence(&job.pipeline.source, confirm);
-                self.ready.withdraw(step);
-                let failure = Failure::Start(format!("its question: {why}"));
-                let outcome = match job.pipeline.step(step).policy.on_error {
-                    OnError::Ignore => Outcome::Ignored(failure),
-                    OnError::Stop | OnError::Continue => Outcome::Failed(failure),
-                };
-                self.finished(StepFinished::unrun(step, outcome));
+                self.fail_unstarted(step, format!("its question: {why}"));
                 self.ready.queue_again(gang);
             }
         }

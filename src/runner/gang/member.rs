@@ -227,7 +227,7 @@ impl Member {
 }
 
 /// Returns the outcome of a failure that is not retried.
-pub(super) fn final_outcome(policy: &Policy, failure: Failure) -> Outcome {
+pub(in crate::runner) fn final_outcome(policy: &Policy, failure: Failure) -> Outcome {
     match (policy.on_error, failure) {
         (OnError::Ignore, failure) => Outcome::Ignored(failure),
         (_, Failure::Timeout) => Outcome::TimedOut,

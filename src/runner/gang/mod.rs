@@ -36,6 +36,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+pub(super) use self::member::final_outcome;
 use self::member::{Member, State};
 use self::restart::Restart;
 use self::signal::Signal;
