@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::pipeline::{Group, GroupId, MatrixValue, Pipeline, StepId};
+use crate::pipeline::{Group, GroupId, Pipeline, StepId};
 
 /// Returns the names of steps, in their order; all steps of a group have the group's.
 pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
@@ -16,7 +16,7 @@ pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
         match whole(*step) {
             None => names.push(pipeline.step(*step).name.clone()),
             Some(group) if group.members.first() == Some(step) => {
-                names.push(format!("{} ×{}", group.name, group.members.len()));
+                names.push(group.label());
             }
             Some(_) => {}
         }
@@ -94,7 +94,7 @@ fn line(pipeline: &Pipeline, group: &Group) -> String {
                 axes.push((axis, Vec::new()));
                 axes.len() - 1
             });
-            let value = spelled(value);
+            let value = value.spelled();
             if let Some((_, values)) = axes.get_mut(index).filter(|(_, values)| !values.contains(&value)) {
                 values.push(value);
             }
@@ -104,7 +104,7 @@ fn line(pipeline: &Pipeline, group: &Group) -> String {
     let most = group.max_parallel.map_or_else(String::new, |most| format!(" (max {most})"));
     match axes.is_empty() {
         true => format!("{}: its matrix has no combinations", group.name),
-        false => format!("{} ×{}: {}{most}", group.name, group.members.len(), axes.join(" · ")),
+        false => format!("{}: {}{most}", group.label(), axes.join(" · ")),
     }
 }
 
@@ -116,15 +116,6 @@ fn shown(values: &[&str]) -> String {
     match values.len() {
         ..=MOST => first,
         all => format!("{first} … {} more", all - MOST),
-    }
-}
-
-fn spelled(value: &MatrixValue) -> &str {
-    match value {
-        MatrixValue::Bool(true) => "true",
-        MatrixValue::Bool(false) => "false",
-        MatrixValue::Int { text, value: _ } | MatrixValue::Text(text) => text,
-        MatrixValue::Unknown => "?",
     }
 }
 

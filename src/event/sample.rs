@@ -8,8 +8,8 @@ use super::{
     StreamFinished, StreamStats,
 };
 use crate::pipeline::{
-    Action, Dependency, Failure, Feed, FileEnvironment, Input, Lane, Need, Outcome, Pipeline, Port, Role,
-    RunOutcome, Script, Shell, Source, Span, Step, StepId, Stream, StreamId, Template,
+    Action, Dependency, Failure, Feed, Input, Lane, Need, Outcome, Pipeline, Port, Role, RunOutcome, Script,
+    Shell, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// How long steps have to end by themselves.
@@ -46,7 +46,7 @@ steps:
 
 /// Six steps: one stream with three readers, then two in a row.
 pub fn backup() -> Pipeline {
-    let mut pipeline = empty("backup", Source::new("pipeline.yml", TEXT));
+    let mut pipeline = Pipeline::new("backup", Source::new("pipeline.yml", TEXT));
     pipeline.steps = ["create-archive", "compress", "checksum", "count", "manifest", "upload"]
         .into_iter()
         .map(|name| step(name, span_of(&format!("name: {name}"))))
@@ -83,7 +83,8 @@ pub fn phase(outcome: RunOutcome, cause: &str) -> EventKind {
 
 /// One step that reads a stream from standard input.
 pub fn fed() -> Pipeline {
-    let mut pipeline = empty("fed", Source::new("fed.yml", "steps:\n  - name: sum\n    input: data\n"));
+    let mut pipeline =
+        Pipeline::new("fed", Source::new("fed.yml", "steps:\n  - name: sum\n    input: data\n"));
     let port = Port { stream: StreamId::new(0), at: Span::new(30, 34) };
     let mut feed = step("in:data", port.at);
     feed.action = Action::Feed(Feed::Stdin);
@@ -103,30 +104,9 @@ pub fn fed() -> Pipeline {
 
 /// Returns steps that have nothing to do with each other: `step-0`, `step-1`, …
 pub fn many(count: usize) -> Pipeline {
-    let mut pipeline = empty("many", Source::new("many.yml", "steps: []\n"));
+    let mut pipeline = Pipeline::new("many", Source::new("many.yml", "steps: []\n"));
     pipeline.steps = (0..count).map(|n| step(&format!("step-{n}"), Span::default())).collect();
     pipeline
-}
-
-fn empty(name: &str, source: Source) -> Pipeline {
-    Pipeline {
-        source,
-        name: name.into(),
-        description: None,
-        params: Vec::new(),
-        max_parallel: None,
-        early_max_parallel: None,
-        keep_runs: None,
-        timeout: None,
-        early_timeout: None,
-        env_files: Vec::new(),
-        environment: FileEnvironment::default(),
-        concurrency: None,
-        groups: Vec::new(),
-        steps: Vec::new(),
-        streams: Vec::new(),
-        outputs: Vec::new(),
-    }
 }
 
 fn step(name: &str, at: Span) -> Step {

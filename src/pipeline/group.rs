@@ -36,6 +36,25 @@ pub struct Group {
     pub params: Vec<String>,
 }
 
+impl Group {
+    /// Returns what stands for all of its steps: `test ×4`.
+    pub fn label(&self) -> String {
+        format!("{} ×{}", self.name, self.members.len())
+    }
+}
+
+impl MatrixValue {
+    /// Returns the value as it was written. Two values that are written alike are the same one.
+    pub fn spelled(&self) -> &str {
+        match self {
+            Self::Bool(true) => "true",
+            Self::Bool(false) => "false",
+            Self::Int { text, value: _ } | Self::Text(text) => text,
+            Self::Unknown => "?",
+        }
+    }
+}
+
 /// What makes a step a member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {

@@ -89,6 +89,28 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// A pipeline with nothing but what every pipeline has.
+    pub fn new(name: impl Into<String>, source: Source) -> Self {
+        Self {
+            source,
+            name: name.into(),
+            description: None,
+            params: Vec::new(),
+            max_parallel: None,
+            early_max_parallel: None,
+            keep_runs: None,
+            timeout: None,
+            early_timeout: None,
+            env_files: Vec::new(),
+            environment: FileEnvironment::default(),
+            concurrency: None,
+            steps: Vec::new(),
+            groups: Vec::new(),
+            streams: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
     /// Returns the step behind an id of this pipeline.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[id.index()]

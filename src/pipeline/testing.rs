@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Action, Dependency, FileEnvironment, Input, Need, Pipeline, Port, Script, Shell, Source, Span, Step,
-    StepId, Stream, StreamId, Template,
+    Action, Dependency, Input, Need, Pipeline, Port, Script, Shell, Source, Span, Step, StepId, Stream,
+    StreamId, Template,
 };
 
 /// Builds a pipeline from lines of `NAME [> OUTPUT] [< INPUT]… [after NAME…]`, in any order after the name.
@@ -69,24 +69,7 @@ fn add_input(step: &mut Step, port: Port) {
 }
 
 fn new(text: &str, steps: Vec<Step>, streams: Vec<Stream>) -> Pipeline {
-    Pipeline {
-        source: Source::new("test.yml", text),
-        name: "test".into(),
-        description: None,
-        params: Vec::new(),
-        max_parallel: None,
-        early_max_parallel: None,
-        keep_runs: None,
-        timeout: None,
-        early_timeout: None,
-        env_files: Vec::new(),
-        environment: FileEnvironment::default(),
-        concurrency: None,
-        groups: Vec::new(),
-        steps,
-        streams,
-        outputs: Vec::new(),
-    }
+    Pipeline { steps, streams, ..Pipeline::new("test", Source::new("test.yml", text)) }
 }
 
 fn step(name: &str, at: Span) -> Step {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::plain::plain;
 use super::{FINALLY, MatrixRecord, StepRecord, StreamRecord};
 use crate::pipeline::{
-    Action, Condition, Dependency, Destination, Exec, Feed, FileEnvironment, Group, GroupId, Input,
-    MatrixValue, Member, Need, Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
+    Action, Condition, Dependency, Destination, Exec, Feed, Group, GroupId, Input, MatrixValue, Member, Need,
+    Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
 
 /// The lines of a file beyond which none is looked for.
@@ -50,22 +50,8 @@ pub(super) fn pipeline(
     streams: &[StreamRecord],
 ) -> (Pipeline, Ids) {
     let mut pipeline = Pipeline {
-        source: source(file, steps),
-        name: plain(name).into_owned(),
-        description: None,
-        params: Vec::new(),
-        max_parallel: None,
-        early_max_parallel: None,
-        keep_runs: None,
-        timeout: None,
-        early_timeout: None,
-        env_files: Vec::new(),
-        environment: FileEnvironment::default(),
-        concurrency: None,
         steps: steps.iter().map(step).collect(),
-        groups: Vec::new(),
-        streams: Vec::new(),
-        outputs: Vec::new(),
+        ..Pipeline::new(plain(name), source(file, steps))
     };
     let mut ids = Ids::of(&pipeline);
     pipeline.streams = streams.iter().filter_map(|record| stream(record, &ids)).collect();

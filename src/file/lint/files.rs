@@ -109,14 +109,11 @@ fn path(word: &Word) -> Option<String> {
 /// A path with the values of a member of a matrix in it; nothing where not all of it is plain to see.
 fn of_member(path: String, member: Option<&Member>) -> Option<String> {
     let Some(member) = member else { return Some(path) };
-    let put = |path: String, (axis, value): &(String, MatrixValue)| match value {
-        MatrixValue::Bool(bool) => path.replace(&format!("{{{{matrix.{axis}}}}}"), &bool.to_string()),
-        MatrixValue::Int { text, value: _ } | MatrixValue::Text(text) => {
-            path.replace(&format!("{{{{matrix.{axis}}}}}"), text)
-        }
-        MatrixValue::Unknown => path,
+    let known = member.matrix.iter().filter(|(_, value)| *value != MatrixValue::Unknown);
+    let put = |path: String, (axis, value): &(String, MatrixValue)| {
+        path.replace(&format!("{{{{matrix.{axis}}}}}"), value.spelled())
     };
-    let path = member.matrix.iter().fold(path, put);
+    let path = known.fold(path, put);
     (!path.contains("{{matrix")).then_some(path)
 }
 

@@ -29,17 +29,7 @@ pub struct Axis {
 /// The values of a step, one for each axis, in the order of the axes.
 pub type Combination = Vec<MatrixValue>;
 
-/// Returns a value as it was written. Two values that are written alike are the same one.
-pub fn spelled(value: &MatrixValue) -> &str {
-    match value {
-        MatrixValue::Bool(true) => "true",
-        MatrixValue::Bool(false) => "false",
-        MatrixValue::Int { text, value: _ } | MatrixValue::Text(text) => text,
-        MatrixValue::Unknown => "?",
-    }
-}
-
 /// Returns whether two combinations are the same.
 pub fn is_same(one: &Combination, other: &Combination) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| spelled(one) == spelled(other))
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.spelled() == other.spelled())
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Combination, spelled};
+use super::Combination;
 use crate::pipeline::MatrixValue;
 
 /// The most characters that the values add to a name.
@@ -28,7 +28,7 @@ pub fn part<'v>(values: impl IntoIterator<Item = &'v MatrixValue>) -> String {
     if name.chars().count() <= LONGEST {
         return name;
     }
-    let whole = values.iter().map(|value| spelled(value)).collect::<Vec<_>>().join("\0");
+    let whole = values.iter().map(|value| value.spelled()).collect::<Vec<_>>().join("\0");
     let hash: String = Sha256::digest(whole.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     let kept: String = name.chars().take(LONGEST - HASH - 1).collect();
     format!("{kept}-{}", hash.get(..HASH).unwrap_or_default())
@@ -40,8 +40,8 @@ pub fn slug(value: &MatrixValue) -> String {
         |each: char| if each.is_ascii_alphanumeric() || matches!(each, '_' | '.' | '-') { each } else { '-' };
     match value {
         MatrixValue::Unknown => "?".to_owned(),
-        value if spelled(value).is_empty() => "-".to_owned(),
-        value => spelled(value).chars().map(allowed).collect(),
+        value if value.spelled().is_empty() => "-".to_owned(),
+        value => value.spelled().chars().map(allowed).collect(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! All combinations of axes, without those that are left out.
 
-use super::{Axis, Combination, MOST, spelled};
+use super::{Axis, Combination, MOST};
 use crate::pipeline::MatrixValue;
 
 /// Values that go together: positions of axes, each with its value.
@@ -43,7 +43,7 @@ pub fn exclude(combinations: &mut Vec<Combination>, pattern: &Pattern) -> bool {
     let is_match = |combination: &Combination| {
         pattern
             .iter()
-            .all(|(axis, value)| combination.get(*axis).is_some_and(|own| spelled(own) == spelled(value)))
+            .all(|(axis, value)| combination.get(*axis).is_some_and(|own| own.spelled() == value.spelled()))
     };
     combinations.retain(|combination| !is_match(combination));
     combinations.len() < before
@@ -65,7 +65,9 @@ mod tests {
     }
 
     fn shown(combinations: &[Combination]) -> String {
-        let one = |combination: &Combination| combination.iter().map(spelled).collect::<Vec<_>>().join(".");
+        let one = |combination: &Combination| {
+            combination.iter().map(MatrixValue::spelled).collect::<Vec<_>>().join(".")
+        };
         combinations.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 

@@ -14,7 +14,7 @@ pub fn folded(graph: &Graph, pipeline: &Pipeline) -> Graph {
         let members = group.members.iter().map(|step| step.index()).filter(|step| *step < graph.nodes.len());
         let Some(first) = members.clone().min() else { continue };
         members.for_each(|step| place[step] = first);
-        labels.insert(first, format!("{} ×{}", group.name, group.members.len()));
+        labels.insert(first, group.label());
     }
     if labels.is_empty() {
         return graph.clone();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::file::Code;
 use crate::file::lower::Lowering;
 use crate::file::raw::{RawAxis, RawMatrix};
-use crate::file::unroll::{Axis, Combination, spelled};
+use crate::file::unroll::{Axis, Combination};
 use crate::file::words::{self, shown};
 use crate::file::yaml::{Field, Literal, ScalarKind, locate};
 use crate::pipeline::{MatrixValue, Span, Template};
@@ -59,9 +59,9 @@ impl Lowering<'_> {
             }
         };
         let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let twice = values.iter().find(|(value, _)| !seen.insert(spelled(value)));
+        let twice = values.iter().find(|(value, _)| !seen.insert(value.spelled()));
         if let Some((value, at)) = twice {
-            let message = format!("{} is twice in the axis `{name}`", shown(spelled(value)));
+            let message = format!("{} is twice in the axis `{name}`", shown(value.spelled()));
             let problem = self.at(Code::MatrixDuplicate, *at, message);
             self.report(problem.help("every value makes a step of its own: name it once"));
             return None;
@@ -244,7 +244,7 @@ fn kind(values: &[&MatrixValue], is_literal: bool) -> ExprType {
         ExprType::Unknown
     } else if is_literal {
         let mut seen = BTreeSet::new();
-        let choices = values.iter().map(|value| spelled(value)).filter(|value| seen.insert(*value));
+        let choices = values.iter().map(|value| value.spelled()).filter(|value| seen.insert(*value));
         ExprType::Choice(choices.map(str::to_owned).collect())
     } else {
         ExprType::Text

@@ -3,7 +3,7 @@
 use crate::file::Code;
 use crate::file::lower::Lowering;
 use crate::file::raw::RawMatrix;
-use crate::file::unroll::{self, Axis, Combination, MOST, Pattern, is_same, spelled};
+use crate::file::unroll::{self, Axis, Combination, MOST, Pattern, is_same};
 use crate::file::words::shown;
 use crate::file::yaml::{Entries, Field, Literal};
 use crate::pipeline::{MatrixValue, Span};
@@ -75,7 +75,7 @@ impl Lowering<'_> {
                 return self.twice(&combination, at);
             }
             for (axis, value) in axes.iter_mut().zip(&combination) {
-                if !axis.values.iter().any(|(known, _)| spelled(known) == spelled(value)) {
+                if !axis.values.iter().any(|(known, _)| known.spelled() == value.spelled()) {
                     axis.values.push((value.clone(), at));
                 }
             }
@@ -154,9 +154,9 @@ impl Lowering<'_> {
         // A run that is given fewer values excludes less.
         if !unroll::exclude(combinations, &pattern) && is_certain {
             let nearest = pattern.iter().find_map(|(axis, value)| {
-                let values = axes.get(*axis)?.values.iter().map(|(known, _)| spelled(known));
-                let is_there = values.clone().any(|known| known == spelled(value));
-                if is_there { None } else { self.nearest.help(spelled(value), values) }
+                let values = axes.get(*axis)?.values.iter().map(|(known, _)| known.spelled());
+                let is_there = values.clone().any(|known| known == value.spelled());
+                if is_there { None } else { self.nearest.help(value.spelled(), values) }
             });
             let problem = self.at(Code::MatrixExclude, at, "no combination matches this entry of `exclude`");
             self.report(problem.help(nearest.unwrap_or_else(|| "remove it, or mend its values".to_owned())));
@@ -166,7 +166,7 @@ impl Lowering<'_> {
     }
 
     fn twice<T>(&mut self, combination: &Combination, at: Span) -> Option<T> {
-        let values: Vec<&str> = combination.iter().map(spelled).collect();
+        let values: Vec<&str> = combination.iter().map(MatrixValue::spelled).collect();
         let message = format!("the combination {} is there already", shown(&values.join(", ")));
         let problem = self.at(Code::MatrixDuplicate, at, message);
         self.report(problem.help("`include` adds whole combinations, and changes none: remove it"));

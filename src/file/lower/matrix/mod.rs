@@ -122,7 +122,7 @@ impl Lowering<'_> {
         for (position, part) in parts.iter().enumerate() {
             let Some(other) = first.insert(part, position) else { continue };
             let values = |position: usize| {
-                let values = combinations.get(position).into_iter().flatten().map(unroll::spelled);
+                let values = combinations.get(position).into_iter().flatten().map(MatrixValue::spelled);
                 shown(&values.collect::<Vec<_>>().join(", "))
             };
             let message = format!(
