@@ -61,19 +61,16 @@ impl Choice {
         crate::plan::decide(&loaded.pipeline, &loaded.plan, self.asked.as_ref(), own, is_kept, foresee)
     }
 
-    /// As [`at_most`](Self::at_most), without the steps whose conditions are known to be false. Refuses a
+    /// As `at_most`, without the steps whose conditions are known to be false. Refuses a
     /// choice that names such a step, and a condition that cannot be evaluated.
     pub(super) fn with_conditions(
         &self,
         loaded: &Loaded,
+        at_most: &Decisions,
         templates: &TemplateRenderer,
     ) -> Result<Decisions, CliError> {
         let pipeline = &*loaded.pipeline;
-        if pipeline.steps.iter().all(|step| step.condition.is_none()) {
-            return Ok(self.at_most(loaded));
-        }
         let (mut said, mut problems) = (BTreeMap::new(), Vec::new());
-        let at_most = self.at_most(loaded);
         for (id, step) in pipeline.steps().filter(|(id, _)| at_most.runs(*id)) {
             let Some(condition) = step.condition.as_ref().filter(|condition| condition.is_early) else {
                 continue;

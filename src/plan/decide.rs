@@ -98,7 +98,11 @@ pub fn decide(
     is_kept: impl Fn(StreamId) -> bool,
     foresee: impl Fn(StepId, &Decisions) -> Foreseen,
 ) -> Decisions {
-    let mut decider = Decider { pipeline, plan, asked, own, pulled: BTreeMap::new() };
+    let is_asked = |(id, step): (StepId, &Step)| {
+        step.role == Role::Ordinary && asked.is_none_or(|asked| asked.why(id).is_some())
+    };
+    let has_body = pipeline.steps().any(is_asked);
+    let mut decider = Decider { pipeline, plan, asked, has_body, own, pulled: BTreeMap::new() };
     let mut kept = HashMap::new();
     loop {
         let mut decisions = decider.by_gang(&foresee);
@@ -113,6 +117,8 @@ struct Decider<'a> {
     pipeline: &'a Pipeline,
     plan: &'a Plan,
     asked: Option<&'a Asked>,
+    /// An ordinary step was asked for; else `finally` steps run by hand.
+    has_body: bool,
     own: Vec<Option<String>>,
     /// Steps whose streams running steps read, and why they run.
     pulled: BTreeMap<StepId, String>,
@@ -125,7 +131,7 @@ impl Decider<'_> {
 
     /// Returns whether a step is left out unless its stream is needed.
     fn is_chosen(&self, step: StepId) -> bool {
-        if self.is_finally(step) && self.asks_for_a_body() {
+        if self.is_finally(step) && self.has_body {
             return true;
         }
         self.asked.is_none_or(|asked| asked.why(step).is_some()) || self.pulled.contains_key(&step)
@@ -133,14 +139,6 @@ impl Decider<'_> {
 
     fn is_finally(&self, step: StepId) -> bool {
         self.pipeline.step(step).role == Role::Finally
-    }
-
-    /// Returns whether an ordinary step was asked for; else `finally` steps run by hand.
-    fn asks_for_a_body(&self) -> bool {
-        let is_asked = |(id, step): (StepId, &Step)| {
-            step.role == Role::Ordinary && self.asked.is_none_or(|asked| asked.why(id).is_some())
-        };
-        self.pipeline.steps().any(is_asked)
     }
 
     fn by_gang(&self, foresee: &impl Fn(StepId, &Decisions) -> Foreseen) -> Decisions {

@@ -48,15 +48,15 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
 /// Returns what would run, of a pipeline that has the values of its params where they matter.
 pub(super) fn decisions(args: &ChoiceArgs, loaded: &mut Loaded) -> Result<Decisions, CliError> {
     let choice = Choice::of(args, loaded)?;
+    let at_most = choice.at_most(loaded);
     if is_partial(args) {
-        loaded.narrow_to(&choice.at_most(loaded));
+        loaded.narrow_to(&at_most);
     }
     let loaded = &*loaded;
     let templates = || loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()));
     if needs_values(args, &loaded.pipeline) {
-        choice.check_values(loaded, &choice.at_most(loaded), &templates()?)?;
+        choice.check_values(loaded, &at_most, &templates()?)?;
     }
-    let at_most = choice.at_most(loaded);
     choice.on_paper(loaded, at_most, templates)
 }
 

@@ -51,7 +51,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let check = |decisions| environment::check(&loaded, decisions, loaded.context("RUN-ID", &started_at));
     let plain = at_most;
     let at_most = match has_conditions {
-        true => choice.with_conditions(&loaded, &templates()?),
+        true => choice.with_conditions(&loaded, &plain, &templates()?),
         false => Ok(plain.clone()),
     };
     // A variable that is not set is a better reason than what comes of it.

@@ -281,16 +281,15 @@ impl ReadySet {
                 let was = state.phase;
                 if matches!(was, Phase::Waiting | Phase::Keeping) {
                     state.phase = Phase::Skipped;
-                    if was == Phase::Waiting {
-                        gangs.push(state.gang);
-                        let gang = &mut self.gangs[state.gang];
-                        gang.waiting -= 1;
-                        gang.missing -= state.missing;
-                    }
+                    let (gang, missing) = (state.gang, state.missing);
                     let mut needing = std::mem::take(&mut state.stored_readers);
                     let behind = if self.any_end { &mut released } else { &mut needing };
                     behind.append(&mut state.dependents);
                     needing.append(&mut state.live_readers);
+                    if was == Phase::Waiting {
+                        gangs.push(gang);
+                        self.leave_gang(gang, missing);
+                    }
                     skipped.push((step, cause));
                     causes.push_back((step, needing));
                 }

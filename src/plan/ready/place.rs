@@ -55,7 +55,7 @@ impl ReadySet {
         true
     }
 
-    fn leave_gang(&mut self, gang: usize, missing: usize) {
+    pub(super) fn leave_gang(&mut self, gang: usize, missing: usize) {
         self.gangs[gang].waiting -= 1;
         self.gangs[gang].missing -= missing;
     }

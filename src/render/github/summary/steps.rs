@@ -1,9 +1,11 @@
 //! The table of steps.
 
+use std::collections::BTreeSet;
+
 use super::markdown::{folded, plain, sentence};
 use super::page::Page;
 use super::{PageContext, UNFOLDED};
-use crate::pipeline::{Group, GroupId, Outcome, StepId};
+use crate::pipeline::{Group, Outcome, StepId};
 use crate::render::human::{count, duration};
 use crate::render::{Report, StepState, words};
 
@@ -16,9 +18,12 @@ pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
 }
 
 fn write_table(report: &Report, context: &PageContext, is_later: bool, page: &mut Page) {
-    let ids = (0..report.steps.len()).map(StepId::new).filter(|id| report.is_later(*id) == is_later);
-    let (green, others): (Vec<StepId>, Vec<StepId>) = ids.partition(|id| green_group(report, *id).is_some());
-    let rows: Vec<String> = others.into_iter().filter_map(|id| row(report, context, id)).collect();
+    let groups = report.pipeline.groups.iter();
+    let green: Vec<&Group> = groups.filter(|group| is_green(report, group, is_later)).collect();
+    let folded: BTreeSet<StepId> = green.iter().flat_map(|group| group.members.iter().copied()).collect();
+    let ids = (0..report.steps.len()).map(StepId::new);
+    let ids = ids.filter(|id| report.is_later(*id) == is_later && !folded.contains(id));
+    let rows: Vec<String> = ids.filter_map(|id| row(report, context, id)).collect();
     if rows.is_empty() && green.is_empty() {
         return;
     }
@@ -26,12 +31,7 @@ fn write_table(report: &Report, context: &PageContext, is_later: bool, page: &mu
         page.add("**finally**\n\n");
     }
     write_rows(rows, page);
-    for group in report
-        .pipeline
-        .groups
-        .iter()
-        .filter(|group| group.members.first().is_some_and(|first| green.contains(first)))
-    {
+    for group in green {
         write_group(report, context, group, page);
     }
 }
@@ -44,21 +44,19 @@ fn write_group(report: &Report, context: &PageContext, group: &Group, page: &mut
     };
     let times = || group.members.iter().filter_map(took);
     let (shortest, longest) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
-    let title =
-        format!("✓ {} ×{}: {} – {}", group.name, group.members.len(), duration(shortest), duration(longest));
+    let title = format!("✓ {}: {} – {}", group.label(), duration(shortest), duration(longest));
     let (before, after) = folded(&title);
     let rows = group.members.iter().filter_map(|step| row(report, context, *step));
     page.add_between(&(before + HEAD), rows, after);
 }
 
-/// Returns the group of a step, if it has several steps and all of them went well.
-fn green_group(report: &Report, id: StepId) -> Option<GroupId> {
-    let group = report.pipeline.step(id).member.as_ref()?.group;
-    let is_green = |step: &StepId| {
-        report.steps.get(step.index()).is_some_and(|step| step.outcome() == Some(&Outcome::Succeeded))
+/// Returns whether a group of this part of the run has several steps, and all of them went well.
+fn is_green(report: &Report, group: &Group, is_later: bool) -> bool {
+    let went_well = |step: &StepId| {
+        report.is_later(*step) == is_later
+            && report.steps.get(step.index()).is_some_and(|step| step.outcome() == Some(&Outcome::Succeeded))
     };
-    let members = &report.pipeline.group(group).members;
-    (members.len() > 1 && members.iter().all(is_green)).then_some(group)
+    group.members.len() > 1 && group.members.iter().all(went_well)
 }
 
 fn write_rows(rows: Vec<String>, page: &mut Page) {
