@@ -20,12 +20,9 @@ outputs: {n: '{{ steps.check.outputs.n }}'}
 
 /// Runs with these arguments; returns which steps ran, sorted, and the rest.
 fn run(place: &Place, args: &[&str]) -> (String, Ran) {
-    let _ = fs::remove_file(place.join("ran"));
+    place.ran();
     let ran = Ran::of(place.command(&[&["run"], args].concat()).env_remove("KEY").output().unwrap());
-    let text = fs::read_to_string(place.join("ran")).unwrap_or_default();
-    let mut names: Vec<&str> = text.lines().collect();
-    names.sort_unstable();
-    (names.join(" "), ran)
+    (place.ran(), ran)
 }
 
 #[test]

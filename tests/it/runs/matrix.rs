@@ -4,18 +4,9 @@ use std::fs;
 
 use crate::support::{Place, Ran};
 
-/// Which steps noted that they ran, sorted.
-fn ran(place: &Place) -> String {
-    let text = fs::read_to_string(place.join("ran")).unwrap_or_default();
-    let _ = fs::remove_file(place.join("ran"));
-    let mut names: Vec<&str> = text.lines().collect();
-    names.sort_unstable();
-    names.join(" ")
-}
-
 fn run(place: &Place, args: &[&str]) -> (String, Ran) {
     let shown = place.pipe(&[&["run"], args].concat());
-    (ran(place), shown)
+    (place.ran(), shown)
 }
 
 const PYTHONS: &str = "

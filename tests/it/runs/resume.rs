@@ -31,15 +31,6 @@ fn run(place: &Place, args: &[&str]) -> Ran {
     Ran::of(command.env("TOKEN", "canary-1234").output().unwrap())
 }
 
-/// Which steps have run since this was last asked, sorted.
-fn ran(place: &Place) -> String {
-    let text = fs::read_to_string(place.join("ran")).unwrap_or_default();
-    let _ = fs::remove_file(place.join("ran"));
-    let mut names: Vec<&str> = text.lines().collect();
-    names.sort_unstable();
-    names.join(" ")
-}
-
 /// The journal of the newest run. A record that a kill has cut, at the end of a page, is none.
 fn newest(place: &Place) -> Vec<Value> {
     let mut runs: Vec<_> =
@@ -55,24 +46,24 @@ fn what_succeeded_is_not_done_again() {
     let place = chain();
     place.write("broken", "");
     run(&place, &[]).code(1);
-    assert_eq!(ran(&place), "first make second sum");
+    assert_eq!(place.ran(), "first make second sum");
     fs::remove_file(place.join("broken")).unwrap();
     let resumed = run(&place, &["--resume", "last"]).code(0);
-    assert_eq!(ran(&place), "second third");
+    assert_eq!(place.ran(), "second third");
     resumed.says("`second` runs: it has not succeeded in run").says("`third` runs: ").says("done before");
     assert_eq!(place.read("c"), "hello\n6\n");
     run(&place, &["--resume", "last"]).code(0).says("succeeded: 0 steps").says("5 done before");
-    assert_eq!(ran(&place), "", "and a run that reused steps can be gone on from as well");
+    assert_eq!(place.ran(), "", "and a run that reused steps can be gone on from as well");
 }
 
 #[test]
 fn whatever_has_changed_is_done_again_with_what_depends_on_it() {
     let place = chain();
     run(&place, &[]).code(0);
-    ran(&place);
+    place.ran();
     let again = |args: &[&str], expected: &str, why: &str| {
         run(&place, &[&["--resume", "last"], args].concat()).code(0).says(why);
-        assert_eq!(ran(&place), expected, "{why}");
+        assert_eq!(place.ran(), expected, "{why}");
     };
     again(&["-p", "word=other"], "first second third", "`first` runs: its command has changed");
     fs::remove_file(place.join("b")).unwrap();
@@ -86,7 +77,7 @@ fn whatever_has_changed_is_done_again_with_what_depends_on_it() {
     Ran::of(command.env("TOKEN", "another-secret").output().unwrap())
         .code(0)
         .says("`second` runs: its environment has changed");
-    assert_eq!(ran(&place), "second third");
+    assert_eq!(place.ran(), "second third");
     let journals = place.sh("cat .pipe/runs/*/events.jsonl");
     assert!(!journals.contains("canary") && !journals.contains("another-secret"));
 }
@@ -97,30 +88,30 @@ fn steps_can_be_chosen() {
     run(&place, &["--only", "second"])
         .code(2)
         .says("`first` is left out, and no earlier run has its value `length`");
-    assert_eq!(ran(&place), "");
+    assert_eq!(place.ran(), "");
     run(&place, &[]).code(0);
-    ran(&place);
+    place.ran();
     run(&place, &["--only", "third", "--resume", "last"]).code(0).says("4 left out");
-    assert_eq!(ran(&place), "third");
+    assert_eq!(place.ran(), "third");
     run(&place, &["--from", "second", "--resume", "last"])
         .code(0)
         .says("`third` runs: it comes after `second`");
-    assert_eq!(ran(&place), "second third");
+    assert_eq!(place.ran(), "second third");
     run(&place, &["--only", "second"]).code(0).says("`first` is left out: its values are those of run ");
-    assert_eq!(ran(&place), "second");
+    assert_eq!(place.ran(), "second");
     run(&place, &["--only", "sum"])
         .code(0)
         .says("3 left out")
         .says("`make` runs: `sum` reads its stream `numbers`");
-    assert_eq!(ran(&place), "make sum", "a producer comes along");
+    assert_eq!(place.ran(), "make sum", "a producer comes along");
     run(&place, &["--only", "make"]).code(0).says("4 left out").says("kept in ");
-    assert_eq!(ran(&place), "make", "a reader does not");
+    assert_eq!(place.ran(), "make", "a reader does not");
     run(&place, &["--to", "second"]).code(0).says("`first` runs: `second` needs it");
-    assert_eq!(ran(&place), "first second");
+    assert_eq!(place.ran(), "first second");
     run(&place, &["--from", "second", "--to", "third"]).code(0);
-    assert_eq!(ran(&place), "second third");
+    assert_eq!(place.ran(), "second third");
     run(&place, &["--to", "third", "--resume", "last"]).code(0).says("3 done before, 2 left out");
-    assert_eq!(ran(&place), "");
+    assert_eq!(place.ran(), "");
     run(&place, &["--only", "secnd"]).code(2).says("did you mean `second`?");
     run(&place, &["--resume", "nonsense"]).code(2).says("`pipe runs`");
     run(&place, &["--only", "sum", "--to", "sum"]).code(2);
@@ -145,25 +136,25 @@ steps:
     place.write("broken", "");
     run(&place, &[]).code(1);
     fs::remove_file(place.join("broken")).unwrap();
-    ran(&place);
+    place.ran();
     run(&place, &["--only", "test"]).code(0);
-    ran(&place);
+    place.ran();
     place.pipe(&["runs"]).code(0).says("1 of 4 steps");
     run(&place, &["--resume", "last"]).code(0).says("succeeded: 1 step in").says("3 done before");
-    assert_eq!(ran(&place), "pack");
+    assert_eq!(place.ran(), "pack");
     run(&place, &["--only", "fetch"]).code(0);
-    ran(&place);
+    place.ran();
     run(&place, &["--resume", "last"])
         .code(0)
         .says("`build` runs: `fetch`, which it depends on, has run since");
-    assert_eq!(ran(&place), "build pack test");
+    assert_eq!(place.ran(), "build pack test");
     run(&place, &["--only", "test"]).code(0);
     place.write("broken", "");
     run(&place, &["--only", "build", "test"]).code(1);
-    ran(&place);
+    place.ran();
     fs::remove_file(place.join("broken")).unwrap();
     run(&place, &["--resume", "last"]).code(0).says("`test` runs: it has not succeeded in run ");
-    assert_eq!(ran(&place), "pack test");
+    assert_eq!(place.ran(), "pack test");
 }
 
 #[test]
@@ -204,10 +195,10 @@ steps:
         let place = Place::with(&text(store));
         place.write("broken", "");
         run(&place, &[]).code(1);
-        ran(&place);
+        place.ran();
         fs::remove_file(place.join("broken")).unwrap();
         run(&place, &["--resume", "last"]).code(0);
-        assert_eq!(ran(&place), expected);
+        assert_eq!(place.ran(), expected);
         assert_eq!(place.read("lines").trim(), "1000");
     }
 }

@@ -96,6 +96,15 @@ impl Place {
         fs::read_to_string(self.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// Which steps have put their names into the file `ran` since this was last asked, sorted.
+    pub fn ran(&self) -> String {
+        let text = fs::read_to_string(self.join("ran")).unwrap_or_default();
+        let _ = fs::remove_file(self.join("ran"));
+        let mut names: Vec<&str> = text.lines().collect();
+        names.sort_unstable();
+        names.join(" ")
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.join(name).exists()
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use pipe_runner::pipeline::Verdict;
+
 use crate::support::containers::Lane;
 
 /// A pipeline and a run of it.
@@ -116,27 +118,6 @@ pub enum Condition {
     AsksGroup { verdict: Verdict, of: usize },
     /// How the body of the run has ended.
     AsksBody(Verdict),
-}
-
-/// What conditions are told of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Success,
-    Failure,
-    Cancelled,
-    Skipped,
-}
-
-impl Verdict {
-    /// The function that asks for it.
-    pub fn function(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Cancelled => "cancelled",
-            Self::Skipped => "skipped",
-        }
-    }
 }
 
 /// How a step's work leaves the group that it was started in.

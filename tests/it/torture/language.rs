@@ -1,6 +1,8 @@
 //! Draws what a pipeline says beside steps, order and streams: matrices, conditions, finally steps.
 
-use super::case::{Case, Condition, Ending, How, OnError, Verdict};
+use pipe_runner::pipeline::Verdict;
+
+use super::case::{Case, Condition, Ending, How, OnError};
 use super::draw::Dice;
 
 /// Adds some of it to half of the cases.

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::case::{Condition, Verdict};
+use pipe_runner::pipeline::Verdict;
+
+use super::case::Condition;
 use super::check::{is, number, of_step};
 use super::outcomes::Outcomes;
 
