@@ -1,20 +1,17 @@
 //! `confirm`: questions of steps, on the terminal. The views step aside while one is open.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 
 use super::prompt::Terminal;
 use crate::event::EventKind;
 use crate::event::channel::Sender;
 use crate::pipeline::Pipeline;
 use crate::runner::{Asker, Consent};
-
-/// The longest line of a terminal, in bytes.
-const LINE: usize = 4096;
 
 /// Whether a question is open. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -73,22 +70,13 @@ impl Asker for AtTerminal {
         Box::pin(async move {
             let _turn = self.turn.lock().await;
             let failed = |error: std::io::Error| format!("the terminal cannot be asked: {error}");
-            let mut input = self.terminal.file().try_clone().map_err(failed)?;
+            let line = self.terminal.line().map_err(failed)?;
             let _open = self.question.open();
             // From this event on the views leave the terminal alone.
             self.events.show(EventKind::Note(format!("`{step}` asks: {question}"))).await;
             let mut tty = self.terminal.file();
             write!(tty, "{} [y/N] ", crate::render::one_line(question)).map_err(failed)?;
-            let (sender, typed) = oneshot::channel();
-            // On a thread of its own, since the read cannot be cancelled; the thread ends with the process.
-            std::thread::spawn(move || {
-                let mut line = vec![0; LINE];
-                let count = input.read(&mut line);
-                line.truncate(count.as_ref().copied().unwrap_or_default());
-                let _ = sender.send(count.map(|_| line));
-            });
-            let gone = || std::io::ErrorKind::UnexpectedEof.into();
-            let typed = typed.await.unwrap_or_else(|_| Err(gone())).map_err(failed)?;
+            let typed = line.typed().await.map_err(failed)?;
             Ok(is_yes(&String::from_utf8_lossy(&typed)))
         })
     }

@@ -19,6 +19,27 @@ pub(super) struct Terminal {
     tty: File,
 }
 
+/// A line that is going to be typed.
+pub(super) struct Line(File);
+
+impl Line {
+    /// Waits until the line has been typed. It is read on a thread of its own, since the read cannot be
+    /// cancelled; the thread ends with the process.
+    pub(super) async fn typed(self) -> io::Result<Vec<u8>> {
+        let (sender, typed) = oneshot::channel();
+        let Self(mut input) = self;
+        std::thread::spawn(move || {
+            let mut line = vec![0; LINE];
+            let read = input.read(&mut line).map(|count| {
+                line.truncate(count);
+                line
+            });
+            let _ = sender.send(read);
+        });
+        typed.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))
+    }
+}
+
 impl Terminal {
     /// Returns the terminal that `pipe` was started on. None in CI, and none where standard input comes from
     /// elsewhere, unless it is taken for a stream.
@@ -29,7 +50,12 @@ impl Terminal {
         Some(Self { tty: open_terminal()? })
     }
 
-    /// Returns what is read and written.
+    /// Returns the next line, to be waited for.
+    pub(super) fn line(&self) -> io::Result<Line> {
+        Ok(Line(self.tty.try_clone()?))
+    }
+
+    /// Returns what is written to.
     pub(super) fn file(&self) -> &File {
         &self.tty
     }
@@ -44,22 +70,12 @@ impl Terminal {
         let failed = |error: io::Error| {
             CliError::usage(format!("cannot ask for the secret `{name}` on the terminal: {error}"), None)
         };
-        let (sender, typed) = oneshot::channel();
-        let mut input = self.tty.try_clone().map_err(failed)?;
+        let line = self.line().map_err(failed)?;
         let quiet = Quiet::begin(&self.tty).map_err(failed)?;
         let about = param.description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
         write!(&self.tty, "{name}{about}: ").map_err(failed)?;
-        // On a thread of its own, since the read cannot be cancelled; the thread ends with the process.
-        std::thread::spawn(move || {
-            let mut line = vec![0; LINE];
-            let read = input.read(&mut line).map(|count| {
-                line.truncate(count);
-                line
-            });
-            let _ = sender.send(read);
-        });
         let typed = tokio::select! {
-            typed = typed => typed.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into())).map_err(failed),
+            typed = line.typed() => typed.map_err(failed),
             Some(signal) = signals.recv() => Err(CliError::Signalled(signal)),
         };
         drop(quiet);
