@@ -1,7 +1,7 @@
 //! Conditions before anything runs: how they are shown, and what is known of them.
 
 use crate::pipeline::{Condition, Role, Step};
-use crate::render::one_line;
+use crate::render::{cut, one_line};
 use crate::template::{Decided, Scope, StepOutputsMode, TemplateError, TemplateRenderer};
 
 /// The most columns of a condition that are shown.
@@ -23,10 +23,7 @@ pub(super) fn shown(condition: &Condition) -> String {
     if condition.text.compiled.is_none() {
         return format!("never runs: {line}");
     }
-    match line.char_indices().nth(LONGEST) {
-        None => format!("if {line}"),
-        Some(_) => format!("if {}…", line.chars().take(LONGEST - 1).collect::<String>()),
-    }
+    format!("if {}", cut(&line, LONGEST))
 }
 
 /// Returns a condition with what is known of it: its value, where params were given, or what has to end first.

@@ -58,7 +58,7 @@ pub use progress::{Progress, Screen};
 pub use quiet::Quiet;
 pub use report::{LogTail, Report, StepReport, StepState, StreamReport, Tally};
 pub use style::{Palette, Sheet, Tone};
-pub use text::one_line;
+pub use text::{cut, one_line};
 pub use workflow::WorkflowOutputs;
 
 use crate::event::Event;

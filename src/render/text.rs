@@ -45,6 +45,14 @@ pub fn one_line(text: &str) -> String {
     String::from_utf8_lossy(&out).lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// Returns text that has at most so many characters, the last of them `…` where some are left out.
+pub fn cut(text: &str, columns: usize) -> String {
+    match text.char_indices().nth(columns) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 /// Control characters but tab and newline, and the byte that begins those of U+0080 to U+009F.
 fn needs_care(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t' && byte != b'\n') || byte == 0x7f || byte == 0xc2

@@ -6,11 +6,9 @@ use crate::cli::conditions;
 use crate::cli::load::Loaded;
 use crate::pipeline::{Action, Outcome, Pipeline, Role, SkipReason, Step, StepId, Template};
 use crate::plan::{Decision, Decisions};
+use crate::render::graph::LATER;
 use crate::render::words::passed_over;
 use crate::template::{Scope, StepOutputsMode, TemplateError, TemplateRenderer};
-
-/// What stands above the `finally` steps.
-pub(super) const FINALLY: &str = "finally, when all others have ended";
 
 /// Returns the text to print. Secrets appear as variables, as they do in the scripts of a run.
 pub(super) fn text(
@@ -27,7 +25,7 @@ pub(super) fn text(
         for id in gang {
             let is_later = loaded.pipeline.step(id).role == Role::Finally && decisions.runs(id);
             if is_later && !std::mem::replace(&mut is_over, true) {
-                let _ = writeln!(text, "# {FINALLY}\n");
+                let _ = writeln!(text, "# {LATER}\n");
             }
             let Decision::Run(why) = decisions.of(id) else { continue };
             show(loaded, id, why, templates, &mut text)?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::admission;
-use super::dry_run::{FINALLY, idle};
+use super::dry_run::idle;
 use crate::cli::args::{ChoiceArgs, PlanArgs};
 use crate::cli::choice::{Choice, is_partial, needs_values};
 use crate::cli::conditions;
@@ -18,6 +18,7 @@ use crate::executor::{MountFrom, MountSpec, SystemError};
 use crate::file::MissingSecrets;
 use crate::pipeline::{Destination, Pipeline, Role, Step, StepId};
 use crate::plan::{Decision, Decisions, EdgeKind};
+use crate::render::graph::LATER;
 use crate::render::human;
 use crate::render::one_line;
 use crate::template::{StepOutputsMode, TemplateRenderer};
@@ -130,7 +131,7 @@ fn text(
     for gang in &gangs {
         let is_later = gang.first().is_some_and(|step| pipeline.step(*step).role == Role::Finally);
         if is_later && !std::mem::replace(&mut is_over, true) {
-            let _ = writeln!(text, "\n{FINALLY}");
+            let _ = writeln!(text, "\n{LATER}");
         }
         match folds.next(gang) {
             groups::Fold::Shown => {}

@@ -13,6 +13,6 @@ mod text;
 pub use dot::dot;
 pub use fold::folded;
 pub use mermaid::mermaid;
-pub use model::{ArrowKind, Class, Graph, GraphEdge, GraphNode};
+pub use model::{ArrowKind, Class, Graph, GraphEdge, GraphNode, LATER};
 pub use svg::svg;
 pub use text::text;

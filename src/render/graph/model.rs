@@ -1,9 +1,10 @@
 //! What is drawn.
 
 use crate::pipeline::Outcome;
+use crate::render::cut;
 
-/// What the box of the steps is called that run when all others have ended.
-pub(super) const LATER: &str = "finally, when all others have ended";
+/// What stands above the steps that run when all others have ended.
+pub const LATER: &str = "finally, when all others have ended";
 
 /// A pipeline as boxes and arrows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -137,11 +138,7 @@ impl From<&Outcome> for Class {
 impl GraphNode {
     /// Returns its condition behind `if`, no longer than `columns`.
     pub(super) fn shown_condition(&self, columns: usize) -> Option<String> {
-        let line = format!("if {}", plain(self.condition.as_deref()?));
-        Some(match line.char_indices().nth(columns) {
-            None => line,
-            Some(_) => line.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
-        })
+        Some(cut(&format!("if {}", plain(self.condition.as_deref()?)), columns))
     }
 
     /// Returns what is said of it beside its name: what it is for, and whether it runs.
