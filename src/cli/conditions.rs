@@ -63,7 +63,9 @@ fn awaited(step: &Step, condition: &Condition) -> String {
         }
     }
     match (names.as_slice(), step.role) {
-        ([], Role::Ordinary | Role::Finally) => "known when the others have ended".to_owned(),
+        ([], Role::Ordinary | Role::Finally | Role::Service | Role::Container) => {
+            "known when the others have ended".to_owned()
+        }
         ([one], _) => format!("known when {one} has ended"),
         ([all @ .., last], _) => format!("known when {} and {last} have ended", all.join(", ")),
     }

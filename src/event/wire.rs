@@ -87,6 +87,10 @@ pub const VERSION: u32 = 1;
 
 /// The role of a step that runs after all others, and the name of the phase in which it does.
 pub const FINALLY: &str = "finally";
+/// The role of services.
+pub const SERVICE: &str = "service";
+/// The role of shared containers.
+pub const CONTAINER: &str = "container";
 
 /// One line of the format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::{
     Admission, Condition, Container, EarlySetting, EnvVar, Exec, Input, InputPlaces, Member, Policy, Port,
-    Span, StepId, StreamId, Template,
+    Service, Span, StepId, StreamId, Template, Usage,
 };
 
 /// One step, with the defaults of the pipeline already applied.
@@ -20,6 +20,12 @@ pub struct Step {
     pub member: Option<Box<Member>>,
     /// Whether it runs.
     pub condition: Option<Box<Condition>>,
+    /// What makes it a service; there if that is its role.
+    pub service: Option<Box<Service>>,
+    /// The services that it uses, in the order written, without repeats.
+    pub services: Vec<Usage>,
+    /// The shared container that it runs in. It has no container of its own then.
+    pub shared: Option<Usage>,
     /// What it needs before it starts.
     pub admission: Option<Box<Admission>>,
     /// What it does.
@@ -59,6 +65,9 @@ impl Step {
             role: Role::Ordinary,
             member: None,
             condition: None,
+            service: None,
+            services: Vec::new(),
+            shared: None,
             admission: None,
             action,
             container: None,
@@ -108,6 +117,11 @@ impl Step {
         places
     }
 
+    /// Returns what it uses: its services, and the shared container that it runs in.
+    pub fn usages(&self) -> impl Iterator<Item = Usage> + '_ {
+        self.services.iter().copied().chain(self.shared)
+    }
+
     /// Returns how it reads a stream, if it does.
     pub fn reads(&self, stream: StreamId) -> Option<&Input> {
         self.inputs.iter().find(|input| input.port.stream == stream)
@@ -122,6 +136,9 @@ impl Step {
             role: _,
             member: _,
             condition,
+            service,
+            services: _,
+            shared: _,
             admission,
             action,
             container,
@@ -146,6 +163,7 @@ impl Step {
         let env = env.iter().map(|variable| &variable.value);
         let early = early.iter().map(|setting| &setting.text);
         let condition = condition.iter().map(|condition| &condition.text);
+        let service = service.iter().flat_map(|service| service.templates());
         let confirm = admission.iter().filter_map(|admission| admission.confirm.as_ref());
         let group = admission.iter().filter_map(|admission| admission.concurrency.as_ref());
         let group = group.map(|concurrency| &concurrency.group);
@@ -160,6 +178,7 @@ impl Step {
             .chain(condition)
             .chain(confirm)
             .chain(group)
+            .chain(service)
     }
 }
 
@@ -191,6 +210,20 @@ pub enum Role {
     Ordinary,
     /// After all ordinary steps have ended, however they have.
     Finally,
+    /// Beside the steps that use it, from before the first to after the last: a service.
+    Service,
+    /// The same, and the steps that use it run in it: a shared container.
+    Container,
+}
+
+impl Role {
+    /// Returns whether it is no step in the order of the others, but goes on beside those that use it.
+    pub fn is_beside(self) -> bool {
+        match self {
+            Self::Ordinary | Self::Finally => false,
+            Self::Service | Self::Container => true,
+        }
+    }
 }
 
 /// What a step does.

@@ -14,6 +14,8 @@ use crate::pipeline::{Pipeline, Span, StepId, StreamId};
 pub(super) enum Link {
     /// It depends on it: must start after its success.
     Order,
+    /// It uses it: must start once it is ready, and ends first.
+    Use,
     /// It reads its stream.
     Stream(StreamId),
     /// It reads its stream from disk, because of what the file says of the stream or of the reader.
@@ -23,7 +25,8 @@ pub(super) enum Link {
 /// Steps and links; the node of a step has the step's own index.
 pub(super) type StepGraph = DiGraph<(), Link, u32>;
 
-/// Returns the graph of a pipeline. Links are in the order of the file: first `depends_on`, then streams.
+/// Returns the graph of a pipeline. Links are in the order of the file: first `depends_on` and what each step
+/// uses, then streams.
 pub(super) fn build(pipeline: &Pipeline) -> StepGraph {
     let orders: usize = pipeline.steps.iter().map(|step| step.depends_on.len()).sum();
     let edges: usize = pipeline.streams.iter().map(|stream| stream.readers.len()).sum();
@@ -34,6 +37,9 @@ pub(super) fn build(pipeline: &Pipeline) -> StepGraph {
     for (id, step) in pipeline.steps() {
         for dependency in &step.depends_on {
             graph.add_edge(node(dependency.step), node(id), Link::Order);
+        }
+        for usage in step.usages() {
+            graph.add_edge(node(usage.step), node(id), Link::Use);
         }
     }
     for (id, stream) in pipeline.streams() {
@@ -67,6 +73,7 @@ pub(super) fn span(pipeline: &Pipeline, from: StepId, to: StepId, link: Link) ->
     let step = pipeline.step(to);
     let named = match link {
         Link::Order => step.depends_on.iter().find(|dependency| dependency.step == from).map(|it| it.at),
+        Link::Use => step.usages().find(|usage| usage.step == from).map(|it| it.at),
         Link::Stream(stream) | Link::Stored(stream) => step.reads(stream).map(|input| input.port.at),
     };
     named.unwrap_or(step.at)

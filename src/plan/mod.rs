@@ -192,7 +192,9 @@ fn arrange(
         gangs[node_of[step.index()]].steps.push(graph::step(step));
     }
     let mut sorted = graph::topological(&gangs);
-    sorted.sort_by_key(|gang| gangs[*gang].steps.first().map(|&step| pipeline.step(step).role));
+    sorted.sort_by_key(|gang| {
+        gangs[*gang].steps.first().is_some_and(|&step| pipeline.step(step).role == Role::Finally)
+    });
     let mut id = vec![GangId::new(0); sorted.len()];
     for (position, gang) in sorted.iter().enumerate() {
         id[gang.index()] = GangId::new(position);

@@ -43,7 +43,7 @@ impl Reason {
         let hop = |&link: &EdgeIndex| {
             let (from, to) = graph.edge_endpoints(link)?;
             let stream = match graph[link] {
-                Link::Order => None,
+                Link::Order | Link::Use => None,
                 Link::Stream(stream) | Link::Stored(stream) => Some(stream),
             };
             Some(Hop { from: graph::step(from), to: graph::step(to), stream })

@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path<'_>, text: &str, role: Role) -> Option<Result<End
     let range = path.range.clone();
     Some(match role {
         Role::Finally => Ok(EndRef { step, range }),
-        Role::Ordinary => {
+        Role::Ordinary | Role::Service | Role::Container => {
             let message = format!("`{text}` is not defined here");
             let help = match &step {
                 None => "known only when the run is over: write `finally: true`".to_owned(),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Body, Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FINALLY, FailureRecord, KeptRecord,
-    MatrixRecord, OutcomeRecord, ProductRecord, ReasonRecord, Record, StepRecord, StreamRecord, UnreadRecord,
-    VERSION,
+    Body, CONTAINER, Channel, CircumstancesRecord, Counters, EdgeRecord, EndRecord, FINALLY, FailureRecord,
+    KeptRecord, MatrixRecord, OutcomeRecord, ProductRecord, ReasonRecord, Record, SERVICE, StepRecord,
+    StreamRecord, UnreadRecord, VERSION,
 };
 use crate::event::{
     CancelReason, Circumstances, EdgeStats, Event, EventKind, KeptFile, OutputChannel, PhaseStarted, RunEnd,
@@ -126,6 +126,8 @@ impl Names<'_> {
             role: match step.role {
                 Role::Ordinary => None,
                 Role::Finally => Some(FINALLY.into()),
+                Role::Service => Some(SERVICE.into()),
+                Role::Container => Some(CONTAINER.into()),
             },
             group: step.member.as_ref().map(|member| self.0.group(member.group).name.clone()),
             matrix: step.member.iter().flat_map(|member| &member.matrix).map(matrix_value).collect(),

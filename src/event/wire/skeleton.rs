@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::plain::plain;
-use super::{FINALLY, MatrixRecord, StepRecord, StreamRecord};
+use super::{CONTAINER, FINALLY, MatrixRecord, SERVICE, StepRecord, StreamRecord};
 use crate::pipeline::{
     Action, Condition, Dependency, Destination, Exec, Feed, Group, GroupId, Input, MatrixValue, Member, Need,
     Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
@@ -89,7 +89,12 @@ fn step(record: &StepRecord) -> Step {
         terminal,
     } = record;
     // Of a later version, another role says nothing here.
-    let role = if role.as_deref() == Some(FINALLY) { Role::Finally } else { Role::Ordinary };
+    let role = match role.as_deref() {
+        Some(FINALLY) => Role::Finally,
+        Some(SERVICE) => Role::Service,
+        Some(CONTAINER) => Role::Container,
+        Some(_) | None => Role::Ordinary,
+    };
     let condition = condition.as_deref().map(|text| {
         Box::new(Condition { text: Template::literal(plain(text), Span::default()), is_early: false })
     });

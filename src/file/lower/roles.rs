@@ -182,7 +182,7 @@ impl Lowering<'_> {
                          of its kind only",
                     ));
                 }
-                Role::Ordinary => {
+                Role::Ordinary | Role::Service | Role::Container => {
                     let message =
                         format!("`{other}` runs when all others have ended, so `{name}` cannot wait for it");
                     self.after_all(at, message, &name);
@@ -205,7 +205,7 @@ impl Lowering<'_> {
             let Step { name, inputs, .. } = step;
             inputs.retain(|input| {
                 let Some(stream) = streams.get_mut(input.port.stream.index()) else { return true };
-                if role(stream.producer) == Role::Ordinary {
+                if role(stream.producer) != Role::Finally {
                     return true;
                 }
                 stream.readers.retain(|reader| *reader != id);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Conditions, Dispatcher};
+use super::{Conditions, Dispatcher, Phase};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Outputs, Pipeline, Role, SkipReason, Step, StepId};
+use crate::pipeline::{Outcome, Outputs, Pipeline, SkipReason, Step, StepId};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -141,7 +141,7 @@ impl Dispatcher {
     /// Returns the values of the steps that any of these depends on; of all, for `finally` steps.
     pub(super) fn given(&self, steps: &[StepId]) -> StepOutputs {
         let pipeline = &self.job.pipeline;
-        if self.phases.current == Role::Finally {
+        if self.phases.current == Phase::Finally {
             let named = |(id, step): (StepId, &Step)| Some((step.name.clone(), self.outputs_of(id)?));
             return pipeline.steps().filter_map(named).collect();
         }

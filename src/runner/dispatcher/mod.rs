@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use self::caps::Caps;
 use self::conditions::Conditions;
 use self::gate::Gate;
-use self::phases::Phases;
+use self::phases::{Phase, Phases};
 use super::resume;
 use super::slots::Slots;
 use super::{GangMessage, Job, Shutdown, Site, spec};
@@ -188,7 +188,7 @@ impl Dispatcher {
     /// Ends the body for a failure that is no step's. Of the `finally` steps the others go on.
     fn broken(&mut self, error: SystemError) {
         self.error.get_or_insert(error);
-        if self.phases.current == Role::Ordinary {
+        if self.phases.current == Phase::Body {
             self.stop(CancelReason::Aborted, Shutdown::Graceful);
         }
     }

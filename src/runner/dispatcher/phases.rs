@@ -25,10 +25,19 @@ const SIGINT: i32 = 2;
 /// What a run may exceed its limit by: a run that ends at the same moment is not too long.
 const TICK: Duration = Duration::from_millis(1);
 
+/// A part of the run, with a shutdown of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The ordinary steps.
+    Body,
+    /// The `finally` steps.
+    Finally,
+}
+
 /// Where a run stands between its two phases.
 pub(super) struct Phases {
     /// Whose turn it is.
-    pub(super) current: Role,
+    pub(super) current: Phase,
     body: watch::Sender<Shutdown>,
     finally: watch::Sender<Shutdown>,
     /// How many signals have come.
@@ -49,7 +58,7 @@ impl Default for Phases {
     fn default() -> Self {
         let channel = || watch::channel(Shutdown::None).0;
         Self {
-            current: Role::Ordinary,
+            current: Phase::Body,
             body: channel(),
             finally: channel(),
             signals: 0,
@@ -68,10 +77,10 @@ impl Phases {
         self.of(self.current)
     }
 
-    fn of(&self, role: Role) -> &watch::Sender<Shutdown> {
-        match role {
-            Role::Ordinary => &self.body,
-            Role::Finally => &self.finally,
+    fn of(&self, phase: Phase) -> &watch::Sender<Shutdown> {
+        match phase {
+            Phase::Body => &self.body,
+            Phase::Finally => &self.finally,
         }
     }
 
@@ -85,7 +94,7 @@ impl Phases {
 
     /// Returns when the run has taken too long, as long as there is a body to stop for that.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let goes_on = self.current == Role::Ordinary && *self.body.borrow() == Shutdown::None;
+        let goes_on = self.current == Phase::Body && *self.body.borrow() == Shutdown::None;
         self.deadline.filter(|_| goes_on)
     }
 }
@@ -120,13 +129,13 @@ impl Dispatcher {
     pub(super) fn signalled(&mut self, signal: i32) {
         let first = *self.signal.get_or_insert(signal);
         self.phases.signals += 1;
-        let (role, how) = match self.phases.signals {
-            1 => (Role::Ordinary, Shutdown::Graceful),
-            2 => (Role::Ordinary, Shutdown::Immediate),
-            3 => (Role::Finally, Shutdown::Graceful),
-            _ => (Role::Finally, Shutdown::Immediate),
+        let (phase, how) = match self.phases.signals {
+            1 => (Phase::Body, Shutdown::Graceful),
+            2 => (Phase::Body, Shutdown::Immediate),
+            3 => (Phase::Finally, Shutdown::Graceful),
+            _ => (Phase::Finally, Shutdown::Immediate),
         };
-        self.stop_phase(role, CancelReason::Signal(first), how);
+        self.stop_phase(phase, CancelReason::Signal(first), how);
         self.tell_ladder();
     }
 
@@ -139,7 +148,7 @@ impl Dispatcher {
         };
         let (once, twice) = (key("again", "another signal"), key("twice more", "two more signals"));
         let s = if signal == SIGINT { "s" } else { "" };
-        let is_on = self.phases.current == Role::Finally;
+        let is_on = self.phases.current == Phase::Finally;
         let line = match self.phases.signals {
             1 if is_on => format!("cleaning up: {names}; {twice} abandon{s} it"),
             2 if is_on => format!("cleaning up: {names}; {once} abandons it"),
@@ -167,8 +176,8 @@ impl Dispatcher {
         self.stop_phase(self.phases.current, reason, how);
     }
 
-    fn stop_phase(&mut self, role: Role, reason: CancelReason, how: Shutdown) {
-        if site::Shutdown::escalate(how, self.phases.of(role)) && role == self.phases.current {
+    fn stop_phase(&mut self, phase: Phase, reason: CancelReason, how: Shutdown) {
+        if site::Shutdown::escalate(how, self.phases.of(phase)) && phase == self.phases.current {
             let now = how == Shutdown::Immediate;
             let grace = if now { Duration::ZERO } else { self.job.settings.grace };
             self.job.events.send(EventKind::Cancelling { reason, now, grace });
@@ -177,7 +186,7 @@ impl Dispatcher {
 
     /// Begins the `finally` steps, once all others have ended. Returns whether there is anything to run.
     pub(super) async fn begin_finally(&mut self) -> bool {
-        if !self.has_finally || self.phases.current == Role::Finally {
+        if !self.has_finally || self.phases.current == Phase::Finally {
             return false;
         }
         // A gang that has sent all ends may still hold what did not become whole.
@@ -223,10 +232,10 @@ impl Dispatcher {
 
     /// Ends the first phase, whatever becomes of the second. It has an effect once.
     pub(super) fn leave_body(&mut self) {
-        if self.has_finally && self.phases.current == Role::Ordinary {
+        if self.has_finally && self.phases.current == Phase::Body {
             self.skip_the_rest();
             self.phases.body_end = Some(self.end_of_body());
-            self.phases.current = Role::Finally;
+            self.phases.current = Phase::Finally;
             self.ready =
                 ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
         }
@@ -290,8 +299,8 @@ impl Dispatcher {
     /// Returns the same, in the phase in which a step can ask for it.
     pub(super) fn told(&self) -> Option<Arc<BodyEnd>> {
         match self.phases.current {
-            Role::Ordinary => None,
-            Role::Finally => Some(Arc::new(self.body_end())),
+            Phase::Body => None,
+            Phase::Finally => Some(Arc::new(self.body_end())),
         }
     }
 }

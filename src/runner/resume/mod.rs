@@ -39,6 +39,8 @@ pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
         Role::Ordinary => is_question(id),
         // It runs in any case.
         Role::Finally => false,
+        // It runs if a step runs that uses it.
+        Role::Service | Role::Container => false,
     };
     let is_kept = |stream| job.past.has_kept(&job.pipeline.stream(stream).name);
     let mut gone: BTreeSet<StepId> = BTreeSet::new();
