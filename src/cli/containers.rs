@@ -48,9 +48,8 @@ impl<'a> ResolvedPipeline<'a> {
     /// Returns the container of a step; nothing if it runs on this machine.
     pub(super) fn container(&self, step: StepId) -> Result<Option<ContainerSpec>, CliError> {
         let step = self.loaded.pipeline.step(step);
-        let container = step.container.as_ref().map(|container| self.placing().container(step, container));
+        let container = self.placing().place(step);
         container
-            .transpose()
             .map_err(|why| CliError::usage(format!("{}: {why}", self.place(step.at, &step.name)), None))
     }
 

@@ -23,7 +23,7 @@ pub(super) fn check(pipeline: &Pipeline) -> Result<(), CliError> {
                     |error| refusal("--in", stream, path, "read", &error, "name a file that is there");
                 readable(path).map_err(wrong)?;
             }
-            Action::Feed(Feed::Stdin) | Action::Run(_) | Action::Exec(_) => {}
+            Action::Feed(Feed::Stdin) | Action::Run(_) | Action::Exec(_) | Action::Wait => {}
         }
     }
     let mut taken: BTreeMap<PathBuf, &str> = BTreeMap::new();

@@ -35,7 +35,7 @@ impl SecretsDir {
         if wanting.peek().is_none() {
             return Ok(None);
         }
-        let engine = engine.filter(|_| wanting.any(|step| step.container.is_some()));
+        let engine = engine.filter(|_| wanting.any(|step| step.is_in_container()));
         for place in in_memory() {
             let Ok(dir) = Self::create(place.join(format!("{PREFIX}{}-{}", run.id(), std::process::id())))
             else {

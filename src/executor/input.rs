@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::sync::LazyLock;
+
+/// A bit that no inode of a pipe without a name has.
+const NAMED: u64 = 1 << 63;
 
 /// The writing end of something that a step reads, and what else keeps the pipe open.
 ///
@@ -16,10 +20,22 @@ pub struct InputPipe {
 }
 
 impl InputPipe {
-    /// Returns what the pipe is known by, among all that are open on this machine: its inode.
+    /// Returns what the pipe is known by, among all that are open on this machine: its inode. A named pipe's is one of
+    /// another file system, and no number of a pipe without a name.
     pub fn inode(&self) -> Option<u64> {
-        Some(rustix::fs::fstat(&self.fd).ok()?.st_ino)
+        let found = rustix::fs::fstat(&self.fd).ok()?;
+        let is_nameless = without_names() == Some(found.st_dev);
+        Some(if is_nameless { found.st_ino } else { found.st_ino | NAMED })
     }
+}
+
+/// Returns the number of the file system that pipes without names are on.
+fn without_names() -> Option<rustix::fs::Dev> {
+    static DEVICE: LazyLock<Option<rustix::fs::Dev>> = LazyLock::new(|| {
+        let (reader, _) = std::io::pipe().ok()?;
+        Some(rustix::fs::fstat(&reader).ok()?.st_dev)
+    });
+    *DEVICE
 }
 
 /// Another writing end of a reader's pipe, held by another process until this is dropped: by the reaper for a

@@ -27,6 +27,10 @@
 //! - [`StepHandle::gone`] resolves once no process of the step is left. After a [`Stop::Kill`] it kills what
 //!   it still finds.
 //! - [`Executor::sever`] resolves once no process is left that could read one of these pipes to its end.
+//! - The steps in a shared container ([`StepSpec::shared`]) are apart from each other in all of this: `stop`, `gone`
+//!   and `sever` reach the processes of one step and no other's. What a successful step leaves in the background
+//!   there lives on until the container goes. If the container ends, `wait` of the steps in it resolves once they are
+//!   stopped: whoever holds the container's own handle tells first.
 //! - A step that has the terminal ([`StepSpec::terminal`]) has it alone, in the foreground: what is typed
 //!   there reaches the step and not this process. Once its handle is dropped, the terminal is this process's
 //!   again, as it was.
@@ -35,6 +39,7 @@
 //!   input when the caller drops its [`InputPipe`], and no sooner.
 
 pub mod docker;
+mod finder;
 mod hold;
 pub mod host;
 mod input;
@@ -57,7 +62,7 @@ pub use set::ExecutorSet;
 pub use shell::needs_file;
 pub use spec::{
     ContainerSpec, ImageSource, ImageSpec, InputSource, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE,
-    Program, SECRETS_VARIABLE, StdoutSpec, StepSpec,
+    Program, SECRETS_VARIABLE, SharedSpec, StdoutSpec, StepSpec,
 };
 
 /// Starts steps as one kind of process. The module says what an implementation promises.

@@ -21,10 +21,11 @@ impl ExecutorSet {
 
 impl Executor for ExecutorSet {
     fn start(&self, spec: StepSpec, guard: HoldGuard) -> BoxFuture<'_, Result<RunningStep, StartError>> {
-        match (&spec.container, &self.docker) {
-            (None, _) => self.host.start(spec, guard),
-            (Some(_), Some(docker)) => docker.start(spec, guard),
-            (Some(_), None) => {
+        let in_container = spec.container.is_some() || spec.shared.is_some();
+        match (in_container, &self.docker) {
+            (false, _) => self.host.start(spec, guard),
+            (true, Some(docker)) => docker.start(spec, guard),
+            (true, None) => {
                 let error = SystemError::new("cannot start a container", "no engine was asked for");
                 Box::pin(std::future::ready(Err(error.into())))
             }
@@ -45,7 +46,12 @@ impl Executor for ExecutorSet {
     }
 
     fn sever(&self, pipes: Vec<u64>) -> BoxFuture<'_, ()> {
-        self.host.sever(pipes)
+        Box::pin(async move {
+            if let Some(docker) = &self.docker {
+                docker.sever(pipes.clone()).await;
+            }
+            self.host.sever(pipes).await;
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), SystemError>> {

@@ -20,8 +20,10 @@ pub struct StepSpec {
     pub attempt: u32,
     /// What runs.
     pub program: Program,
-    /// The container that it runs in; `None` is a process of this machine.
+    /// The container that it runs in; `None` is a process of this machine, or of a shared container.
     pub container: Option<ContainerSpec>,
+    /// The shared container that it runs in.
+    pub shared: Option<SharedSpec>,
     /// Variables to set beside the inherited environment; later entries win.
     pub env: Vec<(OsString, OsString)>,
     /// The folder to run in, absolute.
@@ -34,13 +36,14 @@ pub struct StepSpec {
     /// It has the terminal for its stdin, stdout and stderr while it runs. Then it has no input for its
     /// stdin, and `stdout` is the log, which stays empty; no other step runs.
     pub terminal: bool,
-    /// The file that `$PIPE_OUTPUT` leads to; it exists.
+    /// The file that `$PIPE_OUTPUT` leads to; it exists. For [`Program::Wait`] it is the folder in which the steps in
+    /// its container have theirs, and their scripts.
     pub outputs: PathBuf,
     /// The file that holds its script, if that is too long to be an argument; it exists, and every user can
     /// read it.
     pub script: Option<PathBuf>,
     /// The folder that `$PIPE_SECRETS` leads to, if there is one; it exists, and only `pipe`'s own user can
-    /// enter the one above it.
+    /// enter the one above it. For [`Program::Wait`] it is the folder in which the steps in its container have theirs.
     pub secrets: Option<PathBuf>,
 }
 
@@ -76,6 +79,8 @@ pub enum Program {
         /// The arguments after them.
         args: Vec<String>,
     },
+    /// Nothing of the file: it waits until it is stopped, while other steps run in its container.
+    Wait,
 }
 
 /// Something that a step reads: its stdin, or another open descriptor, as a shell's `<(…)` would give it.
@@ -118,6 +123,15 @@ pub struct ContainerSpec {
     pub mounts: Vec<MountSpec>,
     /// What it may use.
     pub resources: Resources,
+}
+
+/// The shared container of an attempt, which has been started before and has not been dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedSpec {
+    /// The name of the step that is the container.
+    pub name: String,
+    /// Who the program runs as; `None` is the caller.
+    pub user: Option<String>,
 }
 
 /// An image that a container is made of.

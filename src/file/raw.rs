@@ -45,6 +45,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("resources", "{cpus: 1.5, memory: 512MiB, pids: 100}"),
     ("pull", "always"),
     ("platform", "linux/arm64"),
+    ("containers", "{ci: {image: 'rust:1.90'}}"),
+    ("container", "ci"),
     ("context", "./docker"),
     ("dockerfile", "Dockerfile"),
     ("target", "/src"),
@@ -125,6 +127,8 @@ pub struct RawPipeline {
     pub concurrency: Field<RawConcurrency>,
     /// What is kept of runs that have ended.
     pub history: Field<RawHistory>,
+    /// Containers that several steps share.
+    pub containers: Field<Entries<RawContainer>>,
     /// The steps.
     #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
@@ -255,6 +259,9 @@ pub struct RawStep {
     pub image: Field<String>,
     /// A folder with a Dockerfile, or all about how the image is built.
     pub build: Field<RawBuild>,
+    /// The shared container that it runs in, one of `containers`.
+    #[schemars(extend("pattern" = NAME))]
+    pub container: Field<String>,
     /// The container's program, in place of `run`: no shell reads it.
     pub entrypoint: Field<OneOrMany<String>>,
     /// The program's arguments.
@@ -318,6 +325,36 @@ pub struct RawStep {
     pub on_error: Field<Early<RawOnError>>,
     /// How it is tried again.
     pub retry: Field<RawRetry>,
+}
+
+/// A container that several steps share.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename = "a shared container")]
+#[schemars(rename = "container", deny_unknown_fields)]
+pub struct RawContainer {
+    /// Its image.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub image: Field<String>,
+    /// A folder with a Dockerfile, or all about how its image is built.
+    pub build: Field<RawBuild>,
+    /// Who programs in it run as, where their steps do not say; the caller, if left out.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub user: Field<String>,
+    /// Its network: `none`, `bridge`, `host` or the name of one.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub network: Field<String>,
+    /// What it sees beside the working directory: `./src:/src:ro`.
+    pub mounts: Field<Vec<Field<RawMount>>>,
+    /// What all steps in it together may use.
+    pub resources: Field<RawResources>,
+    /// When the image is fetched.
+    #[schemars(extend("default" = "missing"))]
+    pub pull: Field<RawPull>,
+    /// The platform of the image, such as `linux/arm64`.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub platform: Field<String>,
+    /// Environment variables of every step in it.
+    pub env: Field<Entries<String>>,
 }
 
 /// `input: archive`, or all of it.

@@ -26,6 +26,8 @@ pub struct Step {
     pub services: Vec<Usage>,
     /// The shared container that it runs in. It has no container of its own then.
     pub shared: Option<Usage>,
+    /// Who its program runs as in a shared container; `None` is the container's user.
+    pub user: Option<Template>,
     /// What it needs before it starts.
     pub admission: Option<Box<Admission>>,
     /// What it does.
@@ -68,6 +70,7 @@ impl Step {
             service: None,
             services: Vec::new(),
             shared: None,
+            user: None,
             admission: None,
             action,
             container: None,
@@ -92,7 +95,7 @@ impl Step {
     /// Returns the number of the descriptor that an input is for the step, by its position: 0 is stdin.
     /// Scripts use small numbers themselves; the shells of containers know no others.
     pub fn input_number(&self, position: usize) -> u32 {
-        let first = if self.container.is_some() { 3 } else { 20 };
+        let first = if self.is_in_container() { 3 } else { 20 };
         let others = self.inputs.iter().take(position).filter(|input| input.name.is_some()).count();
         match self.inputs.get(position) {
             Some(Input { name: Some(_), .. }) => first + u32::try_from(others).unwrap_or(u32::MAX),
@@ -117,6 +120,11 @@ impl Step {
         places
     }
 
+    /// Returns whether it runs in a container, its own or a shared one.
+    pub fn is_in_container(&self) -> bool {
+        self.container.is_some() || self.shared.is_some()
+    }
+
     /// Returns what it uses: its services, and the shared container that it runs in.
     pub fn usages(&self) -> impl Iterator<Item = Usage> + '_ {
         self.services.iter().copied().chain(self.shared)
@@ -139,6 +147,7 @@ impl Step {
             service,
             services: _,
             shared: _,
+            user,
             admission,
             action,
             container,
@@ -156,7 +165,7 @@ impl Step {
         let (script, exec) = match action {
             Action::Run(script) => (Some(&script.text), None),
             Action::Exec(exec) => (None, Some(exec)),
-            Action::Feed(_) => (None, None),
+            Action::Feed(_) | Action::Wait => (None, None),
         };
         let words = exec.into_iter().flat_map(|exec| exec.entrypoint.iter().flatten().chain(&exec.args));
         let container = container.iter().flat_map(|container| container.templates());
@@ -171,6 +180,7 @@ impl Step {
             .into_iter()
             .chain(words)
             .chain(container)
+            .chain(user)
             .chain(working_dir)
             .chain(env)
             .chain(produces)
@@ -233,6 +243,8 @@ pub enum Action {
     Run(Script),
     /// Runs a program of its container.
     Exec(Exec),
+    /// Waits, while other steps run in its container: what a shared container does.
+    Wait,
     /// Brings a stream in from outside (`--in`); has an output, and neither input nor dependencies.
     Feed(Feed),
 }
@@ -247,7 +259,7 @@ impl Action {
     pub fn script(&self) -> Option<&Script> {
         match self {
             Self::Run(script) => Some(script),
-            Self::Exec(_) | Self::Feed(_) => None,
+            Self::Exec(_) | Self::Feed(_) | Self::Wait => None,
         }
     }
 }

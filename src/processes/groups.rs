@@ -1,10 +1,12 @@
 //! In place of `/proc` on systems other than Linux: only the process group of an attempt is known.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use rustix::process::{Pid, Signal};
 
-use super::{Signs, signal_group};
+use super::{FileId, Signs, signal_group};
 
 /// A process that belongs to an attempt. None is ever found here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,11 @@ impl Found {
 /// Returns `false`: processes cannot be looked for.
 pub fn are_visible() -> bool {
     false
+}
+
+/// Returns what the file at a path is known by, links followed.
+pub fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Finds nothing.

@@ -90,7 +90,8 @@ pub fn find<'s>(attempts: impl IntoIterator<Item = &'s Signs>) -> Vec<Vec<Found>
     let attempts: Vec<&Signs> = attempts.into_iter().collect();
     let marks = attempts.iter().map(|signs| signs.mark.as_bytes());
     let name = marks.filter_map(|mark| mark.split(|&byte| byte == b'=').next()).find(|name| !name.is_empty());
-    let table = Table::read(name.unwrap_or_default());
+    let with_files = attempts.iter().any(|signs| !signs.fifos.is_empty());
+    let table = Table::read(name.unwrap_or_default(), with_files);
     let of = |signs: &Signs| belonging(signs, &table).into_iter().map(Found::from).collect();
     attempts.into_iter().map(of).collect()
 }

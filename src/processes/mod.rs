@@ -44,17 +44,22 @@ pub struct Signs {
     pub mark: OsString,
     /// The inodes of the pipes that its processes write to and read from.
     pub pipes: Vec<u64>,
+    /// The named pipes among them.
+    pub fifos: Vec<FileId>,
     /// The leader of its group and the leader's start time, once it is started.
     pub leader: Option<(i32, String)>,
 }
 
+/// What a file is known by, by whatever path: its device and its inode.
+pub type FileId = (u64, u64);
+
 #[cfg(not(target_os = "linux"))]
-pub use groups::{Found, Zombie, are_visible, find, kill, started, zombies};
+pub use groups::{Found, Zombie, are_visible, file_id, find, kill, started, zombies};
 #[cfg(target_os = "linux")]
 pub use hunt::{Found, find, kill};
 pub use outside::{group, is_own_terminal, session};
 #[cfg(target_os = "linux")]
-pub use procfs::{Zombie, are_visible, started, zombies};
+pub use procfs::{Zombie, are_visible, file_id, started, zombies};
 pub use sessions::{has_terminal, leave_session};
 
 /// Sends a signal to a process group. A group that does not exist any more is not an error.

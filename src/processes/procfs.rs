@@ -7,8 +7,10 @@
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+
+use super::FileId;
 
 /// 52 numbers of at most 20 digits, and a name, fill half of it.
 const LONGEST_STAT: usize = 2048;
@@ -29,6 +31,8 @@ pub(super) struct Process {
     pub(super) marks: Vec<Vec<u8>>,
     /// The inodes of the pipes that it has open; none of one that runs this program.
     pub(super) pipes: Vec<u64>,
+    /// The files that it has open; empty unless they are asked for.
+    pub(super) files: Vec<FileId>,
 }
 
 /// The PID namespace that `/proc` shows.
@@ -187,8 +191,22 @@ pub(super) fn pipes(entry: i32) -> Vec<u64> {
     targets.filter_map(inode).collect()
 }
 
+/// The files that a process has open, as far as they may be seen.
+pub(super) fn files(entry: i32) -> Vec<FileId> {
+    if runs_this_program(entry) {
+        return Vec::new();
+    }
+    let open = fs::read_dir(format!("/proc/{entry}/fd")).into_iter().flatten().flatten();
+    let is_file = |link: &PathBuf| fs::read_link(link).is_ok_and(|target| target.is_absolute());
+    open.map(|open| open.path()).filter(is_file).filter_map(|link| file_id(&link)).collect()
+}
+
+/// Returns what the file at a path is known by, links followed.
+pub fn file_id(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
 fn runs_this_program(entry: i32) -> bool {
-    let file = |path: &str| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
-    let own = file("/proc/self/exe");
-    own.is_some() && file(&format!("/proc/{entry}/exe")) == own
+    let own = file_id(Path::new("/proc/self/exe"));
+    own.is_some() && file_id(Path::new(&format!("/proc/{entry}/exe"))) == own
 }

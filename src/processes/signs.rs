@@ -38,7 +38,10 @@ fn bearers(signs: &Signs, table: &Table) -> BTreeSet<usize> {
     let group = leader.map(|(pid, _)| *pid);
     let has_mark =
         |it: &Process| !signs.mark.is_empty() && it.marks.iter().any(|mark| mark == signs.mark.as_bytes());
-    let has_pipe = |it: &Process| it.pipes.iter().any(|pipe| signs.pipes.contains(pipe));
+    let has_pipe = |it: &Process| {
+        it.pipes.iter().any(|pipe| signs.pipes.contains(pipe))
+            || it.files.iter().any(|file| signs.fifos.contains(file))
+    };
     let bears = |it: &Process| group == Some(it.group) || has_mark(it) || has_pipe(it);
     table.all.iter().enumerate().filter(|(_, it)| bears(it)).map(|(index, _)| index).collect()
 }

@@ -12,12 +12,16 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Reads every process. `name` is the variable whose entries are marks.
-    pub(super) fn read(name: &[u8]) -> Self {
+    /// Reads every process, and the files that it has open if they are asked for. `name` is the variable whose
+    /// entries are marks.
+    pub(super) fn read(name: &[u8], with_files: bool) -> Self {
         let mut all = procfs::all();
         for process in &mut all {
             process.marks = procfs::marks(process.entry, name);
             process.pipes = procfs::pipes(process.entry);
+            if with_files {
+                process.files = procfs::files(process.entry);
+            }
         }
         Self::of(all)
     }

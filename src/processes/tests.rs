@@ -8,13 +8,14 @@ use super::table::Table;
 fn process(pid: i32, parent: i32, group: i32, mark: &str) -> Process {
     let marks = if mark.is_empty() { Vec::new() } else { vec![mark.as_bytes().to_vec()] };
     let started = format!("at {pid}");
-    Process { entry: pid, pid, parent, group, started, lives: true, marks, pipes: Vec::new() }
+    Process { entry: pid, pid, parent, group, started, lives: true, marks, ..Process::default() }
 }
 
 fn signs(leader: Option<(i32, &str)>) -> Signs {
     Signs {
         mark: "M=1".into(),
         pipes: vec![7],
+        fifos: vec![(1, 7)],
         leader: leader.map(|(pid, started)| (pid, started.to_owned())),
     }
 }

@@ -63,7 +63,7 @@ impl Registry {
     fn register(&mut self, key: u64, resource: Resource, inbox: &mut Inbox<impl AsFd>) {
         match resource {
             Resource::Processes { mark, pipes } => {
-                self.steps.insert(key, Signs { mark, pipes, leader: None });
+                self.steps.insert(key, Signs { mark, pipes, ..Signs::default() });
             }
             Resource::Pipe => self.pipes.extend(inbox.take_end().map(|end| (key, end))),
             Resource::Path(path) => drop(self.paths.insert(key, path)),

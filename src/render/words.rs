@@ -115,7 +115,7 @@ pub fn label(pipeline: &Pipeline, id: StepId) -> Cow<'_, str> {
     match pipeline.steps.get(id.index()).map(|step| (&step.action, step.name.as_str())) {
         Some((Action::Feed(Feed::Stdin), _)) => "standard input".into(),
         Some((Action::Feed(Feed::File(path)), _)) => path.to_string_lossy(),
-        Some((Action::Run(_) | Action::Exec(_), name)) => name.into(),
+        Some((Action::Run(_) | Action::Exec(_) | Action::Wait, name)) => name.into(),
         None => "?".into(),
     }
 }

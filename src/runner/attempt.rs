@@ -68,7 +68,7 @@ pub(super) async fn start(
         |lane| EventKind::StepStarted { step: id, attempt: number, lane, starting: begun.elapsed() };
     let (running, files) = match &step.action {
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
-        Action::Run(_) | Action::Exec(_) => {
+        Action::Run(_) | Action::Exec(_) | Action::Wait => {
             let mut files = Files::create(job, &request).map_err(StartError::System)?;
             let rendered = spec::render(job, id, &request.given, request.body.as_ref(), &request.absent);
             let rendered = unless_called_off(rendered, &mut stop, deadline).await?;

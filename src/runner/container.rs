@@ -58,6 +58,15 @@ impl ContainerRenderer<'_> {
         })
     }
 
+    /// Returns the container that a step runs in, its own or a shared one; nothing if it runs on this machine.
+    ///
+    /// # Errors
+    /// As for [`container`](Self::container).
+    pub fn place(&self, step: &Step) -> Result<Option<ContainerSpec>, String> {
+        let owner = step.shared.map_or(step, |usage| self.pipeline.step(usage.step));
+        owner.container.as_ref().map(|container| self.container(owner, container)).transpose()
+    }
+
     /// Returns the image of a step's container.
     ///
     /// # Errors

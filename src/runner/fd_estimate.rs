@@ -47,7 +47,7 @@ fn of_step(pipeline: &Pipeline, plan: &Plan, is_woven: bool, step: &Step) -> u64
     for input in &step.inputs {
         need += if is_woven || input.buffer.is_some() { READER + LAG } else { READER };
     }
-    if step.container.is_some() {
+    if step.is_in_container() {
         need += CONTAINER;
     }
     if matches!(step.action, Action::Feed(_)) {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Job;
-use super::outputs::OutputFile;
+use super::outputs::{self, OutputFile};
 use super::produce::DeclaredArtifacts;
 use super::resume;
 use super::script::{self, ScriptFile};
 use super::secret_files::SecretFiles;
 use super::spec::{AttemptPaths, Rendered, Request};
 use crate::executor::{Executor, ImageSpec, SystemError};
-use crate::pipeline::{Artifact, Failure, Fingerprint, Outputs, Step};
+use crate::pipeline::{Action, Artifact, Failure, Fingerprint, Outputs, Step};
 
 /// The files of one attempt. Dropping this removes the first three.
 #[derive(Debug)]
@@ -28,9 +28,16 @@ pub(super) struct Files {
 impl Files {
     /// Makes those that exist before the attempt. The artifacts that it declares are still to be added.
     pub(super) fn create(job: &Job, request: &Request) -> Result<Self, SystemError> {
-        let outputs = OutputFile::create(&job.place.outputs_dir, request.step, request.number)?;
-        let name = format!("{}-{}", request.step.index(), request.number);
-        let secrets = SecretFiles::create(job, job.pipeline.step(request.step), &name)?;
+        let step = job.pipeline.step(request.step);
+        let (outputs, secrets) = match &step.action {
+            Action::Wait => (OutputFile::folder(job, request.step)?, SecretFiles::folder(job, request.step)?),
+            Action::Run(_) | Action::Exec(_) | Action::Feed(_) => {
+                let name = format!("{}-{}", request.step.index(), request.number);
+                let folder = outputs::folder_of(job, request.step);
+                let file = OutputFile::create(&folder, request.step, request.number)?;
+                (file, SecretFiles::create(job, step, &name)?)
+            }
+        };
         let (script, fingerprint) = (None, Fingerprint::new());
         Ok(Self { outputs, secrets, script, declared: None, fingerprint, image: None, command: None })
     }

@@ -1,17 +1,39 @@
 //! The file behind `$PIPE_OUTPUT`, one for each attempt, and what a step may write to it.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::executor::SystemError;
 use crate::pipeline::{Outputs, StepId};
 
+use super::Job;
+
 /// The most that a step may write.
 const LIMIT: u64 = 1 << 20;
 
-/// The file of one attempt; dropping this removes it.
+/// Returns the folder for what the attempts of a step write and read: that of the run, or that of its shared container.
+pub(super) fn folder_of(job: &Job, step: StepId) -> PathBuf {
+    match job.pipeline.step(step).shared {
+        Some(usage) => job.place.outputs_dir.join(shared_name(usage.step)),
+        None => job.place.outputs_dir.clone(),
+    }
+}
+
+/// Returns the name of a folder of a shared container.
+pub(super) fn shared_name(container: StepId) -> String {
+    format!("{}-shared", container.index())
+}
+
+/// Makes a folder in one that no other user can enter. A container's program may enter it, as any user.
+pub(super) fn make_enterable(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    // The caller's umask may have taken bits away.
+    std::fs::set_permissions(path, Permissions::from_mode(0o711))
+}
+
+/// The file of one attempt, or the folder of a shared container for those of the steps in it; dropping this removes it.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
@@ -22,7 +44,7 @@ impl OutputFile {
     /// Makes an empty file in a folder that no other user can enter. The step's program may write to it, as
     /// any user.
     pub(super) fn create(folder: &Path, step: StepId, attempt: u32) -> Result<Self, SystemError> {
-        let path = folder.join(format!("{}-{attempt}", step.index()));
+        let path = folder.join(format!("{}-{attempt}-output", step.index()));
         let failed = |error: io::Error| {
             let what = format!("cannot make {}", path.display());
             match folder.exists() {
@@ -40,6 +62,14 @@ impl OutputFile {
         Ok(Self { path, made })
     }
 
+    /// Makes the folder of a shared container.
+    pub(super) fn folder(job: &Job, container: StepId) -> Result<Self, SystemError> {
+        let path = job.place.outputs_dir.join(shared_name(container));
+        let made = make_enterable(&path).and_then(|()| std::fs::metadata(&path));
+        let failed = |error| SystemError::new(format!("cannot make {}", path.display()), error);
+        Ok(Self { made: made.map_err(failed)?, path: path.clone() })
+    }
+
     /// Returns its metadata from when it was created, which is when its attempt began.
     pub(super) fn made(&self) -> &Metadata {
         &self.made
@@ -54,6 +84,9 @@ impl OutputFile {
     /// # Errors
     /// What is wrong with it, in a sentence.
     pub(super) fn read(&self) -> Result<Outputs, String> {
+        if self.made.is_dir() {
+            return Ok(Outputs::new());
+        }
         let bytes = match self.bytes() {
             Ok(bytes) => bytes,
             // A step that removes the file has no outputs.
@@ -84,8 +117,11 @@ impl OutputFile {
 
 impl Drop for OutputFile {
     fn drop(&mut self) {
-        // If this fails, the file goes with the run's folder.
-        let _ = std::fs::remove_file(&self.path);
+        // If this fails, it goes with the run's folder.
+        let _ = match self.made.is_dir() {
+            true => std::fs::remove_dir_all(&self.path),
+            false => std::fs::remove_file(&self.path),
+        };
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::Job;
+use super::{Job, outputs};
 use super::spec::{Rendered, Request};
 use crate::event::EventKind;
 use crate::executor::{Program, SystemError, needs_file};
@@ -26,10 +26,10 @@ impl ScriptFile {
     ) -> Result<Option<Self>, SystemError> {
         let text = match &rendered.program {
             Program::Script { shell, text } if needs_file(shell, text) => text,
-            Program::Script { .. } | Program::Exec { .. } => return Ok(None),
+            Program::Script { .. } | Program::Exec { .. } | Program::Wait => return Ok(None),
         };
         let name = format!("{}-{}-script", request.step.index(), request.number);
-        let file = Self { path: job.place.outputs_dir.join(name) };
+        let file = Self { path: outputs::folder_of(job, request.step).join(name) };
         let failed = |error| SystemError::new(format!("cannot write {}", file.path.display()), error);
         file.write(text).map_err(failed)?;
         if request.number == 1 {
@@ -62,7 +62,7 @@ impl ScriptFile {
 pub(super) fn last_command(program: &Program) -> Option<String> {
     let text = match program {
         Program::Script { shell: Shell::Auto | Shell::Posix(_), text } => text,
-        Program::Script { shell: Shell::Other(_), .. } | Program::Exec { .. } => return None,
+        Program::Script { shell: Shell::Other(_), .. } | Program::Exec { .. } | Program::Wait => return None,
     };
     let is_command = |line: &&str| !line.is_empty() && !line.starts_with('#') && !ENDS.contains(line);
     let joined = text.replace("\\\n", " ");
@@ -77,6 +77,7 @@ pub(super) fn last_command(program: &Program) -> Option<String> {
 pub(super) fn traced(program: &Program) -> String {
     match program {
         Program::Script { shell: _, text } => text.lines().map(|line| format!("+ {line}\n")).collect(),
+        Program::Wait => String::new(),
         Program::Exec { entrypoint, args } => {
             let words: Vec<&str> = entrypoint.iter().flatten().chain(args).map(String::as_str).collect();
             format!("+ {}\n", words.join(" "))

@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::Job;
+use super::{Job, outputs};
 use crate::executor::SystemError;
-use crate::pipeline::{Secret, Step};
+use crate::pipeline::{Secret, Step, StepId};
 
 /// The files of one attempt; dropping this removes them.
 #[derive(Debug)]
@@ -26,11 +26,27 @@ impl SecretFiles {
         };
         let parent = job.place.secrets_dir.as_deref();
         let parent = parent.ok_or_else(|| failed(io::Error::other("there is no folder for them")))?;
+        let shared = step.shared.map(|usage| parent.join(outputs::shared_name(usage.step)));
+        let parent = shared.as_deref().unwrap_or(parent);
         let secrets =
             step.secrets.iter().filter_map(|name| Some((name.as_str(), job.templates.secret(name)?)));
         // A container's program may run as any user; on this machine the folder above keeps other users out.
-        let (folder, file) = if step.container.is_some() { (0o711, 0o444) } else { (0o700, 0o400) };
+        let (folder, file) = if step.is_in_container() { (0o711, 0o444) } else { (0o700, 0o400) };
         Self::write(&parent.join(name), folder, file, secrets).map_err(failed).map(Some)
+    }
+
+    /// Makes the folder of a shared container for those of the steps in it; nothing if none of them asks for any.
+    pub(super) fn folder(job: &Job, container: StepId) -> Result<Option<Self>, SystemError> {
+        let is_asking =
+            |step: &Step| step.shared.is_some_and(|it| it.step == container) && !step.secrets.is_empty();
+        let Some(parent) = job.place.secrets_dir.as_ref().filter(|_| job.pipeline.steps.iter().any(is_asking))
+        else {
+            return Ok(None);
+        };
+        let dir = parent.join(outputs::shared_name(container));
+        let failed = |error| SystemError::new(format!("cannot make {}", dir.display()), error);
+        outputs::make_enterable(&dir).map_err(failed)?;
+        Ok(Some(Self { dir }))
     }
 
     fn write<'s>(

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use super::Job;
 use super::container::ContainerRenderer;
 use super::workplace;
-use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, StdoutSpec, StepSpec};
+use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, SharedSpec, StdoutSpec, StepSpec};
 use tokio::time::Instant;
 
 use crate::pipeline::{
@@ -47,7 +47,9 @@ pub(super) struct Rendered {
     /// Variables that the file sets, and those for inputs and secrets.
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) working_dir: PathBuf,
+    /// The container that it runs in: its own, or a shared one.
     pub(super) container: Option<ContainerSpec>,
+    pub(super) shared: Option<SharedSpec>,
     /// Patterns of the artifacts that it declares.
     pub(super) produces: Vec<String>,
     /// The base of relative patterns: the folder of this machine that is its working directory.
@@ -101,10 +103,10 @@ fn render_here(
     };
     let texts = |texts: &[Template]| texts.iter().map(text).collect::<Result<Vec<_>, _>>();
     let placing = placing(job, around);
-    let working_dir = match (&step.working_dir, &step.container) {
-        (Some(dir), None) => job.place.working_dir.join(text(dir)?),
-        (Some(_), Some(_)) => placing.working_dir(step)?,
-        (None, _) => job.place.working_dir.clone(),
+    let working_dir = match &step.working_dir {
+        Some(_) if step.is_in_container() => placing.working_dir(step)?,
+        Some(dir) => job.place.working_dir.join(text(dir)?),
+        None => job.place.working_dir.clone(),
     };
     let places = step.input_places(|stream| !absent.contains(&stream)).into_iter();
     let mut env: Vec<(OsString, OsString)> =
@@ -128,10 +130,17 @@ fn render_here(
             entrypoint: exec.entrypoint.as_deref().map(texts).transpose()?,
             args: texts(&exec.args)?,
         },
+        Action::Wait => Program::Wait,
         Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
     };
-    let container =
-        step.container.as_ref().map(|container| placing.container(step, container)).transpose()?;
+    let container = placing.place(step)?;
+    let shared = match step.shared {
+        Some(usage) => {
+            let user = step.user.as_ref().map(text).transpose()?;
+            Some(SharedSpec { name: job.pipeline.step(usage.step).name.clone(), user })
+        }
+        None => None,
+    };
     let produces = texts(&step.produces)?;
     let products_dir = workplace::here(&working_dir, container.as_ref())?;
     if let (None, Some(product)) = (&products_dir, produces.iter().find(|product| !product.starts_with('/')))
@@ -142,13 +151,13 @@ fn render_here(
         ));
     }
     let products_dir = products_dir.unwrap_or_else(|| job.place.working_dir.clone());
-    Ok(Rendered { program, env, working_dir, container, produces, products_dir })
+    Ok(Rendered { program, env, working_dir, container, shared, produces, products_dir })
 }
 
 /// Returns the variables that a step gets from files, which its own `env` may set anew. One that a secret
 /// param takes reaches a container only where the step asks for the secret: engines show the environment.
 fn from_files<'p>(pipeline: &'p Pipeline, step: &Step) -> impl Iterator<Item = (OsString, OsString)> + 'p {
-    let in_container = step.container.is_some();
+    let in_container = step.is_in_container();
     let is_secret = move |name: &str| {
         let takes = |param: &Param| param.kind == ParamKind::Secret && param.env.as_deref() == Some(name);
         pipeline.params.iter().any(takes)
@@ -175,7 +184,8 @@ impl Rendered {
             name: step.name.clone(),
             attempt: request.number,
             program: self.program,
-            container: self.container,
+            container: self.container.filter(|_| self.shared.is_none()),
+            shared: self.shared,
             env: own.chain(self.env).collect(),
             working_dir: self.working_dir,
             inputs: inputs.collect(),

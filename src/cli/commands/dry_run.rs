@@ -92,7 +92,7 @@ fn show(
                 let _ = writeln!(text, "- {}", render(word)?);
             }
         }
-        Action::Feed(_) => {}
+        Action::Feed(_) | Action::Wait => {}
     }
     text.push('\n');
     Ok(())

@@ -24,7 +24,7 @@ use crate::render::one_line;
 use crate::template::{StepOutputsMode, TemplateRenderer};
 
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
-    let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.container.is_some());
+    let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.is_in_container());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
     let mut loaded =
         load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;

@@ -186,7 +186,7 @@ fn start_reaper(events: &channel::Sender) -> Reaper {
 
 /// Returns whether a step that runs does so in a container.
 fn in_containers(loaded: &Loaded, decisions: &Decisions) -> bool {
-    loaded.pipeline.steps().any(|(id, step)| step.container.is_some() && decisions.runs(id))
+    loaded.pipeline.steps().any(|(id, step)| step.is_in_container() && decisions.runs(id))
 }
 
 /// Returns the run's folder, and the engine where a step needs one. Without an engine that sees the folder

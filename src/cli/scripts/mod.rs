@@ -58,7 +58,7 @@ struct Script<'p> {
 impl<'p> Script<'p> {
     fn of(step: &'p Step) -> Option<Self> {
         let script = step.action.script()?;
-        let shells = shells(&script.shell, step.container.is_some())?;
+        let shells = shells(&script.shell, step.is_in_container())?;
         let text = &script.text;
         if !words::is_doubtful(&text.source) {
             return None;

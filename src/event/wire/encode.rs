@@ -143,7 +143,7 @@ impl Names<'_> {
             gathers: self.gathers(step),
             output: stream(step.output),
             feed: match &step.action {
-                Action::Run(_) | Action::Exec(_) => None,
+                Action::Run(_) | Action::Exec(_) | Action::Wait => None,
                 Action::Feed(Feed::Stdin) => Some("-".into()),
                 Action::Feed(Feed::File(path)) => Some(path.to_string_lossy().into_owned()),
             },

@@ -35,12 +35,12 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause before another SIGCONT to a shell that has not ended.
 const AGAIN: Duration = Duration::from_millis(100);
 /// Upper bound on bytes in flight between a container and this process.
-const IN_FLIGHT: usize = 16 << 20;
+pub(super) const IN_FLIGHT: usize = 16 << 20;
 
 /// The result of a container, once it has ended.
 type Ending = watch::Receiver<Option<Result<Exit, SystemError>>>;
-type Input = Pin<Box<dyn AsyncWrite + Send>>;
-type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>;
+pub(super) type Input = Pin<Box<dyn AsyncWrite + Send>>;
+pub(super) type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>;
 
 /// Starts an attempt whose streams go through the engine. Attaches to the container before it is started, so
 /// that no output is missed.
@@ -174,13 +174,13 @@ async fn signal(shared: &Shared, name: &str, signal: &str) {
 }
 
 /// Makes a pipe: the reading end for the caller, the writing end for a task.
-fn ends() -> io::Result<(OwnedFd, pipe::Sender)> {
+pub(super) fn ends() -> io::Result<(OwnedFd, pipe::Sender)> {
     let (reader, writer) = io::pipe()?;
     Ok((reader.into(), pipe::Sender::from_owned_fd(writer.into())?))
 }
 
 /// Returns the writing end for the caller, and the source of the container's stdin.
-fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartError> {
+pub(super) fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartError> {
     let failed =
         |error: io::Error| SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
     Ok(match spec.stdin() {
@@ -201,11 +201,11 @@ fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartErro
     })
 }
 
-type Source = Pin<Box<dyn AsyncRead + Send>>;
+pub(super) type Source = Pin<Box<dyn AsyncRead + Send>>;
 
 /// Copies bytes to the container's stdin, and closes it when the source ends. When the container takes no
 /// more, the source is closed, so that its writer gets EPIPE.
-async fn input(mut source: Source, mut input: Input) {
+pub(super) async fn input(mut source: Source, mut input: Input) {
     let mut piece = vec![0; PIECE];
     let pass = async {
         loop {
@@ -222,21 +222,21 @@ async fn input(mut source: Source, mut input: Input) {
 }
 
 /// Where a container's outputs go.
-struct Sinks {
+pub(super) struct Sinks {
     /// Whether its stdout is a stream; else it goes into the log.
-    is_stream: bool,
+    pub(super) is_stream: bool,
     /// The stream, as long as it has a reader.
-    stream: Option<pipe::Sender>,
-    log: Option<pipe::Sender>,
+    pub(super) stream: Option<pipe::Sender>,
+    pub(super) log: Option<pipe::Sender>,
     /// Bytes that came on stdout after its reader had left.
-    unread: watch::Sender<Option<usize>>,
+    pub(super) unread: watch::Sender<Option<usize>>,
     /// Whether the container was asked to end.
-    stopping: watch::Receiver<bool>,
-    image: String,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) image: String,
     /// The marks of the ends of stdout and stderr.
-    marks: [Unmark; 2],
+    pub(super) marks: [Unmark; 2],
     /// Told when all marks have come.
-    heard: watch::Sender<bool>,
+    pub(super) heard: watch::Sender<bool>,
 }
 
 /// Demultiplexes a container's outputs until the connection ends. Returns whether all of them were passed on,
@@ -244,7 +244,7 @@ struct Sinks {
 ///
 /// It must not stop reading: an engine that cannot deliver an output does not notice the end of the
 /// container, and does not answer requests about it.
-async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<bool, SystemError> {
+pub(super) async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<bool, SystemError> {
     let mut opening = Opening::default();
     while let Some(piece) = output.next().await {
         // Podman resets the connection of a container that has not read all of its stdin. Of one that was

@@ -222,6 +222,11 @@ impl Drop for Container {
 }
 
 impl<T: Send + 'static> HeldOpen<T> {
+    /// Keeps an end open until it is released or something is gone.
+    pub(super) fn until(gone: Released, end: T) -> Self {
+        Self { end: Some(end), gone }
+    }
+
     /// Hands the end to a caller that keeps it open as long as needed.
     pub(super) fn release(mut self) -> Option<T> {
         self.end.take()

@@ -15,8 +15,8 @@ use crate::executor::{
     StepSpec, limits, shell,
 };
 
-/// Where the container sees the file for its values.
-const OUTPUTS: &str = "/run/pipe-output";
+/// Where a container of its own sees the file for its values.
+pub(super) const OUTPUTS: &str = "/run/pipe-output";
 /// Where a container sees its step's secrets.
 pub const SECRETS: &str = "/run/secrets";
 /// Where a container sees a script that is too long to be an argument.
@@ -36,6 +36,8 @@ pub(super) struct Command {
     pub(super) has_stdin: bool,
     /// What it needs to see beside what the step says.
     pub(super) mounts: Vec<MountSpec>,
+    /// Where it sees the file for its values, or the folder of such files.
+    pub(super) outputs: String,
 }
 
 impl Command {
@@ -58,13 +60,15 @@ impl Command {
                 };
                 (Some(words), Some(Vec::new()))
             }
+            // It has words of its own.
+            Program::Wait => (None, None),
             Program::Exec { entrypoint, args } => {
                 // Without its own arguments a replaced entrypoint must not get the image's.
                 let own = entrypoint.is_some() || !args.is_empty();
                 (entrypoint.clone(), own.then(|| args.clone()))
             }
         };
-        Self { entrypoint, arguments, attached: true, has_stdin, mounts: Vec::new() }
+        Self { entrypoint, arguments, attached: true, has_stdin, mounts: Vec::new(), outputs: OUTPUTS.into() }
     }
 }
 
@@ -100,7 +104,7 @@ pub(super) fn body(
         target: target.to_owned(),
         read_only,
     };
-    let outputs = own(&spec.outputs, OUTPUTS, false);
+    let outputs = own(&spec.outputs, &command.outputs, false);
     let secrets = spec.secrets.as_ref().map(|folder| own(folder, SECRETS, true));
     let script = spec.script.as_ref().map(|file| own(file, SCRIPT, true));
     let own: Vec<&MountSpec> =
@@ -116,7 +120,11 @@ pub(super) fn body(
     let mounts = container.mounts.iter().chain(own);
     let mounts = mounts.map(|mount| self::mount(shared, mount)).collect::<Result<Vec<_>, _>>()?;
     mountpoints::make(&container.mounts)?;
-    let env = env(spec, needs_home)?;
+    let env = match &spec.program {
+        // The steps in it bring their own.
+        Program::Wait => Vec::new(),
+        Program::Script { .. } | Program::Exec { .. } => own_env(spec, needs_home)?,
+    };
     let arguments = command.entrypoint.iter().chain(&command.arguments).flatten().cloned();
     limits::check(&arguments.collect::<Vec<_>>(), &env)?;
     let resources = container.resources;
@@ -156,16 +164,31 @@ pub(super) fn body(
     })
 }
 
-/// The variables, each once: the last entry of a name wins.
-fn env(spec: &StepSpec, needs_home: bool) -> Result<Vec<String>, StartError> {
-    // So that a signal reaches every process of the step, as on the host.
-    let mut env = BTreeMap::from([("TINI_KILL_PROCESS_GROUP".to_owned(), "1".to_owned())]);
-    env.insert(OUTPUT_VARIABLE.to_owned(), OUTPUTS.to_owned());
-    // Not every engine sets it, and programs that are no shells trust it where it is set.
-    env.insert("PWD".to_owned(), spec.working_dir.to_string_lossy().into_owned());
-    if spec.secrets.is_some() {
-        env.insert(SECRETS_VARIABLE.to_owned(), SECRETS.to_owned());
-    }
+/// The variables of a step in a container of its own.
+fn own_env(spec: &StepSpec, needs_home: bool) -> Result<Vec<String>, StartError> {
+    let own = [
+        // So that a signal reaches every process of the step, as on the host.
+        ("TINI_KILL_PROCESS_GROUP", "1".to_owned()),
+        (OUTPUT_VARIABLE, OUTPUTS.to_owned()),
+        ("PWD", pwd(spec)),
+    ];
+    let secrets = spec.secrets.as_ref().map(|_| (SECRETS_VARIABLE, SECRETS.to_owned()));
+    env(spec, own.into_iter().chain(secrets), needs_home)
+}
+
+/// The working directory as `PWD` has it: not every engine sets that, and programs that are no shells trust it where it
+/// is set.
+pub(super) fn pwd(spec: &StepSpec) -> String {
+    spec.working_dir.to_string_lossy().into_owned()
+}
+
+/// The variables, each once: the last entry of a name wins, and the step's win over `own`.
+pub(super) fn env(
+    spec: &StepSpec,
+    own: impl Iterator<Item = (&'static str, String)>,
+    needs_home: bool,
+) -> Result<Vec<String>, StartError> {
+    let mut env: BTreeMap<String, String> = own.map(|(name, value)| (name.to_owned(), value)).collect();
     if needs_home {
         env.insert("HOME".to_owned(), HOME.to_owned());
     }

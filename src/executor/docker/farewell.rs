@@ -39,13 +39,25 @@ impl Mark {
     pub(super) fn of(spec: &StepSpec) -> io::Result<Option<Self>> {
         let has_shell = match &spec.program {
             Program::Script { shell: Shell::Auto | Shell::Posix(_), .. } => true,
-            Program::Script { shell: Shell::Other(_), .. } | Program::Exec { .. } => false,
+            Program::Script { shell: Shell::Other(_), .. } | Program::Exec { .. } | Program::Wait => false,
         };
         if !has_shell {
             return Ok(None);
         }
+        Self::new().map(Some)
+    }
+
+    /// A mark.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub(super) fn new() -> io::Result<Self> {
         let digits = hex::random().map_err(io::Error::other)?;
-        Ok(Some(Self { text: format!("{}{digits}", char::from(FIRST)) }))
+        Ok(Self { text: format!("{}{digits}", char::from(FIRST)) })
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The words that run these words, and mark their end; `missing` is what there is to say of a program

@@ -36,6 +36,7 @@ mod orphans;
 mod paths;
 mod pull;
 mod reach;
+mod shared;
 mod users;
 
 use std::collections::{HashMap, HashSet};
@@ -55,6 +56,7 @@ use self::image::Images;
 use self::labels::Labels;
 pub use self::leftovers::{Leftover, LeftoverKind, leftovers, remove_all};
 use self::network::Networks;
+use super::finder::Finder;
 use super::{
     ContainerSpec, Executor, HoldGuard, ImageSource, ImageSpec, Program, RunningStep, StartError, StepSpec,
     SystemError,
@@ -111,6 +113,12 @@ struct Shared {
     fifo_dir: PathBuf,
     /// Started with the first named pipes; `None` if it cannot be.
     closings: OnceLock<Option<fifo::Closings>>,
+    /// The shared containers that run, by the steps that they are.
+    kept: Mutex<HashMap<String, Arc<shared::SharedContainer>>>,
+    /// The attempts in them that read streams.
+    readers: Mutex<Vec<Arc<shared::Processes>>>,
+    /// Started with the first step in a shared container.
+    finder: OnceLock<Finder>,
     /// Removals, and images that are fetched ahead.
     background: TaskTracker,
     /// Removals that failed.
@@ -136,6 +144,9 @@ impl DockerExecutor {
             fifo_failed: AtomicBool::new(false),
             fifo_dir: pipes,
             closings: OnceLock::new(),
+            kept: Mutex::default(),
+            readers: Mutex::default(),
+            finder: OnceLock::new(),
             background: TaskTracker::new(),
             left: Mutex::new(Vec::new()),
             notify,
@@ -145,6 +156,9 @@ impl DockerExecutor {
     }
 
     async fn begin(shared: Arc<Shared>, spec: StepSpec, guard: HoldGuard) -> Result<RunningStep, StartError> {
+        if let Some(own) = &spec.shared {
+            return shared::start(&shared, &spec, own, &guard).await;
+        }
         let Some(container) = &spec.container else {
             return Err(SystemError::new("cannot start a container", "the step has none").into());
         };
@@ -164,24 +178,15 @@ impl DockerExecutor {
         image: &str,
         guard: &HoldGuard,
     ) -> Result<RunningStep, StartError> {
+        if spec.program == Program::Wait {
+            return shared::keep(shared, spec, container, image, guard).await;
+        }
         let needs_fifo = spec.inputs.iter().any(|input| input.fd != 0);
         if needs_fifo || shared.lane.wants_fifo(shared, &spec.program) {
             match fifo::start(shared, spec, container, image, guard).await {
                 Ok(running) => return Ok(running),
                 Err(fifo::Failure::Start(error)) => return Err(error),
-                Err(fifo::Failure::Lane(why)) if needs_fifo => {
-                    return Err(StartError::Step(format!(
-                        "it reads several inputs, for which a container needs named pipes: {why}"
-                    )));
-                }
-                Err(fifo::Failure::Lane(why)) if shared.lane == LaneChoice::Fifo => {
-                    return Err(StartError::Step(format!("its named pipes cannot be used: {why}")));
-                }
-                Err(fifo::Failure::Lane(why)) => {
-                    if !shared.fifo_failed.swap(true, Ordering::Relaxed) {
-                        (shared.notify)(format!("streams of containers go through the engine: {why}"));
-                    }
-                }
+                Err(fifo::Failure::Lane(why)) => shared.without_fifo(needs_fifo, &why)?,
             }
         }
         attach::start(shared, spec, container, image, guard).await
@@ -216,6 +221,28 @@ impl Shared {
     async fn settled(&self) {
         self.background.close();
         self.background.wait().await;
+    }
+
+    /// Goes over to the other lane for this and all later steps.
+    ///
+    /// # Errors
+    /// If the step needs named pipes, or they were asked for.
+    fn without_fifo(&self, needs_fifo: bool, why: &str) -> Result<(), StartError> {
+        if needs_fifo {
+            let what = "it reads several inputs, for which a container needs named pipes";
+            return Err(StartError::Step(format!("{what}: {why}")));
+        }
+        if self.lane == LaneChoice::Fifo {
+            return Err(StartError::Step(format!("its named pipes cannot be used: {why}")));
+        }
+        if !self.fifo_failed.swap(true, Ordering::Relaxed) {
+            (self.notify)(format!("streams of containers go through the engine: {why}"));
+        }
+        Ok(())
+    }
+
+    fn finder(&self) -> Finder {
+        self.finder.get_or_init(Finder::start).clone()
     }
 
     fn closings(&self) -> Option<&fifo::Closings> {
@@ -259,6 +286,10 @@ impl Executor for DockerExecutor {
             let name = self.shared.images.ensure(image).await.ok()?;
             self.shared.engine.docker().inspect_image(&name).await.ok()?.id
         })
+    }
+
+    fn sever(&self, pipes: Vec<u64>) -> BoxFuture<'_, ()> {
+        Box::pin(async move { shared::sever(&self.shared, &pipes).await })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), SystemError>> {

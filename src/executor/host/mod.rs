@@ -1,6 +1,5 @@
 //! Steps as processes of this machine: a process group each, with the environment of `pipe` itself.
 
-mod finder;
 mod limits;
 mod orphans;
 mod process;
@@ -20,12 +19,12 @@ use command_fds::{CommandFdExt, FdMapping};
 use futures::future::BoxFuture;
 use tracing::debug;
 
-use self::finder::Finder;
 pub use self::limits::Descriptors;
 use self::orphans::Orphans;
-use self::process::{Process, none_left};
+use self::process::Process;
 use self::terminal::Lent;
 pub use self::terminal::open_terminal;
+use super::finder::{Finder, none_left};
 use super::{
     Executor, HoldGuard, InputPipe, InputSource, Keepalive, OUTPUT_VARIABLE, Program, RunningStep,
     SECRETS_VARIABLE, StartError, StdoutSpec, StepSpec, SystemError, shell,
@@ -109,7 +108,7 @@ impl HostExecutor {
         let (stdout, log) = (outputs.stdout, outputs.log);
         let read = inputs.iter().flatten().filter_map(InputPipe::inode);
         let pipes: Vec<u64> = stdout.iter().chain([&log]).filter_map(inode).chain(read).collect();
-        let signs = Signs { mark: mark(spec), pipes, leader: None };
+        let signs = Signs { mark: mark(spec), pipes, ..Signs::default() };
         let registration = self.reaper.processes(&signs.mark, &signs.pipes);
         let (finder, orphans) = self.watch();
         let child = orphans.spawn(&mut command).map_err(|error| not_spawned(spec, program, error))?;

@@ -4,30 +4,22 @@
 //! group's can be given to a stranger, so a signal to the group can never hit one.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use futures::future::{BoxFuture, join_all};
+use futures::future::BoxFuture;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
-use tokio::time::sleep;
 use tracing::debug;
 
-use super::finder::Finder;
 use super::orphans::Orphans;
 use super::terminal::Lent;
+use crate::executor::finder::{Finder, none_left};
 use crate::executor::{Exit, StepHandle, Stop, SystemError};
 use crate::processes::{self, Found, Signs, signal_group};
 use crate::reaper::Registration;
-
-/// Pause between two looks at a process, on a kernel without process descriptors.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// A started step: its leader, and the signs of all of its processes.
 #[derive(Debug)]
@@ -163,31 +155,6 @@ impl StepHandle for Process {
             let is_killed = || self.killed.load(Ordering::Relaxed);
             none_left(&self.finder, &self.signs, is_killed).await;
         })
-    }
-}
-
-/// Waits until an attempt has no process left. Kills what it finds while `is_killed` says so.
-pub(super) async fn none_left(finder: &Finder, signs: &Arc<Signs>, is_killed: impl Fn() -> bool) {
-    let mut looks_in_vain = 0;
-    // One look can miss a process that is just being created.
-    while looks_in_vain < 2 {
-        let found = finder.find(signs).await;
-        looks_in_vain = if found.is_empty() { looks_in_vain + 1 } else { 0 };
-        if is_killed() {
-            found.iter().for_each(|it| it.signal(Signal::KILL));
-        }
-        join_all(found.iter().map(ended)).await;
-    }
-}
-
-/// Waits until a process has ended.
-async fn ended(found: &Found) {
-    // SAFETY: it owns the descriptor, which stays open until it is dropped.
-    let watched = |handle: OwnedFd| unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) };
-    match found.handle().map(watched) {
-        Some(Ok(handle)) => drop(handle.readable().await),
-        // It has ended, or the kernel does not report its end: look again.
-        Some(Err(_)) | None => sleep(PAUSE).await,
     }
 }
 

@@ -663,6 +663,38 @@ codes! {
     /// ```
     TwoImages = "two-images",
 
+    /// A key of a step that belongs to the container that it shares.
+    ///
+    /// A step with `container` runs in a container that other steps run in as well. What holds for the container holds
+    /// for all of them, and is written once, under `containers`: `image`, `build`, `network`, `mounts`, `resources`,
+    /// `pull`, `platform`. A step has its own script, `env`, `working_dir` and `user`.
+    /// ```yaml
+    /// containers: {ci: {image: "rust:1.90"}}
+    /// steps:
+    ///   - {name: test, run: cargo test, container: ci, resources: {memory: 4GiB}}
+    /// ```
+    /// ```yaml
+    /// containers: {ci: {image: "rust:1.90", resources: {memory: 4GiB}}}
+    /// steps:
+    ///   - {name: test, run: cargo test, container: ci}
+    /// ```
+    SharedKey = "shared-key",
+
+    /// A shared container that does not exist.
+    ///
+    /// `container` of a step names one of the file's `containers`. An image that the step has for itself is its `image`.
+    /// ```yaml
+    /// containers: {ci: {image: "rust:1.90"}}
+    /// steps:
+    ///   - {name: test, run: cargo test, container: cii}
+    /// ```
+    /// ```yaml
+    /// containers: {ci: {image: "rust:1.90"}}
+    /// steps:
+    ///   - {name: test, run: cargo test, container: ci}
+    /// ```
+    UnknownContainer = "unknown-container",
+
     /// A step with `run` and with `entrypoint` or `args`.
     ///
     /// `run` is a script, which goes through the shell of the image. `entrypoint` and `args` are the words of a program,
@@ -1259,6 +1291,21 @@ codes! {
     ///   - {name: sort, run: sort > sorted.txt, input: names}
     /// ```
     UnusedStream = "unused-stream",
+
+    /// A shared container that no step runs in.
+    ///
+    /// A warning. It is never started.
+    /// ```yaml
+    /// containers: {ci: {image: "rust:1.90"}, docs: {image: "alpine:3.20"}}
+    /// steps:
+    ///   - {name: test, run: cargo test, container: ci}
+    /// ```
+    /// ```yaml
+    /// containers: {ci: {image: "rust:1.90"}}
+    /// steps:
+    ///   - {name: test, run: cargo test, container: ci}
+    /// ```
+    UnusedContainer = "unused-container",
 
     /// A variable of the environment that nothing uses.
     ///

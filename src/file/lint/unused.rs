@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
-use crate::pipeline::{Span, Step, StepId};
+use crate::pipeline::{Role, Span, Step, StepId};
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     params(scene, found);
     streams(scene, found);
+    containers(scene, found);
     env(scene, found);
 }
 
@@ -44,6 +45,18 @@ fn streams(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
         let message = format!("nothing reads the stream `{}`", stream.name);
         let help = "it is kept in the run's folder: read it with `input`, send it somewhere with `--out`, or take it out";
         found.push(Diagnostic::at(Code::UnusedStream, &pipeline.source, stream.at, message).help(help));
+    }
+}
+
+fn containers(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
+    let pipeline = scene.pipeline;
+    let used: HashSet<StepId> = pipeline.steps.iter().filter_map(|step| Some(step.shared?.step)).collect();
+    for (_, step) in
+        pipeline.steps().filter(|(id, step)| step.role == Role::Container && !used.contains(id))
+    {
+        let message = format!("no step runs in the container `{}`", step.name);
+        let help = format!("write `container: {}` in the steps that share it, or take it out", step.name);
+        found.push(Diagnostic::at(Code::UnusedContainer, &pipeline.source, step.at, message).help(help));
     }
 }
 

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 use super::Lowering;
 use crate::file::raw::{
-    RawBuild, RawBuildKeys, RawMount, RawMountKeys, RawMountType, RawPull, RawResources, RawStep,
+    RawBuild, RawBuildKeys, RawContainer, RawMount, RawMountKeys, RawMountType, RawPull, RawResources, RawStep,
 };
 use crate::file::words::shown;
 use crate::file::yaml::{Field, OneOrMany};
@@ -23,6 +23,50 @@ pub(super) struct ContainerDefaults {
     pub all: bool,
     /// The image for those that name none.
     image: Option<Template>,
+}
+
+/// The keys that say how a container is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ContainerKeys<'r> {
+    image: &'r Field<String>,
+    build: &'r Field<RawBuild>,
+    user: &'r Field<String>,
+    network: &'r Field<String>,
+    mounts: &'r Field<Vec<Field<RawMount>>>,
+    resources: &'r Field<RawResources>,
+    pull: &'r Field<RawPull>,
+    platform: &'r Field<String>,
+}
+
+impl<'r> From<&'r RawStep> for ContainerKeys<'r> {
+    fn from(raw: &'r RawStep) -> Self {
+        let RawStep { image, build, user, network, mounts, resources, pull, platform, .. } = raw;
+        Self { image, build, user, network, mounts, resources, pull, platform }
+    }
+}
+
+impl<'r> From<&'r RawContainer> for ContainerKeys<'r> {
+    fn from(raw: &'r RawContainer) -> Self {
+        let RawContainer { image, build, user, network, mounts, resources, pull, platform, env: _ } = raw;
+        Self { image, build, user, network, mounts, resources, pull, platform }
+    }
+}
+
+impl ContainerKeys<'_> {
+    /// Where the keys stand that belong to the container alone, and not to what runs in it.
+    pub(super) fn of_container_alone(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        let Self { image, build, user: _, network, mounts, resources, pull, platform } = self;
+        let keys = [
+            ("image", image.at()),
+            ("build", build.at()),
+            ("network", network.at()),
+            ("mounts", mounts.at()),
+            ("resources", resources.at()),
+            ("pull", pull.at()),
+            ("platform", platform.at()),
+        ];
+        keys.into_iter().filter_map(|(key, at)| Some((key, at?)))
+    }
 }
 
 impl Lowering<'_> {
@@ -44,27 +88,39 @@ impl Lowering<'_> {
         at: Span,
         defaults: &ContainerDefaults,
     ) -> Option<Container> {
+        let keys = ContainerKeys::from(raw);
+        let container = self.with_image(("step", name), &keys, at, defaults);
+        // Two images have been reported.
+        if container.is_none() && (keys.image.at().is_none() || keys.build.at().is_none()) {
+            self.without_image(name, raw, at, defaults);
+        }
+        container
+    }
+
+    /// The container that these keys say; nothing if they name no image, or two. `what` says whose keys they are.
+    pub(super) fn with_image(
+        &mut self,
+        (what, name): (&str, &str),
+        raw: &ContainerKeys<'_>,
+        at: Span,
+        defaults: &ContainerDefaults,
+    ) -> Option<Container> {
         let own = raw.image.at().is_some() || raw.build.at().is_some();
-        let (image, image_at) = match (self.plain(&raw.image), self.build(&raw.build)) {
+        let (image, image_at) = match (self.plain(raw.image), self.build(raw.build)) {
             (Some(_), Some(_)) => {
                 let (image, build) = (raw.image.at().unwrap_or(at), raw.build.at().unwrap_or(at));
                 let problem = self.at(
                     Code::TwoImages,
                     build,
-                    format!("the step `{name}` names an image and builds one"),
+                    format!("the {what} `{name}` names an image and builds one"),
                 );
                 self.report(problem.also(image, "named here").help("remove `image` or `build`"));
                 return None;
             }
             (Some(image), None) => (Image::Named(image), raw.image.at().unwrap_or(at)),
             (None, Some(build)) => (Image::Built(Box::new(build)), raw.build.at().unwrap_or(at)),
-            (None, None) if defaults.all && defaults.image.is_some() => {
-                (Image::Named(defaults.image.clone()?), at)
-            }
-            (None, None) => {
-                self.without_image(name, raw, at, defaults);
-                return None;
-            }
+            (None, None) if defaults.all => (Image::Named(defaults.image.clone()?), at),
+            (None, None) => return None,
         };
         Some(Container {
             image,
@@ -76,10 +132,10 @@ impl Lowering<'_> {
                 Some(RawPull::Never) => Pull::Never,
             },
             platform: raw.platform.value().cloned(),
-            user: self.plain(&raw.user),
-            network: self.plain(&raw.network),
-            mounts: self.mounts(raw),
-            resources: self.resources(&raw.resources),
+            user: self.plain(raw.user),
+            network: self.plain(raw.network),
+            mounts: self.mounts(raw.mounts),
+            resources: self.resources(raw.resources),
         })
     }
 
@@ -130,7 +186,7 @@ impl Lowering<'_> {
     }
 
     /// A text that must say something.
-    fn plain(&mut self, field: &Field<String>) -> Option<Template> {
+    pub(super) fn plain(&mut self, field: &Field<String>) -> Option<Template> {
         let (text, at) = field.get()?;
         if text.trim().is_empty() {
             let problem = self.at(Code::BadPath, at, "nothing stands here");
@@ -162,8 +218,8 @@ impl Lowering<'_> {
         }
     }
 
-    fn mounts(&mut self, raw: &RawStep) -> Vec<Mount> {
-        let entries = raw.mounts.value().map(Vec::as_slice).unwrap_or_default();
+    fn mounts(&mut self, field: &Field<Vec<Field<RawMount>>>) -> Vec<Mount> {
+        let entries = field.value().map(Vec::as_slice).unwrap_or_default();
         let mut mounts: Vec<Mount> = Vec::with_capacity(entries.len());
         for (mount, at) in entries.iter().filter_map(Field::get) {
             let mount = match mount {

@@ -137,7 +137,7 @@ impl Lowering<'_> {
         let last = named
             .clone()
             .next_back()
-            .filter(|_| step.container.is_some() && named.count() > MOST_IN_CONTAINER);
+            .filter(|_| step.is_in_container() && named.count() > MOST_IN_CONTAINER);
         if let Some(last) = last {
             let message = format!(
                 "the step `{}` reads more than {MOST_IN_CONTAINER} streams, and the shells of containers know no more",

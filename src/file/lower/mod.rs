@@ -4,6 +4,7 @@
 mod admission;
 mod conditions;
 mod container;
+mod containers;
 mod early;
 mod edges;
 mod env_files;

@@ -8,11 +8,12 @@ use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
-use crate::pipeline::{Action, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{Action, Container, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;
 use super::container::ContainerDefaults;
+use super::containers::SharedContainers;
 pub(super) use super::list::Steps;
 use super::list::stream_groups;
 use super::policy::PolicyDefaults;
@@ -25,6 +26,7 @@ pub(super) struct Defaults {
     env: Vec<EnvVar>,
     policy: PolicyDefaults,
     container: ContainerDefaults,
+    containers: SharedContainers,
 }
 
 impl Lowering<'_> {
@@ -58,6 +60,7 @@ impl Lowering<'_> {
             steps.list.push(step);
             steps.raw.push(raw);
         }
+        self.add_containers(defaults.containers, &mut steps);
         self.names.inputs.clear();
         self.names.gathered.clear();
         self.names.role = Role::Ordinary;
@@ -67,12 +70,14 @@ impl Lowering<'_> {
     fn defaults(&mut self, raw: &RawPipeline, options: &LoadOptions) -> Defaults {
         let nothing = RawDefaults::default();
         let defaults = raw.defaults.value().unwrap_or(&nothing);
+        let container = self.container_defaults(&defaults.image, options);
         Defaults {
             shell: self.shell(&defaults.shell).unwrap_or_default(),
             working_dir: self.working_dir(&defaults.working_dir),
             env: self.env(&raw.env),
             policy: self.policy_defaults(raw),
-            container: self.container_defaults(&defaults.image, options),
+            containers: self.shared_containers(raw, &container),
+            container,
         }
     }
 
@@ -102,7 +107,7 @@ impl Lowering<'_> {
     }
 
     /// Whether no step and no group has a name so far; else it is reported.
-    fn is_new_name(&mut self, name: &str, at: Span, steps: &Steps<'_>) -> bool {
+    pub(super) fn is_new_name(&mut self, name: &str, at: Span, steps: &Steps<'_>) -> bool {
         let step = steps.by_name.get(name).and_then(|id| steps.list.get(id.index())).map(|step| step.at);
         let group = || steps.groups_by_name.get(name).and_then(|id| steps.groups.get(id.index()));
         let first = step.or_else(|| group().map(|group| group.at));
@@ -131,7 +136,9 @@ impl Lowering<'_> {
         let at = raw.name.at().unwrap_or(whole);
         self.name_inputs(raw);
         let role = self.role(raw);
+        let shared = self.shared(name, raw, &defaults.containers);
         let mut env = defaults.env.clone();
+        env.extend_from_slice(defaults.containers.env(shared));
         env.extend(self.env(&raw.env));
         let action = self.action(name, raw, at, defaults);
         let policy = self.policy(raw, &defaults.policy);
@@ -141,7 +148,9 @@ impl Lowering<'_> {
             role,
             condition: self.condition(raw),
             admission: self.admission(raw),
-            container: self.container(name, raw, at, &defaults.container).map(Box::new),
+            container: self.own_container(name, raw, at, &defaults.container),
+            shared,
+            user: if raw.container.is_missing() { None } else { self.plain(&raw.user) },
             env,
             secrets: self.secrets(raw),
             working_dir: self.working_dir(&raw.working_dir).or_else(|| defaults.working_dir.clone()),
@@ -151,6 +160,20 @@ impl Lowering<'_> {
             early,
             ..Step::new(name, at, action)
         }
+    }
+
+    /// The container of a step that shares none.
+    fn own_container(
+        &mut self,
+        name: &str,
+        raw: &RawStep,
+        at: Span,
+        defaults: &ContainerDefaults,
+    ) -> Option<Box<Container>> {
+        if !raw.container.is_missing() {
+            return None;
+        }
+        self.container(name, raw, at, defaults).map(Box::new)
     }
 
     /// What the step does: its script, or the program of its container.

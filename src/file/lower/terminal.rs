@@ -10,7 +10,7 @@ impl Lowering<'_> {
     /// Whether the step has the terminal. Every key that does not go with it is reported.
     pub(super) fn terminal(&mut self, name: &str, raw: &RawStep, defaults: &ContainerDefaults) -> bool {
         let Some((true, at)) = raw.terminal.get().map(|(&wanted, at)| (wanted, at)) else { return false };
-        let container = raw.image.at().or(raw.build.at());
+        let container = raw.image.at().or(raw.build.at()).or(raw.container.at());
         let keys = [
             (
                 raw.input.at(),

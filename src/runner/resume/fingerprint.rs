@@ -11,7 +11,7 @@ pub(super) const IMAGE: &str = "image";
 
 /// Returns the fingerprint of a rendered step, without its image.
 pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered) -> Fingerprint {
-    let Rendered { program, env, working_dir, container, produces, products_dir: _ } = rendered;
+    let Rendered { program, env, working_dir, container, shared, produces, products_dir: _ } = rendered;
     let Step {
         secrets,
         inputs,
@@ -31,6 +31,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         service: _,
         services: _,
         shared: _,
+        user: _,
         condition: _,
         admission: _,
         depends_on: _,
@@ -52,7 +53,9 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         ("list of streams and files".to_owned(), hash(format!("{read:?} {made:?} {produces:?}"))),
     ]);
     if let Some(container) = container {
-        parts.insert("container".to_owned(), hash(format!("{container:?}")));
+        let user = shared.as_ref().and_then(|shared| shared.user.as_ref());
+        let user = user.map(|user| format!(" {user}")).unwrap_or_default();
+        parts.insert("container".to_owned(), hash(format!("{container:?}{user}")));
     }
     parts
 }

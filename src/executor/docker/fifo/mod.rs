@@ -6,7 +6,7 @@
 
 #[cfg_attr(not(target_os = "linux"), path = "unwatched.rs")]
 mod closings;
-mod pipes;
+pub(super) mod pipes;
 
 use std::io;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 pub(super) use self::closings::Closings;
 use self::pipes::{Ends, Pipes};
 use super::container::{Container, Handle, Traffic, no_program};
-use super::create::{self, Command, script_words};
+use super::create::{self, Command, OUTPUTS, script_words};
 use super::{Shared, container_name};
 use crate::executor::{
     ContainerSpec, Exit, HoldGuard, RunningStep, StartError, StdoutSpec, StepSpec, SystemError,
@@ -83,6 +83,7 @@ pub(super) async fn start(
         attached: false,
         has_stdin: false,
         mounts,
+        outputs: OUTPUTS.into(),
     };
     let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
     let body = create::body(shared, spec, container, image, network, command)?;
@@ -95,7 +96,13 @@ pub(super) async fn start(
     let (stopping, _) = watch::channel(false);
     let (end, is_used) = (ends.end.take(), !shared.engine.is_podman());
     let exit = created.watch(Traffic::default(), async move { reported(end).await.filter(|_| is_used) });
-    handshake(&created, (image, &program), &mut ends, exit.clone()).await?;
+    let begin = Start {
+        kill: created.kill("SIGKILL"),
+        image,
+        program: &program,
+        not_begun: |_| None,
+    };
+    handshake(begin, &mut ends, ended(exit.clone())).await?;
     let Ends { stdout, log, pipes, .. } = ends;
     shared.later(pipes.unblock_late_opens(created.gone()));
     let log = log.into_blocking_fd().map_err(unusable)?;
@@ -106,7 +113,7 @@ pub(super) async fn start(
 
 /// Returns a script that opens the pipes, reports it, and executes the step's program, `"$@"`. `exec` with a
 /// pipe that does not exist ends the shell, and every shell has `echo` built in.
-fn opening(spec: &StepSpec) -> String {
+pub(super) fn opening(spec: &StepSpec) -> String {
     let stdin = if spec.stdin().is_none() { "</dev/null" } else { "" };
     let inputs = spec.inputs.iter().map(|input| format!(r#" {}<"$0/{}""#, input.fd, pipes::name(input)));
     let inputs: String = inputs.collect();
@@ -119,38 +126,67 @@ fn opening(spec: &StepSpec) -> String {
     )
 }
 
-/// Waits until the container has opened all pipes. If this fails with [`Failure::Lane`], the script has not
-/// begun and cannot begin any more.
-async fn handshake(
-    container: &Container,
-    (image, program): (&str, &str),
+/// A program in a container that has been started, and has not opened its pipes yet.
+pub(super) struct Start<'a, K, N> {
+    /// Kills it.
+    pub(super) kill: K,
+    pub(super) image: &'a str,
+    pub(super) program: &'a str,
+    /// What else an exit code says that comes before the program.
+    pub(super) not_begun: N,
+}
+
+/// Waits until the container has opened all pipes; `ended` resolves once the program has ended. If this fails with
+/// [`Failure::Lane`], the script has not begun and cannot begin any more.
+pub(super) async fn handshake<K, N>(
+    start: Start<'_, K, N>,
     ends: &mut Ends,
-    mut exit: watch::Receiver<Option<Result<Exit, SystemError>>>,
-) -> Result<(), Failure> {
-    let is_late = tokio::select! {
+    ended: impl Future<Output = Result<Exit, SystemError>>,
+) -> Result<(), Failure>
+where
+    K: Future<Output = Result<(), SystemError>>,
+    N: Fn(i32) -> Option<StartError>,
+{
+    let Start { kill, image, program, not_begun } = start;
+    let mut ended = std::pin::pin!(ended);
+    let in_time = tokio::select! {
         biased;
         opened = ends.opened() => return opened.map_err(unusable),
-        _ = exit.wait_for(Option::is_some) => false,
-        () = sleep(PATIENCE) => true,
+        how = &mut ended => Some(how),
+        () = sleep(PATIENCE) => None,
     };
-    if is_late {
-        container.kill("SIGKILL").await.map_err(StartError::System)?;
-        let _ = exit.wait_for(Option::is_some).await;
-    }
+    let is_late = in_time.is_none();
+    let how = match in_time {
+        Some(how) => how,
+        None => {
+            kill.await.map_err(StartError::System)?;
+            ended.await
+        }
+    };
     // The byte may have arrived in the last moment, and then the script has begun.
     let opened = matches!(timeout(Duration::ZERO, ends.opened()).await, Ok(Ok(())));
-    let how = exit.borrow().clone();
-    match (opened, how) {
+    let code = match (opened, how) {
         (true, _) if is_late => {
-            Err(StartError::Step("its container was too slow to open its named pipes".into()).into())
+            return Err(StartError::Step("its container was too slow to open its named pipes".into()).into());
         }
-        (true, _) => Ok(()),
-        (false, Some(Err(error))) => Err(StartError::System(error).into()),
-        (false, _) if is_late => Err(Failure::Lane("no container opens them".into())),
-        (false, Some(Ok(Exit::Code(NO_SHELL)))) => Err(StartError::Step(no_program(image, "sh")).into()),
-        (false, Some(Ok(Exit::Code(NO_PROGRAM)))) => Err(StartError::Step(no_program(image, program)).into()),
-        (false, _) => Err(Failure::Lane("a container could not open them".into())),
-    }
+        (true, _) => return Ok(()),
+        (false, Err(error)) => return Err(StartError::System(error).into()),
+        (false, _) if is_late => return Err(Failure::Lane("no container opens them".into())),
+        (false, Ok(Exit::Code(code))) => code,
+        (false, Ok(Exit::Signal(_) | Exit::OutOfMemory)) => -1,
+    };
+    Err(match (not_begun(code), code) {
+        (Some(error), _) => error.into(),
+        (None, NO_SHELL) => StartError::Step(no_program(image, "sh")).into(),
+        (None, NO_PROGRAM) => StartError::Step(no_program(image, program)).into(),
+        (None, _) => Failure::Lane("a container could not open them".into()),
+    })
+}
+
+/// Waits for the end of a container.
+async fn ended(mut exit: watch::Receiver<Option<Result<Exit, SystemError>>>) -> Result<Exit, SystemError> {
+    let known = exit.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
+    known.unwrap_or_else(|| Err(SystemError::new("lost a container", "its watcher has ended")))
 }
 
 /// Returns the exit code that the container itself reports. `None` if its wrapper was killed, and for a
@@ -161,6 +197,6 @@ async fn reported(end: Option<pipe::Receiver>) -> Option<i32> {
     text.strip_suffix('\n')?.parse().ok().filter(|code| *code != KILLED)
 }
 
-fn unusable(error: io::Error) -> Failure {
+pub(super) fn unusable(error: io::Error) -> Failure {
     Failure::Lane(format!("named pipes cannot be made: {error}"))
 }

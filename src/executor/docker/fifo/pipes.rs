@@ -24,7 +24,7 @@ use crate::reaper::Reaper;
 const ROUND: Duration = Duration::from_millis(20);
 
 /// A directory with named pipes; dropping this removes it.
-pub(super) struct Pipes {
+pub(in super::super) struct Pipes {
     dir: PathBuf,
     /// The names of those that the container reads.
     inputs: Vec<String>,
@@ -35,7 +35,7 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    pub(super) fn make(parent: &Path, spec: &StepSpec) -> io::Result<Self> {
+    pub(in super::super) fn make(parent: &Path, spec: &StepSpec) -> io::Result<Self> {
         let dir = parent.join(format!("{}-{}", spec.name, spec.attempt));
         std::fs::create_dir(&dir)?;
         let inputs = spec.inputs.iter().filter(|input| input.source == InputSource::Pipe);
@@ -59,6 +59,11 @@ impl Pipes {
         Ok(pipes)
     }
 
+    /// Returns the directory.
+    pub(in super::super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns the mounts of the container: this directory, and stored streams over files in it.
     pub(super) fn mounts(&self, spec: &StepSpec) -> Vec<MountSpec> {
         let folder =
@@ -76,7 +81,7 @@ impl Pipes {
 
     /// Opens this side's ends without waiting for the container. The directory must stay until the container
     /// has opened its own.
-    pub(super) fn open(
+    pub(in super::super) fn open(
         self,
         spec: &StepSpec,
         reaper: &Reaper,
@@ -128,7 +133,7 @@ impl Pipes {
     /// because the stream has ended or has no reader any more. After that nothing tells of an open that
     /// blocks, so this opens and closes its end every 20 ms; programs that have the pipe open already do not
     /// notice.
-    pub(super) async fn unblock_late_opens(self, gone: impl Future<Output = ()>) {
+    pub(in super::super) async fn unblock_late_opens(self, gone: impl Future<Output = ()>) {
         let mut gone = pin!(gone);
         tokio::select! {
             () = &mut gone => return,
@@ -162,17 +167,17 @@ impl Drop for Pipes {
 }
 
 /// This side's ends.
-pub(super) struct Ends {
+pub(in super::super) struct Ends {
     /// The writing ends of the container's inputs, in the order of the spec; nothing for a stored stream.
-    pub(super) inputs: Vec<Option<InputPipe>>,
+    pub(in super::super) inputs: Vec<Option<InputPipe>>,
     /// The reading end of its stdout, if that is a stream.
-    pub(super) stdout: Option<OwnedFd>,
-    pub(super) log: pipe::Receiver,
+    pub(in super::super) stdout: Option<OwnedFd>,
+    pub(in super::super) log: pipe::Receiver,
     /// Where the container reports its exit code.
-    pub(super) end: Option<pipe::Receiver>,
+    pub(in super::super) end: Option<pipe::Receiver>,
     /// The container's ends, until it has opened them itself.
     held: Option<([pipe::Sender; 2], Vec<OwnedFd>)>,
-    pub(super) pipes: Pipes,
+    pub(in super::super) pipes: Pipes,
 }
 
 impl Ends {
@@ -194,7 +199,7 @@ impl Ends {
 }
 
 /// Returns the name of an input's pipe in the directory.
-pub(super) fn name(input: &InputSpec) -> String {
+pub(in super::super) fn name(input: &InputSpec) -> String {
     format!("in{}", input.fd)
 }
 
