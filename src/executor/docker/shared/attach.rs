@@ -19,7 +19,7 @@ use super::exec::{self, Exec};
 use super::handle::{Begun, Handle, HowEnded};
 use super::processes::Processes;
 use super::words::{GO, MEMORY, NO_FOLDER};
-use super::Attempt;
+use super::{Attempt, SharedContainer};
 use crate::executor::docker::attach::{IN_FLIGHT, Sinks, ends, input, outputs, stdin};
 pub(super) use crate::executor::docker::attach::{Input, Output};
 use crate::executor::docker::container::no_program;
@@ -56,11 +56,8 @@ impl Folder {
     }
 
     /// The exit code that the wrapper has reported.
-    fn code(&self) -> Option<Exit> {
-        match std::fs::read_to_string(self.0.join("end")).ok()?.strip_suffix('\n')? {
-            "memory" => Some(Exit::OutOfMemory),
-            code => code.parse().ok().map(Exit::Code),
-        }
+    fn code(&self, container: &SharedContainer) -> Option<Exit> {
+        container.reported(&std::fs::read_to_string(self.0.join("end")).ok()?)
     }
 
     /// Lets the wrapper end.
@@ -194,8 +191,13 @@ impl Watched {
                 biased;
                 // A sender that is dropped says that the connection has ended, which the task tells.
                 true = is_heard(&mut heard) => {
-                    let code = folder.code();
+                    let code = folder.code(container);
                     folder.let_go();
+                    // The wrapper looks into the folder until it has seen that.
+                    tokio::spawn(async move {
+                        let _ = passing.await;
+                        drop(folder);
+                    });
                     return match code {
                         Some(Exit::Code(137)) | None => exec::ended(shared, container, &exec).await,
                         Some(exit) => Ok(Some(exit)),

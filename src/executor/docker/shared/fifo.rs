@@ -97,10 +97,7 @@ async fn watch_end(
     let reported = async {
         let mut text = String::new();
         end?.take(LONGEST).read_to_string(&mut text).await.ok()?;
-        match text.strip_suffix('\n')? {
-            "memory" => Some(Exit::OutOfMemory),
-            code => code.parse().ok().map(Exit::Code),
-        }
+        processes.container().reported(&text)
     };
     let ended = match reported.await {
         // A container whose processes are all killed is about to end.

@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bollard::container::LogOutput;
 use bollard::query_parameters::AttachContainerOptionsBuilder;
@@ -89,6 +90,7 @@ pub(in super::super) async fn start(
         outputs,
         user: container.user.clone(),
         is_visible,
+        was_short: AtomicBool::new(false),
         exit: exit.clone(),
     };
     let kept = Arc::new(kept);
@@ -192,7 +194,11 @@ struct Kept {
 
 impl StepHandle for Kept {
     fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>> {
-        self.handle.wait()
+        Box::pin(async move {
+            let exit = self.handle.wait().await?;
+            let is_old = exit == Exit::OutOfMemory && self.kept.was_short.load(Ordering::Relaxed);
+            Ok(if is_old { Exit::Code(137) } else { exit })
+        })
     }
 
     /// Its own program has nothing to tidy up, and ends at once.

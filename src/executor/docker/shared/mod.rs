@@ -17,9 +17,12 @@ mod inside;
 mod keep;
 mod processes;
 mod words;
+#[cfg(test)]
+mod probe_tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -46,6 +49,8 @@ pub(super) struct SharedContainer {
     user: Option<String>,
     /// Whether `/proc` of this machine shows its processes.
     is_visible: bool,
+    /// Whether a process in it was killed for want of memory: engines then say the same of any later end.
+    was_short: AtomicBool,
     /// Known once it has ended, and with it every process in it.
     exit: watch::Receiver<Option<Result<Exit, SystemError>>>,
 }
@@ -63,6 +68,17 @@ struct Attempt<'a> {
 }
 
 impl SharedContainer {
+    /// Reads how a wrapper says that its program has ended.
+    fn reported(&self, report: &str) -> Option<Exit> {
+        match report.strip_suffix('\n')? {
+            "memory" => {
+                self.was_short.store(true, Ordering::Relaxed);
+                Some(Exit::OutOfMemory)
+            }
+            code => code.parse().ok().map(Exit::Code),
+        }
+    }
+
     fn has_ended(&self) -> bool {
         self.exit.borrow().is_some()
     }
@@ -97,7 +113,7 @@ pub(super) async fn start(
     };
     let needs_fifo = spec.inputs.iter().any(|input| input.fd != 0);
     let has_failed =
-        shared.lane == LaneChoice::Auto && shared.fifo_failed.load(std::sync::atomic::Ordering::Relaxed);
+        shared.lane == LaneChoice::Auto && shared.fifo_failed.load(Ordering::Relaxed);
     // It has a shell, whatever its steps run.
     let wants_fifo = shared.lane.expected(&shared.engine, true) == Lane::Fifo && !has_failed;
     if needs_fifo || wants_fifo {
