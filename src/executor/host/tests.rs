@@ -18,6 +18,7 @@ fn spec(script: &str) -> StepSpec {
         attempt: 1,
         program: Program::Script { shell: Shell::Posix("sh".into()), text: script.into() },
         container: None,
+        service: None,
         env: Vec::new(),
         working_dir: std::env::temp_dir(),
         inputs: Vec::new(),
