@@ -131,6 +131,7 @@ fn gives_back(kind: &EventKind, lent_to: StepId) -> bool {
         EventKind::RunFinished(_) => true,
         EventKind::RunStarted(_)
         | EventKind::StepStarted { .. }
+        | EventKind::ServiceReady { .. }
         | EventKind::StepOutput { .. }
         | EventKind::StepLine { .. }
         | EventKind::StreamProgress(_)

@@ -49,6 +49,13 @@ pub enum EventKind {
         /// How long the start took: a container is made, and its image may have to be fetched.
         starting: Duration,
     },
+    /// A service, or a shared container, is ready for the steps that use it.
+    ServiceReady {
+        /// It.
+        step: StepId,
+        /// How long after the start of its attempt.
+        after: Duration,
+    },
     /// A step wrote to its log (stderr, and stdout if it is not a stream).
     StepOutput {
         /// The step.

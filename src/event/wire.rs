@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `run-started` | `run` (id), `pipeline` (name), `file`, `dir` (run directory), `steps`, `streams` |
 //! | `step-started` | `step`, `attempt` (from 1), `lane` (`fifo` or `attach`, of a container), `starting_ms` (how long the start took), `log_at` |
+//! | `service-ready` | `step`, `after_ms` (since its attempt started) |
 //! | `step-output` | `step`, `channel` (`stderr` where stdout is a stream, else `both`, which share a pipe; earlier versions: `stdout`, `stderr`), `text`, `lossy` |
 //! | `step-retrying` | `step`, `attempt` (that failed), `failure`, `delay_ms`, `restarting` (step names) |
 //! | `step-finished` | `step`, `outcome`, `attempts` (0: skipped), `duration_ms`, `leaky`, `outputs`, `products`, `fingerprint`, `log_lost`, `limit` with `limit_ms`, `not_retried`, `command` |
@@ -26,8 +27,8 @@
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
-//! - A step of `run-started`: `name`, `description`, `line` (in `file`), `role` (`finally`), `group` (the
-//!   name that it shares with others), `matrix` (its values, by axis), `if` (its condition), `depends_on`,
+//! - A step of `run-started`: `name`, `description`, `line` (in `file`), `role` (`finally`, `service`, `container`), `group` (the
+//!   name that it shares with others), `matrix` (its values, by axis), `if` (its condition), `depends_on`, `services`,
 //!   `input`, `inputs` (streams by the name that the step gives them), `gathers` (several streams by one name), `output`, `feed` (a path, or `-` for
 //!   standard input), `terminal` (true: its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
@@ -39,7 +40,7 @@
 //!   (that of its `retry`), and `limit_ms`; `not_retried`, why it was not tried again with retries left: `on-exit`
 //!   or `no-time`; `command`, the last line of its script.
 //! - `failure`: an object whose `kind` is `exit` (with `code`), `signal` (with `signal`), `out-of-memory`,
-//!   `timeout`, `left-early`, `missing`, `start` or `outputs` (with `message`).
+//!   `timeout`, `left-early`, `ended-early` (a service), `missing`, `start`, `outputs` or `not-ready` (with `message`).
 //! - `end`: `succeeded`, `failed` (with `cause`, the step that failed first), `signalled` (with `signal`),
 //!   `no-output` and `engine` (with `message`).
 //! - `fingerprint`: what the step's result depends on, each part as a keyed hash; `--resume` compares them.
@@ -139,6 +140,10 @@ pub enum Body {
         starting_ms: u64,
         #[serde(default, skip_serializing_if = "is_zero")]
         log_at: u64,
+    },
+    ServiceReady {
+        step: String,
+        after_ms: u64,
     },
     StepOutput {
         step: String,

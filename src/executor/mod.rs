@@ -26,6 +26,7 @@
 //!   well, so that it sees the signal.
 //! - [`StepHandle::gone`] resolves once no process of the step is left. After a [`Stop::Kill`] it kills what
 //!   it still finds.
+//! - [`StepHandle::probe`] has no effect but the check. When it resolves, or is dropped, no process of it is left.
 //! - [`Executor::sever`] resolves once no process is left that could read one of these pipes to its end.
 //! - The steps in a shared container ([`StepSpec::shared`]) are apart from each other in all of this: `stop`, `gone`
 //!   and `sever` reach the processes of one step and no other's. What a successful step leaves in the background
@@ -44,10 +45,12 @@ mod hold;
 pub mod host;
 mod input;
 mod limits;
+mod probe;
 mod set;
 mod shell;
 mod spec;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -58,11 +61,12 @@ use crate::pipeline::{Failure, Lane};
 
 pub use hold::{HoldGuard, Released};
 pub use input::{InputPipe, Keepalive};
+pub use probe::{Answer, Probe, port_answers};
 pub use set::ExecutorSet;
 pub use shell::needs_file;
 pub use spec::{
     ContainerSpec, ImageSource, ImageSpec, InputSource, InputSpec, MountFrom, MountSpec, OUTPUT_VARIABLE,
-    Program, SECRETS_VARIABLE, SharedSpec, StdoutSpec, StepSpec,
+    Program, SECRETS_VARIABLE, ServiceSpec, SharedSpec, StdoutSpec, StepSpec,
 };
 
 /// Starts steps as one kind of process. The module says what an implementation promises.
@@ -121,6 +125,19 @@ pub trait StepHandle: Send + Sync {
     /// container does, there is nothing to wait for.
     fn gone(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+
+    /// Asks whether it does its work: a service that is starting.
+    fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>>;
+
+    /// Returns the check that its image brings along.
+    fn own_probe(&self) -> BoxFuture<'_, Result<Option<Probe>, SystemError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Returns the ports of this machine that lead to its own, as far as it has any beside its own.
+    fn published(&self) -> BoxFuture<'_, Result<BTreeMap<u16, u16>, SystemError>> {
+        Box::pin(std::future::ready(Ok(BTreeMap::new())))
     }
 }
 

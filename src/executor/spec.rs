@@ -24,6 +24,8 @@ pub struct StepSpec {
     pub container: Option<ContainerSpec>,
     /// The shared container that it runs in.
     pub shared: Option<SharedSpec>,
+    /// What makes it a service.
+    pub service: Option<ServiceSpec>,
     /// Variables to set beside the inherited environment; later entries win.
     pub env: Vec<(OsString, OsString)>,
     /// The folder to run in, absolute.
@@ -60,6 +62,13 @@ impl fmt::Debug for StepSpec {
         let Self { name, attempt, .. } = self;
         out.debug_struct("StepSpec").field("name", name).field("attempt", attempt).finish_non_exhaustive()
     }
+}
+
+/// What a service has beside what a step has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSpec {
+    /// The ports of its container that are published on this machine, by its own; `None` is one that is free.
+    pub published: Vec<(u16, Option<u16>)>,
 }
 
 /// What runs.

@@ -107,7 +107,8 @@ impl Follow {
                 Some(EventKind::StepStarted { step, .. }) => self.open(step),
                 Some(EventKind::StepFinished(finished)) => drop(self.ended.insert(finished.step)),
                 Some(
-                    EventKind::StepOutput { .. }
+                    EventKind::ServiceReady { .. }
+                    | EventKind::StepOutput { .. }
                     | EventKind::StepLine { .. }
                     | EventKind::StepRetrying { .. }
                     | EventKind::StreamProgress(_)

@@ -83,6 +83,7 @@ impl Journal {
             EventKind::RunStarted(started) => self.pipeline = Some(started.pipeline.clone()),
             EventKind::StepFinished(finished) => drop(self.logs.remove(&finished.step)),
             EventKind::StepStarted { .. }
+            | EventKind::ServiceReady { .. }
             | EventKind::StepRetrying { .. }
             | EventKind::StreamFinished(_)
             | EventKind::Cancelling { .. }

@@ -57,6 +57,9 @@ pub struct StepDetails {
     pub outcome: Option<OutcomeRecord>,
     /// Attempts that were made.
     pub attempts: u32,
+    /// Of a service: how long it took to get ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_ms: Option<u64>,
     /// From its first start to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
@@ -160,6 +163,7 @@ impl RunDetails {
                 *places = steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect();
             }
             Body::StepStarted { step, attempt: _, lane: _, starting_ms: _, log_at: _ }
+            | Body::ServiceReady { step, after_ms: _ }
             | Body::StepFinished { step, .. } => {
                 let place = places.get(step).copied().unwrap_or(usize::MAX);
                 self.steps.get_mut(place).into_iter().for_each(|step| step.take(&record.body));
@@ -197,6 +201,7 @@ impl StepDetails {
             step: step.clone(),
             outcome: None,
             attempts: 0,
+            ready_ms: None,
             duration_ms: None,
             lane: None,
             leaky: false,
@@ -216,6 +221,7 @@ impl StepDetails {
                 self.lane = lane.clone();
                 self.log_at = *log_at;
             }
+            Body::ServiceReady { step: _, after_ms } => self.ready_ms = Some(*after_ms),
             Body::StepFinished {
                 step: _,
                 outcome,

@@ -45,7 +45,7 @@ pub use passing::passed_over_with;
 pub use policy::{AfterRetry, Backoff, EarlySetting, OnError, Policy, PolicyKey, Retry};
 pub use product::Artifact;
 pub use run_outcome::{BodyEnd, RunOutcome, took_too_long};
-pub use service::{Check, CheckTest, Readiness, Service, ServicePort, Usage};
+pub use service::{Check, CheckTest, Endpoint, Endpoints, Readiness, Service, ServicePort, Usage};
 pub use source::{Position, Source, Span};
 pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
 pub use stream::{Destination, EarlyExit, Input, InputPlaces, Port, Stream};
@@ -116,6 +116,18 @@ impl Pipeline {
     /// Returns the step behind an id of this pipeline.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[id.index()]
+    }
+
+    /// Returns whether a step sees the network of this machine: it is a process of it, or in a container that has no
+    /// network of its own.
+    pub fn is_on_host(&self, step: &Step) -> bool {
+        match (&step.container, step.shared) {
+            (_, Some(shared)) => self.is_on_host(self.step(shared.step)),
+            (None, None) => true,
+            (Some(container), None) => {
+                container.network.as_ref().is_some_and(|network| network.is_literally("host"))
+            }
+        }
     }
 
     /// Returns the group behind an id of this pipeline.

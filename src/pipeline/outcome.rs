@@ -14,9 +14,10 @@ pub enum Outcome {
     Failed(Failure),
     /// It was stopped for taking longer than its `timeout`.
     TimedOut,
-    /// It was stopped because the stream that it read broke; `producer` is the step that broke it.
+    /// It was stopped because the stream that it read broke, or because a service that it used ended; `producer`
+    /// is the step whose failure that is.
     Tainted {
-        /// The step whose failure broke the stream.
+        /// The step whose failure it is.
         producer: StepId,
     },
     /// It was stopped because the run was.
@@ -54,6 +55,10 @@ pub enum Failure {
     Missing(String),
     /// It exited with success before it had read all of a stream, and `early_exit` is `fail`.
     LeftEarly,
+    /// A service did not get ready: a sentence.
+    NotReady(String),
+    /// A service ended with success, before the steps that use it had.
+    EndedEarly,
 }
 
 /// A time limit of a step.
@@ -181,7 +186,13 @@ impl Failure {
             Self::Exit(code) | Self::BrokenPipe(code) => Some(*code),
             Self::Signal(signal) => Some(128 + signal),
             Self::OutOfMemory => Some(137),
-            Self::Timeout | Self::Start(_) | Self::Outputs(_) | Self::Missing(_) | Self::LeftEarly => None,
+            Self::EndedEarly => Some(0),
+            Self::Timeout
+            | Self::Start(_)
+            | Self::Outputs(_)
+            | Self::Missing(_)
+            | Self::LeftEarly
+            | Self::NotReady(_) => None,
         }
     }
 }
@@ -202,7 +213,8 @@ impl fmt::Display for Failure {
             Self::OutOfMemory => out.write_str("out of memory"),
             Self::Timeout => out.write_str("timed out"),
             Self::Start(why) => write!(out, "could not start: {why}"),
-            Self::Missing(why) => out.write_str(why),
+            Self::Missing(why) | Self::NotReady(why) => out.write_str(why),
+            Self::EndedEarly => out.write_str("it ended, with exit code 0, before the steps that use it"),
             Self::LeftEarly => out.write_str("it left before the end of its input"),
             Self::Outputs(why) => write!(out, "invalid outputs: {why}"),
         }

@@ -1,5 +1,6 @@
 //! Services, and how steps use them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Span, StepId, Template};
@@ -30,6 +31,16 @@ pub struct ServicePort {
     /// The port of this machine that leads there; `None` is one that is free.
     pub published: Option<u16>,
 }
+
+/// Where a service is found, once it is ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The ports of this machine that lead to it, by its own.
+    pub published: BTreeMap<u16, u16>,
+}
+
+/// Where services are found, those that are ready.
+pub type Endpoints = BTreeMap<StepId, Endpoint>;
 
 /// What says that a service is ready.
 #[derive(Debug, Clone)]

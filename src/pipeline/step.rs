@@ -130,6 +130,11 @@ impl Step {
         self.services.iter().copied().chain(self.shared)
     }
 
+    /// Returns whether it uses a service, or a shared container.
+    pub fn uses(&self, service: StepId) -> bool {
+        self.usages().any(|usage| usage.step == service)
+    }
+
     /// Returns how it reads a stream, if it does.
     pub fn reads(&self, stream: StreamId) -> Option<&Input> {
         self.inputs.iter().find(|input| input.port.stream == stream)

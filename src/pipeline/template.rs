@@ -117,6 +117,13 @@ impl Text {
     }
 }
 
+impl Text {
+    /// Returns whether it is this text, without any expression.
+    pub fn is_literally(&self, text: &str) -> bool {
+        self.compiled.is_none() && self.source == text
+    }
+}
+
 impl Template {
     /// Returns text without any expression.
     pub fn literal(source: impl Into<String>, at: Span) -> Self {

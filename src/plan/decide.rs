@@ -9,6 +9,7 @@
 //! - A step is reused only if all that it needs is.
 //! - `finally` steps always run again, after what was asked for. They bring no producer along: what they read
 //!   of a stream is what there is.
+//! - A service, or a shared container, runs if a step runs that uses it.
 //! - A step that was asked for, and whose condition is known to be false, is passed over; so is a step that
 //!   needs its stream or its values.
 
@@ -108,6 +109,7 @@ pub fn decide(
         let mut decisions = decider.by_gang(&foresee);
         let mut is_kept = |stream| *kept.entry(stream).or_insert_with(|| is_kept(stream));
         if !decider.find_streams(&mut decisions, &mut is_kept) {
+            decider.find_services(&mut decisions);
             return decisions;
         }
     }
@@ -226,6 +228,27 @@ impl Decider<'_> {
         Some(format!("`{}`, which it depends on, runs", self.name(need)))
     }
 
+    /// Decides about services and shared containers: each runs if a step runs that uses it.
+    fn find_services(&self, decisions: &mut Decisions) {
+        let mut users: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
+        for (id, step) in self.pipeline.steps() {
+            step.usages().for_each(|usage| users.entry(usage.step).or_default().push(id));
+        }
+        for service in self.plan.services().rev() {
+            let users = users.get(&service).map(Vec::as_slice).unwrap_or_default();
+            let is_passed = |user: &StepId| matches!(decisions.of(*user), Decision::PassOver(_));
+            let why = |user: StepId| match self.asked {
+                Some(_) => format!("`{}` uses it", self.name(user)),
+                None => String::new(),
+            };
+            decisions.by_step[service.index()] = match users.iter().find(|user| decisions.runs(**user)) {
+                Some(user) => Decision::Run(why(*user)),
+                None if users.iter().any(is_passed) => Decision::PassOver(unused()),
+                None => Decision::LeftOut,
+            };
+        }
+    }
+
     /// Finds the streams that running steps read and that are made by steps that do not run. Returns whether
     /// a producer has to run for one of them.
     fn find_streams(
@@ -263,6 +286,11 @@ impl Decider<'_> {
         }
         has_pulled
     }
+}
+
+/// Why a service is not started.
+pub(crate) fn unused() -> SkipReason {
+    SkipReason::Condition("no step that uses it runs".into())
 }
 
 /// Splits the steps of a gang that are chosen into those that live streams join, each part in the order of

@@ -15,6 +15,7 @@ mod graph;
 mod ready;
 mod reason;
 mod sequence;
+mod services;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -31,11 +32,12 @@ pub use asked::{Asked, needs};
 use contract::Contracted;
 pub use crowd::{Crowd, crowded};
 pub use cycle::{Cycle, Cycles, cycles};
-pub(crate) use decide::parts;
 pub use decide::{Decision, Decisions, Foreseen, decide};
+pub(crate) use decide::{parts, unused};
 use graph::StepGraph;
 pub use ready::ReadySet;
 pub use reason::{Hop, Reason};
+pub use services::{Over, Services};
 
 /// A gang's position in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,7 +74,10 @@ pub enum EdgeKind {
 /// How a pipeline runs, whatever its steps do. Deterministic: the same file gives the same plan.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// Those of steps in the order first, then one for each service and shared container.
     gangs: Vec<Gang>,
+    /// How many of them are steps in the order.
+    joined: usize,
     /// By step.
     gang_of: Vec<GangId>,
     /// By step.
@@ -97,36 +102,66 @@ impl Plan {
         }
         let contracted = contract::contract(&graph, &order);
         let (gangs, gang_of) = arrange(pipeline, &graph, &order, &contracted);
-        let mut level = levels(&graph, &order);
-        let mut stage = stages(&graph, &gangs, &gang_of);
+        let mut level = levels(pipeline, &graph, &order);
+        let mut stage = stages(pipeline, &graph, &gangs, &gang_of);
         put_last(pipeline, &mut level, Some);
         put_last(pipeline, &mut stage, |gang| gangs.get(gang.index())?.steps.first().copied());
-        Ok(Self {
+        let plan = Self {
             level,
             stage,
-            remaining: remaining(&graph, &gangs, &gang_of),
+            remaining: remaining(pipeline, &graph, &gangs, &gang_of),
             stored: reasons(pipeline, &graph, &contracted),
+            joined: gangs.len(),
             gangs,
             gang_of,
-        })
+        };
+        Ok(plan.set_apart(pipeline))
+    }
+
+    /// Puts services and shared containers behind all gangs.
+    fn set_apart(mut self, pipeline: &Pipeline) -> Self {
+        let is_beside = |gang: &Gang| gang.steps.iter().any(|step| pipeline.step(*step).role.is_beside());
+        if !self.gangs.iter().any(is_beside) {
+            return self;
+        }
+        let mut order: Vec<usize> = (0..self.gangs.len()).collect();
+        order.sort_by_key(|index| is_beside(&self.gangs[*index]));
+        self.joined = self.gangs.iter().filter(|gang| !is_beside(gang)).count();
+        let mut place = vec![GangId::new(0); order.len()];
+        for (at, index) in order.iter().enumerate() {
+            place[*index] = GangId::new(at);
+        }
+        self.gangs = order.iter().map(|index| self.gangs[*index].clone()).collect();
+        self.stage = order.iter().map(|index| self.stage[*index]).collect();
+        self.remaining = order.iter().map(|index| self.remaining[*index]).collect();
+        self.gang_of = self.gang_of.iter().map(|gang| place[gang.index()]).collect();
+        self
     }
 
     /// Returns the steps by level: the length of the longest path, over order links and stream edges, that
-    /// leads to them. Each level is in the order of the file. For drawings and dry runs; a run knows no
-    /// levels.
+    /// leads to them. Each level is in the order of the file. Services and shared containers have none. For
+    /// drawings and dry runs; a run knows no levels.
     pub fn levels(&self) -> Vec<Vec<StepId>> {
         let deepest = self.level.iter().max().map_or(0, |&level| level as usize + 1);
         let mut levels = vec![Vec::new(); deepest];
         for (step, &level) in self.level.iter().enumerate() {
-            levels[level as usize].push(StepId::new(step));
+            if self.gang_of[step].index() < self.joined {
+                levels[level as usize].push(StepId::new(step));
+            }
         }
         levels
     }
 
     /// Returns the gangs, each after all that it depends on, otherwise in the order of the file; `GangId` is
-    /// the position.
+    /// the position. Services and shared containers are in none.
     pub fn gangs(&self) -> &[Gang] {
-        &self.gangs
+        self.gangs.get(..self.joined).unwrap_or_default()
+    }
+
+    /// Returns the services and shared containers, each after those that it uses, otherwise in the order of the
+    /// file.
+    pub fn services(&self) -> impl DoubleEndedIterator<Item = StepId> + '_ {
+        self.gangs.get(self.joined..).unwrap_or_default().iter().flat_map(|gang| gang.steps.iter().copied())
     }
 
     /// Returns the gang that a step belongs to.
@@ -209,36 +244,44 @@ fn arrange(
     )
 }
 
+/// Returns how much a step adds to the length of a path: what goes on beside the others adds nothing.
+fn weight(pipeline: &Pipeline, step: StepId) -> u32 {
+    u32::from(!pipeline.step(step).role.is_beside())
+}
+
 /// Returns the level of each step.
-fn levels(graph: &StepGraph, order: &[NodeIndex]) -> Vec<u32> {
+fn levels(pipeline: &Pipeline, graph: &StepGraph, order: &[NodeIndex]) -> Vec<u32> {
     let mut level = vec![0; graph.node_count()];
     for &step in order {
+        let after = level[step.index()] + weight(pipeline, graph::step(step));
         for next in graph.neighbors_directed(step, Outgoing) {
-            level[next.index()] = level[next.index()].max(level[step.index()] + 1);
+            level[next.index()] = level[next.index()].max(after);
         }
     }
     level
 }
 
 /// Returns for each gang how many gangs the longest path to it has.
-fn stages(graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
+fn stages(pipeline: &Pipeline, graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
     let mut stages = vec![0; gangs.len()];
     for (index, gang) in gangs.iter().enumerate() {
+        let own = gang.steps.first().map_or(0, |&step| weight(pipeline, step));
         let next = gang.steps.iter().flat_map(|&step| graph.neighbors_directed(graph::node(step), Outgoing));
         for after in next.map(|step| gang_of[step.index()].index()).filter(|&gang| gang != index) {
-            stages[after] = stages[after].max(stages[index] + 1);
+            stages[after] = stages[after].max(stages[index] + own);
         }
     }
     stages
 }
 
 /// Returns for each gang the length of the longest path of gangs that starts there.
-fn remaining(graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
+fn remaining(pipeline: &Pipeline, graph: &StepGraph, gangs: &[Gang], gang_of: &[GangId]) -> Vec<u32> {
     let mut remaining = vec![1; gangs.len()];
     for (index, gang) in gangs.iter().enumerate().rev() {
+        let own = gang.steps.first().map_or(0, |&step| weight(pipeline, step));
         let next = gang.steps.iter().flat_map(|&step| graph.neighbors_directed(graph::node(step), Outgoing));
         let after = next.map(|step| gang_of[step.index()].index()).filter(|&gang| gang != index);
-        remaining[index] = 1 + after.map(|gang| remaining[gang]).max().unwrap_or(0);
+        remaining[index] = own + after.map(|gang| remaining[gang]).max().unwrap_or(0);
     }
     remaining
 }

@@ -81,6 +81,7 @@ impl Grouped {
             EventKind::Note(message) => (Tone::Faint, message.clone()),
             EventKind::RunFinished(_) => return self.finish(event.at),
             EventKind::StepStarted { .. }
+            | EventKind::ServiceReady { .. }
             | EventKind::StepOutput { .. }
             | EventKind::StepLine { .. }
             | EventKind::StepRetrying { .. }
@@ -153,6 +154,11 @@ impl Renderer for Grouped {
                 run.note(*step, &retry, &mut self.log)?;
             }
             EventKind::StepFinished(finished) => self.step_finished(finished)?,
+            EventKind::ServiceReady { step, after } => {
+                let line =
+                    format!("{} {}", words::label(&run.report.pipeline, *step), narrate::ready(*after));
+                self.aside(Tone::Faint, &line, event.at)?;
+            }
             EventKind::RunStarted(_)
             | EventKind::Cancelling { .. }
             | EventKind::PhaseStarted(_)

@@ -235,6 +235,8 @@ fn kind(failure: &Failure) -> &'static str {
         Failure::Outputs(_) => "outputs",
         Failure::Missing(_) => "missing",
         Failure::LeftEarly => "left-early",
+        Failure::NotReady(_) => "not-ready",
+        Failure::EndedEarly => "ended-early",
     }
 }
 

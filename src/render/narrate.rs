@@ -8,7 +8,7 @@ use super::style::{Palette, Tone};
 use super::{human, text, words};
 use crate::event::wire::timestamp;
 use crate::event::{CancelReason, Event, EventKind, PhaseStarted, RunStarted, StepFinished};
-use crate::pipeline::{Failure, Outcome, Pipeline, RunOutcome, StepId, took_too_long};
+use crate::pipeline::{Failure, Outcome, Pipeline, RunOutcome, Step, StepId, took_too_long};
 
 /// The widest name that the others are aligned with; a longer one is shown whole and stands out.
 const WIDEST: usize = 24;
@@ -77,6 +77,11 @@ impl Narrator {
                 }
                 self.about_step(pipeline, *step, Tone::Faint, &what, out);
             }
+            EventKind::ServiceReady { step, after } if all => {
+                self.about_step(pipeline, *step, Tone::Faint, &ready(*after), out);
+            }
+            // A service is loud, and its log is read when something is wrong.
+            EventKind::StepOutput { step, .. } if is_beside(pipeline, *step) => {}
             EventKind::StepOutput { step, bytes, .. } => self.output(pipeline, *step, bytes, out),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => {
                 restarting.iter().for_each(|member| self.end_output(pipeline, *member, out));
@@ -100,6 +105,7 @@ impl Narrator {
             EventKind::Note(message) => self.about_run(Tone::Faint, message, out),
             EventKind::RunStarted(_)
             | EventKind::StepStarted { .. }
+            | EventKind::ServiceReady { .. }
             | EventKind::StepLine { .. }
             | EventKind::StreamProgress(_)
             | EventKind::StreamFinished(_)
@@ -171,6 +177,10 @@ fn is_run(pipeline: &Pipeline, step: StepId) -> bool {
     pipeline.steps.get(step.index()).is_some_and(|step| !step.action.is_feed())
 }
 
+fn is_beside(pipeline: &Pipeline, step: StepId) -> bool {
+    pipeline.steps.get(step.index()).is_some_and(|step| step.role.is_beside())
+}
+
 fn has_terminal(pipeline: &Pipeline, step: StepId) -> bool {
     pipeline.steps.get(step.index()).is_some_and(|step| step.terminal)
 }
@@ -178,12 +188,18 @@ fn has_terminal(pipeline: &Pipeline, step: StepId) -> bool {
 /// Returns the first line of a run.
 pub(super) fn opening(started: &RunStarted) -> String {
     let pipeline = &started.pipeline;
-    let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
+    let is_counted = |step: &&Step| !step.action.is_feed() && !step.role.is_beside();
+    let steps = pipeline.steps.iter().filter(is_counted).count();
     let mut text = format!("{}: {}, run {}", pipeline.name, human::count(steps, "step"), started.run);
     if let Some(dir) = &started.dir {
         text += &format!(", in {}", dir.display());
     }
     text
+}
+
+/// Returns that a service is ready.
+pub(super) fn ready(after: Duration) -> String {
+    format!("ready in {}", duration(after))
 }
 
 /// Returns that an attempt failed, and what comes next.

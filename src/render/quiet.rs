@@ -44,6 +44,7 @@ impl Renderer for Quiet {
             }
             EventKind::RunStarted(_)
             | EventKind::StepStarted { .. }
+            | EventKind::ServiceReady { .. }
             | EventKind::StepOutput { .. }
             | EventKind::StepLine { .. }
             | EventKind::StepRetrying { .. }

@@ -14,7 +14,7 @@ use crate::event::{
     CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted,
     StepFinished, StreamFinished, StreamStats,
 };
-use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, Role, SkipReason, StepId, StreamId};
+use crate::pipeline::{Artifact, Failure, Lane, Outcome, Pipeline, Role, SkipReason, Step, StepId, StreamId};
 
 /// The state of a run. The summary and the live view are drawn from it.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub struct StepReport {
     pub ran: bool,
     /// How the bytes of the last attempt travel, if it runs in a container.
     pub lane: Option<Lane>,
+    /// Of a service: how long its attempt took to get ready.
+    pub ready: Option<Duration>,
     /// How long the starts of its attempts took together; its time includes it.
     pub starting: Duration,
     /// What else is known of its end.
@@ -150,7 +152,8 @@ impl Report {
     /// Returns a run that has just started.
     pub fn new(started: &RunStarted) -> Self {
         let pipeline = Arc::clone(&started.pipeline);
-        let total = pipeline.steps.iter().filter(|step| !step.action.is_feed()).count();
+        let counts = |step: &&Step| !step.action.is_feed() && !step.role.is_beside();
+        let total = pipeline.steps.iter().filter(counts).count();
         Self {
             run: started.run.clone(),
             called: "last".to_owned(),
@@ -173,6 +176,11 @@ impl Report {
         match &event.kind {
             EventKind::StepStarted { step, attempt, lane, starting } => {
                 self.started(*step, *attempt, *lane, (*starting, event.elapsed));
+            }
+            EventKind::ServiceReady { step, after } => {
+                if let Some(step) = self.steps.get_mut(step.index()) {
+                    step.ready = Some(*after);
+                }
             }
             EventKind::StepOutput { step, bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(step.index()) {
@@ -285,9 +293,16 @@ impl Report {
         }
     }
 
-    /// Returns whether a step is one of the user's, and not the feeding of a stream from outside.
+    /// Returns whether a step is one of the user's in the order: neither the feeding of a stream from outside, nor a
+    /// service.
     pub fn counts(&self, id: StepId) -> bool {
-        self.pipeline.steps.get(id.index()).is_some_and(|step| !step.action.is_feed())
+        let step = self.pipeline.steps.get(id.index());
+        step.is_some_and(|step| !step.action.is_feed() && !step.role.is_beside())
+    }
+
+    /// Returns whether a step goes on beside others: a service, or a shared container.
+    pub fn is_beside(&self, id: StepId) -> bool {
+        self.pipeline.steps.get(id.index()).is_some_and(|step| step.role.is_beside())
     }
 
     /// Returns whether a step runs when all others have ended.

@@ -1,7 +1,7 @@
 //! One attempt of one step: how it starts. The process that comes of it is supervised by a task of its own.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,19 +14,25 @@ use super::spec::{self, Request};
 use super::supervise::Supervised;
 use super::{Job, Shutdown, feed, script};
 use crate::event::{EventKind, OutputChannel};
-use crate::executor::{Executor, HoldGuard, InputPipe, RunningStep, StartError, SystemError};
+use crate::executor::{Executor, HoldGuard, InputPipe, RunningStep, StartError, StepHandle, SystemError};
 use crate::pipeline::Action;
 
 /// Stops a running attempt; the attempt is a task of its own, which reports its [`Ended`] by itself.
 #[derive(Debug)]
 pub(super) struct Attempt {
     halt: watch::Sender<Shutdown>,
+    handle: Weak<dyn StepHandle>,
 }
 
 impl Attempt {
     /// Asks the attempt to end. It only escalates: asking for less than before changes nothing.
     pub(super) fn stop(&self, how: Shutdown) {
         how.escalate(&self.halt);
+    }
+
+    /// Returns what asks its process, as long as that is there.
+    pub(super) fn handle(&self) -> Option<Arc<dyn StepHandle>> {
+        self.handle.upgrade()
     }
 }
 
@@ -109,9 +115,11 @@ pub(super) async fn start(
     }
     let (halt, halted) = watch::channel(Shutdown::None);
     let (job, executor) = (Arc::clone(job), Arc::clone(executor));
+    let handle: Arc<dyn StepHandle> = Arc::from(handle);
+    let attempt = Attempt { halt, handle: Arc::downgrade(&handle) };
     let process = Supervised { job, executor, step: id, handle, halted, files };
     tokio::spawn(async move { report(process.run((channel, log), deadline).await) });
-    Ok((Attempt { halt }, PipeEnds { inputs, stdout }))
+    Ok((attempt, PipeEnds { inputs, stdout }))
 }
 
 /// Does a part of the start, which is dropped where it is when the attempt is called off.

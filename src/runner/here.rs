@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
-use super::gang;
-use super::site::{GangMessage, GangOrder, Shutdown, Site};
+use super::site::{GangMessage, GangOrder, ServiceOrder, Shutdown, Site};
+use super::{gang, service};
 use crate::executor::{Executor, ImageSpec, SystemError};
 use crate::stream::PipeBudget;
 
@@ -33,6 +33,15 @@ impl Site for Here {
     ) -> BoxFuture<'_, ()> {
         let (executor, budget) = (Arc::clone(&self.executor), Arc::clone(&self.budget));
         Box::pin(gang::run((executor, budget), order, shutdown, dispatcher))
+    }
+
+    fn run_service(
+        &self,
+        order: ServiceOrder,
+        shutdown: watch::Receiver<Shutdown>,
+        dispatcher: mpsc::UnboundedSender<GangMessage>,
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(service::run(Arc::clone(&self.executor), order, shutdown, dispatcher))
     }
 
     fn prepare(&self, images: Vec<ImageSpec>) {

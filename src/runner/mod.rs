@@ -39,6 +39,7 @@ mod resume;
 mod retry;
 mod script;
 mod secret_files;
+mod service;
 pub mod site;
 mod slots;
 mod spec;
@@ -67,10 +68,10 @@ pub use self::resume::{
     MissingValue, Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace, decide, missing_values,
     outputs_left_out,
 };
-pub use self::site::{GangMessage, GangOrder, Shutdown, Site};
+pub use self::site::{DEATH_NEWS, Deaths, GangMessage, GangOrder, ServiceOrder, Shutdown, Site};
 pub use self::slots::SlotRequest;
 use crate::event::{RunEnd, channel::Sender};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Endpoint, Endpoints, Pipeline};
 use crate::plan::{Asked, Plan};
 use crate::reaper::Reaper;
 use crate::stream::BackendChoice;

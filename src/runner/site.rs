@@ -3,8 +3,9 @@
 //! # The life of a site
 //!
 //! 1. [`prepare`](Site::prepare) is called once, before the first gang, with the images of the run.
-//! 2. [`run_gang`](Site::run_gang) is called once for each gang that is admitted. Several calls may be under
-//!    way at a time.
+//! 2. [`run_gang`](Site::run_gang) is called once for each gang that is admitted, and
+//!    [`run_service`](Site::run_service) once for each service that starts. Several calls may be under way at a
+//!    time.
 //! 3. [`image_id`](Site::image_id) may be called at any time before the site is closed.
 //! 4. [`close`](Site::close) is called once, after every gang's future has ended or has been dropped.
 //!
@@ -30,14 +31,22 @@
 //! - *Slots*: while no step of a gang runs and it waits for its next attempt, the site may send
 //!   [`GangMessage::Resting`]. It then sends [`GangMessage::Returning`] when the wait is over, and goes on
 //!   once it has the answer.
+//! - *A service* sends [`GangMessage::Ready`] at most once, and one `Finished` at its end. It runs until its own
+//!   `shutdown` says more than [`Shutdown::None`]. Then it has succeeded if it was ready, and is
+//!   [`Cancelled`](crate::pipeline::Outcome::Cancelled) if not. If it ends before, it has failed. It is tried again
+//!   as its `retry` says, until it has been ready.
+//! - *The end of a service* that members use is told by `deaths`. They get TERM, and KILL after the grace, and end
+//!   tainted by the step that it names; the readers of their streams see no end. A member that fails may have noticed
+//!   that end first: it is judged [a moment](DEATH_NEWS) later.
 //! - *Dropping the future* happens only when the run has broken down, and means [`Shutdown::Immediate`]
 //!   without messages. What was dropped may take a while to go; it is gone when `close` returns.
 //!
 //! What happens in between (a step starts, a stream is finished, a retry begins) goes to the run's
 //! [events](Job::events) and influences nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
@@ -46,7 +55,7 @@ use super::Job;
 use super::slots::SlotRequest;
 use crate::event::StepFinished;
 use crate::executor::{ImageSpec, SystemError};
-use crate::pipeline::{BodyEnd, StepId};
+use crate::pipeline::{BodyEnd, Endpoint, Endpoints, StepId};
 use crate::plan::Decisions;
 use crate::template::StepOutputs;
 
@@ -56,6 +65,15 @@ pub trait Site: Send + Sync {
     fn run_gang(
         &self,
         order: GangOrder,
+        shutdown: watch::Receiver<Shutdown>,
+        dispatcher: mpsc::UnboundedSender<GangMessage>,
+    ) -> BoxFuture<'_, ()>;
+
+    /// Runs a service, or a shared container, until it is told to stop or ends by itself. Its own `shutdown` tells
+    /// it, and not that of a phase.
+    fn run_service(
+        &self,
+        order: ServiceOrder,
         shutdown: watch::Receiver<Shutdown>,
         dispatcher: mpsc::UnboundedSender<GangMessage>,
     ) -> BoxFuture<'_, ()>;
@@ -91,13 +109,46 @@ pub struct GangOrder {
     /// The steps at the other ends of the members' streams that are passed over, known so far. A stream without any
     /// other reader is thrown away; a reader does without what another one would have made.
     pub passed_over: BTreeSet<StepId>,
+    /// Where what the members use is found.
+    pub endpoints: Arc<Endpoints>,
+    /// The services that have ended too early, as they do.
+    pub deaths: watch::Receiver<Deaths>,
 }
+
+/// What a site is to run beside the gangs.
+pub struct ServiceOrder {
+    /// The run that the service is part of.
+    pub job: Arc<Job>,
+    /// The service, or the shared container.
+    pub step: StepId,
+    /// The outputs of the steps that it depends on.
+    pub given: StepOutputs,
+    /// How the ordinary steps have ended, for one that starts after them.
+    pub body: Option<Arc<BodyEnd>>,
+    /// Where the services are found that it uses.
+    pub endpoints: Arc<Endpoints>,
+    /// The services that have ended too early; itself, if it goes with one that it uses.
+    pub deaths: watch::Receiver<Deaths>,
+}
+
+/// The services that have ended before they were told to, or with one that has, each with the step that is the cause.
+pub type Deaths = BTreeMap<StepId, StepId>;
+
+/// How long the news of a service's end may take: a step that uses it may notice it first, and fail for it.
+pub const DEATH_NEWS: Duration = Duration::from_millis(500);
 
 /// What a gang sends to the dispatcher.
 #[derive(Debug)]
 pub enum GangMessage {
-    /// A member has ended for good.
+    /// A member, or a service, has ended for good.
     Finished(StepFinished),
+    /// A service is ready for its users.
+    Ready {
+        /// The service.
+        step: StepId,
+        /// Where it is found.
+        endpoint: Endpoint,
+    },
     /// These members wait for their next attempt, and give their slots back.
     Resting(Vec<StepId>),
     /// The wait is over: the gang asks for its slots again.

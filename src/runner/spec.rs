@@ -8,11 +8,13 @@ use std::sync::{Arc, Weak};
 use super::Job;
 use super::container::ContainerRenderer;
 use super::workplace;
-use crate::executor::{ContainerSpec, ImageSpec, InputSource, InputSpec, Program, SharedSpec, StdoutSpec, StepSpec};
+use crate::executor::{
+    ContainerSpec, ImageSpec, InputSource, InputSpec, Program, ServiceSpec, SharedSpec, StdoutSpec, StepSpec,
+};
 use tokio::time::Instant;
 
 use crate::pipeline::{
-    Action, BodyEnd, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, StreamId, Template,
+    Action, BodyEnd, Endpoints, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, StreamId, Template,
 };
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
@@ -28,6 +30,8 @@ pub(super) struct Request {
     pub(super) deadline: Option<Instant>,
     /// The outputs of the steps that it depends on.
     pub(super) given: Arc<StepOutputs>,
+    /// Where what it uses is found.
+    pub(super) endpoints: Arc<Endpoints>,
     /// How the ordinary steps have ended, for a `finally` step.
     pub(super) body: Option<Arc<BodyEnd>>,
     /// What it would have read and nothing makes.
@@ -186,6 +190,7 @@ impl Rendered {
             program: self.program,
             container: self.container.filter(|_| self.shared.is_none()),
             shared: self.shared,
+            service: service(&job.pipeline, request.step),
             env: own.chain(self.env).collect(),
             working_dir: self.working_dir,
             inputs: inputs.collect(),
@@ -196,6 +201,15 @@ impl Rendered {
             secrets: paths.secrets.map(Path::to_owned),
         }
     }
+}
+
+/// Returns what makes a step a service. The ports of one in a container are published if a process of this machine
+/// uses it.
+fn service(pipeline: &Pipeline, id: StepId) -> Option<ServiceSpec> {
+    let service = pipeline.step(id).service.as_ref()?;
+    let is_reached = pipeline.steps().any(|(_, user)| user.uses(id) && pipeline.is_on_host(user));
+    let ports = service.ports.iter().filter(|_| is_reached);
+    Some(ServiceSpec { published: ports.map(|port| (port.number, port.published)).collect() })
 }
 
 /// Returns the images of the steps that run, and in containers, one for each. An image whose name cannot be

@@ -21,7 +21,7 @@ pub(super) struct Supervised {
     pub(super) job: Arc<Job>,
     pub(super) executor: Arc<dyn Executor>,
     pub(super) step: StepId,
-    pub(super) handle: Box<dyn StepHandle>,
+    pub(super) handle: Arc<dyn StepHandle>,
     pub(super) halted: watch::Receiver<Shutdown>,
     pub(super) files: Option<Files>,
 }

@@ -40,6 +40,7 @@ impl Masker {
             // They have no text from a step: the pipeline as the file has it, numbers, and times.
             EventKind::RunStarted(_)
             | EventKind::StepStarted { step: _, attempt: _, lane: _, starting: _ }
+            | EventKind::ServiceReady { step: _, after: _ }
             | EventKind::StreamProgress(_)
             | EventKind::Cancelling { reason: _, now: _, grace: _ } => kind,
         }
@@ -116,12 +117,14 @@ impl Masker {
             Failure::Start(why) => Failure::Start(self.text(&why)),
             Failure::Outputs(why) => Failure::Outputs(self.text(&why)),
             Failure::Missing(why) => Failure::Missing(self.text(&why)),
+            Failure::NotReady(why) => Failure::NotReady(self.text(&why)),
             Failure::Exit(_)
             | Failure::BrokenPipe(_)
             | Failure::Signal(_)
             | Failure::OutOfMemory
             | Failure::Timeout
-            | Failure::LeftEarly => failure,
+            | Failure::LeftEarly
+            | Failure::EndedEarly => failure,
         }
     }
 

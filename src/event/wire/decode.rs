@@ -63,6 +63,9 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             lane: lane.as_deref().and_then(lane_of),
             starting: millis(*starting_ms),
         },
+        Body::ServiceReady { step, after_ms } => {
+            EventKind::ServiceReady { step: ids.step(step)?, after: millis(*after_ms) }
+        }
         Body::StepOutput { step, channel, text, lossy: _ } => EventKind::StepOutput {
             step: ids.step(step)?,
             channel: match channel {
@@ -254,6 +257,8 @@ impl From<&FailureRecord> for Failure {
             FailureRecord::Timeout => Self::Timeout,
             FailureRecord::Start { message } => Self::Start(message.clone()),
             FailureRecord::LeftEarly => Self::LeftEarly,
+            FailureRecord::NotReady { message } => Self::NotReady(message.clone()),
+            FailureRecord::EndedEarly => Self::EndedEarly,
             FailureRecord::Missing { message } => Self::Missing(message.clone()),
             FailureRecord::Outputs { message } => Self::Outputs(message.clone()),
         }

@@ -69,6 +69,9 @@ impl Names<'_> {
                 starting_ms: millis(*starting),
                 log_at: 0,
             },
+            EventKind::ServiceReady { step, after } => {
+                Body::ServiceReady { step: self.step(*step), after_ms: millis(*after) }
+            }
             EventKind::StepOutput { step, channel, bytes } => self.output(*step, *channel, bytes),
             // All of the line comes once it is whole.
             EventKind::StepLine { step: _, bytes: _ } => return None,
@@ -133,6 +136,7 @@ impl Names<'_> {
             matrix: step.member.iter().flat_map(|member| &member.matrix).map(matrix_value).collect(),
             condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
             depends_on: self.steps(step.depends_on.iter().map(|dependency| dependency.step)),
+            services: self.steps(step.services.iter().map(|usage| usage.step)),
             input: step.stdin().map(|input| self.stream(input.port.stream)),
             inputs: step
                 .inputs
@@ -342,6 +346,8 @@ impl From<&Failure> for FailureRecord {
             Failure::Start(message) => Self::Start { message: message.clone() },
             Failure::Missing(message) => Self::Missing { message: message.clone() },
             Failure::LeftEarly => Self::LeftEarly,
+            Failure::NotReady(message) => Self::NotReady { message: message.clone() },
+            Failure::EndedEarly => Self::EndedEarly,
             Failure::Outputs(message) => Self::Outputs { message: message.clone() },
         }
     }

@@ -23,6 +23,8 @@ pub struct StepRecord {
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
     pub depends_on: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -115,6 +117,10 @@ pub enum FailureRecord {
     OutOfMemory,
     Timeout,
     LeftEarly,
+    EndedEarly,
+    NotReady {
+        message: String,
+    },
     Missing {
         message: String,
     },

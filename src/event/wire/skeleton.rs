@@ -7,7 +7,7 @@ use super::plain::plain;
 use super::{CONTAINER, FINALLY, MatrixRecord, SERVICE, StepRecord, StreamRecord};
 use crate::pipeline::{
     Action, Condition, Dependency, Destination, Exec, Feed, Group, GroupId, Input, MatrixValue, Member, Need,
-    Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template,
+    Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template, Usage,
 };
 
 /// The lines of a file beyond which none is looked for.
@@ -81,6 +81,7 @@ fn step(record: &StepRecord) -> Step {
         matrix: _,
         condition,
         depends_on: _,
+        services: _,
         input: _,
         inputs: _,
         gathers: _,
@@ -126,6 +127,7 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
         }));
     }
     step.output = port(&record.output);
+    step.services = ids.steps(&record.services).into_iter().map(|step| Usage { step, at }).collect();
     step.depends_on = ids
         .steps(&record.depends_on)
         .into_iter()

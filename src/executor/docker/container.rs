@@ -1,9 +1,11 @@
 //! A container from its creation to its removal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bollard::errors::Error;
-use bollard::models::ContainerCreateBody;
+use bollard::exec::StartExecOptions;
+use bollard::models::{ContainerCreateBody, ExecConfig};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
@@ -14,12 +16,17 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::Shared;
-use super::engine::{EngineRefusal, UNSEEN, is_connection, is_gone, words};
+use super::engine::{Engine, EngineRefusal, UNSEEN, is_connection, is_gone, words};
 use super::leftovers;
-use crate::executor::{Exit, HoldGuard, Released, StartError, StepHandle, Stop, SystemError};
+use crate::executor::{Answer, Exit, HoldGuard, Probe, Released, StartError, StepHandle, Stop, SystemError};
 
 /// The first program of each container on Podman, which is a package of its own.
 const INIT: &str = "catatonit";
+
+/// Kills the processes that have `$1` in their environment.
+const KILL_MARKED: &str = r#"for it in /proc/[0-9]*; do
+    if grep -q "$1" "$it/environ" 2>/dev/null; then kill -9 "${it#/proc/}"; fi
+done"#;
 
 /// A container that may exist; dropping this removes it.
 pub(super) struct Container {
@@ -106,6 +113,24 @@ impl Container {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    /// Kills the processes with a mark in their environment, from inside of it: those that cannot be reached from
+    /// here. Goes on in the background; an image without a shell keeps them until it is removed.
+    pub(super) fn kill_inside(&self, mark: String) {
+        let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
+        self.shared.later(async move {
+            let words = ["sh", "-c", KILL_MARKED, "sh", &mark].map(str::to_owned).to_vec();
+            let config = ExecConfig { cmd: Some(words), user: Some("0".into()), ..ExecConfig::default() };
+            if let Ok(exec) = shared.engine.docker().create_exec(&name, config).await {
+                let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
+                let _ = shared.engine.docker().start_exec(&exec.id, Some(options)).await;
+            }
+        });
     }
 
     fn failed(&self, image: &str, what: &str, error: Error) -> StartError {
@@ -322,5 +347,17 @@ impl StepHandle for Handle {
                 Stop::Kill => self.container.kill("SIGKILL").await,
             }
         })
+    }
+
+    fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
+        Box::pin(self.container.ask(probe))
+    }
+
+    fn own_probe(&self) -> BoxFuture<'_, Result<Option<Probe>, SystemError>> {
+        Box::pin(self.container.image_probe())
+    }
+
+    fn published(&self) -> BoxFuture<'_, Result<BTreeMap<u16, u16>, SystemError>> {
+        Box::pin(self.container.published_ports())
     }
 }

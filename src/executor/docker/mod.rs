@@ -34,6 +34,7 @@ mod mountpoints;
 mod network;
 mod orphans;
 mod paths;
+mod probe;
 mod pull;
 mod reach;
 mod shared;

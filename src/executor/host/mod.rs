@@ -2,6 +2,7 @@
 
 mod limits;
 mod orphans;
+mod probe;
 mod process;
 mod terminal;
 
@@ -21,6 +22,7 @@ use tracing::debug;
 
 pub use self::limits::Descriptors;
 use self::orphans::Orphans;
+use self::probe::Surroundings;
 use self::process::Process;
 use self::terminal::Lent;
 pub use self::terminal::open_terminal;
@@ -117,7 +119,9 @@ impl HostExecutor {
         drop(command);
         debug!(step = spec.name, attempt = spec.attempt, pid = child.id(), "host: process started");
         self.descriptors.restore(rustix::process::Pid::from_child(&child));
-        let handle = Process::adopt(&child, &spec.name, signs, registration, (finder, orphans), lent)?;
+        let mut handle = Process::adopt(&child, &spec.name, signs, registration, (finder, orphans), lent)?;
+        handle.surroundings =
+            spec.service.as_ref().map(|_| Box::new(Surroundings::of(spec, self.descriptors)));
         Ok(RunningStep { inputs, stdout, log, lane: None, handle: Box::new(handle) })
     }
 

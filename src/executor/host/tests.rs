@@ -19,6 +19,7 @@ fn spec(script: &str) -> StepSpec {
         program: Program::Script { shell: Shell::Posix("sh".into()), text: script.into() },
         container: None,
         shared: None,
+        service: None,
         env: Vec::new(),
         working_dir: std::env::temp_dir(),
         inputs: Vec::new(),

@@ -223,6 +223,18 @@ impl ReadySet {
         skipped
     }
 
+    /// Skips steps that wait: what they use is not there. Returns them and all that can now never run, in the order
+    /// of the file, each with the step that it needed. Steps that do not wait change nothing.
+    pub fn skip(&mut self, steps: Vec<StepId>, because: StepId) -> Vec<(StepId, StepId)> {
+        let waiting = steps.into_iter().filter(|step| self.is_waiting(*step)).collect();
+        self.skip_behind(because, waiting)
+    }
+
+    /// Returns whether a step waits to be started.
+    pub fn is_waiting(&self, step: StepId) -> bool {
+        self.steps[step.index()].phase == Phase::Waiting
+    }
+
     /// Marks the end of a started step. Returns the steps that depend on it by order and by stored edges;
     /// each list is needed only once.
     fn end(&mut self, step: StepId) -> Option<(Vec<StepId>, Vec<StepId>)> {

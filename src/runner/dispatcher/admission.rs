@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Conditions, Dispatcher, Phase};
+use super::{Beside, Conditions, Dispatcher, Phase};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
 use crate::pipeline::{Outcome, Outputs, Pipeline, SkipReason, Step, StepId};
@@ -21,6 +21,7 @@ impl Dispatcher {
         self.ready.release_held();
         loop {
             self.end_places();
+            self.tend_services();
             if *self.phases.shutdown().borrow() != Shutdown::None || self.slots.let_back() {
                 break;
             }
@@ -59,7 +60,8 @@ impl Dispatcher {
         let (job, decisions) = (Arc::clone(&self.job), Arc::clone(&self.decisions));
         self.note_start();
         let (passed_over, given, body) = (self.passed_beside(&steps), self.given(&steps), self.told());
-        let order = GangOrder { job, given, body, steps, decisions, passed_over };
+        let (endpoints, deaths) = (self.beside.endpoints(), self.beside.deaths());
+        let order = GangOrder { job, given, body, steps, decisions, passed_over, endpoints, deaths };
         let (site, shutdown, outbox) =
             (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
         self.gangs.spawn(async move {
@@ -94,7 +96,13 @@ impl Dispatcher {
         }
         self.outputs_left_out = left_out.into_keys().collect();
         self.conditions = Conditions::of(&decisions);
+        self.beside = Beside::of(pipeline, &decisions);
+        let unrun = plan.services().filter(|service| !decisions.runs(*service)).collect::<Vec<_>>();
         self.decisions = Arc::new(decisions);
+        for service in unrun {
+            let finished = self.unrun(service);
+            self.finished(finished);
+        }
         failed.into_iter().for_each(|error| self.broken(error));
     }
 

@@ -81,9 +81,11 @@ impl Dispatcher {
     /// Passes over a step that waits, and those that cannot run without what it would have made.
     pub(super) fn pass_over(&mut self, step: StepId, why: SkipReason) {
         self.conditions.open.remove(&step);
+        self.beside.leave(step);
         self.conditions.passed.entry(step).or_insert(why);
         for (step, needed) in self.ready.pass_over(step) {
             self.conditions.open.remove(&step);
+            self.beside.leave(step);
             self.conditions.passed.insert(step, SkipReason::Without(needed));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Dispatcher;
+use super::{Dispatcher, Phase};
 use crate::event::{CancelReason, EventKind, StepFinished};
 use crate::pipeline::{Failure, OnError, Outcome, Role, SkipReason, StepId};
 use crate::runner::Shutdown;
@@ -11,8 +11,10 @@ use crate::runner::gang::final_outcome;
 impl Dispatcher {
     /// Takes the end of a step: frees its slot, keeps its values, and decides about the steps that wait for
     /// it and about the run.
-    pub(super) fn finished(&mut self, finished: StepFinished) {
-        let (step, outcome) = (finished.step, finished.outcome.clone());
+    pub(super) fn finished(&mut self, mut finished: StepFinished) {
+        let step = finished.step;
+        finished.outcome = self.as_seen(step, finished.outcome);
+        let outcome = finished.outcome.clone();
         self.slots.leave(step);
         self.gate.leave(step);
         self.caps.end(&self.job.pipeline, step);
@@ -22,6 +24,11 @@ impl Dispatcher {
         self.job.events.send(EventKind::StepFinished(finished));
         self.note_end(step, &outcome);
         self.failed |= outcome.spoils();
+        // The failure of a service is the cause of what becomes of its users.
+        if self.job.pipeline.step(step).role.is_beside() {
+            self.blame(step, &outcome, false);
+            self.service_ended(step, &outcome);
+        }
         let never = match outcome {
             Outcome::Ignored(_) => self.ready.finish_ignored(step),
             Outcome::Succeeded
@@ -33,9 +40,7 @@ impl Dispatcher {
             | Outcome::Reused
             | Outcome::LeftOut => self.ready.finish(step, outcome.is_success()),
         };
-        if let Some(culprit) = culprit(step, &outcome, !never.is_empty()) {
-            self.cause.get_or_insert(culprit);
-        }
+        self.blame(step, &outcome, !never.is_empty());
         for (skipped, because) in never {
             // A step that waited for a cancelled one was stopped by the same cause.
             let is_cancelled = outcome == Outcome::Cancelled;
@@ -44,7 +49,12 @@ impl Dispatcher {
                 if is_cancelled { SkipReason::Stopped } else { SkipReason::Dependency(because) },
             );
         }
-        let is_body = self.job.pipeline.step(step).role == Role::Ordinary;
+        self.tell_services(step, &outcome);
+        let is_body = match self.job.pipeline.step(step).role {
+            Role::Ordinary => true,
+            Role::Finally => false,
+            Role::Service | Role::Container => self.phases.current == Phase::Body,
+        };
         if is_body && self.stops_the_run(step, &outcome) {
             let culprit = if let Outcome::Tainted { producer } = outcome { producer } else { step };
             self.stop(CancelReason::StepFailed(culprit), Shutdown::Graceful);
@@ -79,12 +89,20 @@ impl Dispatcher {
         self.finished(StepFinished::unrun(step, outcome));
     }
 
+    /// Notes the first step to blame for the end of another.
+    fn blame(&mut self, step: StepId, outcome: &Outcome, others_cannot_run: bool) {
+        if let Some(culprit) = culprit(step, outcome, others_cannot_run) {
+            self.cause.get_or_insert(culprit);
+        }
+    }
+
     /// Ends a step that will not run, since something went wrong.
-    fn skip(&mut self, step: StepId, why: SkipReason) {
+    pub(super) fn skip(&mut self, step: StepId, why: SkipReason) {
         self.failed = true;
-        let finished = StepFinished::unrun(step, Outcome::Skipped(why));
-        self.note_end(step, &finished.outcome);
-        self.job.events.send(EventKind::StepFinished(finished));
+        let outcome = Outcome::Skipped(why);
+        self.note_end(step, &outcome);
+        self.job.events.send(EventKind::StepFinished(StepFinished::unrun(step, outcome.clone())));
+        self.tell_services(step, &outcome);
     }
 
     /// Ends all steps that still wait: the run is over.

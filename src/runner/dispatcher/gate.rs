@@ -66,9 +66,6 @@ impl Dispatcher {
     /// Returns whether a gang that was popped has to wait. It is held then.
     pub(super) fn hold_back(&mut self, gang: GangId, steps: &[StepId]) -> bool {
         let admission = |step: &StepId| self.job.pipeline.step(*step).admission.as_ref();
-        if steps.iter().all(|step| admission(step).is_none()) {
-            return false;
-        }
         let question = steps.iter().find_map(|step| {
             let confirm = admission(step)?.confirm.as_ref()?;
             (!self.gate.confirmed.contains(step)).then(|| (*step, confirm.clone()))
@@ -78,6 +75,13 @@ impl Dispatcher {
             self.ask_for(gang, step, &confirm);
             return true;
         }
+        // A name is held as shortly as possible, so that nothing is waited for with it.
+        self.wait_for_services(gang, steps) || self.wait_for_names(gang, steps)
+    }
+
+    /// Returns whether a gang that was popped waits for names. It is held then.
+    fn wait_for_names(&mut self, gang: GangId, steps: &[StepId]) -> bool {
+        let admission = |step: &StepId| self.job.pipeline.step(*step).admission.as_ref();
         let mut wanted: Vec<(String, StepId)> = steps
             .iter()
             .filter(|step| !self.gate.names.contains_key(step))
@@ -136,13 +140,13 @@ impl Dispatcher {
         self.ready.queue_again(gang);
     }
 
-    /// Returns whether a gang is held. Once the phase is being stopped, none is.
+    /// Returns whether a gang is held and will go on. Once the phase is being stopped, none will.
     pub(super) fn is_holding(&mut self) -> bool {
         if *self.phases.shutdown().borrow() != Shutdown::None {
             self.gate.waits.abort_all();
             return false;
         }
-        !self.gate.waits.is_empty()
+        !self.gate.waits.is_empty() || self.awaits_services()
     }
 }
 

@@ -9,7 +9,8 @@
 //! This file has the state and the loop. [`admission`] decides which gang begins and which steps need not
 //! run, [`conditions`] asks whether its members do; [`gate`] holds gangs that wait for an answer or a name;
 //! [`endings`] decides what the end of a step means for the others; [`phases`] leads from the ordinary steps to
-//! the `finally` steps, and has the ladder of signals; [`result`] decides what the end of the run is.
+//! the `finally` steps, and has the ladder of signals; [`services`] has what goes on beside the steps;
+//! [`result`] decides what the end of the run is.
 
 mod admission;
 mod caps;
@@ -18,18 +19,20 @@ mod endings;
 mod gate;
 mod phases;
 mod result;
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use self::caps::Caps;
 use self::conditions::Conditions;
 use self::gate::Gate;
 use self::phases::{Phase, Phases};
+use self::services::Beside;
 use super::resume;
 use super::slots::Slots;
 use super::{GangMessage, Job, Shutdown, Site, spec};
@@ -52,6 +55,7 @@ struct Dispatcher {
     outputs: BTreeMap<StepId, Arc<Outputs>>,
     conditions: Conditions,
     gate: Gate,
+    beside: Beside,
     slots: Slots,
     caps: Caps,
     phases: Phases,
@@ -93,7 +97,9 @@ pub(super) async fn run(
             if dispatcher.begin_finally().await {
                 continue;
             }
-            break;
+            if !dispatcher.dismiss_services() {
+                break;
+            }
         }
         let deadline = dispatcher.phases.deadline();
         tokio::select! {
@@ -102,9 +108,11 @@ pub(super) async fn run(
             wait = dispatcher.gate.next() => dispatcher.waited(wait),
             () = Phases::time_is_up(deadline) => dispatcher.time_is_up(),
             Some(Err(error)) = dispatcher.gangs.join_next() => {
-                // Its members will never send an end. What still runs dies with the runtime that holds it.
-                dispatcher.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
-                dispatcher.gangs.abort_all();
+                dispatcher.broke_down(error);
+                break;
+            }
+            Some(Err(error)) = dispatcher.beside.tasks.join_next() => {
+                dispatcher.broke_down(error);
                 break;
             }
         }
@@ -112,12 +120,14 @@ pub(super) async fn run(
     // A gang that has sent all ends still holds files that did not become whole, and pipes that must not end
     // yet.
     while dispatcher.gangs.join_next().await.is_some() {}
+    while dispatcher.beside.tasks.join_next().await.is_some() {}
     dispatcher.gate.close().await;
     if let Err(error) = site.close().await {
         dispatcher.error.get_or_insert(error);
     }
     dispatcher.leave_body();
     dispatcher.skip_the_rest();
+    dispatcher.skip_services();
     dispatcher.warn_if_nothing_ran();
     dispatcher.remove_stored_streams();
     // It is empty by now.
@@ -162,6 +172,7 @@ impl Dispatcher {
             outputs: BTreeMap::new(),
             conditions: Conditions::default(),
             gate: Gate::default(),
+            beside: Beside::default(),
             slots,
             caps,
             phases: Phases::default(),
@@ -178,11 +189,20 @@ impl Dispatcher {
     fn take(&mut self, message: GangMessage) {
         match message {
             GangMessage::Finished(finished) => self.finished(finished),
+            GangMessage::Ready { step, endpoint } => self.service_ready(step, endpoint),
             GangMessage::Resting(steps) => self.slots.rest(&steps),
             GangMessage::Returning(back) => self.slots.ask_back(back),
             GangMessage::Interrupted(signal) => self.signalled(signal),
             GangMessage::SiteFailed(error) => self.broken(error),
         }
+    }
+
+    /// Gives up all tasks after one has panicked: it will never send its end. What still runs dies with the runtime
+    /// that holds it.
+    fn broke_down(&mut self, error: JoinError) {
+        self.error.get_or_insert(SystemError::new("a part of `pipe` broke down", error));
+        self.gangs.abort_all();
+        self.beside.tasks.abort_all();
     }
 
     /// Ends the body for a failure that is no step's. Of the `finally` steps the others go on.

@@ -34,6 +34,16 @@ pub(super) enum Phase {
     Finally,
 }
 
+impl Phase {
+    /// Returns the role of its steps.
+    pub(super) fn role(self) -> Role {
+        match self {
+            Self::Body => Role::Ordinary,
+            Self::Finally => Role::Finally,
+        }
+    }
+}
+
 /// Where a run stands between its two phases.
 pub(super) struct Phases {
     /// Whose turn it is.
@@ -82,6 +92,11 @@ impl Phases {
             Phase::Body => &self.body,
             Phase::Finally => &self.finally,
         }
+    }
+
+    /// Returns how far the end of a phase has been called for.
+    pub(super) fn asked_of(&self, phase: Phase) -> Shutdown {
+        *self.of(phase).borrow()
     }
 
     /// Waits until the run has taken too long.
@@ -198,6 +213,7 @@ impl Dispatcher {
         self.gate.close().await;
         self.leave_body();
         self.pass_over_broken_readers();
+        self.pass_over_bereft();
         let is_stopped = self.error.is_some() || self.signal.is_some() || self.phases.timed_out.is_some();
         match (self.phases.has_begun || self.is_by_hand(), is_stopped) {
             (true, _) => {}
@@ -236,6 +252,7 @@ impl Dispatcher {
             self.skip_the_rest();
             self.phases.body_end = Some(self.end_of_body());
             self.phases.current = Phase::Finally;
+            self.beside.let_go();
             self.ready =
                 ReadySet::finally(&self.job.plan, &self.job.pipeline, |step| self.decisions.runs(step));
         }

@@ -29,8 +29,11 @@ pub(super) struct Member {
     pub(super) limit: Option<TimeLimit>,
     /// What else is known of its end.
     pub(super) circumstances: Circumstances,
-    /// The member that broke the stream which it reads; it is being stopped for that.
+    /// The member that broke the stream which it reads, or the service that it used and that has ended; it is being
+    /// stopped for that.
     pub(super) tainted_by: Option<StepId>,
+    /// Its process has failed, and whether a service that it uses has ended is about to be known.
+    pub(super) awaits_news: bool,
     /// Something that it left behind held its output open.
     pub(super) leaky: bool,
     /// The values that its last attempt gave.
@@ -78,6 +81,7 @@ impl Member {
             limit: None,
             circumstances: Circumstances::default(),
             tainted_by: None,
+            awaits_news: false,
             leaky: false,
             outputs: Arc::default(),
             artifacts: Artifacts::default(),

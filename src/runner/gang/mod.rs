@@ -17,6 +17,7 @@
 //!   member's success is not reported as long as that can happen.
 
 mod deadlock;
+mod deaths;
 mod live;
 mod member;
 mod pipes;
@@ -43,9 +44,9 @@ use self::signal::Signal;
 pub(super) use self::sink::stored_path;
 use self::streams::GangStreams;
 use super::end::{End, Ended};
-use super::{GangMessage, GangOrder, Job, Shutdown};
+use super::{Deaths, GangMessage, GangOrder, Job, Shutdown};
 use crate::executor::{Executor, Exit, SystemError};
-use crate::pipeline::BodyEnd;
+use crate::pipeline::{BodyEnd, Endpoints};
 use crate::stream::{FanoutEvent, PipeBudget};
 use crate::template::StepOutputs;
 
@@ -62,6 +63,10 @@ struct Gang {
     budget: Arc<PipeBudget>,
     /// The outputs of the steps that its members depend on.
     given: Arc<StepOutputs>,
+    /// Where what its members use is found.
+    endpoints: Arc<Endpoints>,
+    /// The services that have ended too early.
+    deaths: watch::Receiver<Deaths>,
     /// How the ordinary steps have ended, for `finally` steps.
     body: Option<Arc<BodyEnd>>,
     members: Vec<Member>,
@@ -83,7 +88,8 @@ pub(super) async fn run(
     mut halt: watch::Receiver<Shutdown>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
-    let GangOrder { job, steps, given, body, decisions, passed_over } = order;
+    let GangOrder { job, steps, given, body, decisions, passed_over, endpoints, deaths } = order;
+    let mut news = deaths.clone();
     let (signals, mut inbox) = mpsc::unbounded_channel();
     let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
     let streams = GangStreams::new(&job, decisions, passed_over, &members);
@@ -92,6 +98,8 @@ pub(super) async fn run(
         executor,
         budget,
         given: Arc::new(given),
+        endpoints,
+        deaths,
         body,
         members,
         streams,
@@ -115,8 +123,11 @@ pub(super) async fn run(
                 signal.log(round);
                 gang.take(signal).await;
             },
+            Ok(()) = news.changed() => gang.bereave(),
             Ok(()) = halt.changed() => {
                 let how = *halt.borrow_and_update();
+                // Of a service's end that stops the run its users are told first.
+                gang.bereave();
                 gang.stop(how);
             }
             _ = ticks.tick(), if gang.streams.any_moving() => {
@@ -131,7 +142,11 @@ pub(super) async fn run(
 impl Gang {
     async fn take(&mut self, signal: Signal) {
         match signal {
-            Signal::Ended { member, result: Ok(ended) } => self.ended(member, ended),
+            Signal::Ended { member, result: Ok(ended) } => {
+                if let Some(ended) = self.after_news(member, ended) {
+                    self.ended(member, ended);
+                }
+            }
             Signal::Ended { member, result: Err(error) } => {
                 self.members[member].state = State::Exited(End::Stopped.into());
                 self.site_failed(error);

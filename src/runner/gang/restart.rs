@@ -145,6 +145,7 @@ impl Gang {
             self.cancel_unreported();
             return;
         }
+        self.settle_bereft();
         let lost = self.lost();
         for (member, lost) in self.members.iter_mut().zip(lost) {
             match lost {

@@ -146,7 +146,7 @@ impl Gang {
 
     /// Stops all readers, direct or through others, of what a failed member was writing. A reader that has
     /// left the stream before has no part in its failure.
-    fn taint_readers(&mut self, index: usize, producer: StepId) {
+    pub(super) fn taint_readers(&mut self, index: usize, producer: StepId) {
         let mut broken = vec![index];
         while let Some(index) = broken.pop() {
             let Some(stream) = self.streams.output_of(index) else { continue };

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::executor::Exit;
+use crate::executor::{Answer, Exit};
 
 /// What one attempt does.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct Act {
     pub(super) takes: Duration,
     pub(super) end: ActEnd,
+    /// How long it takes until a check of it succeeds.
+    pub(super) ready_after: Duration,
     /// How long it goes on after TERM.
     pub(super) obeys_after: Duration,
 }
@@ -27,7 +29,8 @@ pub(super) enum ActEnd {
 
 impl Act {
     fn ending(end: ActEnd) -> Self {
-        Self { takes: Duration::from_secs(1), end, obeys_after: Duration::ZERO }
+        let none = Duration::ZERO;
+        Self { takes: Duration::from_secs(1), end, ready_after: none, obeys_after: none }
     }
 
     pub(in crate::runner) fn exit(code: i32) -> Self {
@@ -68,6 +71,15 @@ impl Act {
 
     pub(in crate::runner) fn takes(self, seconds: f64) -> Self {
         Self { takes: Duration::from_secs_f64(seconds), ..self }
+    }
+
+    pub(in crate::runner) fn ready_after(self, seconds: f64) -> Self {
+        Self { ready_after: Duration::from_secs_f64(seconds), ..self }
+    }
+
+    /// What a check says that is made so long after its start.
+    pub(super) fn answer(&self, since: Duration) -> Answer {
+        if since >= self.ready_after { Answer::Ready } else { Answer::NotYet("no response".into()) }
     }
 
     pub(in crate::runner) fn obeys_after(self, seconds: u64) -> Self {

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::act::{Act, ActEnd, Log, Scripts};
 use crate::executor::{
-    Executor, Exit, HoldGuard, InputPipe, InputSource, Keepalive, RunningStep, StartError, StdoutSpec,
-    StepHandle, StepSpec, Stop, SystemError,
+    Answer, Executor, Exit, HoldGuard, InputPipe, InputSource, Keepalive, Probe, RunningStep, StartError,
+    StdoutSpec, StepHandle, StepSpec, Stop, SystemError,
 };
 use crate::stream::pipe;
 
@@ -60,9 +60,11 @@ impl Fake {
         let (stops, mut asked) = mpsc::unbounded_channel();
         let (ended, end) = watch::channel(None);
         let has_terminal = spec.terminal;
+        let (began, doing) = (Instant::now(), act.clone());
         let (log, name) = (Arc::clone(&self.0.log), spec.name.clone());
         log.lock().unwrap().start(&name, spec.terminal);
         tokio::spawn(async move {
+            let act = doing;
             let mut until = Instant::now() + act.takes;
             let (mut exit, mut ended) = (exit, Some(ended));
             loop {
@@ -92,7 +94,7 @@ impl Fake {
         });
         let holder = Holder { name: spec.name.clone(), log: Arc::clone(&self.0.log) };
         let stdin = stdin.map(|fd| InputPipe { keepalive: Keepalive::new(holder), fd });
-        let handle = Box::new(FakeHandle { stops, end });
+        let handle = Box::new(FakeHandle { stops, end, began, act });
         let inputs = spec.inputs.iter().zip([stdin]).map(|(_, stdin)| stdin).collect();
         RunningStep { inputs, stdout, log: log_pipe, lane: None, handle }
     }
@@ -124,6 +126,8 @@ fn has_ended(end: &Receiver) -> bool {
 struct FakeHandle {
     stops: mpsc::UnboundedSender<Stop>,
     end: watch::Receiver<Option<Exit>>,
+    began: Instant,
+    act: Act,
 }
 
 impl StepHandle for FakeHandle {
@@ -138,5 +142,9 @@ impl StepHandle for FakeHandle {
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         let _ = self.stops.send(how);
         Box::pin(async { Ok(()) })
+    }
+
+    fn probe<'a>(&'a self, _: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
+        Box::pin(async { Ok(self.act.answer(self.began.elapsed())) })
     }
 }

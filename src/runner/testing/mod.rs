@@ -6,6 +6,7 @@
 
 mod act;
 mod executor;
+mod service;
 mod site;
 
 use std::path::Path;
@@ -25,7 +26,8 @@ use crate::event::{Event, EventKind, RunEnd, channel};
 use crate::executor::Executor;
 use crate::executor::host::HostExecutor;
 use crate::pipeline::{
-    Action, Backoff, Outcome, Pipeline, Retry, Role, Script, Shell, SkipReason, Span, Template,
+    Action, Backoff, Check, CheckTest, Outcome, Pipeline, Readiness, Retry, Role, Script, Service, Shell,
+    SkipReason, Span, StepId, Template, Usage,
 };
 use crate::plan::{Asked, Plan};
 use crate::reaper::Reaper;
@@ -62,6 +64,8 @@ pub(super) struct Scene {
 pub(super) struct Played {
     pub(super) end: RunEnd,
     pub(super) events: Vec<Event>,
+    /// When each of them came, by the paused clock.
+    pub(super) times: Vec<Duration>,
     /// Steps that were shown to start before they did.
     pub(super) shown_first: Vec<String>,
     pub(super) took: Duration,
@@ -101,6 +105,26 @@ impl Scene {
             self = self.with(name, |step| step.role = Role::Finally);
         }
         self
+    }
+
+    /// Makes steps services, which a check tells to be ready.
+    pub(super) fn services<const N: usize>(mut self, steps: [&str; N]) -> Self {
+        for name in steps {
+            let ask = CheckTest::Shell(Template::literal("ask", Span::default()));
+            let readiness = Readiness::Check(Box::new(Check::new(Some(ask))));
+            self = self.with(name, |step| {
+                step.role = Role::Service;
+                step.service = Some(Box::new(Service { ports: Vec::new(), readiness }));
+            });
+        }
+        self
+    }
+
+    /// Lets a step use others.
+    pub(super) fn uses<const N: usize>(self, step: &str, used: [&str; N]) -> Self {
+        let id = |name: &str| StepId::new(self.pipeline.steps.iter().position(|it| it.name == name).unwrap());
+        let used = used.map(|name| Usage { step: id(name), at: Span::default() });
+        self.with(step, |step| step.services = used.to_vec())
     }
 
     /// Limits the run.
@@ -192,8 +216,9 @@ impl Scene {
             settings: self.settings,
             reaper: Reaper::default(),
         };
+        let started = Instant::now();
         let shows = async {
-            let (mut events, mut shown_first) = (Vec::new(), Vec::new());
+            let (mut events, mut times, mut shown_first) = (Vec::new(), Vec::new(), Vec::new());
             while let Some(event) = receiver.recv().await {
                 if let EventKind::StepStarted { step, .. } = event.kind {
                     let name = &pipeline.step(step).name;
@@ -203,17 +228,17 @@ impl Scene {
                 }
                 let last = matches!(event.kind, EventKind::RunFinished(_));
                 events.push(event);
+                times.push(started.elapsed());
                 if last {
                     break;
                 }
             }
-            (events, shown_first)
+            (events, times, shown_first)
         };
-        let started = Instant::now();
-        let (end, (events, shown_first)) = tokio::join!(run(job, site, signals), shows);
+        let (end, (events, times, shown_first)) = tokio::join!(run(job, site, signals), shows);
         let took = started.elapsed();
         let log = std::mem::take(&mut *self.scripts.log.lock().unwrap());
-        Played { end, events, shown_first, took, log, pipeline }
+        Played { end, events, times, shown_first, took, log, pipeline }
     }
 }
 
@@ -235,7 +260,9 @@ impl Played {
         let Log { started, most, most_at_terminal, .. } = &self.log;
         // Here a stream is moved by a thread in real time, during which paused time may jump.
         let timed = self.pipeline.streams.is_empty().then(|| (self.took, started.clone()));
-        let began = (*most, *most_at_terminal, self.shown_first.clone());
+        // A service ends at the moment at which the next step starts.
+        let has_services = self.pipeline.steps.iter().any(|step| step.role.is_beside());
+        let began = ((!has_services).then_some(*most), *most_at_terminal, self.shown_first.clone());
         // A panic is told with the number of its task.
         let end = match &self.end {
             RunEnd::Aborted(why) if why.contains("panicked") => RunEnd::Aborted("a panic".into()),

@@ -14,11 +14,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::act::{Act, ActEnd, Scripts};
+use super::service;
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{Exit, SystemError};
 use crate::pipeline::{Failure, OnError, Outcome, StepId};
 use crate::runner::slots::SlotRequest;
-use crate::runner::{GangMessage, GangOrder, Job, Shutdown, Site, retry};
+use crate::runner::{DEATH_NEWS, Deaths, GangMessage, GangOrder, Job, ServiceOrder, Shutdown, Site, retry};
 
 /// The site.
 pub(super) struct ScriptedSite(pub(super) Scripts);
@@ -30,10 +31,20 @@ impl Site for ScriptedSite {
         shutdown: watch::Receiver<Shutdown>,
         dispatcher: mpsc::UnboundedSender<GangMessage>,
     ) -> BoxFuture<'_, ()> {
-        let GangOrder { job, steps, given: _, body: _, decisions: _, passed_over: _ } = order;
+        let GangOrder { job, steps, given: _, body: _, decisions: _, passed_over: _, endpoints: _, deaths } =
+            order;
         let members = steps.into_iter().map(Member::new).collect();
-        let gang = ScriptedGang { scripts: self.0.clone(), job, members, shutdown, dispatcher };
+        let gang = ScriptedGang { scripts: self.0.clone(), job, members, shutdown, deaths, dispatcher };
         Box::pin(gang.run())
+    }
+
+    fn run_service(
+        &self,
+        order: ServiceOrder,
+        shutdown: watch::Receiver<Shutdown>,
+        dispatcher: mpsc::UnboundedSender<GangMessage>,
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(service::run(self.0.clone(), order, shutdown, dispatcher))
     }
 }
 
@@ -54,7 +65,7 @@ impl Member {
 }
 
 /// How an attempt ended.
-enum End {
+pub(super) enum End {
     Exit(Exit),
     TimedOut,
     Stopped,
@@ -68,6 +79,7 @@ struct ScriptedGang {
     /// Producers before their readers.
     members: Vec<Member>,
     shutdown: watch::Receiver<Shutdown>,
+    deaths: watch::Receiver<Deaths>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 }
 
@@ -93,13 +105,18 @@ impl ScriptedGang {
             }
         }
         tokio::pin!(running);
-        let mut shutdown = self.shutdown.clone();
+        let (mut shutdown, mut deaths) = (self.shutdown.clone(), self.deaths.clone());
         let mut tainted: BTreeMap<usize, StepId> = BTreeMap::new();
         let (mut again, mut succeeded) = (None, Vec::new());
         loop {
             let (index, end) = tokio::select! {
+                Ok(()) = deaths.changed() => {
+                    self.taint_bereft(&mut tainted, &stops);
+                    continue;
+                }
                 Ok(()) = shutdown.changed() => {
                     let how = *shutdown.borrow_and_update();
+                    self.taint_bereft(&mut tainted, &stops);
                     for stop in &stops {
                         how.escalate(stop);
                     }
@@ -109,6 +126,10 @@ impl ScriptedGang {
                     Some(ended) => ended,
                     None => break,
                 },
+            };
+            let end = match self.bereft(index).filter(|_| tainted.contains_key(&index)) {
+                Some(_) => End::Stopped,
+                None => end,
             };
             let outcome = match self.judge(index, end) {
                 // The whole gang begins again: how the others end says nothing.
@@ -182,7 +203,30 @@ impl ScriptedGang {
             }
             let end = perform(&act, deadline, job.settings.grace, &mut stopped).await;
             scripts.log.lock().unwrap().end(&declared.name, declared.terminal);
+            let has_failed = matches!(&end, End::Exit(exit) if exit.failure().is_some());
+            if has_failed && declared.usages().next().is_some() && *stopped.borrow() == Shutdown::None {
+                // The end of a service may be the cause, and become known later.
+                sleep(DEATH_NEWS).await;
+            }
             (index, end)
+        }
+    }
+
+    /// The step whose failure has taken away what a member uses.
+    fn bereft(&self, index: usize) -> Option<StepId> {
+        let deaths = self.deaths.borrow();
+        let mut used = self.job.pipeline.step(self.members[index].step).usages();
+        used.find_map(|usage| deaths.get(&usage.step).copied())
+    }
+
+    /// Stops the members whose service has ended, and the readers of what they make.
+    fn taint_bereft(&self, tainted: &mut BTreeMap<usize, StepId>, stops: &[watch::Sender<Shutdown>]) {
+        for index in 0..self.members.len() {
+            let Some(culprit) = self.bereft(index).filter(|_| !self.members[index].is_over) else { continue };
+            for index in self.readers_of(index).into_iter().chain([index]) {
+                tainted.entry(index).or_insert(culprit);
+                Shutdown::Graceful.escalate(&stops[index]);
+            }
         }
     }
 
@@ -285,7 +329,7 @@ impl ScriptedGang {
 }
 
 /// Goes through an attempt: its time, and the way from TERM to KILL.
-async fn perform(
+pub(super) async fn perform(
     act: &Act,
     mut deadline: Option<Instant>,
     grace: Duration,

@@ -13,6 +13,7 @@ mod outputs;
 mod policy;
 mod restarts;
 mod schedule;
+mod services;
 mod terminal;
 mod time_limit;
 

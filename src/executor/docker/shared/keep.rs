@@ -19,7 +19,7 @@ use crate::executor::docker::create::{self, Command};
 use crate::executor::docker::engine::is_connection;
 use crate::executor::docker::{Shared, container_name, hex};
 use crate::executor::{
-    ContainerSpec, Exit, HoldGuard, MountFrom, MountSpec, RunningStep, StartError, StepHandle, StepSpec, Stop,
+    Answer, ContainerSpec, Exit, HoldGuard, MountFrom, MountSpec, Probe, RunningStep, StartError, StepHandle, StepSpec, Stop,
     SystemError,
 };
 use crate::processes;
@@ -199,6 +199,10 @@ impl StepHandle for Kept {
             let is_old = exit == Exit::OutOfMemory && self.kept.was_short.load(Ordering::Relaxed);
             Ok(if is_old { Exit::Code(137) } else { exit })
         })
+    }
+
+    fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
+        self.handle.probe(probe)
     }
 
     /// Its own program has nothing to tidy up, and ends at once.

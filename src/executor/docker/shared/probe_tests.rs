@@ -13,7 +13,7 @@ struct Scene { exec: DockerExecutor, dir: tempfile::TempDir }
 fn spec(dir: &std::path::Path, name: &str, program: Program) -> StepSpec {
     let outputs = dir.join("outputs").join(format!("{name}-1-output"));
     std::fs::write(&outputs, "").unwrap();
-    StepSpec { name: name.into(), attempt: 1, program, container: None, shared: Some(SharedSpec { name: "ci".into(), user: None }),
+    StepSpec { name: name.into(), attempt: 1, program, container: None, service: None, shared: Some(SharedSpec { name: "ci".into(), user: None }),
         env: vec![], working_dir: "/".into(), inputs: vec![], stdout: StdoutSpec::Log, terminal: false, outputs, script: None, secrets: None }
 }
 fn script(text: &str) -> Program { Program::Script { shell: Shell::Auto, text: text.into() } }

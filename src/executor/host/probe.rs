@@ -1,0 +1,123 @@
+//! Checks of a service that is a process of this machine: each is a process beside it, with the same environment.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use rustix::process::Pid;
+use tokio::net::unix::pipe;
+
+use crate::executor::finder::Finder;
+use super::limits::Descriptors;
+use super::orphans::Orphans;
+use super::process::Process;
+use super::{OUTPUT_VARIABLE, inode, pwd};
+use crate::executor::probe::Said;
+use crate::executor::{
+    Answer, Exit, Probe, SECRETS_VARIABLE, StepHandle, StepSpec, SystemError, port_answers,
+};
+use crate::processes::Signs;
+use crate::reaper::Registration;
+
+/// What a check is started in.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// What the service has beside the inherited environment. Its mark is among it, by which the reaper knows the
+    /// processes of the check as the service's own.
+    env: Vec<(OsString, OsString)>,
+    working_dir: PathBuf,
+    descriptors: Descriptors,
+}
+
+impl Surroundings {
+    pub(super) fn of(spec: &StepSpec, descriptors: Descriptors) -> Self {
+        let own = [(OUTPUT_VARIABLE, spec.outputs.as_os_str().to_owned())];
+        let own = own.into_iter().map(|(name, value)| (OsString::from(name), value));
+        let secrets = spec.secrets.iter().map(|folder| (SECRETS_VARIABLE.into(), folder.into()));
+        let env = own.chain(secrets).chain(spec.env.iter().cloned()).collect();
+        Self { env, working_dir: spec.working_dir.clone(), descriptors }
+    }
+
+    /// Makes a check. Dropping the future kills its processes.
+    pub(super) async fn ask(&self, probe: &Probe, watch: (Finder, Orphans)) -> Result<Answer, SystemError> {
+        let words = match probe {
+            Probe::Port(port) => {
+                let here = |ip: std::net::IpAddr| SocketAddr::new(ip, *port);
+                return Ok(match port_answers(here(Ipv4Addr::LOCALHOST.into())).await {
+                    Answer::Ready => Answer::Ready,
+                    // A server may listen on one of the two alone.
+                    refused => match port_answers(here(std::net::Ipv6Addr::LOCALHOST.into())).await {
+                        Answer::Ready => Answer::Ready,
+                        Answer::NotYet(_) | Answer::Never(_) => refused,
+                    },
+                });
+            }
+            Probe::Shell(text) => vec!["sh".to_owned(), "-c".into(), text.clone()],
+            Probe::Words(words) => words.clone(),
+        };
+        self.run(&words, watch).await
+    }
+
+    async fn run(&self, words: &[String], watch: (Finder, Orphans)) -> Result<Answer, SystemError> {
+        let failed = |error: io::Error| SystemError::new("cannot check whether a service is ready", error);
+        let Some((program, arguments)) = words.split_first() else {
+            return Ok(Answer::Never("its check is empty".into()));
+        };
+        let (reader, writer) = io::pipe().map_err(failed)?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("PWD", pwd(&self.working_dir))
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.working_dir)
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().map_err(failed)?)
+            .stderr(writer)
+            .process_group(0);
+        let reader = OwnedFd::from(reader);
+        let pipes = inode(&reader).into_iter().collect();
+        let child = match watch.1.spawn(&mut command) {
+            Ok(child) => child,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Answer::Never(format!("there is no `{program}` on this machine's PATH")));
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        drop(command);
+        self.descriptors.restore(Pid::from_child(&child));
+        let signs = Signs { pipes, ..Signs::default() };
+        let process = Process::adopt(&child, "check", signs, Registration::default(), watch, None)?;
+        let reader = pipe::Receiver::from_owned_fd(reader).map_err(failed)?;
+        let mut said = Said::default();
+        let exit = loop {
+            tokio::select! {
+                exit = process.wait() => break exit?,
+                Ok(()) = reader.readable() => if !take(&reader, &mut said) {
+                    break process.wait().await?;
+                }
+            }
+        };
+        take(&reader, &mut said);
+        Ok(match exit {
+            Exit::Code(code) => said.answer(code),
+            Exit::Signal(signal) => Answer::NotYet(format!("it was killed by signal {signal}")),
+            Exit::OutOfMemory => Answer::NotYet("it ran out of memory".into()),
+        })
+    }
+}
+
+/// Takes what there is to read. Returns whether more may come.
+fn take(reader: &pipe::Receiver, said: &mut Said) -> bool {
+    let mut piece = [0; 4096];
+    loop {
+        match reader.try_read(&mut piece) {
+            Ok(0) => return false,
+            Ok(count) => said.add(piece.get(..count).unwrap_or_default()),
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+}
