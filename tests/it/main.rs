@@ -71,6 +71,7 @@ mod containers {
     mod commands;
     mod networks;
     mod registry;
+    mod shared;
     mod steps;
     mod streams;
 }

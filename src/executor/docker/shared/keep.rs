@@ -141,7 +141,7 @@ fn no_shell(error: StartError, image: &str) -> StartError {
 fn without_shell(image: &str) -> String {
     format!(
         "the image `{image}` has no `sh`, and a container without a shell cannot be shared: choose an image that has \
-         one, or give each step this `image` (`pipe explain shared-no-shell`)"
+         one, or give each step this `image`"
     )
 }
 

@@ -17,8 +17,6 @@ mod inside;
 mod keep;
 mod processes;
 mod words;
-#[cfg(test)]
-mod probe_tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

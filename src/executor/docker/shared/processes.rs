@@ -32,7 +32,7 @@ pub(in super::super) struct Processes {
     step: String,
     user: String,
     signs: Signs,
-    /// The signs with the first process, once somebody has asked.
+    /// The signs with the first process, once they have been looked for.
     known: OnceCell<Arc<Signs>>,
     /// The inodes of the pipes that it reads.
     reads: Vec<u64>,
