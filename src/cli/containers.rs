@@ -49,8 +49,7 @@ impl<'a> ResolvedPipeline<'a> {
     pub(super) fn container(&self, step: StepId) -> Result<Option<ContainerSpec>, CliError> {
         let step = self.loaded.pipeline.step(step);
         let container = self.placing().place(step);
-        container
-            .map_err(|why| CliError::usage(format!("{}: {why}", self.place(step.at, &step.name)), None))
+        container.map_err(|why| CliError::usage(format!("{}: {why}", self.place(step.at, &step.name)), None))
     }
 
     /// Returns the images that steps name, each once.

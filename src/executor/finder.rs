@@ -65,7 +65,11 @@ async fn serve(mut inbox: mpsc::UnboundedReceiver<Ask>) {
 }
 
 /// Waits until an attempt has no process left. Kills what it finds while `is_killed` says so.
-pub(in crate::executor) async fn none_left(finder: &Finder, signs: &Arc<Signs>, is_killed: impl Fn() -> bool) {
+pub(in crate::executor) async fn none_left(
+    finder: &Finder,
+    signs: &Arc<Signs>,
+    is_killed: impl Fn() -> bool,
+) {
     let mut looks_in_vain = 0;
     // One look can miss a process that is just being created.
     while looks_in_vain < 2 {

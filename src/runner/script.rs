@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Job, outputs};
 use super::spec::{Rendered, Request};
+use super::{Job, outputs};
 use crate::event::EventKind;
 use crate::executor::{Program, SystemError, needs_file};
 use crate::pipeline::Shell;

@@ -39,7 +39,8 @@ impl SecretFiles {
     pub(super) fn folder(job: &Job, container: StepId) -> Result<Option<Self>, SystemError> {
         let is_asking =
             |step: &Step| step.shared.is_some_and(|it| it.step == container) && !step.secrets.is_empty();
-        let Some(parent) = job.place.secrets_dir.as_ref().filter(|_| job.pipeline.steps.iter().any(is_asking))
+        let Some(parent) =
+            job.place.secrets_dir.as_ref().filter(|_| job.pipeline.steps.iter().any(is_asking))
         else {
             return Ok(None);
         };

@@ -244,7 +244,11 @@ pub(super) struct Sinks {
 ///
 /// It must not stop reading: an engine that cannot deliver an output does not notice the end of the
 /// container, and does not answer requests about it.
-pub(super) async fn outputs(mut output: Output, mut sinks: Sinks, engine: Engine) -> Result<bool, SystemError> {
+pub(super) async fn outputs(
+    mut output: Output,
+    mut sinks: Sinks,
+    engine: Engine,
+) -> Result<bool, SystemError> {
     let mut opening = Opening::default();
     while let Some(piece) = output.next().await {
         // Podman resets the connection of a container that has not read all of its stdin. Of one that was

@@ -11,11 +11,11 @@ use std::process::{Command, Stdio};
 use rustix::process::Pid;
 use tokio::net::unix::pipe;
 
-use crate::executor::finder::Finder;
 use super::limits::Descriptors;
 use super::orphans::Orphans;
 use super::process::Process;
 use super::{OUTPUT_VARIABLE, inode, pwd};
+use crate::executor::finder::Finder;
 use crate::executor::probe::Said;
 use crate::executor::{
     Answer, Exit, Probe, SECRETS_VARIABLE, StepHandle, StepSpec, SystemError, port_answers,

@@ -51,8 +51,7 @@ fn streams(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
 fn containers(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     let pipeline = scene.pipeline;
     let used: HashSet<StepId> = pipeline.steps.iter().filter_map(|step| Some(step.shared?.step)).collect();
-    for (_, step) in
-        pipeline.steps().filter(|(id, step)| step.role == Role::Container && !used.contains(id))
+    for (_, step) in pipeline.steps().filter(|(id, step)| step.role == Role::Container && !used.contains(id))
     {
         let message = format!("no step runs in the container `{}`", step.name);
         let help = format!("write `container: {}` in the steps that share it, or take it out", step.name);

@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 
 use super::Lowering;
 use crate::file::raw::{
-    RawBuild, RawBuildKeys, RawContainer, RawMount, RawMountKeys, RawMountType, RawPull, RawResources, RawStep,
+    RawBuild, RawBuildKeys, RawContainer, RawMount, RawMountKeys, RawMountType, RawPull, RawResources,
+    RawStep,
 };
 use crate::file::words::shown;
 use crate::file::yaml::{Field, OneOrMany};

@@ -68,7 +68,8 @@ impl Lowering<'_> {
         let (wanted, at) = raw.container.get()?;
         let keys: Vec<(&str, Span)> = ContainerKeys::from(raw).of_container_alone().collect();
         for (key, key_at) in keys {
-            let message = format!("the step `{name}` runs in the container `{wanted}`, which has one `{key}` for all");
+            let message =
+                format!("the step `{name}` runs in the container `{wanted}`, which has one `{key}` for all");
             let problem = self.at(Code::SharedKey, key_at, message).also(at, "it shares the container here");
             self.report(problem.help(match key {
                 "image" | "build" => format!("remove `{key}`, or `container`: then the step has a container of its own"),
@@ -87,9 +88,13 @@ impl Lowering<'_> {
         let near = self.nearest.help(wanted, names);
         let is_image = wanted.contains([':', '/']);
         let help = match near {
-            _ if is_image => format!("`container` names one of `containers`; an image of its own is `image: \"{wanted}\"`"),
+            _ if is_image => {
+                format!("`container` names one of `containers`; an image of its own is `image: \"{wanted}\"`")
+            }
             Some(near) => near,
-            None => format!("declare it at the top of the file: `containers: {{{wanted}: {{image: \"alpine:3.20\"}}}}`"),
+            None => format!(
+                "declare it at the top of the file: `containers: {{{wanted}: {{image: \"alpine:3.20\"}}}}`"
+            ),
         };
         let problem = self.at(Code::UnknownContainer, at, format!("there is no container `{wanted}`"));
         self.report(problem.help(help));

@@ -134,10 +134,8 @@ impl Lowering<'_> {
     /// Reports a container that could not name all that its step reads.
     pub(super) fn inputs_in_container(&mut self, step: &Step) {
         let named = step.inputs.iter().filter(|input| input.name.is_some());
-        let last = named
-            .clone()
-            .next_back()
-            .filter(|_| step.is_in_container() && named.count() > MOST_IN_CONTAINER);
+        let last =
+            named.clone().next_back().filter(|_| step.is_in_container() && named.count() > MOST_IN_CONTAINER);
         if let Some(last) = last {
             let message = format!(
                 "the step `{}` reads more than {MOST_IN_CONTAINER} streams, and the shells of containers know no more",

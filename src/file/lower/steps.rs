@@ -8,7 +8,9 @@ use crate::file::raw::{RawDefaults, RawPipeline, RawStep};
 use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
-use crate::pipeline::{Action, Container, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template};
+use crate::pipeline::{
+    Action, Container, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template,
+};
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;

@@ -96,12 +96,7 @@ pub(super) async fn start(
     let (stopping, _) = watch::channel(false);
     let (end, is_used) = (ends.end.take(), !shared.engine.is_podman());
     let exit = created.watch(Traffic::default(), async move { reported(end).await.filter(|_| is_used) });
-    let begin = Start {
-        kill: created.kill("SIGKILL"),
-        image,
-        program: &program,
-        not_begun: |_| None,
-    };
+    let begin = Start { kill: created.kill("SIGKILL"), image, program: &program, not_begun: |_| None };
     handshake(begin, &mut ends, ended(exit.clone())).await?;
     let Ends { stdout, log, pipes, .. } = ends;
     shared.later(pipes.unblock_late_opens(created.gone()));

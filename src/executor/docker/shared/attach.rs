@@ -35,12 +35,12 @@ const RUN: &str = r#"mark=$1 missing=$2; shift 2; trap : HUP INT QUIT TERM PIPE;
 /// A program that is not there is told of, as the engine would tell of the first one.
 const LOOK_FOR: &str = r#"command -v "$1" >/dev/null || { echo "$missing" >&2; exit 127; }; "#;
 /// Where both outputs are log, they share a pipe.
-const LOG: &str = r#""$@" 2>&1; code=$?; "#;
-const STREAM: &str = r#""$@"; code=$?; "#;
-const REPORT: &str = r#"[ $code = 137 ] && { count; [ $n = $before ] || code=memory; }; echo $code >"$0/end"; printf %s "$mark"; "#;
+const LOG: &str = r#""$@" 2>&1; code=$?; told=$code; "#;
+const STREAM: &str = r#""$@"; code=$?; told=$code; "#;
+const REPORT: &str = r#"[ $code = 137 ] && { count; [ $n = $before ] || told=memory; }; echo $told >"$0/end"; printf %s "$mark"; "#;
 const REPORT_BOTH: &str = r#"printf %s "$mark" >&2; "#;
 /// Stays until all has arrived. Not every `sleep` knows parts of a second.
-const STAY: &str = r#"until [ -e "$0/done" ]; do sleep 0.01 2>/dev/null || sleep 1; done"#;
+const STAY: &str = r#"until [ -e "$0/done" ]; do sleep 0.01 2>/dev/null || sleep 1; done; exit $code"#;
 
 /// The folder of an attempt; dropping this removes it.
 struct Folder(PathBuf);
@@ -124,7 +124,8 @@ pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, StartErr
         heard,
     };
     // These go on after the step's own process: others of it may still hold its streams.
-    let passing = tokio::spawn(until_ended(Arc::clone(&processes), outputs(output, sinks, shared.engine.clone())));
+    let passing =
+        tokio::spawn(until_ended(Arc::clone(&processes), outputs(output, sinks, shared.engine.clone())));
     match source {
         Some(source) => drop(tokio::spawn(until_ended(Arc::clone(&processes), input(source, to_stdin)))),
         None => drop(to_stdin),
@@ -152,7 +153,8 @@ async fn words(attempt: &Attempt<'_>, mark: &Mark, env: &[String]) -> Result<Vec
     let outputs = if attempt.is_logged() { [LOG, REPORT, ""] } else { [STREAM, REPORT, REPORT_BOTH] };
     let dir = attempt.spec.working_dir.to_string_lossy().into_owned();
     let no_folder = format!("its working directory {dir} is not in its container");
-    let go = GO.replace("exit 124", &format!("{{ echo '{}' >&2; exit {NO_FOLDER}; }}", no_folder.replace('\'', "")));
+    let go = GO
+        .replace("exit 124", &format!("{{ echo '{}' >&2; exit {NO_FOLDER}; }}", no_folder.replace('\'', "")));
     let wrapper = [&go, MEMORY, RUN, LOOK_FOR, &outputs.concat(), STAY].concat();
     attempt.wrapped(&wrapper, vec![dir, mark.text().to_owned(), missing], program, env)
 }
@@ -199,8 +201,11 @@ impl Watched {
                         drop(folder);
                     });
                     return match code {
-                        Some(Exit::Code(137)) | None => exec::ended(shared, container, &exec).await,
-                        Some(exit) => Ok(Some(exit)),
+                        Some(exit) if exit != Exit::Code(137) => Ok(Some(exit)),
+                        code => {
+                            let ended = exec::ended(shared, container, &exec).await;
+                            ended.map(|ended| ended.map(|exit| code.unwrap_or(exit)))
+                        }
                     };
                 }
                 passed = &mut passing => {

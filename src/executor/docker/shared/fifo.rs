@@ -8,19 +8,19 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
+use super::Attempt;
 use super::exec::{self, Exec};
 use super::handle::{Begun, Handle, HowEnded};
 use super::processes::{Processes, names};
 use super::words::{GO, MEMORY};
-use super::Attempt;
-use crate::executor::docker::fifo::{Failure, Start, handshake, opening, unusable};
 use crate::executor::docker::fifo::pipes::{self, Ends, Pipes};
+use crate::executor::docker::fifo::{Failure, Start, handshake, opening, unusable};
 use crate::executor::{Exit, InputPipe, InputSource, RunningStep, StepSpec, SystemError};
 use crate::pipeline::Lane;
 
 /// Runs the rest of its words in a shell and reports their exit code, and whether memory was short. It has to survive
 /// the signals that are for the program.
-const RUN: &str = r#"trap : HUP INT QUIT TERM; echo $$ >"$0/session"; count; before=$n; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$?; [ $code = 137 ] && { count; [ $n = $before ] || code=memory; }; echo $code >&3; }"#;
+const RUN: &str = r#"trap : HUP INT QUIT TERM; echo $$ >"$0/session"; count; before=$n; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$? told=$code; [ $code = 137 ] && { count; [ $n = $before ] || told=memory; }; echo $told >&3; exit $code; }"#;
 
 /// Longest report: a word, and a newline.
 const LONGEST: u64 = 7;
@@ -102,7 +102,9 @@ async fn watch_end(
     let ended = match reported.await {
         // A container whose processes are all killed is about to end.
         Some(exit) if exit != Exit::Code(137) => Ok(Some(exit)),
-        Some(_) | None => exec::ended(processes.shared(), processes.container(), &exec).await,
+        reported => exec::ended(processes.shared(), processes.container(), &exec)
+            .await
+            .map(|ended| ended.map(|exit| reported.unwrap_or(exit))),
     };
     sender.send_replace(Some(ended));
 }

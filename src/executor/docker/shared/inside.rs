@@ -138,8 +138,12 @@ mod tests {
 
     fn looked(shell: &[&str], look: &Look<'_>) -> Answer {
         let words = look.words();
-        let output =
-            Command::new(shell[0]).args(&shell[1..]).args(&words[1..]).env_remove("PIPE_OUTPUT").output().unwrap();
+        let output = Command::new(shell[0])
+            .args(&shell[1..])
+            .args(&words[1..])
+            .env_remove("PIPE_OUTPUT")
+            .output()
+            .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell:?}");
         Answer::of(&String::from_utf8(output.stdout).unwrap())
     }

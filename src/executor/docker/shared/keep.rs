@@ -19,8 +19,8 @@ use crate::executor::docker::create::{self, Command};
 use crate::executor::docker::engine::is_connection;
 use crate::executor::docker::{Shared, container_name, hex};
 use crate::executor::{
-    Answer, ContainerSpec, Exit, HoldGuard, MountFrom, MountSpec, Probe, RunningStep, StartError, StepHandle, StepSpec, Stop,
-    SystemError,
+    Answer, ContainerSpec, Exit, HoldGuard, MountFrom, MountSpec, Probe, RunningStep, StartError, StepHandle,
+    StepSpec, Stop, SystemError,
 };
 use crate::processes;
 
@@ -44,11 +44,8 @@ pub(in super::super) async fn start(
     let mark = hex::random().map_err(|error| failed("a name", error.to_string().into()))?;
     let outputs = format!("/run/pipe-output-{mark}");
     let (log, _silent) = std::io::pipe().map_err(|error| failed("a pipe", error.into()))?;
-    let mounts = vec![MountSpec {
-        source: MountFrom::Path(folder.0.clone()),
-        target: THERE.into(),
-        read_only: false,
-    }];
+    let mounts =
+        vec![MountSpec { source: MountFrom::Path(folder.0.clone()), target: THERE.into(), read_only: false }];
     let command = Command {
         entrypoint: Some(["sh", "-c", WAIT].map(str::to_owned).to_vec()),
         arguments: Some(Vec::new()),
@@ -104,7 +101,13 @@ pub(in super::super) async fn start(
         _stdin: parking_lot::Mutex::new(attached.input),
         _folder: folder,
     };
-    Ok(RunningStep { inputs: Vec::new(), stdout: None, log: log.into(), lane: None, handle: Box::new(handle) })
+    Ok(RunningStep {
+        inputs: Vec::new(),
+        stdout: None,
+        log: log.into(),
+        lane: None,
+        handle: Box::new(handle),
+    })
 }
 
 async fn ended(mut exit: watch::Receiver<Option<Result<Exit, SystemError>>>) {

@@ -110,8 +110,7 @@ pub(super) async fn start(
         guard,
     };
     let needs_fifo = spec.inputs.iter().any(|input| input.fd != 0);
-    let has_failed =
-        shared.lane == LaneChoice::Auto && shared.fifo_failed.load(Ordering::Relaxed);
+    let has_failed = shared.lane == LaneChoice::Auto && shared.fifo_failed.load(Ordering::Relaxed);
     // It has a shell, whatever its steps run.
     let wants_fifo = shared.lane.expected(&shared.engine, true) == Lane::Fifo && !has_failed;
     if needs_fifo || wants_fifo {

@@ -106,7 +106,12 @@ impl Processes {
 
     /// Sends signals to all of them, in this order.
     pub(super) async fn signal(&self, signals: &[Signal]) -> Result<(), SystemError> {
-        debug!(step = self.step, ?signals, from_here = self.from_here, "docker: signal a step in a container");
+        debug!(
+            step = self.step,
+            ?signals,
+            from_here = self.from_here,
+            "docker: signal a step in a container"
+        );
         if self.container.has_ended() {
             return Ok(());
         }
@@ -156,7 +161,8 @@ impl Processes {
     async fn leader(&self) -> Option<(i32, String)> {
         let exec = self.exec.get()?;
         let found = self.shared.engine.docker().inspect_exec(exec).await.ok()?;
-        let pid = i32::try_from(found.pid.filter(|_| found.running == Some(true))?).ok().filter(|pid| *pid > 0)?;
+        let pid =
+            i32::try_from(found.pid.filter(|_| found.running == Some(true))?).ok().filter(|pid| *pid > 0)?;
         Some((pid, processes::started(pid)?))
     }
 

@@ -51,7 +51,8 @@ impl Attempt<'_> {
         }
         let image = &self.container.image;
         let found = self.shared.engine.docker().inspect_image(image).await;
-        let found = found.map_err(|error| self.shared.engine.blame("its image cannot be looked at", error))?;
+        let found =
+            found.map_err(|error| self.shared.engine.blame("its image cannot be looked at", error))?;
         let config = found.config.unwrap_or_default();
         let args = if args.is_empty() { config.cmd.unwrap_or_default() } else { args.to_vec() };
         Ok([config.entrypoint.unwrap_or_default(), args].concat())
