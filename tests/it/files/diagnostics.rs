@@ -158,6 +158,15 @@ w: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nv: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nu:
             "zzz=1",
         ],
     ),
+    file(
+        "shared-key",
+        "containers: {ci: {image: rust}}\nsteps:\n  - {name: a, run: make, container: ci, network: none}\n",
+    ),
+    file(
+        "unknown-container",
+        "containers: {ci: {image: rust}}\nsteps:\n  - {name: a, run: make, container: cii}\n  - {name: b, run: make, container: 'node:18'}\n",
+    ),
+    file("shared-without-image", "containers: {ci: {}}\nsteps:\n  - {name: a, run: make, container: ci}\n"),
     given("missing-param", MANY_PARAMS, &["run", "-p", "level=7"]),
     given("param-without-value", MANY_PARAMS, &["run", "-p", "level"]),
     // All of it at once, the command line included: no second try is needed for the next message.

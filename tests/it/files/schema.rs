@@ -129,7 +129,7 @@ fn mistakes_that_a_schema_can_see_are_refused() {
 
 /// The sections of `docs/reference/file.md`: title, the schema's name for it, and a file around a map of that
 /// kind.
-const SECTIONS: [(&str, &str, &str); 14] = [
+const SECTIONS: [(&str, &str, &str); 15] = [
     ("The whole file", "", r#"{"steps": [{"name": "a", "run": "make"}], …}"#),
     ("`defaults`", "defaults", r#"{"defaults": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
     ("`history`", "history", r#"{"history": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
@@ -158,6 +158,11 @@ const SECTIONS: [(&str, &str, &str); 14] = [
         "`resources`",
         "resources",
         r#"{"steps": [{"name": "a", "run": "make", "image": "alpine", "resources": {…}}]}"#,
+    ),
+    (
+        "A shared container",
+        "container",
+        r#"{"containers": {"ci": {"image": "alpine", …}}, "steps": [{"name": "a", "run": "make"}]}"#,
     ),
     ("A param", "param", r#"{"params": {"p": {…}}, "steps": [{"name": "a", "run": "make"}]}"#),
 ];
