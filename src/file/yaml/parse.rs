@@ -6,7 +6,7 @@ use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag};
 
 use super::anchors::{Anchors, merge, size};
 use super::node::{Entry, Node, Scalar, Value};
-use super::{bare, syntax};
+use super::{bare, syntax, traps};
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Source, Span};
 
@@ -24,7 +24,11 @@ pub fn parse<'a>(source: &'a Source, problems: &mut Vec<Diagnostic>) -> Option<N
             Ok(_) if builder.anchors.has_refused() => return None,
             Ok((event, marks)) => builder.take(event, &marks),
             Err(error) => {
-                builder.problems.push(syntax::explain(source, &error));
+                let problem = syntax::explain(source, &error);
+                // The tag was refused before the parser stumbled over what follows it.
+                let start = |problem: &Diagnostic| Some((problem.code, problem.span?.start));
+                builder.problems.retain(|other| start(other).is_none() || start(other) != start(&problem));
+                builder.problems.push(problem);
                 return None;
             }
         }
@@ -138,8 +142,7 @@ impl<'a, 'p> Builder<'a, 'p> {
         let at = self.before(value);
         let key = self.source.text.get(..at.start).unwrap_or_default().trim_end();
         if key.strip_suffix("if:").is_some_and(|before| before.ends_with([' ', '\n', '{', ','])) {
-            let message = "`!` begins a tag of YAML: it is no `not`";
-            let problem = Diagnostic::at(Code::UnknownTag, self.source, at, message);
+            let problem = Diagnostic::at(Code::UnknownTag, self.source, at, traps::NEGATION);
             self.problems.push(problem.help("write `if: not …`"));
             return Tagged::Refused;
         }

@@ -10,11 +10,16 @@ use crate::pipeline::{Source, Span};
 pub(super) fn explain(source: &Source, offset: usize, kind: &ErrorKind) -> Option<Diagnostic> {
     let (before, after) = line_at(&source.text, offset);
     let line = Line { start: offset - before.len(), text: format!("{before}{after}"), at: before.len() };
-    statement(source, &line).or_else(|| bracket(source, &line)).or_else(|| {
-        let is_second_value = matches!(kind, ErrorKind::MappingValueNotAllowed);
-        is_second_value.then(|| glued(source, &line)).flatten()
-    })
+    statement(source, &line).or_else(|| negation(source, &line)).or_else(|| bracket(source, &line)).or_else(
+        || {
+            let is_second_value = matches!(kind, ErrorKind::MappingValueNotAllowed);
+            is_second_value.then(|| glued(source, &line)).flatten()
+        },
+    )
 }
+
+/// What is wrong with a `!` at the start of a value.
+pub(super) const NEGATION: &str = "`!` begins a tag of YAML: it is no `not`";
 
 /// The line in question.
 struct Line {
@@ -59,6 +64,24 @@ fn statement(source: &Source, line: &Line) -> Option<Diagnostic> {
         ),
     };
     Some(Diagnostic::at(code, source, line.span(opening, end.max(opening)), message).help(help))
+}
+
+/// `if: !a() && !b()`: the `!` begins a tag of YAML, with characters in it that no tag has.
+fn negation(source: &Source, line: &Line) -> Option<Diagnostic> {
+    let start = line.value();
+    let value = line.text.get(start..)?.trim_end();
+    if !value.starts_with('!') || line.at < start {
+        return None;
+    }
+    let key = line.text.get(..start)?.trim().trim_start_matches(['-', ' ']);
+    let help = match key {
+        "if:" => "write `if: not …`, and `and` or `or` for `&&` and `||`",
+        _ => {
+            "put the value in quotes, or in a block: `|` after the key, and the text on the next line, indented"
+        }
+    };
+    let at = line.span(start, start + value.len());
+    Some(Diagnostic::at(Code::UnknownTag, source, at, NEGATION).help(help))
 }
 
 /// `run: [ -f x ] && make`: a value that begins with a bracket ends with it.
