@@ -89,8 +89,17 @@ impl Dispatcher {
         }
         wanted.sort();
         self.ready.suspend(gang, steps);
+        // At once: gangs queue in the order in which they are ready.
+        let first = wanted.first().map(|(name, step)| queue(&self.job, name, *step));
         let job = Arc::clone(&self.job);
-        self.gate.waits.spawn(async move { Wait { gang, end: WaitEnd::Named(take(&job, wanted).await) } });
+        self.gate.waits.spawn(async move {
+            let names = match first {
+                Some(Ok(ticket)) => take(&job, wanted, ticket).await,
+                Some(Err(error)) => Err(error),
+                None => Ok(Vec::new()),
+            };
+            Wait { gang, end: WaitEnd::Named(names) }
+        });
         true
     }
 
@@ -147,13 +156,16 @@ impl Dispatcher {
 }
 
 /// Takes names, each for its step: all of them, or none while one of them is another's, so that what needs only
-/// the others goes on. It waits in the queue of one name at a time.
-async fn take(job: &Arc<Job>, wanted: Vec<(String, StepId)>) -> Result<Vec<(StepId, Ticket)>, SystemError> {
+/// the others goes on. It waits in the queue of one name at a time, first in that of `ticket`, for the first name.
+async fn take(
+    job: &Arc<Job>,
+    wanted: Vec<(String, StepId)>,
+    mut ticket: Ticket,
+) -> Result<Vec<(StepId, Ticket)>, SystemError> {
     let mut first = 0;
     let mut told = None;
     loop {
         let Some((name, step)) = wanted.get(first) else { return Ok(Vec::new()) };
-        let ticket = queue(job, name, *step)?;
         let tell = |before: &Before| {
             let is_new = told.as_ref() != Some(&(first, before.holder.clone()));
             if is_new {
@@ -168,14 +180,17 @@ async fn take(job: &Arc<Job>, wanted: Vec<(String, StepId)>) -> Result<Vec<(Step
         for (index, (name, step)) in others {
             let ticket = queue(job, name, *step)?;
             if ticket.before().map_err(failed(name))?.is_some() {
-                busy = Some(index);
+                busy = Some((index, ticket));
                 break;
             }
             tickets.push((*step, ticket));
         }
         match busy {
             None => return Ok(tickets),
-            Some(index) => first = index,
+            Some((index, of_it)) => {
+                // Its place in that queue is kept, and nothing else.
+                (first, ticket) = (index, of_it);
+            }
         }
     }
 }
