@@ -8,7 +8,7 @@ use crate::pipeline::{Source, Span};
 
 /// The problem of the line that YAML stumbled over at this offset, if it is one of the known traps.
 pub(super) fn explain(source: &Source, offset: usize, kind: &ErrorKind) -> Option<Diagnostic> {
-    let (before, after) = line_at(&source.text, offset);
+    let (before, after) = line_at(source, offset);
     let line = Line { start: offset - before.len(), text: format!("{before}{after}"), at: before.len() };
     statement(source, &line).or_else(|| negation(source, &line)).or_else(|| bracket(source, &line)).or_else(
         || {
@@ -109,13 +109,15 @@ fn bracket(source: &Source, line: &Line) -> Option<Diagnostic> {
 
 /// `name:a` or `-name: a` on the line above: without a blank it is a text, or a key.
 fn glued(source: &Source, line: &Line) -> Option<Diagnostic> {
-    let above = source.text.get(..line.start)?.trim_end();
+    let (before, _) = source.around(line.start);
+    let above = before.trim_end();
+    let end = line.start - (before.len() - above.len());
     let start = above.rfind('\n').map_or(0, |end| end + 1);
     let text = above.get(start..)?;
     let entry = text.trim_start();
     let is_item = |item: &&str| item.starts_with(|c: char| c.is_ascii_alphabetic()) && item.contains(": ");
     if let Some(item) = entry.strip_prefix('-').filter(is_item) {
-        let at = Span::new(above.len() - entry.len(), above.len());
+        let at = Span::new(end - entry.len(), end);
         let message = format!("a blank is missing after the `-`, so that YAML takes `{entry}` for a key");
         let help = format!("write `- {item}`");
         return Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(help));
@@ -126,7 +128,7 @@ fn glued(source: &Source, line: &Line) -> Option<Diagnostic> {
     if !is_key || value.is_empty() || value.starts_with([' ', '/']) {
         return None;
     }
-    let at = Span::new(above.len() - entry.len(), above.len());
+    let at = Span::new(end - entry.len(), end);
     let message = format!("a blank is missing after `{key}:`, so that YAML takes `{entry}` for a text");
     Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(format!("write `{key}: {value}`")))
 }
