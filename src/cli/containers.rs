@@ -70,8 +70,7 @@ impl<'a> ResolvedPipeline<'a> {
     }
 
     fn place(&self, at: crate::pipeline::Span, step: &str) -> String {
-        let source = &self.loaded.pipeline.source;
-        format!("{}:{}: step `{step}`", source.path.display(), source.line(at))
+        format!("{}: step `{step}`", self.loaded.pipeline.source.place(at))
     }
 
     fn placing(&self) -> ContainerRenderer<'_> {
@@ -90,7 +89,7 @@ pub(super) fn locked(args: &RunArgs, loaded: &Loaded) -> Result<HashMap<String, 
     if !args.locked {
         return Ok(HashMap::new());
     }
-    let lock = LockFile::beside(&loaded.pipeline.source.path)?;
+    let lock = LockFile::beside(loaded.pipeline.source.path())?;
     for image in ResolvedPipeline::of(loaded, StepOutputsMode::Nothing)?.named_images()? {
         if !lock.images.contains_key(&image.name) {
             let what =

@@ -24,6 +24,7 @@ pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph 
         about: step.description.clone(),
         is_later: step.role == Role::Finally,
         condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
+        waits: super::admission::words(step),
         label: match decisions.of(id) {
             Decision::Run(_) => step.name.clone(),
             Decision::Reuse => format!("{} (done before)", step.name),

@@ -18,7 +18,7 @@ pub(super) fn resumed(name: &str, loaded: &Loaded) -> Result<Past, CliError> {
     let named = past::find_in(&runs, name)?;
     let mut of_file = runs.newest_first().iter().filter(|run| is_of(run, loaded)).peekable();
     if name == "last" && of_file.peek().is_none() {
-        let file = loaded.pipeline.source.path.display();
+        let file = loaded.pipeline.source.path().display();
         let hint = "leave `--resume` out, or name a run of another file: `pipe runs` lists all".to_owned();
         return Err(CliError::usage(format!("there is no run of {file} here"), hint));
     }
@@ -81,7 +81,7 @@ fn read(runs: &[&StoredRun], account: &mut Past, is_enough: impl Fn(&Past) -> bo
 
 /// Returns whether a run was one of the file that is loaded.
 pub(super) fn is_of(run: &StoredRun, loaded: &Loaded) -> bool {
-    let ours = loaded.pipeline.source.path.as_path();
+    let ours = loaded.pipeline.source.path();
     let same = |theirs: &Path| {
         theirs == ours
             || ours.canonicalize().is_ok_and(|ours| theirs.canonicalize().is_ok_and(|it| it == ours))

@@ -252,7 +252,7 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
     }
     RunContext {
         pipeline: pipeline.name.clone(),
-        pipeline_dir: folder(&pipeline.source.path),
+        pipeline_dir: folder(pipeline.source.path()),
         run_id: run_id.to_owned(),
         started_at: Some(started_at.clone()),
         env,

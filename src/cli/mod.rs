@@ -4,6 +4,7 @@
 // A new outcome, failure or event has to be decided on wherever one is matched.
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
 
+mod admission;
 mod args;
 mod audience;
 mod choice;

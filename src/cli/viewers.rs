@@ -16,8 +16,8 @@ use crate::event::mask::Masker;
 use crate::pipeline::{Action, Destination, Feed, Pipeline};
 use crate::plan::Decisions;
 use crate::render::{
-    GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Quiet, Renderer, Screen, Sheet,
-    StepSummary, WorkflowOutputs,
+    FileNames, GitHub, GitLab, Grouped, Json, Junit, Palette, Plain, Progress, Quiet, Renderer, Screen,
+    Sheet, StepSummary, WorkflowOutputs,
 };
 
 /// The variables by which CI services name the folder that the repository lies in.
@@ -127,7 +127,7 @@ pub(super) fn viewers(
         (io::stdout().is_terminal(), Standard::Output.open()?, Term::stdout())
     };
     let out: Box<dyn Write + Send> = Box::new(out);
-    let file = in_repository(&loaded.pipeline.source.path, variable);
+    let files = FileNames::new(&loaded.pipeline.source, |path| in_repository(path, variable));
     let palette = Palette::choose(terminal, variable);
     let sheet = Sheet { palette, columns: terminal.then(|| term.size().1.into()) };
     // The pages of CI services show colours.
@@ -140,7 +140,7 @@ pub(super) fn viewers(
         View::Plain => Box::new(Plain::new(out, sheet).with_times(args.timestamps)),
         View::Json => Box::new(Json::new(out)),
         View::GitHub => {
-            let dialect = GitHub::new(secrets.clone(), file.clone());
+            let dialect = GitHub::new(secrets.clone(), files.clone());
             Box::new(Grouped::new(out, coloured, Box::new(dialect)))
         }
         View::GitLab => Box::new(Grouped::new(out, coloured, Box::new(GitLab::new(run)))),
@@ -150,7 +150,7 @@ pub(super) fn viewers(
         let page = StepSummary::new(
             path.clone().into(),
             secrets.clone(),
-            file.clone(),
+            files.clone(),
             drawing::graph(loaded, &Decisions::default(), Ranks::Levels),
         );
         viewers.push(Viewer { renderer: Box::new(page), output: ViewerOutput::File(path.into()) });
@@ -161,7 +161,7 @@ pub(super) fn viewers(
     }
     viewers.extend(reports.into_iter().map(|report| {
         let renderer: Box<dyn Renderer> = match report.kind {
-            ReportKind::Junit => Box::new(Junit::new(report.file.clone(), secrets.clone(), file.clone())),
+            ReportKind::Junit => Box::new(Junit::new(report.file.clone(), secrets.clone(), files.clone())),
         };
         Viewer { renderer, output: ViewerOutput::File(report.file) }
     }));

@@ -27,8 +27,9 @@
 //! | `warning`, `note` | `message` |
 //! | `run-finished` | `end`, `duration_ms`, `outputs` |
 //!
-//! - A step of `run-started`: `name`, `description`, `line` (in `file`), `role` (`finally`, `service`, `container`), `group` (the
-//!   name that it shares with others), `matrix` (its values, by axis), `if` (its condition), `depends_on`, `services`,
+//! - A step of `run-started`: `name`, `description`, `line` (in the run's `file`, or in its own), `file` (where it is another one),
+//!   `role` (`finally`, `service`, `container`), `group` (the name that it shares with others), `matrix` (its values, by axis), `if`
+//!   (its condition), `depends_on`, `services`,
 //!   `input`, `inputs` (streams by the name that the step gives them), `gathers` (several streams by one name), `output`, `feed` (a path, or `-` for
 //!   standard input), `terminal` (true: its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with

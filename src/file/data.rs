@@ -43,6 +43,9 @@ struct Place {
 #[derive(Debug, Serialize)]
 struct Label<'a> {
     label: &'a str,
+    /// The file, where it is not the problem's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     #[serde(flatten)]
     place: Place,
 }
@@ -57,11 +60,16 @@ impl Place {
 /// Returns the record of a diagnostic.
 pub fn record(problem: &Diagnostic) -> DiagnosticRecord<'_> {
     let at = problem.source.as_ref().zip(problem.span).map(|(source, span)| FilePlace {
-        file: source.path.to_string_lossy().into_owned(),
+        file: source.file_of(span).shown().into_owned(),
         place: Place::of(source, span),
     });
     let also = problem.source.iter().flat_map(|source| {
-        problem.also.iter().map(|(span, label)| Label { label, place: Place::of(source, *span) })
+        let own = source.index_of(problem.span.unwrap_or_default().start);
+        problem.also.iter().map(move |(span, label)| {
+            let is_own = source.index_of(span.start) == own;
+            let file = (!is_own).then(|| source.file_of(*span).shown().into_owned());
+            Label { label, file, place: Place::of(source, *span) }
+        })
     });
     DiagnosticRecord {
         code: problem.code.name(),

@@ -1,22 +1,24 @@
 //! Diagnostics: what is wrong with a file or with the values given for its params.
 
+use std::path::Path;
+
 use super::Code;
-use crate::pipeline::{Position, Source, Span};
+use crate::pipeline::{Position, Source, SourceFile, Span};
 
 /// One mistake: where it is, what it is, what to write instead.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
     /// Its class.
     pub code: Code,
-    /// The file that it is in; `None` for the command line and the environment.
+    /// The files that its places are in; `None` for the command line and the environment.
     pub source: Option<Source>,
-    /// The place in that file.
+    /// Its place.
     pub span: Option<Span>,
     /// What is wrong, as one sentence without a full stop.
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// Other places of the same file that belong to it, each with a few words.
+    /// Other places that belong to it, each with a few words.
     pub also: Vec<(Span, String)>,
 }
 
@@ -42,7 +44,7 @@ impl Diagnostic {
         self
     }
 
-    /// Adds another place of the same file.
+    /// Adds another place.
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.also.push((span, label.into()));
         self
@@ -53,9 +55,14 @@ impl Diagnostic {
         Some(self.source.as_ref()?.position(self.span?.start))
     }
 
+    /// The file that it is in.
+    fn file(&self) -> Option<&SourceFile> {
+        Some(self.source.as_ref()?.file_of(self.span.unwrap_or_default()))
+    }
+
     /// What problems are sorted by: those without a place first, then by file and place.
-    fn key(&self) -> (Option<&std::path::Path>, Option<Span>, &str) {
-        (self.source.as_ref().map(|source| source.path.as_path()), self.span, &self.message)
+    fn key(&self) -> (Option<(usize, &Path)>, Option<Span>, &str) {
+        (self.file().map(|file| (file.start(), file.path())), self.span, &self.message)
     }
 }
 
@@ -83,7 +90,7 @@ impl Diagnostics {
             (1, what) => format!("1 {what}"),
             (many, what) => format!("{many} {what}s"),
         };
-        let path = |problem: &Diagnostic| problem.source.as_ref().map(|source| source.path.clone());
+        let path = |problem: &Diagnostic| problem.file().map(|file| file.path().to_owned());
         match self.0.first().and_then(path) {
             Some(first) if self.0.iter().all(|problem| path(problem).as_ref() == Some(&first)) => {
                 format!("{count} in {}", first.display())

@@ -93,6 +93,8 @@ type Mark<'a> = (Span, Option<&'a str>);
 
 /// Some whole lines of a file, with the places to point at in them.
 struct Excerpt<'a> {
+    /// The file, by its position in the source.
+    file: usize,
     first_line: usize,
     last_line: usize,
     marks: Vec<Mark<'a>>,
@@ -104,18 +106,18 @@ fn excerpts<'a>(source: &Source, span: Span, also: &'a [(Span, String)]) -> Vec<
     let others = also.iter().map(|(span, label)| (*span, Some(label.as_str())));
     let mut excerpts: Vec<Excerpt<'a>> = Vec::new();
     for mark in std::iter::once((span, None)).chain(others) {
-        let line = source.line(mark.0);
-        match excerpts.iter_mut().find(|excerpt| excerpt.is_near(line)) {
+        let (file, line) = (source.index_of(mark.0.start), source.line(mark.0));
+        match excerpts.iter_mut().find(|excerpt| excerpt.is_near(file, line)) {
             Some(excerpt) => excerpt.add(line, mark),
-            None => excerpts.push(Excerpt { first_line: line, last_line: line, marks: vec![mark] }),
+            None => excerpts.push(Excerpt { file, first_line: line, last_line: line, marks: vec![mark] }),
         }
     }
     excerpts
 }
 
 impl<'a> Excerpt<'a> {
-    fn is_near(&self, line: usize) -> bool {
-        line + NEAR >= self.first_line && line <= self.last_line + NEAR
+    fn is_near(&self, file: usize, line: usize) -> bool {
+        file == self.file && line + NEAR >= self.first_line && line <= self.last_line + NEAR
     }
 
     fn add(&mut self, line: usize, mark: Mark<'a>) {
@@ -128,7 +130,8 @@ impl<'a> Excerpt<'a> {
         let start =
             self.marks.iter().map(|(span, _)| line_around(source, span.start).start).min().unwrap_or(0);
         let end = self.marks.iter().map(|(span, _)| line_around(source, span.start).end).max().unwrap_or(0);
-        let text = source.text.get(start..end).unwrap_or_default();
+        let text = source.slice(Span::new(start, end));
+        let path = source.file_of(Span::new(start, end)).shown();
         let annotations = self.marks.into_iter().map(|(span, label)| {
             // A span over several lines is pointed at by its first.
             let line = line_around(source, span.start);
@@ -138,25 +141,42 @@ impl<'a> Excerpt<'a> {
         });
         Snippet::source(text)
             .line_start(self.first_line)
-            .path(visible(&source.path.to_string_lossy()).into_owned())
+            .path(visible(&path).into_owned())
             .annotations(annotations)
     }
 }
 
 /// The bytes of the line around an offset, without its end.
 fn line_around(source: &Source, offset: usize) -> Range<usize> {
-    let text = source.text.as_bytes();
-    let offset = offset.min(text.len());
+    let file = source.file_of(Span::new(offset, offset));
+    let text = file.text().as_bytes();
+    let offset = offset.saturating_sub(file.start()).min(text.len());
     let (before, after) = text.split_at(offset);
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let end = after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| offset + newline);
     let end = if end > start && text.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
-    start..end.max(start)
+    file.start() + start..file.start() + end.max(start)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file::Code;
+
+    #[test]
+    fn places_in_two_files_are_shown_in_one_message() {
+        let top = Source::new("top.yml", "steps:\n  - {name: a, uses: ./lib/b.yml}\n");
+        let other = Source::starting_at(top.end(), "lib/b.yml", "params:\n  level: {type: int}\n");
+        let source = top.with(std::slice::from_ref(&other));
+        let span = |word: &str, source: &Source, start: usize| {
+            let at = start + source.text().find(word).unwrap();
+            Span::new(at, at + word.len())
+        };
+        let (uses, level) = (span("./lib/b.yml", &top, 0), span("level", &other, top.end()));
+        let problem = Diagnostic::at(Code::MissingParam, &source, uses, "`level` needs a value");
+        let drawn = render(&problem.also(level, "declared here").help("give it").into(), false);
+        insta::assert_snapshot!(drawn);
+    }
 
     #[test]
     fn carets_stay_under_their_column_on_narrow_terminals() {

@@ -120,8 +120,8 @@ pub fn parse(source: &Source, options: &LoadOptions, early: &EarlyValues<'_>) ->
 
 /// Reports a file that is for another tool, and is not even YAML.
 fn no_yaml(source: &Source) -> Option<Diagnostic> {
-    let name = source.path.file_name().unwrap_or_default().to_string_lossy();
-    let tool = foreign::OtherTool::of_text(&name, &source.text)?;
+    let name = source.path().file_name().unwrap_or_default().to_string_lossy();
+    let tool = foreign::OtherTool::of_text(&name, source.text())?;
     let message = format!("this file is {}, not a pipeline of `pipe`", tool.file());
     Some(Diagnostic::at(Code::ForeignFile, source, Span::default(), message).help(tool.help()))
 }

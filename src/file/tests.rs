@@ -196,7 +196,7 @@ fn the_examples_load_and_say_how_to_run_them() {
     for path in files("examples") {
         let source = read(&path).unwrap_or_else(|problems| panic!("{problems}"));
         let command = format!("pipe run examples/{}", path.file_name().unwrap().to_str().unwrap());
-        assert!(source.text.contains(&command), "{} does not show its command", path.display());
+        assert!(source.text().contains(&command), "{} does not show its command", path.display());
         if let Err(problems) = load(source, &LoadOptions::default()) {
             panic!("{problems}");
         }

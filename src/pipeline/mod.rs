@@ -46,7 +46,7 @@ pub use policy::{AfterRetry, Backoff, EarlySetting, OnError, Policy, PolicyKey, 
 pub use product::Artifact;
 pub use run_outcome::{BodyEnd, RunOutcome, took_too_long};
 pub use service::{Check, CheckTest, Endpoint, Endpoints, Readiness, Service, ServicePort, Usage};
-pub use source::{Position, Source, Span};
+pub use source::{Position, Source, SourceFile, Span};
 pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
 pub use stream::{Destination, EarlyExit, Input, InputPlaces, Port, Stream};
 pub use template::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef, Template, Text};

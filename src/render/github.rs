@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use self::command::WorkflowCommand;
 use super::grouped::{Cleaned, Dialect};
 use super::summary::failures;
-use super::{Report, text, words};
+use super::{FileNames, Report, text, words};
 use crate::event::RunEnd;
 use crate::event::mask::Masker;
 use crate::pipeline::{Outcome, RunOutcome, StepId, took_too_long};
@@ -22,15 +22,15 @@ const LONGEST: usize = 16 << 10;
 #[derive(Debug)]
 pub struct GitHub {
     secrets: Masker,
-    file: String,
+    files: FileNames,
     token: Option<String>,
 }
 
 impl GitHub {
-    /// Returns a dialect for GitHub. `file` is the pipeline's file as GitHub knows it, relative to the
+    /// Returns a dialect for GitHub. `files` are the pipeline's files as GitHub knows them, relative to the
     /// repository's root.
-    pub fn new(secrets: Masker, file: String) -> Self {
-        Self { secrets, file, token: None }
+    pub fn new(secrets: Masker, files: FileNames) -> Self {
+        Self { secrets, files, token: None }
     }
 
     /// Returns the text of an annotation.
@@ -98,7 +98,7 @@ impl Dialect for GitHub {
         let title = format!("{}: {}", report.pipeline.name, words::label(&report.pipeline, id));
         let at = report.pipeline.source.position(step.at.start);
         WorkflowCommand::new(kind, self.message(&message))
-            .with("file", &self.file)
+            .with("file", self.files.of(&report.pipeline.source, step.at))
             .with("line", at.line)
             .with("col", at.column)
             .with("title", readable(&title))

@@ -16,25 +16,25 @@ use quick_xml::Writer;
 
 use self::xml::{Attributes, element, empty, text};
 use super::summary::failures;
-use super::{Renderer, Report, StepState, words};
+use super::{FileNames, Renderer, Report, StepState, words};
 use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd};
-use crate::pipeline::{Failure, Outcome, StepId, took_too_long};
+use crate::pipeline::{Failure, Outcome, Span, StepId, took_too_long};
 
 /// Writes the report when the run has ended.
 #[derive(Debug)]
 pub struct Junit {
     path: PathBuf,
     secrets: Masker,
-    file: String,
+    files: FileNames,
     run: Option<(Report, SystemTime)>,
 }
 
 impl Junit {
-    /// Returns a renderer that writes to `path`. `file` is the pipeline's file relative to the repository's
-    /// root.
-    pub fn new(path: PathBuf, secrets: Masker, file: String) -> Self {
-        Self { path, secrets, file, run: None }
+    /// Returns a renderer that writes to `path`. `files` are the pipeline's files relative to the
+    /// repository's root.
+    pub fn new(path: PathBuf, secrets: Masker, files: FileNames) -> Self {
+        Self { path, secrets, files, run: None }
     }
 }
 
@@ -47,7 +47,7 @@ impl Renderer for Junit {
         report.event(event);
         if let EventKind::RunFinished(finished) = &event.kind {
             let document =
-                Document { secrets: &self.secrets, file: &self.file, report, took: finished.duration };
+                Document { secrets: &self.secrets, files: &self.files, report, took: finished.duration };
             file::replace(&self.path, &document.write(*began)?)?;
         }
         Ok(())
@@ -57,7 +57,7 @@ impl Renderer for Junit {
 /// What the report is made from.
 struct Document<'a> {
     secrets: &'a Masker,
-    file: &'a str,
+    files: &'a FileNames,
     report: &'a Report,
     took: Duration,
 }
@@ -68,7 +68,8 @@ struct Case {
     group: Option<String>,
     name: String,
     took: Duration,
-    line: Option<usize>,
+    /// Where the step stands; nothing for the run itself.
+    at: Option<Span>,
     result: CaseResult,
     log: String,
 }
@@ -115,13 +116,14 @@ impl Document<'_> {
     }
 
     fn write_case(&self, case: &Case, out: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let source = &self.report.pipeline.source;
         let mut attributes = Attributes::default()
             .with("classname", case.group.as_ref().unwrap_or(&self.report.pipeline.name))
             .with("name", &case.name)
             .with("time", seconds(case.took))
-            .with("file", self.file);
-        if let Some(line) = case.line {
-            attributes = attributes.with("line", line);
+            .with("file", self.files.of(source, case.at.unwrap_or_default()));
+        if let Some(at) = case.at {
+            attributes = attributes.with("line", source.line(at));
         }
         let log = (!case.log.is_empty()).then_some(&case.log);
         if matches!((&case.result, log), (CaseResult::Passed, None)) {
@@ -152,7 +154,8 @@ impl Document<'_> {
         out: &mut Writer<Vec<u8>>,
     ) -> io::Result<()> {
         let about = Attributes::default().with("message", message).with("type", kind);
-        let place = case.line.map_or(String::new(), |line| format!("\nat {}:{line}", self.file));
+        let source = &self.report.pipeline.source;
+        let place = case.at.map(|at| format!("\nat {}", self.files.place(source, at))).unwrap_or_default();
         element(out, name, &about, |out| text(out, &format!("{message}{place}\n{}", case.log)))
     }
 
@@ -187,9 +190,8 @@ impl Document<'_> {
             | Outcome::LeftOut => CaseResult::Skipped(message),
         };
         let name = words::label(&self.report.pipeline, id).into_owned();
-        let line = Some(self.report.pipeline.source.line(step.at));
         let group = step.member.as_ref().map(|member| self.report.pipeline.group(member.group).name.clone());
-        Some(Case { group, name, took: *duration, line, result, log })
+        Some(Case { group, name, took: *duration, at: Some(step.at), result, log })
     }
 
     /// Returns the run itself, if something other than a step ended it. No step can have this name.
@@ -206,7 +208,7 @@ impl Document<'_> {
             group: None,
             name: "(the run)".into(),
             took: self.took,
-            line: None,
+            at: None,
             result,
             log: String::new(),
         })

@@ -24,6 +24,7 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants))]
 
 mod drawings;
+mod files;
 mod github;
 mod gitlab;
 pub mod graph;
@@ -46,6 +47,7 @@ mod workflow;
 
 use std::io;
 
+pub use files::FileNames;
 pub use github::GitHub;
 pub use github::summary::StepSummary;
 pub use gitlab::GitLab;

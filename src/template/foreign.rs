@@ -18,7 +18,8 @@ pub(super) fn name(root: &str) -> Option<&'static str> {
         "needs" | "jobs" | "tasks" | "outputs" => {
             "a value of a step is `{{ steps.NAME.outputs.KEY }}`, once its script has written it to `$PIPE_OUTPUT`"
         }
-        "strategy" | "item" => {
+        "strategy" => "a step of a matrix reads its own values: `{{ matrix.NAME }}`",
+        "item" => {
             "a script goes through a list: `params: {items: [a, b]}`, and then `for item in {{ items }}; do`"
         }
         "null" | "nil" | "undefined" => {

@@ -96,10 +96,10 @@ pub(super) fn check(
     source: &str,
     expr: &Expr,
     is_condition: bool,
-    names: &Names,
-    locals: &Locals,
+    (names, locals): (&Names, &Locals),
+    said: &[TemplateError],
 ) -> (ExprType, Findings) {
-    let mut reader = Reader { source, names, locals, found: Findings::default() };
+    let mut reader = Reader { source, names, locals, said, found: Findings::default() };
     let kind = reader.kind(expr);
     if is_condition {
         reader.condition(expr, &kind);
@@ -111,6 +111,8 @@ struct Reader<'a> {
     source: &'a str,
     names: &'a Names,
     locals: &'a Locals,
+    /// What is wrong with names: nothing is known of their kinds.
+    said: &'a [TemplateError],
     found: Findings,
 }
 

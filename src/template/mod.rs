@@ -152,12 +152,12 @@ impl TemplateError {
     /// Returns what is wrong, and where, in one sentence for messages of a run.
     pub fn sentence(&self, source: &Source, template: &Template) -> String {
         let place = template.source.get(self.range.clone()).unwrap_or_default().trim();
-        let line = source.line(template.at);
+        let line = source.line_words(template.at);
         match place.lines().count() {
             1 if place.chars().count() <= LONGEST_PLACE => {
-                format!("{self} (`{place}` in the text at line {line})")
+                format!("{self} (`{place}` in the text at {line})")
             }
-            _ => format!("{self} (in the text at line {line})"),
+            _ => format!("{self} (in the text at {line})"),
         }
     }
 }

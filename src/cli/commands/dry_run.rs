@@ -110,6 +110,6 @@ fn joints(loaded: &Loaded, step: &Step) -> String {
         .extend(step.inputs.iter().map(|input| format!("reads {}", pipeline.stream(input.port.stream).name)));
     joints.extend(step.output.map(|port| format!("makes {}", pipeline.stream(port.stream).name)));
     joints.extend(step.terminal.then(|| "has the terminal".to_owned()));
-    joints.extend(super::admission::words(step));
+    joints.extend(crate::cli::admission::words(step));
     if joints.is_empty() { String::new() } else { format!(" ({})", joints.join("; ")) }
 }

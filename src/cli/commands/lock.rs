@@ -16,7 +16,7 @@ use crate::template::StepOutputsMode;
 pub(in crate::cli) fn run(args: &LockArgs) -> Result<ExitCode, CliError> {
     let loaded = load_with(&args.target, Params::All(&args.params), &args.containers, MissingSecrets::Hide)?;
     let images = ResolvedPipeline::of(&loaded, StepOutputsMode::Nothing)?.named_images()?;
-    let mut lock = LockFile::beside(&loaded.pipeline.source.path)?;
+    let mut lock = LockFile::beside(loaded.pipeline.source.path())?;
     runtime()?.block_on(async {
         if images.is_empty() {
             stdio::print("no step names an image: nothing to lock\n")?;

@@ -1,6 +1,5 @@
 //! One module a command: each takes its arguments and returns an exit code.
 
-mod admission;
 pub(super) mod clean;
 pub(super) mod completions;
 pub(super) mod explain;

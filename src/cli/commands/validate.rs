@@ -56,16 +56,19 @@ pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
 }
 
 fn text(loaded: &Loaded, warnings: Option<&Diagnostics>) -> String {
-    let path = loaded.pipeline.source.path.display();
+    let path = loaded.pipeline.source.path().display();
     let Counts { steps, streams, params } = Counts::of(loaded);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let counts = [many(steps, "step"), many(streams, "stream"), many(params, "param")].join(", ");
     let mut text = format!("{path} is valid: {counts}\n");
-    for RawUse { line, column, text: raw } in raw_uses(loaded) {
+    for RawUse { file, line, column, text: raw } in raw_uses(loaded) {
+        let path = file.unwrap_or_else(|| path.to_string());
         text.push_str(&format!("{path}:{line}:{column}: `{raw}` goes into the script unescaped\n"));
     }
     for warning in warnings.into_iter().flatten() {
-        let place = warning.position().map(|Position { line, column }| format!("{path}:{line}:{column}: "));
+        let path = |span| loaded.pipeline.source.file_of(span).path().display();
+        let position = warning.span.map(path).zip(warning.position());
+        let place = position.map(|(path, Position { line, column })| format!("{path}:{line}:{column}: "));
         let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
         let place = place.unwrap_or_default();
         text.push_str(&format!("{place}{}{help} [{}]\n", warning.message, warning.code));
@@ -95,6 +98,9 @@ struct Counts {
 /// A `| raw`, with its place.
 #[derive(Debug, Serialize)]
 struct RawUse {
+    /// The file, where it is not the top one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     line: usize,
     column: usize,
     text: String,
@@ -130,8 +136,10 @@ fn raw_uses(loaded: &Loaded) -> Vec<RawUse> {
     let source = &loaded.pipeline.source;
     let uses = |template: &Template| -> Vec<RawUse> {
         let one = |range: &Range<usize>| {
-            let Position { line, column } = source.position(locate(source, template, range.clone()).start);
-            Some(RawUse { line, column, text: template.source.get(range.clone())?.to_owned() })
+            let at = locate(source, template, range.clone());
+            let Position { line, column } = source.position(at.start);
+            let file = (!source.is_top(at)).then(|| source.file_of(at).shown().into_owned());
+            Some(RawUse { file, line, column, text: template.source.get(range.clone())?.to_owned() })
         };
         template.raw.iter().filter_map(one).collect()
     };

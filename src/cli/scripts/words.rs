@@ -36,11 +36,11 @@ pub(super) fn is_doubtful(script: &str) -> bool {
             _ => {}
         }
     }
-    let mut balance = [0isize; KEYWORDS.len()];
-    for (_, word) in words(script) {
-        for ((opening, closing), balance) in KEYWORDS.iter().zip(&mut balance) {
-            *balance += isize::from(opening.contains(&word)) - isize::from(closing.contains(&word));
-        }
+    let (mut balance, mut is_argument) = ([0isize; 6], false);
+    for (at, word) in words(script) {
+        let Some(counts) = keyword(word) else { continue };
+        balance.iter_mut().zip(counts).for_each(|(balance, count)| *balance += count);
+        is_argument |= ends_or_begins(word) && !begins_command(script, at);
     }
     let is_cut =
         |text: &str| text.ends_with(['&', '|', '<', '>', '\\', '(']) || text.starts_with(['&', '|', ';']);
@@ -48,25 +48,38 @@ pub(super) fn is_doubtful(script: &str) -> bool {
         || round != 0
         || balance.iter().any(|balance| *balance != 0)
         || is_cut(script.trim())
-        || words(script).any(|(at, word)| is_argument(script, at, word))
+        || is_argument
 }
 
-/// Whether a keyword that begins or ends a list of commands stands where an argument does.
-fn is_argument(script: &str, at: usize, word: &str) -> bool {
+/// Returns what a keyword opens (1) and closes (-1) of `if … fi`, `if` or `elif … then`, `do … done`, `case … esac`,
+/// `{ … }` and loops up to their `do`; nothing for another word.
+fn keyword(word: &str) -> Option<[isize; 6]> {
+    Some(match word {
+        "if" => [1, 1, 0, 0, 0, 0],
+        "elif" => [0, 1, 0, 0, 0, 0],
+        "then" => [0, -1, 0, 0, 0, 0],
+        "fi" => [-1, 0, 0, 0, 0, 0],
+        "for" | "while" | "until" | "select" => [0, 0, 0, 0, 0, 1],
+        "do" => [0, 0, 1, 0, 0, -1],
+        "done" => [0, 0, -1, 0, 0, 0],
+        "case" => [0, 0, 0, 1, 0, 0],
+        "esac" => [0, 0, 0, -1, 0, 0],
+        "{" => [0, 0, 0, 0, 1, 0],
+        "}" => [0, 0, 0, 0, -1, 0],
+        _ => return None,
+    })
+}
+
+/// Returns whether a keyword begins or ends a list of commands, so that it is no argument.
+fn ends_or_begins(word: &str) -> bool {
+    matches!(word, "then" | "do" | "fi" | "done" | "esac")
+}
+
+/// Returns whether a command begins at this place of a script.
+fn begins_command(script: &str, at: usize) -> bool {
     let before = script.get(..at).unwrap_or_default().trim_end_matches([' ', '\t']);
-    let begins = before.is_empty() || before.ends_with(['\n', ';', '&', '|', '(', ')', '}', '%']);
-    matches!(word, "then" | "do" | "fi" | "done" | "esac") && !begins
+    before.is_empty() || before.ends_with(['\n', ';', '&', '|', '(', ')', '}', '%'])
 }
-
-/// Words that belong together.
-const KEYWORDS: [(&[&str], &[&str]); 6] = [
-    (&["if"], &["fi"]),
-    (&["if", "elif"], &["then"]),
-    (&["do"], &["done"]),
-    (&["case"], &["esac"]),
-    (&["{"], &["}"]),
-    (&["for", "while", "until", "select"], &["do"]),
-];
 
 /// Makes a complaint of what a shell has said.
 pub(super) fn complaint(said: &str, script: &str) -> Complaint {
@@ -186,7 +199,7 @@ fn is_word(text: &str) -> bool {
 
 /// The words of a text, each with its place: what blanks, `;`, `&`, `|` and round brackets divide.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let divides = |c: char| c.is_whitespace() || ";&|()".contains(c);
+    let divides = |c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')');
     let start = text.as_ptr().addr();
     text.split(divides).filter(|word| !word.is_empty()).map(move |word| (word.as_ptr().addr() - start, word))
 }

@@ -113,7 +113,7 @@ impl Names<'_> {
         Body::RunStarted {
             run: run.clone(),
             pipeline: self.0.name.clone(),
-            file: self.0.source.path.to_string_lossy().into_owned(),
+            file: self.0.source.path().to_string_lossy().into_owned(),
             dir: dir.as_ref().map(|dir| dir.to_string_lossy().into_owned()),
             steps: self.0.steps.iter().map(|step| self.step_record(step)).collect(),
             streams: self.0.streams.iter().map(|stream| self.stream_record(stream)).collect(),
@@ -126,6 +126,10 @@ impl Names<'_> {
             name: step.name.clone(),
             description: step.description.clone(),
             line: self.0.source.line(step.at),
+            file: match self.0.source.is_top(step.at) {
+                true => None,
+                false => Some(self.0.source.file_of(step.at).shown().into_owned()),
+            },
             role: match step.role {
                 Role::Ordinary => None,
                 Role::Finally => Some(FINALLY.into()),

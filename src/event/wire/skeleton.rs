@@ -1,13 +1,13 @@
 //! The part of a pipeline that a journal has: names, links and lines. Enough to show a run, not to run it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::plain::plain;
 use super::{CONTAINER, FINALLY, MatrixRecord, SERVICE, StepRecord, StreamRecord};
 use crate::pipeline::{
     Action, Condition, Dependency, Destination, Exec, Feed, Group, GroupId, Input, MatrixValue, Member, Need,
-    Pipeline, Port, Role, Source, Span, Step, StepId, Stream, StreamId, Template, Usage,
+    Pipeline, Port, Role, Source, SourceFile, Span, Step, StepId, Stream, StreamId, Template, Usage,
 };
 
 /// The lines of a file beyond which none is looked for.
@@ -49,9 +49,10 @@ pub(super) fn pipeline(
     steps: &[StepRecord],
     streams: &[StreamRecord],
 ) -> (Pipeline, Ids) {
+    let source = source(file, steps);
     let mut pipeline = Pipeline {
-        steps: steps.iter().map(step).collect(),
-        ..Pipeline::new(plain(name), source(file, steps))
+        steps: steps.iter().map(|record| step(record, &source)).collect(),
+        ..Pipeline::new(plain(name), source.clone())
     };
     let mut ids = Ids::of(&pipeline);
     pipeline.streams = streams.iter().filter_map(|record| stream(record, &ids)).collect();
@@ -63,19 +64,41 @@ pub(super) fn pipeline(
     (pipeline, ids)
 }
 
-/// Returns a file of empty lines, as many as the steps need: a line number is all that is known of where a
+/// Returns files of empty lines, as many as the steps need: a line number is all that is known of where a
 /// step stands.
 fn source(file: &str, steps: &[StepRecord]) -> Source {
-    let lines = steps.iter().map(|step| step.line).max().unwrap_or(0).min(MOST_LINES);
-    Source::new(plain(file).as_ref(), "\n".repeat(lines))
+    let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in steps {
+        let most = lines.entry(step.file.as_deref().unwrap_or(file)).or_default();
+        *most = step.line.min(MOST_LINES).max(*most);
+    }
+    let top = Source::new(plain(file).as_ref(), "\n".repeat(lines.remove(file).unwrap_or(0)));
+    let (mut others, mut end) = (Vec::with_capacity(lines.len()), top.end());
+    for (file, lines) in lines {
+        let other = Source::starting_at(end, plain(file).as_ref(), "\n".repeat(lines));
+        end = other.end();
+        others.push(other);
+    }
+    top.with(&others)
 }
 
-fn step(record: &StepRecord) -> Step {
+/// Returns where a line of a file starts.
+fn line(source: &Source, file: Option<&str>, line: usize) -> Span {
+    let file = file.map(plain);
+    let files =
+        source.files().iter().filter(|known| file.as_deref().is_none_or(|file| known.shown() == file));
+    let start =
+        files.map(SourceFile::start).next().unwrap_or_default() + line.saturating_sub(1).min(MOST_LINES);
+    Span::new(start, start + 1)
+}
+
+fn step(record: &StepRecord, source: &Source) -> Step {
     // `link` needs the ids of all steps, and does the rest.
     let StepRecord {
         name,
         description,
-        line,
+        line: number,
+        file,
         role,
         group: _,
         matrix: _,
@@ -104,8 +127,8 @@ fn step(record: &StepRecord) -> Step {
         path => Feed::File(PathBuf::from(plain(path).as_ref())),
     });
     let exec = Exec { entrypoint: None, args: Vec::new() };
-    let (at, action) =
-        (Span::new(line.saturating_sub(1), *line), feed.map_or(Action::Exec(exec), Action::Feed));
+    let at = line(source, file.as_deref(), *number);
+    let action = feed.map_or(Action::Exec(exec), Action::Feed);
     let description = description.as_deref().map(|text| plain(text).into_owned());
     Step { description, role, condition, terminal: *terminal, ..Step::new(plain(name), at, action) }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, Event, EventKind, KeptFile, RunEnd};
-use crate::pipeline::{Failure, Lane, Outcome, RunOutcome, SkipReason, StepId};
+use crate::pipeline::{Failure, Lane, Outcome, RunOutcome, SkipReason, Source, Span, StepId};
 
 /// Encodes events after the start of the sample run; checks on the way that every line reads back as itself.
 fn lines(kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -29,6 +29,22 @@ fn run_started_names_every_step_and_stream() {
     let mut encoder = Encoder::new();
     insta::assert_snapshot!(line(&mut encoder, &at(0, run_started(backup()))), @r#"{"v":1,"at":"2026-11-22T23:15:00.000Z","elapsed_ms":0,"event":"run-started","run":"20261122-231500-1a2b","pipeline":"backup","file":"pipeline.yml","dir":".pipe/runs/20261122-231500-1a2b","steps":[{"name":"create-archive","line":3,"depends_on":[],"output":"archive"},{"name":"compress","line":5,"depends_on":[],"input":"archive"},{"name":"checksum","line":7,"depends_on":[],"input":"archive"},{"name":"count","line":9,"depends_on":[],"input":"archive"},{"name":"manifest","line":11,"depends_on":["compress","checksum","count"]},{"name":"upload","line":13,"depends_on":["manifest"]}],"streams":[{"name":"archive","producer":"create-archive","readers":["compress","checksum","count"]}]}"#);
     insta::assert_snapshot!(line(&mut encoder, &at(0, run_started(fed()))), @r#"{"v":1,"at":"2026-11-22T23:15:00.000Z","elapsed_ms":0,"event":"run-started","run":"20261122-231500-1a2b","pipeline":"fed","file":"fed.yml","dir":".pipe/runs/20261122-231500-1a2b","steps":[{"name":"sum","line":2,"depends_on":[],"input":"data"},{"name":"in:data","line":3,"depends_on":[],"output":"data","feed":"-"}],"streams":[{"name":"data","producer":"in:data","readers":["sum"]}]}"#);
+}
+
+#[test]
+fn a_step_of_another_file_names_it_and_is_read_back_with_its_line() {
+    let mut pipeline = backup();
+    let other = Source::starting_at(pipeline.source.end(), "lib/pack.yml", "# packs\n- name: count\n");
+    let at = other.start() + "# packs\n- name: ".len();
+    pipeline.source = pipeline.source.with(&[other]);
+    pipeline.steps[COUNT].at = Span::new(at, at + "count".len());
+    let text = line(&mut Encoder::new(), &self::at(0, run_started(pipeline)));
+    assert!(text.contains(r#""name":"count","line":2,"file":"lib/pack.yml","#), "{text}");
+
+    let read = Decoder::default().decode(&serde_json::from_str(&text).unwrap()).unwrap();
+    let EventKind::RunStarted(started) = read.kind else { panic!("{text}") };
+    let place = |step: usize| started.pipeline.source.place(started.pipeline.steps[step].at);
+    assert_eq!([place(COUNT), place(UPLOAD)], ["lib/pack.yml:2", "pipeline.yml:13"]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl<'p> ReadFile<'p> {
                 .help("save it as UTF-8")
         })?;
         let source = Source::new(path, text.strip_prefix('\u{feff}').unwrap_or(&text));
-        let (entries, faults) = parse(&source.text);
+        let (entries, faults) = parse(source.text());
         Ok(Some(Self { pipeline, file, source, entries, faults }))
     }
 
@@ -129,7 +129,7 @@ impl<'p> ReadFile<'p> {
 
     /// Names `FILE:LINE`, and warns in the pipeline file, where a comment may allow it.
     fn warning(&self, code: Code, entry: &Entry, message: &str) -> Diagnostic {
-        let place = format!("{}:{}", self.source.path.display(), self.source.line(entry.at));
+        let place = self.source.place(entry.at);
         let message = format!("`{}` {message} ({place})", entry.name);
         Diagnostic::at(code, &self.pipeline.source, self.file.at, message)
     }
@@ -164,9 +164,9 @@ impl<'p> ReadFile<'p> {
     }
 }
 
-/// Returns where a file is: seen from the folder of the pipeline file.
+/// Returns where a file is: seen from the folder of the pipeline file that names it.
 fn path(pipeline: &Pipeline, file: &EnvFile) -> PathBuf {
-    let folder = pipeline.source.path.parent();
+    let folder = pipeline.source.file_of(file.at).path().parent();
     folder.map_or_else(|| file.path.clone(), |folder| folder.join(&file.path))
 }
 
@@ -203,8 +203,8 @@ fn without_values(source: &Source) -> Source {
         let (shown, hidden) = line.split_at_checked(shown).unwrap_or(("", line));
         format!("{shown}{}", hide(hidden))
     };
-    let lines: Vec<String> = source.text.split('\n').map(line).collect();
-    Source::new(source.path.as_path(), lines.join("\n"))
+    let lines: Vec<String> = source.text().split('\n').map(line).collect();
+    Source::new(source.path(), lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -124,6 +124,6 @@ fn the_file_lies_beside_the_pipeline_file() {
 fn hidden_text_keeps_its_places() {
     let source = Source::new(".env", "A=ü'x'\n\tB = \"y\r\nno name\n");
     let hidden = without_values(&source);
-    assert_eq!(&*hidden.text, "A=*****\n\tB = \"*\r\n*******\n");
-    assert_eq!(hidden.text.len(), source.text.len());
+    assert_eq!(hidden.text(), "A=*****\n\tB = \"*\r\n*******\n");
+    assert_eq!(hidden.text().len(), source.text().len());
 }

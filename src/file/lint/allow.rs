@@ -7,22 +7,31 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::file::nearest::{Nearest, list};
 use crate::file::{Code, Diagnostic};
-use crate::pipeline::{Pipeline, Source, Span};
+use crate::pipeline::{Pipeline, Source, SourceFile, Span};
 
 /// Takes out what comments allow, and adds what is wrong with those comments.
 pub(super) fn apply(pipeline: &Pipeline, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let (_, mut wrong) = comments(&pipeline.source);
+    let mut wrong: Vec<Diagnostic> =
+        pipeline.source.files().iter().flat_map(|file| comments(&pipeline.source, file).1).collect();
     wrong.extend(silence(pipeline, found));
     wrong
 }
 
 /// Takes out what comments allow.
 pub(super) fn silence(pipeline: &Pipeline, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let (allowed, _) = comments(&pipeline.source);
-    if allowed.is_empty() {
-        return found;
+    for file in pipeline.source.files() {
+        silence_in(pipeline, file, &mut found);
     }
-    let blocks = Blocks::new(pipeline);
+    found
+}
+
+/// Takes out what the comments of one file allow.
+fn silence_in(pipeline: &Pipeline, file: &SourceFile, found: &mut Vec<Diagnostic>) {
+    let (allowed, _) = comments(&pipeline.source, file);
+    if allowed.is_empty() {
+        return;
+    }
+    let blocks = Blocks::new(pipeline, file);
     let everywhere: HashSet<Code> =
         allowed.iter().filter(|it| it.line < blocks.first_key).map(|it| it.code).collect();
     let silent: HashSet<(Where, Code)> = allowed
@@ -31,6 +40,9 @@ pub(super) fn silence(pipeline: &Pipeline, mut found: Vec<Diagnostic>) -> Vec<Di
         .chain(allowed.iter().filter_map(|it| Some((Where::Block(blocks.around(it.line)?), it.code))))
         .collect();
     let is_silent = |problem: &Diagnostic| {
+        if problem.span.is_none_or(|span| pipeline.source.file_of(span).start() != file.start()) {
+            return false;
+        }
         let Some(line) = problem.position().map(|position| position.line) else {
             return false;
         };
@@ -39,7 +51,6 @@ pub(super) fn silence(pipeline: &Pipeline, mut found: Vec<Diagnostic>) -> Vec<Di
             || blocks.around(line).is_some_and(|block| silent.contains(&(Where::Block(block), problem.code)))
     };
     found.retain(|problem| !is_silent(problem));
-    found
 }
 
 /// What a comment counts for: a line, or the step or param that begins on a line.
@@ -56,13 +67,13 @@ struct Allowed {
 }
 
 /// The comments of a file, and what is wrong with them.
-fn comments(source: &Source) -> (Vec<Allowed>, Vec<Diagnostic>) {
+fn comments(source: &Source, file: &SourceFile) -> (Vec<Allowed>, Vec<Diagnostic>) {
     let (mut allowed, mut wrong) = (Vec::new(), Vec::new());
-    for at in memchr::memmem::find_iter(source.text.as_bytes(), "pipe:") {
-        let line = source.line(Span::new(at, at));
-        let before = source.text.get(..at).unwrap_or_default().trim_end_matches([' ', '\t']);
-        let rest =
-            source.text.get(at + "pipe:".len()..).unwrap_or_default().lines().next().unwrap_or_default();
+    for at in memchr::memmem::find_iter(file.text().as_bytes(), "pipe:") {
+        let line = source.position(file.start() + at).line;
+        let (before, rest) = source.around(file.start() + at);
+        let before = before.trim_end_matches([' ', '\t']);
+        let rest = rest.get("pipe:".len()..).unwrap_or_default().lines().next().unwrap_or_default();
         let Some(codes) = rest.trim_start().strip_prefix("allow").filter(|_| before.ends_with('#')) else {
             continue;
         };
@@ -71,7 +82,7 @@ fn comments(source: &Source) -> (Vec<Allowed>, Vec<Diagnostic>) {
             match Code::find(name) {
                 Ok(code) if code.is_warning() => allowed.push(Allowed { code, line }),
                 found => {
-                    let start = name.as_ptr() as usize - source.text.as_ptr() as usize;
+                    let start = file.start() + (name.as_ptr() as usize - file.text().as_ptr() as usize);
                     let span = Span::new(start, start + name.len());
                     wrong.push(unknown(source, span, name, found.is_ok()));
                 }
@@ -106,9 +117,10 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn new(pipeline: &Pipeline) -> Self {
+    fn new(pipeline: &Pipeline, file: &SourceFile) -> Self {
         let source = &pipeline.source;
-        let lines: Vec<&str> = source.text.lines().collect();
+        let is_here = |at: &Span| source.file_of(*at).start() == file.start();
+        let lines: Vec<&str> = file.text().lines().collect();
         let line = |number: usize| lines.get(number - 1).copied().unwrap_or_default();
         let is_comment = |number: usize| line(number).trim_start().starts_with('#');
         let with_comments = |mut start: usize| {
@@ -123,8 +135,9 @@ impl Blocks {
             let item = (1..=named).rev().take(200).find(|&number| line(number).trim_start().starts_with('-'));
             with_comments(item.unwrap_or(named))
         };
-        let steps = pipeline.steps.iter().map(|step| step_start(step.at));
-        let params = pipeline.params.iter().map(|param| with_comments(source.line(param.at)));
+        let steps = pipeline.steps.iter().map(|step| step.at).filter(is_here).map(step_start);
+        let params = pipeline.params.iter().map(|param| param.at).filter(is_here);
+        let params = params.map(|at| with_comments(source.line(at)));
         let is_key = |text: &str| !text.is_empty() && !text.starts_with([' ', '\t', '#', '-', '}', ']']);
         let keys = (1..=lines.len()).filter(|&number| is_key(line(number)));
         let first = |number: &usize| !line(*number).trim().is_empty() && !is_comment(*number);

@@ -181,7 +181,7 @@ impl Lowering<'_> {
             }
             Some((name, _)) => name.clone(),
             None => {
-                let stem = self.source.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                let stem = self.source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
                 stem.unwrap_or_else(|| "pipeline".to_owned())
             }
         }

@@ -139,7 +139,7 @@ impl Origin {
             Self::CommandLine => "from -p".to_owned(),
             Self::File(source, span) => {
                 let at = source.position(span.start);
-                format!("from {}:{}:{}", source.path.display(), at.line, at.column)
+                format!("from {}:{}:{}", source.path().display(), at.line, at.column)
             }
             Self::Env(name) => format!("from the environment variable {name}"),
             Self::Asked => "as typed".to_owned(),
@@ -219,7 +219,7 @@ impl<'a> Resolver<'a> {
         let value = match (&param.kind, raw, origin) {
             (ParamKind::Secret, Raw::Text(text), Origin::CommandLine) => self.secret(text, Path::new("")),
             (ParamKind::Secret, Raw::Text(text), Origin::File(source, _)) => {
-                self.secret(text, source.path.parent().unwrap_or(Path::new("")))
+                self.secret(text, source.path().parent().unwrap_or(Path::new("")))
             }
             (kind, raw, _) => value::check(kind, raw),
         };

@@ -63,7 +63,7 @@ pub(in crate::file) fn explain(source: &Source, params: &[Param], cycle: &[usize
     let Some(first) = members.first() else {
         return Diagnostic::nowhere(Code::ParamCycle, "defaults read each other");
     };
-    let place = |param: &Param| format!("`{}` (line {})", param.name, source.line(param.at));
+    let place = |param: &Param| format!("`{}` ({})", param.name, source.line_words(param.at));
     let path: Vec<String> = members.iter().chain([first]).map(|param| place(param)).collect();
     let message = match members.len() {
         1 => format!("the default of `{}` reads itself", first.name),

@@ -113,7 +113,7 @@ fn without_secrets(source: &Source, entries: &Entries<RawDefault>, pipeline: &Pi
     let is_open = |name: &String| {
         pipeline.params.iter().any(|param| param.name == *name && param.kind != ParamKind::Secret)
     };
-    let mut text = source.text.to_string();
+    let mut text = source.text().to_owned();
     for (name, value) in &entries.0 {
         let Some(at) = value.at().filter(|_| !name.value().is_some_and(is_open)) else { continue };
         let hidden: String = source
@@ -125,5 +125,5 @@ fn without_secrets(source: &Source, entries: &Entries<RawDefault>, pipeline: &Pi
             text.replace_range(at.start..end, &hidden);
         }
     }
-    Source::new(source.path.as_path(), text)
+    Source::new(source.path(), text)
 }

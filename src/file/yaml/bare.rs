@@ -6,7 +6,7 @@ use crate::pipeline::{Source, Span};
 
 /// The problem of an unquoted value whose template begins at this offset.
 pub(super) fn problem(source: &Source, start: usize) -> Diagnostic {
-    let (before, line) = line_at(&source.text, start);
+    let (before, line) = line_at(source, start);
     let value = match before.contains(['{', '[']) {
         true => between_brackets(before, line),
         false => line.trim_end().to_owned(),
@@ -29,9 +29,10 @@ pub(super) fn problem(source: &Source, start: usize) -> Diagnostic {
 /// The start of the unquoted template that the parser stumbled over, if the line in question has one.
 pub(super) fn template_before(source: &Source, offset: usize) -> Option<usize> {
     // The parser may stand on the next line already.
-    let stumbled = source.text.get(..offset)?.trim_end().len();
-    let (before, after) = line_at(&source.text, stumbled);
-    let line = source.text.get(stumbled - before.len()..stumbled + after.len())?;
+    let (before, _) = source.around(offset);
+    let stumbled = offset - (before.len() - before.trim_end().len());
+    let (before, after) = line_at(source, stumbled);
+    let line = source.slice(Span::new(stumbled - before.len(), stumbled + after.len()));
     // The template may be a part of the word that the parser stands at.
     let blank = after.len() - after.trim_start().len();
     let word = blank + after.trim_start().find([' ', ',']).unwrap_or(after.len() - blank);

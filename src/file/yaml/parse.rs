@@ -6,15 +6,15 @@ use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag};
 
 use super::anchors::{Anchors, merge, size};
 use super::node::{Entry, Node, Scalar, Value};
-use super::{bare, syntax};
+use super::{bare, syntax, traps};
 use crate::file::{Code, Diagnostic};
 use crate::pipeline::{Source, Span};
 
-/// Reads the one document of a file. `None` if it has none, or if what it has could not be read; the latter,
+/// Reads the one document of a source with one file. `None` if it has none, or if what it has could not be read; the latter,
 /// and whatever else is wrong on this level, is added to `problems`.
 pub fn parse<'a>(source: &'a Source, problems: &mut Vec<Diagnostic>) -> Option<Node<'a>> {
     let mut builder = Builder::new(source, problems);
-    for event in Parser::new_from_str(&source.text) {
+    for event in Parser::new_from_str(source.text()) {
         match event {
             Ok((Event::DocumentStart(..), marks)) if builder.root.is_some() => {
                 builder.second_document(&marks);
@@ -24,7 +24,11 @@ pub fn parse<'a>(source: &'a Source, problems: &mut Vec<Diagnostic>) -> Option<N
             Ok(_) if builder.anchors.has_refused() => return None,
             Ok((event, marks)) => builder.take(event, &marks),
             Err(error) => {
-                builder.problems.push(syntax::explain(source, &error));
+                let problem = syntax::explain(source, &error);
+                // The tag was refused before the parser stumbled over what follows it.
+                let start = |problem: &Diagnostic| Some((problem.code, problem.span?.start));
+                builder.problems.retain(|other| start(other).is_none() || start(other) != start(&problem));
+                builder.problems.push(problem);
                 return None;
             }
         }
@@ -87,7 +91,7 @@ impl<'a, 'p> Builder<'a, 'p> {
     }
 
     fn take(&mut self, event: Event<'a>, marks: &Marks) {
-        let span = span(marks);
+        let span = self.span(marks);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), span);
@@ -136,10 +140,9 @@ impl<'a, 'p> Builder<'a, 'p> {
             Some(_) | None => {}
         }
         let at = self.before(value);
-        let key = self.source.text.get(..at.start).unwrap_or_default().trim_end();
+        let key = self.source.around(at.start).0.trim_end();
         if key.strip_suffix("if:").is_some_and(|before| before.ends_with([' ', '\n', '{', ','])) {
-            let message = "`!` begins a tag of YAML: it is no `not`";
-            let problem = Diagnostic::at(Code::UnknownTag, self.source, at, message);
+            let problem = Diagnostic::at(Code::UnknownTag, self.source, at, traps::NEGATION);
             self.problems.push(problem.help("write `if: not …`"));
             return Tagged::Refused;
         }
@@ -154,10 +157,11 @@ impl<'a, 'p> Builder<'a, 'p> {
 
     /// Where the tag before a value stands.
     fn before(&self, value: Span) -> Span {
-        let before = self.source.text.get(..value.start).unwrap_or_default();
+        let (before, _) = self.source.around(value.start);
         let Some(mark) = before.rfind('!') else { return value };
         let start = before.get(..mark).map_or(mark, |before| before.trim_end_matches('!').len());
         let word = before.get(start..).unwrap_or_default();
+        let start = self.source.start() + start;
         Span::new(start, start + word.find(char::is_whitespace).unwrap_or(word.len()))
     }
 
@@ -211,11 +215,7 @@ impl<'a, 'p> Builder<'a, 'p> {
                         *key = PendingKey::Refused;
                         // `{{x}}: …` and the inside of an unquoted `{{ x }}` are maps as keys; the latter is
                         // reported as a whole, by the map around it.
-                        if !self
-                            .source
-                            .text
-                            .get(..node.span.start)
-                            .is_some_and(|before| before.ends_with('{'))
+                        if !self.source.around(node.span.start).0.ends_with('{')
                             && !matches!(value, Value::Broken)
                         {
                             let message = "a key must be a name, not a list or a map";
@@ -230,16 +230,18 @@ impl<'a, 'p> Builder<'a, 'p> {
     fn second_document(&mut self, marks: &Marks) {
         let message = "the file goes on with a second YAML document";
         let help = "keep one pipeline in one file: remove `---` and what follows";
-        self.problems
-            .push(Diagnostic::at(Code::SeveralDocuments, self.source, span(marks), message).help(help));
+        let problem = Diagnostic::at(Code::SeveralDocuments, self.source, self.span(marks), message);
+        self.problems.push(problem.help(help));
+    }
+
+    /// The offsets of what the parser marks in its one text.
+    fn span(&self, marks: &Marks) -> Span {
+        let offset = |offset: Option<usize>| self.source.start() + offset.unwrap_or(0);
+        Span::new(offset(marks.start.byte_offset()), offset(marks.end.byte_offset()))
     }
 
     /// A block scalar's span reaches to the next token; the blank rest is not part of it.
     fn trimmed(&self, span: Span) -> Span {
         Span::new(span.start, span.start + self.source.slice(span).trim_end().len())
     }
-}
-
-fn span(marks: &Marks) -> Span {
-    Span::new(marks.start.byte_offset().unwrap_or(0), marks.end.byte_offset().unwrap_or(0))
 }

@@ -117,8 +117,8 @@ fn blanks(text: &str) -> usize {
 }
 
 /// The line around an offset: what stands before it and what after.
-pub(super) fn line_at(text: &str, offset: usize) -> (&str, &str) {
-    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+pub(super) fn line_at(source: &Source, offset: usize) -> (&str, &str) {
+    let (before, after) = source.around(offset);
     let before = before.rfind('\n').and_then(|newline| before.get(newline + 1..)).unwrap_or(before);
     (before, after.lines().next().unwrap_or_default())
 }

@@ -9,43 +9,40 @@ use crate::pipeline::{Source, Span};
 
 /// A problem for an error of the parser.
 pub fn explain(source: &Source, error: &ScanError) -> Diagnostic {
-    let offset = error.marker().byte_offset().unwrap_or(0).min(source.text.len());
+    let offset = source.start() + error.marker().byte_offset().unwrap_or(0).min(source.text().len());
     if let Some(start) = bare::template_before(source, offset) {
         return bare::problem(source, start);
     }
     if let Some(problem) = traps::explain(source, offset, error.kind()) {
         return problem;
     }
-    let text = &source.text;
+    let (before, after) = source.around(offset);
     let (code, message, help) = match error.kind() {
-        ErrorKind::MappingValueNotAllowed if begins_line(text, offset) => deeper(),
+        ErrorKind::MappingValueNotAllowed if begins_line(source, offset) => deeper(),
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => mismatched(*open, *close),
         kind => words(kind),
     };
-    let at =
-        if code == TAB { tab(text, offset) } else { Span::new(offset, offset + token(text, offset).len()) };
+    let at = if code == TAB {
+        tab(before, after, offset)
+    } else {
+        Span::new(offset, offset + after.find(char::is_whitespace).unwrap_or(after.len()))
+    };
     Diagnostic::at(code, source, at, message).help(help)
 }
 
 /// Whether only a key stands before the `:` at this offset, so that the line was meant to be one of its own.
-fn begins_line(text: &str, offset: usize) -> bool {
-    let key = line_at(text, offset).0.trim_start();
+fn begins_line(source: &Source, offset: usize) -> bool {
+    let key = line_at(source, offset).0.trim_start();
     !key.contains([' ', '"', '\'']) && !key.is_empty()
 }
 
 /// The tab that the parser complains about: it may stand just before or just after it.
-fn tab(text: &str, offset: usize) -> Span {
-    let before = offset.checked_sub(1).filter(|before| text.as_bytes().get(*before) == Some(&b'\t'));
-    let after = || Some(offset + text.get(offset..)?.find('\t')?);
-    let start = before.or_else(after).unwrap_or(offset);
+fn tab(before: &str, after: &str, offset: usize) -> Span {
+    let start = match before.ends_with('\t') {
+        true => offset - 1,
+        false => offset + after.find('\t').unwrap_or_default(),
+    };
     Span::new(start, start + 1)
-}
-
-/// What stands at the error: up to the next blank.
-fn token(text: &str, offset: usize) -> &str {
-    let rest = text.get(offset..).unwrap_or_default();
-    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-    rest.get(..end).unwrap_or_default()
 }
 
 const SYNTAX: Code = Code::YamlSyntax;

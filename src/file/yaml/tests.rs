@@ -48,7 +48,7 @@ fn collections_end_with_their_last_value() {
     let root = parse(&source, &mut Vec::new()).unwrap();
     let Value::Map(entries) = &root.value else { panic!() };
     assert_eq!(source.slice(entries[0].value.span), "b: 1\n  c: [2]");
-    assert_eq!(source.slice(root.span), source.text.trim_end());
+    assert_eq!(source.slice(root.span), source.text().trim_end());
 }
 
 #[test]

@@ -8,13 +8,18 @@ use crate::pipeline::{Source, Span};
 
 /// The problem of the line that YAML stumbled over at this offset, if it is one of the known traps.
 pub(super) fn explain(source: &Source, offset: usize, kind: &ErrorKind) -> Option<Diagnostic> {
-    let (before, after) = line_at(&source.text, offset);
+    let (before, after) = line_at(source, offset);
     let line = Line { start: offset - before.len(), text: format!("{before}{after}"), at: before.len() };
-    statement(source, &line).or_else(|| bracket(source, &line)).or_else(|| {
-        let is_second_value = matches!(kind, ErrorKind::MappingValueNotAllowed);
-        is_second_value.then(|| glued(source, &line)).flatten()
-    })
+    statement(source, &line).or_else(|| negation(source, &line)).or_else(|| bracket(source, &line)).or_else(
+        || {
+            let is_second_value = matches!(kind, ErrorKind::MappingValueNotAllowed);
+            is_second_value.then(|| glued(source, &line)).flatten()
+        },
+    )
 }
+
+/// What is wrong with a `!` at the start of a value.
+pub(super) const NEGATION: &str = "`!` begins a tag of YAML: it is no `not`";
 
 /// The line in question.
 struct Line {
@@ -61,6 +66,24 @@ fn statement(source: &Source, line: &Line) -> Option<Diagnostic> {
     Some(Diagnostic::at(code, source, line.span(opening, end.max(opening)), message).help(help))
 }
 
+/// `if: !a() && !b()`: the `!` begins a tag of YAML, with characters in it that no tag has.
+fn negation(source: &Source, line: &Line) -> Option<Diagnostic> {
+    let start = line.value();
+    let value = line.text.get(start..)?.trim_end();
+    if !value.starts_with('!') || line.at < start {
+        return None;
+    }
+    let key = line.text.get(..start)?.trim().trim_start_matches(['-', ' ']);
+    let help = match key {
+        "if:" => "write `if: not …`, and `and` or `or` for `&&` and `||`",
+        _ => {
+            "put the value in quotes, or in a block: `|` after the key, and the text on the next line, indented"
+        }
+    };
+    let at = line.span(start, start + value.len());
+    Some(Diagnostic::at(Code::UnknownTag, source, at, NEGATION).help(help))
+}
+
 /// `run: [ -f x ] && make`: a value that begins with a bracket ends with it.
 fn bracket(source: &Source, line: &Line) -> Option<Diagnostic> {
     let before = line.text.get(..line.at)?;
@@ -86,13 +109,15 @@ fn bracket(source: &Source, line: &Line) -> Option<Diagnostic> {
 
 /// `name:a` or `-name: a` on the line above: without a blank it is a text, or a key.
 fn glued(source: &Source, line: &Line) -> Option<Diagnostic> {
-    let above = source.text.get(..line.start)?.trim_end();
+    let (before, _) = source.around(line.start);
+    let above = before.trim_end();
+    let end = line.start - (before.len() - above.len());
     let start = above.rfind('\n').map_or(0, |end| end + 1);
     let text = above.get(start..)?;
     let entry = text.trim_start();
     let is_item = |item: &&str| item.starts_with(|c: char| c.is_ascii_alphabetic()) && item.contains(": ");
     if let Some(item) = entry.strip_prefix('-').filter(is_item) {
-        let at = Span::new(above.len() - entry.len(), above.len());
+        let at = Span::new(end - entry.len(), end);
         let message = format!("a blank is missing after the `-`, so that YAML takes `{entry}` for a key");
         let help = format!("write `- {item}`");
         return Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(help));
@@ -103,7 +128,7 @@ fn glued(source: &Source, line: &Line) -> Option<Diagnostic> {
     if !is_key || value.is_empty() || value.starts_with([' ', '/']) {
         return None;
     }
-    let at = Span::new(above.len() - entry.len(), above.len());
+    let at = Span::new(end - entry.len(), end);
     let message = format!("a blank is missing after `{key}:`, so that YAML takes `{entry}` for a text");
     Some(Diagnostic::at(Code::YamlSyntax, source, at, message).help(format!("write `{key}: {value}`")))
 }

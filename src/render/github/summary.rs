@@ -18,7 +18,7 @@ use self::page::Page;
 use crate::event::mask::Masker;
 use crate::event::{Event, EventKind, RunEnd};
 use crate::render::graph::Graph;
-use crate::render::{Renderer, Report, summary};
+use crate::render::{FileNames, Renderer, Report, summary};
 
 /// The largest file that GitHub takes, in bytes; it shows nothing of a larger one.
 const LIMIT: u64 = 1 << 20;
@@ -38,17 +38,17 @@ pub struct StepSummary {
 #[derive(Debug)]
 struct PageContext {
     secrets: Masker,
-    /// The pipeline's file as it is called in the repository.
-    file: String,
+    /// The pipeline's files as they are called in the repository.
+    files: FileNames,
     /// The pipeline, its nodes in the order of its steps.
     graph: Graph,
 }
 
 impl StepSummary {
-    /// Returns a renderer that appends to `path`. `file` is the pipeline's file relative to the repository's
+    /// Returns a renderer that appends to `path`. `files` are the pipeline's files relative to the repository's
     /// root, and `graph` the pipeline with its steps as nodes, in their order.
-    pub fn new(path: PathBuf, secrets: Masker, file: String, graph: Graph) -> Self {
-        Self { path, context: PageContext { secrets, file, graph }, report: None }
+    pub fn new(path: PathBuf, secrets: Masker, files: FileNames, graph: Graph) -> Self {
+        Self { path, context: PageContext { secrets, files, graph }, report: None }
     }
 
     fn write(&self, report: &Report) -> io::Result<()> {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::model::{ArrowKind, Class, Graph, LATER, plain};
 
-/// The most columns of a condition in a box.
-const CONDITION: usize = 40;
+/// The most columns of a condition, and of what else a step waits for, in a box.
+const NEEDS: usize = 40;
 
 /// Draws a graph as the text of a Mermaid flowchart, without a fence around it.
 pub fn mermaid(graph: &Graph) -> String {
@@ -53,9 +53,8 @@ fn declare_all(graph: &Graph, is_later: bool, out: &mut String) {
 fn declare(graph: &Graph, index: usize) -> String {
     let node = &graph.nodes[index];
     let class = node.class.map_or(String::new(), |class| format!(":::{}", class.name()));
-    let condition = node.shown_condition(CONDITION);
-    let condition = condition.map_or_else(String::new, |condition| format!("<br/>{}", escape(&condition)));
-    format!("  n{index}[\"{}{condition}\"]{class}\n", escape(&node.label))
+    let needs = node.shown_needs(NEEDS).map_or_else(String::new, |needs| format!("<br/>{}", escape(&needs)));
+    format!("  n{index}[\"{}{needs}\"]{class}\n", escape(&node.label))
 }
 
 /// Returns colours that can be read on light and on dark pages.

@@ -26,6 +26,8 @@ pub struct GraphNode {
     pub about: Option<String>,
     /// Whether it runs, as the file says it.
     pub condition: Option<String>,
+    /// What it waits for beside others, in words that follow its name.
+    pub waits: Vec<String>,
     /// Its level: greater than that of every node with an edge to it.
     pub rank: usize,
     /// It runs when all others have ended; its rank is greater than theirs.
@@ -136,16 +138,21 @@ impl From<&Outcome> for Class {
 }
 
 impl GraphNode {
-    /// Returns its condition behind `if`, no longer than `columns`.
-    pub(super) fn shown_condition(&self, columns: usize) -> Option<String> {
-        Some(cut(&format!("if {}", plain(self.condition.as_deref()?)), columns))
+    /// Returns its condition behind `if` and what else it waits for, no longer than `columns`.
+    pub(super) fn shown_needs(&self, columns: usize) -> Option<String> {
+        let needs: Vec<String> = self.needs().collect();
+        (!needs.is_empty()).then(|| cut(&needs.join(", "), columns))
     }
 
-    /// Returns what is said of it beside its name: what it is for, and whether it runs.
+    /// Returns what is said of it beside its name: what it is for, whether it runs, and what it waits for.
     pub(super) fn remark(&self) -> Option<String> {
-        let condition = self.condition.as_deref().map(|condition| format!("if {}", plain(condition)));
-        let parts: Vec<String> = self.about.as_deref().map(plain).into_iter().chain(condition).collect();
+        let parts: Vec<String> = self.about.as_deref().map(plain).into_iter().chain(self.needs()).collect();
         (!parts.is_empty()).then(|| parts.join(" – "))
+    }
+
+    fn needs(&self) -> impl Iterator<Item = String> {
+        let condition = self.condition.as_deref().map(|condition| format!("if {}", plain(condition)));
+        condition.into_iter().chain(self.waits.iter().map(|waits| plain(waits)))
     }
 }
 

@@ -8,8 +8,8 @@ use super::model::{ArrowKind, Graph, GraphNode, LATER, plain};
 
 /// Columns of a line; longer lists of names fold.
 const COLUMNS: usize = 80;
-/// The most columns of a condition.
-const CONDITION: usize = 40;
+/// The most columns of a condition, and of what else a step waits for.
+const NEEDS: usize = 40;
 
 /// Draws a graph as lines of text, without colour. Edges that run together are one arrow: those of one stream, those
 /// from one step to several others, and those of several steps to the same others.
@@ -92,8 +92,8 @@ fn fold(names: &[String], indent: usize) -> Vec<String> {
 }
 
 fn label(node: &GraphNode) -> String {
-    let name = match node.shown_condition(CONDITION) {
-        Some(condition) => format!("{} ({condition})", plain(&node.label)),
+    let name = match node.shown_needs(NEEDS) {
+        Some(needs) => format!("{} ({needs})", plain(&node.label)),
         None => plain(&node.label),
     };
     node.class.map_or(name.clone(), |class| format!("{name} ({})", class.name()))

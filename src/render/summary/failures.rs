@@ -78,7 +78,7 @@ fn failure(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
         return;
     };
     heading(sheet, Tone::Bad, &format!("✗ {}", headline(report, id)), out);
-    let place = format!("{}:{}", pipeline.source.path.display(), pipeline.source.line(step.at));
+    let place = pipeline.source.place(step.at);
     let about = step.description.as_deref().map(text::one_line);
     let place = about.map_or_else(|| format!("at {place}"), |about| format!("at {place} ({about})"));
     for line in sheet.fold(&place, 2) {

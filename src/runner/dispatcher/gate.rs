@@ -12,7 +12,8 @@ use crate::event::EventKind;
 use crate::executor::SystemError;
 use crate::pipeline::{SkipReason, Step, StepId, Template};
 use crate::plan::GangId;
-use crate::runner::{Holder, Job, Shutdown, Ticket};
+use crate::runner::names::{Before, Holder, Ticket};
+use crate::runner::{Job, Shutdown};
 use crate::template::{Scope, StepOutputsMode};
 
 /// What gangs wait for, and what they have.
@@ -90,11 +91,19 @@ impl Dispatcher {
         if wanted.is_empty() {
             return false;
         }
-        // Every gang takes names in one order, so that no two wait for each other.
         wanted.sort();
         self.ready.suspend(gang, steps);
+        // At once: gangs queue in the order in which they are ready.
+        let first = wanted.first().map(|(name, step)| queue(&self.job, name, *step));
         let job = Arc::clone(&self.job);
-        self.gate.waits.spawn(async move { Wait { gang, end: WaitEnd::Named(take(&job, wanted).await) } });
+        self.gate.waits.spawn(async move {
+            let names = match first {
+                Some(Ok(ticket)) => take(&job, wanted, ticket).await,
+                Some(Err(error)) => Err(error),
+                None => Ok(Vec::new()),
+            };
+            Wait { gang, end: WaitEnd::Named(names) }
+        });
         true
     }
 
@@ -150,24 +159,60 @@ impl Dispatcher {
     }
 }
 
-/// Takes names in turn, each for its step.
-async fn take(job: &Arc<Job>, wanted: Vec<(String, StepId)>) -> Result<Vec<(StepId, Ticket)>, SystemError> {
-    let mut tickets = Vec::with_capacity(wanted.len());
-    for (name, step) in wanted {
-        let Step { name: step_name, .. } = job.pipeline.step(step);
-        let ticket = job.settings.names.queue(&name, &Holder::this(&*job.place.id, step_name))?;
-        let tell = |before: &crate::runner::names::Before| {
-            let who = match before.holder.run == job.place.id && !before.holder.step.is_empty() {
-                true => format!("`{}`", before.holder.step),
-                false => before.holder.words(),
-            };
-            let note =
-                format!("`{step_name}` waits for {who}, which has `{name}`; {} before it", before.count);
-            job.events.send(EventKind::Note(note));
+/// Takes names, each for its step: all of them, or none while one of them is another's, so that what needs only
+/// the others goes on. It waits in the queue of one name at a time, first in that of `ticket`, for the first name.
+async fn take(
+    job: &Arc<Job>,
+    wanted: Vec<(String, StepId)>,
+    mut ticket: Ticket,
+) -> Result<Vec<(StepId, Ticket)>, SystemError> {
+    let mut first = 0;
+    let mut told = None;
+    loop {
+        let Some((name, step)) = wanted.get(first) else { return Ok(Vec::new()) };
+        let tell = |before: &Before| {
+            let is_new = told.as_ref() != Some(&(first, before.holder.clone()));
+            if is_new {
+                job.events.send(EventKind::Note(waits_for(job, name, *step, before)));
+                told = Some((first, before.holder.clone()));
+            }
         };
-        let failed = |error| SystemError::new(format!("cannot wait for the name `{name}`"), error);
-        ticket.wait(tell).await.map_err(failed)?;
-        tickets.push((step, ticket));
+        ticket.wait(tell).await.map_err(failed(name))?;
+        let mut tickets = vec![(*step, ticket)];
+        let others = wanted.iter().enumerate().filter(|(index, _)| *index != first);
+        let mut busy = None;
+        for (index, (name, step)) in others {
+            let ticket = queue(job, name, *step)?;
+            if ticket.before().map_err(failed(name))?.is_some() {
+                busy = Some((index, ticket));
+                break;
+            }
+            tickets.push((*step, ticket));
+        }
+        match busy {
+            None => return Ok(tickets),
+            Some((index, of_it)) => {
+                // Its place in that queue is kept, and nothing else.
+                (first, ticket) = (index, of_it);
+            }
+        }
     }
-    Ok(tickets)
+}
+
+fn queue(job: &Job, name: &str, step: StepId) -> Result<Ticket, SystemError> {
+    let Step { name: step, .. } = job.pipeline.step(step);
+    job.settings.names.queue(name, &Holder::this(&*job.place.id, step))
+}
+
+fn failed(name: &str) -> impl FnOnce(std::io::Error) -> SystemError {
+    move |error| SystemError::new(format!("cannot wait for the name `{name}`"), error)
+}
+
+fn waits_for(job: &Job, name: &str, step: StepId, before: &Before) -> String {
+    let holder = match before.holder.run == job.place.id && !before.holder.step.is_empty() {
+        true => format!("`{}`", before.holder.step),
+        false => before.holder.words(),
+    };
+    let step = &job.pipeline.step(step).name;
+    format!("`{step}` waits for {holder}, which has `{name}`; {} before it", before.count)
 }

@@ -18,7 +18,7 @@ pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
 use super::conditions::{self, Circumstances, asks_of};
 use super::{Job, Site, produce, spec};
-use crate::pipeline::{Pipeline, Role, StepId, Verdict};
+use crate::pipeline::{Pipeline, Role, StepId, StreamId, Verdict};
 use crate::plan::{self, Decision, Decisions, Foreseen, needs};
 use crate::template::StepOutputs;
 
@@ -46,10 +46,11 @@ pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
     let mut gone: BTreeSet<StepId> = BTreeSet::new();
     loop {
         let given = Arc::new(done(job, &gone));
+        let absent = Arc::new(made_by(&job.pipeline, &gone));
         let mut own = Vec::new();
         for (id, _) in job.pipeline.steps() {
             own.push(match is_question(id) {
-                true => changed(job, site, &given, id).await,
+                true => changed(job, site, (&given, &absent), id).await,
                 false => Some(String::new()),
             });
         }
@@ -73,6 +74,11 @@ fn done(job: &Job, gone: &BTreeSet<StepId>) -> StepOutputs {
     let steps = job.pipeline.steps().filter(|(id, _)| !gone.contains(id));
     let outputs = |name: &String| Some((name.clone(), Arc::clone(&job.past.done(name)?.outputs)));
     steps.filter_map(|(_, step)| outputs(&step.name)).collect()
+}
+
+/// Returns the streams that steps which are passed over would have made.
+fn made_by(pipeline: &Pipeline, gone: &BTreeSet<StepId>) -> BTreeSet<StreamId> {
+    pipeline.streams().filter(|(_, stream)| gone.contains(&stream.producer)).map(|(id, _)| id).collect()
 }
 
 /// Asks all early conditions, on a thread of their own: there may be many.
@@ -142,11 +148,11 @@ fn foresee(job: &Job, done: &StepOutputs, step: StepId, decisions: &Decisions) -
 }
 
 /// Returns why a step cannot be reused, regardless of what becomes of other steps; nothing if it can. `given`
-/// are the values of earlier runs.
+/// are the values of earlier runs, `absent` the streams that nothing makes.
 async fn changed(
     job: &Arc<Job>,
     site: Option<&dyn Site>,
-    given: &Arc<StepOutputs>,
+    (given, absent): (&Arc<StepOutputs>, &Arc<BTreeSet<StreamId>>),
     id: StepId,
 ) -> Option<String> {
     let step = job.pipeline.step(id);
@@ -159,7 +165,7 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given, None, &Arc::default()).await {
+    let rendered = match spec::render(job, id, given, None, absent).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };

@@ -180,3 +180,29 @@ async fn a_signal_takes_the_question_back() {
     assert_eq!(played.end, RunEnd::Signalled(2));
     assert_eq!(played.took.as_secs(), 5, "the answer is not waited for");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gang_that_waits_for_one_of_its_names_leaves_the_others_free() {
+    let (_dir, it) = scene("long\nquick\np > s\nc < s\nq after quick");
+    let it = it.with("long", holds("y")).with("p", holds("x")).with("c", holds("y")).with("q", holds("x"));
+    let played = it.act("long", [Act::exit(0).takes(60.0)]).play().await;
+    assert_eq!(played.letters(), "SSSSS");
+    let at = |name: &str| played.log.started.iter().position(|it| it == name).unwrap();
+    assert!(at("q") < at("p"), "{:?}", played.log.started);
+    let waits = notes(&played).into_iter().filter(|note| note.contains("`y`")).count();
+    assert_eq!(waits, 1, "{:?}", notes(&played));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clean_up_asks_and_waits_as_other_steps_do() {
+    for (yes, expected) in [(true, "FSS"), (false, "FPS")] {
+        let (_dir, mut it) = scene("work\ndrop\ntell after drop");
+        it.settings.consent = answers(yes, 5).1;
+        let it = it.finally(["drop", "tell"]).with("drop", asks("Drop it?")).with("drop", holds("db"));
+        let names = it.settings.names.clone();
+        let played = it.with("tell", holds("db")).act("work", [Act::exit(1)]).play().await;
+        assert_eq!(played.letters(), expected);
+        assert_eq!(played.took.as_secs(), if yes { 8 } else { 7 });
+        assert_eq!(names.queue("db", &Holder::this("next", "")).unwrap().before().unwrap(), None);
+    }
+}

@@ -1,12 +1,17 @@
 //! The kind of each part of an expression.
 
 use super::super::expression::{Expr, Node, Pipe, Reach};
-use super::super::{ends, status};
+use super::super::{TemplateError, TemplateErrorKind, ends, status};
 use super::{ExprType, Reader};
 
 impl Reader<'_> {
     /// Returns the kind of an expression; what is wrong inside it is reported.
     pub(super) fn kind(&mut self, expr: &Expr) -> ExprType {
+        let is_wrong =
+            |error: &TemplateError| error.kind == TemplateErrorKind::Undefined && error.range == expr.range;
+        if self.said.iter().any(is_wrong) {
+            return ExprType::Unknown;
+        }
         match &expr.node {
             Node::Name(name) => self.name(name, &[]),
             Node::Text(_) => ExprType::Text,

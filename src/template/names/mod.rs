@@ -267,7 +267,8 @@ impl<'s> Checker<'s> {
         if !self.locals.iter().any(|scope| scope.contains_key("env")) {
             environment::reads(expr, self.branches == 0, &mut self.usage.env);
         }
-        let (kind, found) = kinds::check(self.source, expr, is_condition, self.names, &self.locals);
+        let (kind, found) =
+            kinds::check(self.source, expr, is_condition, (self.names, &self.locals), &self.usage.errors);
         self.usage.errors.extend(found.errors);
         let mut insertions = spelling::insertions(self.source, expr);
         for range in found.conditions {

@@ -4,7 +4,7 @@ use super::{Checker, Path, Token};
 use crate::pipeline::{MembersRef, OutputRef};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
-use crate::template::{TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
+use crate::template::{TemplateError, TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
 
 impl Checker<'_> {
     /// Looks a name up, with its attributes.
@@ -113,6 +113,13 @@ impl Checker<'_> {
             None if names.first().is_some_and(|name| self.names.params.contains_key(*name)) => {
                 format!("a param is read by its name alone: `{}`", names.first().unwrap_or(&""))
             }
+            // A stream is no question for a condition: what users mean are GitHub's inputs.
+            None if self.place == TextContext::Condition => {
+                let name = names.first().unwrap_or(&"name");
+                format!(
+                    "what is handed to a run is a param: declare `{name}` under `params`, and write `{name}`"
+                )
+            }
             None => "name what the step reads beside its stdin: `inputs: {left: STREAM}`".to_owned(),
         };
         self.error(TemplateErrorKind::Undefined, path.range.clone(), message, Some(help));
@@ -188,7 +195,23 @@ impl Checker<'_> {
         }
     }
 
+    /// Returns whether this is the rest of a name that is said to be undefined: other languages have names such as
+    /// `strategy.job-index`.
+    fn is_behind_a_hyphen(&self, path: &Path<'_>) -> bool {
+        let start = path.range.start;
+        let hyphen = start.checked_sub(1).filter(|at| self.source.as_bytes().get(*at) == Some(&b'-'));
+        let is_said = |end: usize| {
+            let is_it =
+                |error: &TemplateError| error.kind == TemplateErrorKind::Undefined && error.range.end == end;
+            self.usage.errors.iter().any(is_it)
+        };
+        hyphen.is_some_and(is_said)
+    }
+
     fn unknown(&mut self, path: &Path<'_>, name: &str, prefix: &str) {
+        if self.is_behind_a_hyphen(path) {
+            return;
+        }
         let params = self.names.params.keys().map(String::as_str);
         let locals = self.locals.iter().flatten().map(|(name, _)| name.as_str());
         let near = if prefix.is_empty() {

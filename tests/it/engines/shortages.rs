@@ -100,6 +100,31 @@ steps:
     }
 }
 
+/// What this machine can clean up by itself, it does.
+#[test]
+#[ignore = "needs root and Docker"]
+fn an_engine_that_dies_leaves_the_clean_up_of_this_machine() {
+    let mut daemon = Daemon::start();
+    let place = Place::with(
+        "
+steps:
+  - {name: work, image: 'alpine:3.20', run: echo ready; exec sleep 1000}
+  - {name: tell, finally: true, run: 'echo $PIPE_OUTCOME > told'}
+  - {name: down, finally: true, image: 'alpine:3.20', run: touch down}
+",
+    );
+    let run = Server::start(&mut command(&place, &daemon.host()), &["work | ready"]);
+    daemon.kill();
+    let ran = run.end().code(3);
+    assert!(
+        ran.stdout.contains("down failed: could not start") || ran.stdout.contains("down * "),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(place.read("told"), "error\n");
+    assert!(!place.has("down"));
+}
+
 #[test]
 #[ignore = "needs root and Docker"]
 fn an_image_that_is_removed_before_its_container_is_made_is_had_again_by_the_next_attempt() {

@@ -130,3 +130,22 @@ fn a_run_that_takes_too_long_is_stopped_and_cleaned_up() {
     assert!(place.read("told").starts_with("failed/the run took longer than 300 ms\nfailed "));
     place.pipe(&["runs"]).code(0).says("the run took longer than 300 ms");
 }
+
+#[test]
+fn a_run_that_took_too_long_goes_on_with_what_was_cut() {
+    let place = Place::with(
+        "
+timeout: 2s
+steps:
+  - {name: quick, run: echo >> quick}
+  - {name: slow, depends_on: quick, run: 'echo >> slow; test -e enough || sleep 1000'}
+  - {name: down, finally: true, run: echo >> down}
+",
+    );
+    place.pipe(&["run"]).code(1).says("the run took longer than 2 s");
+    place.write("enough", "");
+    place.pipe(&["run", "--resume", "last"]).code(0);
+    for (file, lines) in [("quick", 1), ("slow", 2), ("down", 2)] {
+        assert_eq!(place.read(file).lines().count(), lines, "{file}");
+    }
+}

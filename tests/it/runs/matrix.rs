@@ -192,3 +192,19 @@ steps:
         ("timed-out".into(), "succeeded".into())
     );
 }
+
+#[test]
+fn a_step_that_gathers_less_than_all_is_not_run_again_for_that() {
+    let place = Place::with(
+        "
+steps:
+  - {name: part, matrix: {x: [a, b, c]}, if: matrix.x != 'b', run: 'echo {{ matrix.x }}', output: lines}
+  - {name: join, inputs: {all: lines}, run: 'cat $PIPE_INPUT_ALL >> joined'}
+  - {name: last, depends_on: join, run: test -e go}
+",
+    );
+    place.pipe(&["run"]).code(1);
+    place.write("go", "");
+    place.pipe(&["run", "--resume", "last"]).code(0);
+    assert_eq!(place.read("joined").lines().count(), 2);
+}

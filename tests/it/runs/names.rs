@@ -145,3 +145,29 @@ fn a_step_says_what_it_waits_for() {
     let plan = place.pipe(&["plan"]).code(0);
     assert!(plan.stdout.contains("   a has `db` for itself\n"), "{}", plan.stdout);
 }
+
+/// The values of a matrix come from a file of variables, and the steps of a region are one at a time.
+#[test]
+fn steps_of_a_matrix_hold_names_of_their_values() {
+    let place = place(
+        "
+env_file: .env
+params: {hosts: {type: list, env: HOSTS}}
+steps:
+  - name: push
+    matrix: {region: [eu, us], host: '{{ hosts }}'}
+    concurrency: 'deploy-{{ matrix.region }}'
+    run: 'mkdir {{ matrix.region }}; echo {{ matrix.host }} >> log-{{ matrix.region }}; rmdir {{ matrix.region }}'
+  - {name: ask, confirm: Go on?, run: 'true'}
+",
+    );
+    place.write(".env", "HOSTS=[\"a\", \"b\", \"c\"]\n");
+    Ran::of(command(&place, &[]).output().unwrap()).code(0);
+    for region in ["eu", "us"] {
+        assert_eq!(place.read(&format!("log-{region}")), "a\nb\nc\n", "in the order of the file");
+    }
+    for format in ["text", "mermaid", "dot", "svg"] {
+        let drawn = place.pipe(&["graph", "--format", format]).code(0);
+        assert!(drawn.stdout.contains("before it starts"), "{format}: {}", drawn.stdout);
+    }
+}

@@ -56,8 +56,12 @@ impl Outcomes<'_> {
 
     /// Whether the run was stopped before a step had run. What stops the body leaves the finally steps alone.
     fn was_stopped(&self, step: usize) -> bool {
+        let it = &self.case.steps[step];
         let climbs = self.seen.sent == Some(How::IntFourTimes);
-        self.stopped && (climbs || !self.case.steps[step].is_finally)
+        // Nor does a full disk, but for the gangs whose streams it has no room for.
+        let joined = it.output.is_some() || !it.reads.is_empty();
+        let lacks_room = self.case.disk.is_some() && self.seen.code == Some(3) && joined;
+        (self.stopped && (climbs || !it.is_finally)) || (lacks_room && it.is_finally)
     }
 
     fn attempts(&self, step: usize) -> u64 {

@@ -25,7 +25,7 @@ for process in /proc/[0-9]*; do
   [ "$1" = Z ] || [ "$1" = X ] && continue
   all="$all $process:$2"
   is= other=
-  if { : <"/proc/$process/environ"; } 2>/dev/null; then
+  if { true <"/proc/$process/environ"; } 2>/dev/null; then
     { while IFS= read -r line || [ -n "$line" ]; do
       case $line in *"$mark"*) is=1;; *PIPE_OUTPUT=*) other=1;; esac
     done <"/proc/$process/environ"; } 2>/dev/null

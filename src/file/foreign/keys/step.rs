@@ -34,7 +34,7 @@ pub(super) const STEP: &[Row] = &[
         Some("mounts"),
         "what a container sees of this machine is listed in `mounts`",
     ),
-    ("container docker dockerimage imagename", Some("image"), "the image that a step runs in is its `image`"),
+    ("docker dockerimage imagename", Some("image"), "the image that a step runs in is its `image`"),
     (
         "id key label title step task job displayname containername",
         Some("name"),

@@ -159,7 +159,7 @@ const AFTER_COMMA: &str = "between braces a `,` ends the value before it: write 
 
 /// Whether a key is a piece of the value before it: it has no value, and a comma before it.
 fn is_after_comma(entry: &Entry<'_>, source: &Source) -> bool {
-    let before = source.text.get(..entry.at.start).unwrap_or_default().trim_end();
+    let before = source.around(entry.at.start).0.trim_end();
     let is_empty = matches!(entry.value.value, Value::Scalar(_))
         && source.slice(entry.value.span).trim_matches([' ', '}', ',']).is_empty();
     is_empty && before.ends_with(',')

@@ -33,7 +33,7 @@ fn failure(report: &Report, context: &PageContext, id: StepId) -> String {
         return String::new();
     };
     let headline = context.secrets.text(&failures::headline(report, id));
-    let place = format!("`{}:{}`", context.file, report.pipeline.source.line(step.at));
+    let place = format!("`{}`", context.files.place(&report.pipeline.source, step.at));
     let mut text = format!("**✗ {}** in {}\n\n", sentence(&headline), sentence(&place));
     let tail = known.log.lines().join("\n");
     if !tail.is_empty() {

@@ -35,7 +35,7 @@ fn told(pipeline: &Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> Repo
 fn context(pipeline: &Pipeline, secret: &str) -> PageContext {
     let secret = ("s".to_owned(), ParamValue::Secret(Secret::new(secret)));
     let secrets = Masker::new(&Values::from([secret])).unwrap();
-    PageContext { secrets, file: "ci/pipeline.yml".into(), graph: graph(pipeline) }
+    PageContext { secrets, files: "ci/pipeline.yml".into(), graph: graph(pipeline) }
 }
 
 fn page_of(pipeline: &Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -251,7 +251,7 @@ fn a_page_is_cut_between_rows_and_says_so() {
 /// Returns the event that begins a run, for a renderer.
 fn renderer(path: PathBuf) -> StepSummary {
     let context = context(&backup(), "hunter2");
-    let mut renderer = StepSummary::new(path, context.secrets, context.file, context.graph);
+    let mut renderer = StepSummary::new(path, context.secrets, context.files, context.graph);
     renderer.event(&at(0, run_started(backup()))).unwrap();
     renderer
 }
