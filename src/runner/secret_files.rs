@@ -26,8 +26,10 @@ impl SecretFiles {
         };
         let parent = job.place.secrets_dir.as_deref();
         let parent = parent.ok_or_else(|| failed(io::Error::other("there is no folder for them")))?;
-        let secrets =
-            step.secrets.iter().filter_map(|name| Some((name.as_str(), job.templates.secret(name)?)));
+        let secrets = step
+            .secrets
+            .iter()
+            .filter_map(|name| Some((name.as_str(), job.templates.secret(step.call, name)?)));
         // A container's program may run as any user; on this machine the folder above keeps other users out.
         let (folder, file) = if step.container.is_some() { (0o711, 0o444) } else { (0o700, 0o400) };
         Self::write(&parent.join(name), folder, file, secrets).map_err(failed).map(Some)

@@ -133,9 +133,9 @@ impl Names<'_> {
                 Role::Service => Some(SERVICE.into()),
                 Role::Container => Some(CONTAINER.into()),
             },
-            group: step.member.as_ref().map(|member| self.0.group(member.group).name.clone()),
+            group: self.0.groups_of(step).next().map(|group| self.0.group(group).name.clone()),
             matrix: step.member.iter().flat_map(|member| &member.matrix).map(matrix_value).collect(),
-            condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
+            condition: self.0.condition_text(step),
             depends_on: self.steps(step.depends_on.iter().map(|dependency| dependency.step)),
             input: step.stdin().map(|input| self.stream(input.port.stream)),
             inputs: step
