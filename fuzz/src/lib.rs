@@ -12,8 +12,15 @@ use pipe_runner::template::{
 };
 
 /// Where templates are rendered: before any step has run.
-const AROUND: Scope<'_> =
-    Scope { step: None, outputs: Outputs::Later, verdicts: None, body: None, absent: None, waiter: None };
+const AROUND: Scope<'_> = Scope {
+    step: None,
+    call: None,
+    outputs: Outputs::Later,
+    verdicts: None,
+    body: None,
+    absent: None,
+    waiter: None,
+};
 
 /// Reads the bytes as a pipeline file. Whatever is wrong with it or worth a second look is drawn; a good one
 /// is given its params.

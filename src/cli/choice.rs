@@ -72,22 +72,15 @@ impl Choice {
         let pipeline = &*loaded.pipeline;
         let (mut said, mut problems) = (BTreeMap::new(), Vec::new());
         for (id, step) in pipeline.steps().filter(|(id, _)| at_most.runs(*id)) {
-            let Some(condition) = step.condition.as_ref().filter(|condition| condition.is_early) else {
+            if !pipeline.is_conditional(step) {
                 continue;
-            };
-            let foreseen = match conditions::decide(templates, step, condition) {
-                Ok(Decided::Holds) => Foreseen::Holds,
-                Ok(Decided::Not(words)) => Foreseen::False(words),
-                Err(error) => {
-                    let at = locate(&pipeline.source, &condition.text, error.range.clone());
-                    let problem = Diagnostic::at(error.kind.into(), &pipeline.source, at, error.message);
-                    problems.push(problem.maybe_help(error.help));
-                    continue;
-                }
-            };
+            }
+            let foreseen = foreseen(pipeline, step, templates, &mut problems);
+            let Some(foreseen) = foreseen else { continue };
             if let (Foreseen::False(words), Some(asked)) = (&foreseen, &self.asked)
                 && asked.is_named(id)
                 && step.member.is_none()
+                && step.call.is_none()
             {
                 let message = format!("you asked for `{}`, but its `if` is false: {words}", step.name);
                 let hint = "leave it out, or change what its `if` reads, such as a param with `-p`";
@@ -149,8 +142,8 @@ impl Choice {
         let missing = runner::missing_values(pipeline, templates, &self.past, at_most);
         let problem = |MissingValue { step, text, read }: MissingValue<'_>| {
             let (needs, lacks) = (&pipeline.step(step).name, &read.step);
-            let at = locate(&pipeline.source, text, read.range.clone());
-            let key = read.key.as_deref().unwrap_or("outputs");
+            let at = locate(&pipeline.source, text, read.place.range.clone());
+            let key = read.key.unwrap_or("outputs");
             let message = format!("`{lacks}` is left out, and no earlier run has its value `{key}`");
             Diagnostic::at(Code::TemplateValue, &pipeline.source, at, message)
                 .help(format!("run `{lacks}`, too: `--to {needs}`"))
@@ -158,6 +151,33 @@ impl Choice {
         Diagnostics::of(missing.into_iter().map(problem).collect())
             .map_or(Ok(()), |problems| Err(problems.into()))
     }
+}
+
+/// Returns what the early conditions of a step say; nothing where that is open, or one of them is wrong.
+fn foreseen(
+    pipeline: &Pipeline,
+    step: &Step,
+    templates: &TemplateRenderer,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Foreseen> {
+    let mut is_open = false;
+    for (step, condition) in pipeline.conditions(step) {
+        if !condition.is_early {
+            is_open = true;
+            continue;
+        }
+        match conditions::decide(templates, step, condition) {
+            Ok(Decided::Holds) => {}
+            Ok(Decided::Not(words)) => return Some(Foreseen::False(words)),
+            Err(error) => {
+                let at = locate(&pipeline.source, &condition.text, error.range.clone());
+                let problem = Diagnostic::at(error.kind.into(), &pipeline.source, at, error.message);
+                problems.push(problem.maybe_help(error.help));
+                return None;
+            }
+        }
+    }
+    (!is_open).then_some(Foreseen::Holds)
 }
 
 /// Returns the steps that were asked for; nothing where all are.
@@ -214,11 +234,12 @@ fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<Vec<StepId>, CliE
 
 /// Returns the steps that were not asked for and whose values are read.
 fn read_of_others<'a>(pipeline: &'a Pipeline, asked: &Asked) -> Vec<&'a str> {
-    let texts = pipeline.steps.iter().flat_map(|step| step.templates());
-    let texts = texts.chain(pipeline.outputs.iter().map(|output| &output.value));
-    let read: BTreeSet<&str> = texts.flat_map(|text| &text.outputs).map(|read| read.step.as_str()).collect();
+    let texts = pipeline.steps.iter().flat_map(|step| step.templates().map(move |text| (step.call, text)));
+    let texts = texts.chain(pipeline.outputs.iter().map(|output| (None, &output.value)));
+    let read = texts.flat_map(|(call, text)| pipeline.outputs_read(call, text));
+    let read: BTreeSet<_> = read.map(|read| read.step).collect();
     let others = pipeline.steps().filter(|(id, _)| asked.why(*id).is_none());
-    others.map(|(_, step)| step.name.as_str()).filter(|name| read.contains(name)).collect()
+    others.map(|(_, step)| step.name.as_str()).filter(|name| read.contains(*name)).collect()
 }
 
 #[cfg(test)]

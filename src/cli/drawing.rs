@@ -23,7 +23,7 @@ pub(super) fn graph(loaded: &Loaded, decisions: &Decisions, by: Ranks) -> Graph 
     let nodes = pipeline.steps().map(|(id, step)| GraphNode {
         about: step.description.clone(),
         is_later: step.role == Role::Finally,
-        condition: step.condition.as_ref().map(|condition| condition.text.source.clone()),
+        condition: pipeline.condition_text(step),
         waits: super::admission::words(step),
         label: match decisions.of(id) {
             Decision::Run(_) => step.name.clone(),

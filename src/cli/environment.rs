@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::error::CliError;
 use super::load::Loaded;
 use crate::file::{Code, Diagnostic, Diagnostics, locate};
-use crate::pipeline::{EnvRead, Step, Template};
+use crate::pipeline::{ArgumentValue, EnvRead, Step, Template};
 use crate::plan::Decisions;
 use crate::template::{RunContext, Scope, TemplateRenderer};
 
@@ -15,10 +15,19 @@ pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext)
     let pipeline = &loaded.pipeline;
     let steps = pipeline.steps().filter(|(id, _)| decisions.runs(*id));
     let of_steps = steps.flat_map(|(_, step)| step.templates().map(move |text| (Some(step), text)));
+    let of_calls = pipeline.calls.iter().flat_map(|call| {
+        let arguments = call.arguments.iter().filter_map(|argument| match &argument.value {
+            ArgumentValue::Text(text) => Some(text),
+            ArgumentValue::List(_) | ArgumentValue::Whole { .. } => None,
+        });
+        call.caller.templates().chain(arguments).map(|text| (Some(&call.caller), text))
+    });
     let of_run = pipeline.outputs.iter().map(|output| (None, &output.value));
-    let is_missing = |read: &&EnvRead| !context.env.contains_key(&read.name);
+    let lacks = |(step, text): &(Option<&Step>, &Template)| {
+        text.env.iter().any(|read| is_missing(loaded, &context, *step, read))
+    };
     let incomplete: Vec<(Option<&Step>, &Template)> =
-        of_steps.chain(of_run).filter(|(_, text)| text.env.iter().any(|read| is_missing(&read))).collect();
+        of_steps.chain(of_calls).chain(of_run).filter(lacks).collect();
     if incomplete.is_empty() {
         return Ok(());
     }
@@ -27,7 +36,8 @@ pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext)
     // The pipeline's own `env` belongs to every step, and is reported once.
     let mut told = BTreeSet::new();
     for (step, text) in incomplete {
-        let needed = text.env.iter().filter(is_missing).filter(|read| read.needed);
+        let needed = text.env.iter().filter(|read| is_missing(loaded, &context, step, read));
+        let needed = needed.filter(|read| read.needed);
         let found = match needed.map(|read| missing(loaded, &context, text, read)).collect::<Vec<_>>() {
             found if found.is_empty() => {
                 hidden(loaded, &templates, &context, step, text).into_iter().collect()
@@ -38,6 +48,14 @@ pub(super) fn check(loaded: &Loaded, decisions: &Decisions, context: RunContext)
             .extend(found.into_iter().filter(|problem| told.insert(problem.span.unwrap_or_default().start)));
     }
     Diagnostics::of(problems).map_or(Ok(()), |problems| Err(problems.into()))
+}
+
+/// Returns whether a variable is one that the texts of a step's file do not see.
+fn is_missing(loaded: &Loaded, context: &RunContext, step: Option<&Step>, read: &EnvRead) -> bool {
+    match step.and_then(|step| step.call) {
+        None => !context.env.contains_key(&read.name),
+        Some(call) => !loaded.call_sees(call, &read.name),
+    }
 }
 
 /// Returns a variable that the text reads in any case.
@@ -68,7 +86,7 @@ fn hidden(
     let error = templates.render(text, Scope { step, ..Scope::default() }).err()?;
     let is_here =
         |read: &&EnvRead| error.range.start <= read.range.start && read.range.end <= error.range.end;
-    if let Some(read) = text.env.iter().filter(|read| !context.env.contains_key(&read.name)).find(is_here) {
+    if let Some(read) = text.env.iter().filter(|read| is_missing(loaded, context, step, read)).find(is_here) {
         return Some(missing(loaded, context, text, read));
     }
     let source = &loaded.pipeline.source;

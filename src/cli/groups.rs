@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::pipeline::{Group, GroupId, Pipeline, StepId};
+use crate::pipeline::{Call, Group, GroupId, GroupKind, Pipeline, StepId};
 
 /// Returns the names of steps, in their order; all steps of a group have the group's.
 pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
@@ -24,9 +24,20 @@ pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
     names
 }
 
-/// Returns a line for each group: `test ×4: python 3.12 3.13 · os alpine bookworm (max 2)`.
+/// Returns a line for each file that a step uses, and for each matrix: `test ×4: python 3.12 3.13 · os alpine bookworm (max 2)`.
 pub(super) fn lines(pipeline: &Pipeline) -> Vec<String> {
-    pipeline.groups.iter().map(|group| line(pipeline, group)).collect()
+    let files = pipeline.calls.iter().map(file);
+    let matrices = pipeline.groups.iter().filter(|group| group.kind == GroupKind::Matrix);
+    files.chain(matrices.map(|group| line(pipeline, group))).collect()
+}
+
+/// Returns a line for a file that a step uses: `protect (lib/protect.yml): its timeout counts only where it runs by
+/// itself`.
+fn file(call: &Call) -> String {
+    match call.file.idle_keys.as_slice() {
+        [] => call.label(),
+        keys => format!("{}: its {} counts only where it runs by itself", call.label(), keys.join(" and ")),
+    }
 }
 
 /// The gangs of one step that a plan shows of a group.

@@ -9,8 +9,10 @@ use super::args::{ContainerArgs, ParamArgs, TargetArgs};
 use super::error::CliError;
 use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
-use crate::file::{Code, Diagnostic, Diagnostics, LoadOptions, MissingSecrets, ParamSources, Parsed};
-use crate::pipeline::{Destination, Feed, Param, ParamKind, Pipeline, Secret, Step, StepId, Values};
+use crate::file::{
+    Code, Diagnostic, Diagnostics, EarlyRequest, LoadOptions, MissingSecrets, ParamSources, Parsed,
+};
+use crate::pipeline::{CallId, Destination, Feed, Param, ParamKind, Pipeline, Secret, StepId, Values};
 use crate::plan::{Crowd, Cycle, Decisions, Plan, crowded};
 use crate::stream::ResolvedPath;
 use crate::template::{RunContext, TemplateRenderer, groups};
@@ -76,16 +78,23 @@ pub(super) fn load_with(
     };
     let source = crate::file::read(&path)?;
     let (wrong, of_matrices) = (RefCell::new(Vec::new()), RefCell::new(BTreeSet::new()));
-    let early = |pipeline: &Pipeline, needed: &BTreeSet<String>| {
-        of_matrices.borrow_mut().extend(needed.iter().cloned());
+    let early = |request: &EarlyRequest<'_>| {
+        let EarlyRequest { pipeline, needed, passed } = *request;
         let nothing = ParamArgs::default();
         let is_needed = matches!(params, Params::Part(_));
+        let is_top = passed.is_none();
+        if is_top {
+            of_matrices.borrow_mut().extend(needed.iter().cloned());
+        }
         let mut pipeline = pipeline.clone();
         let of_files = read_env_files(&mut pipeline);
         wrong.borrow_mut().extend(of_files.into_iter().filter(|_| is_needed));
         let pipeline = &pipeline;
-        let given = sources(pipeline, params.args().unwrap_or(&nothing), &working_dir).ok()?;
-        let given = ParamSources { missing_secrets: MissingSecrets::Hide, ..given };
+        // What the command line says is for the top file.
+        let args = params.args().filter(|_| is_top).unwrap_or(&nothing);
+        let given = sources(pipeline, args, &working_dir).ok()?;
+        let passed = passed.cloned().unwrap_or_default();
+        let given = ParamSources { missing_secrets: MissingSecrets::Hide, passed, ..given };
         of_matrix(pipeline, needed, given, is_needed)
             .map_err(|problems| wrong.borrow_mut().extend(problems.into_iter().filter(|_| is_needed)))
             .ok()?
@@ -104,8 +113,8 @@ pub(super) fn load_with(
     if let (Some(pipeline), Params::All(params), true) = (&mut pipeline, params, params_are_sound) {
         problems.extend(read_env_files(pipeline));
         given = ParamSources { missing_secrets, ..params_given(pipeline, params, &working_dir)? };
-        match crate::file::resolve(pipeline, &given) {
-            Ok(values) if problems.is_empty() => problems.extend(settle(pipeline, &given, values)),
+        match crate::file::renderer(pipeline, &given, given.facts.clone()) {
+            Ok(renderer) if problems.is_empty() => problems.extend(settle(pipeline, &renderer)),
             Ok(_) => {}
             Err(wrong) => problems.extend(wrong),
         }
@@ -129,17 +138,11 @@ fn check_gangs(pipeline: &Pipeline, plan: &Plan) -> Vec<Diagnostic> {
 
 /// Reads the files of variables that the pipeline names, and returns what is wrong with them.
 fn read_env_files(pipeline: &mut Pipeline) -> Vec<Diagnostic> {
-    if pipeline.env_files.is_empty() {
+    if !crate::file::has_env_files(pipeline) {
         return Vec::new();
     }
     let (env, not_text) = environment();
-    match crate::file::read_env_files(pipeline, &env, &not_text) {
-        Ok(found) => {
-            pipeline.environment = found;
-            Vec::new()
-        }
-        Err(problems) => problems,
-    }
+    crate::file::fill_environments(pipeline, &env, &not_text)
 }
 
 /// Returns a renderer that has the values of the params that a matrix reads; nothing if one is not known. What is wrong
@@ -158,12 +161,8 @@ fn of_matrix(
 }
 
 /// Fills in what templates make before a run begins, and returns what is wrong with it.
-fn settle(pipeline: &mut Pipeline, given: &ParamSources, values: Values) -> Vec<Diagnostic> {
-    if crate::file::is_settled(pipeline) {
-        return Vec::new();
-    }
-    let context = RunContext { values, ..given.facts.clone() };
-    crate::file::settle(pipeline, &TemplateRenderer::new(context))
+fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagnostic> {
+    if crate::file::is_settled(pipeline) { Vec::new() } else { crate::file::settle(pipeline, renderer) }
 }
 
 impl Loaded {
@@ -174,7 +173,7 @@ impl Loaded {
 
     /// Adds what the command line says about params, for a pipeline that was loaded without.
     pub(super) fn with_params(mut self, params: &ParamArgs) -> Result<Self, CliError> {
-        if !self.pipeline.env_files.is_empty() {
+        if crate::file::has_env_files(&self.pipeline) {
             let problems = read_env_files(Arc::make_mut(&mut self.pipeline));
             Diagnostics::of(problems).map_or(Ok(()), Err)?;
         }
@@ -188,32 +187,33 @@ impl Loaded {
     pub(super) fn with_params_of(self, params: &ParamArgs, part: &Decisions) -> Result<Self, CliError> {
         let mut loaded = self.with_params(params)?;
         loaded.narrow_to(part);
-        let values = loaded.values(loaded.given.facts.clone())?;
+        let renderer = loaded.renderer(loaded.given.facts.clone())?;
         let pipeline = Arc::make_mut(&mut loaded.pipeline);
         for index in (0..pipeline.steps.len()).filter(|index| !part.runs(StepId::new(*index))) {
             pipeline.steps[index].early.clear();
             pipeline.steps[index].admission = None;
         }
-        let mut problems = settle(pipeline, &loaded.given, values);
+        let mut problems = settle(pipeline, &renderer);
         problems.extend(check_gangs(pipeline, &loaded.plan));
         Diagnostics::of(problems).map_or(Ok(loaded), |problems| Err(problems.into()))
     }
 
     /// Notes that no other steps run, so that params which only others read need no value.
     pub(super) fn narrow_to(&mut self, part: &Decisions) {
-        let needed = params_of(&self.pipeline, part);
+        let (needed, of_calls) = crate::file::needed(&self.pipeline, |step| part.runs(step));
         self.given.needed = Some(needed.into_iter().chain(self.of_matrices.iter().cloned()).collect());
+        self.given.needed_of_calls = Some(of_calls);
     }
 
-    /// Returns the params' values, from all the places that they may come from.
-    fn values(&self, context: RunContext) -> Result<Values, CliError> {
-        Ok(crate::file::resolve(&self.pipeline, &ParamSources { facts: context, ..self.given.clone() })?)
+    /// Returns whether the texts of a called file see a variable of the environment.
+    pub(super) fn call_sees(&self, call: CallId, variable: &str) -> bool {
+        let of_files = &self.pipeline.environment_in(Some(call)).variables;
+        self.given.process.contains_key(variable) || of_files.contains_key(variable)
     }
 
     /// Returns a renderer of the pipeline's templates, which has the params' values.
     pub(super) fn renderer(&self, context: RunContext) -> Result<TemplateRenderer, CliError> {
-        let values = self.values(context.clone())?;
-        Ok(TemplateRenderer::new(RunContext { values, ..context }))
+        Ok(crate::file::renderer(&self.pipeline, &self.given, context)?)
     }
 
     /// Returns the secrets that no source gives, which a prompt has to ask for.
@@ -228,23 +228,6 @@ impl Loaded {
     }
 }
 
-/// Returns the params that a part of the pipeline reads, and those that their defaults read.
-fn params_of(pipeline: &Pipeline, part: &Decisions) -> BTreeSet<String> {
-    let running = pipeline.steps().filter(|(id, _)| part.runs(*id)).map(|(_, step)| step);
-    let running: Vec<&Step> = running.collect();
-    let of_run = pipeline
-        .outputs
-        .iter()
-        .map(|output| &output.value)
-        .chain(&pipeline.early_max_parallel)
-        .chain(pipeline.concurrency.iter().map(|concurrency| &concurrency.group))
-        .chain(&pipeline.early_timeout);
-    let texts = running.iter().flat_map(|step| step.templates()).chain(of_run);
-    let read = texts.flat_map(|text| text.params.iter().chain(&text.secrets));
-    let read = read.chain(running.iter().flat_map(|step| &step.secrets)).cloned();
-    crate::file::with_defaults(pipeline, read.collect())
-}
-
 fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> RunContext {
     let (mut env, not_text) = environment();
     for (name, value) in &pipeline.environment.variables {
@@ -252,7 +235,7 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
     }
     RunContext {
         pipeline: pipeline.name.clone(),
-        pipeline_dir: folder(pipeline.source.path()),
+        pipeline_dir: crate::file::folder(pipeline.source.path()),
         run_id: run_id.to_owned(),
         started_at: Some(started_at.clone()),
         env,
@@ -260,12 +243,6 @@ fn run_context(pipeline: &Pipeline, run_id: &str, started_at: &jiff::Zoned) -> R
         values: Values::new(),
         groups: groups(pipeline),
     }
-}
-
-/// Returns the folder of a pipeline's file, absolute.
-fn folder(file: &Path) -> String {
-    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    file.parent().unwrap_or(&file).to_string_lossy().into_owned()
 }
 
 /// Reads what the command line says about params. Warns about a secret in it, which other users can see.
@@ -296,7 +273,8 @@ fn sources(pipeline: &Pipeline, params: &ParamArgs, working_dir: &Path) -> Resul
     let cli: Vec<(String, String)> = cli.collect::<Result<_, _>>()?;
     let (context, working_dir) =
         (run_context(pipeline, "RUN-ID", &jiff::Zoned::now()), working_dir.to_owned());
-    Ok(ParamSources { cli, file, facts: context, working_dir, ..ParamSources::default() })
+    let process = Arc::new(environment().0);
+    Ok(ParamSources { cli, file, facts: context, working_dir, process, ..ParamSources::default() })
 }
 
 /// Returns the environment as far as it is text, and the names of what is not.

@@ -15,6 +15,7 @@ mod gangs;
 mod lint;
 mod lower;
 mod nearest;
+mod other_tool;
 mod params;
 mod paths;
 mod raw;
@@ -22,6 +23,7 @@ mod read;
 mod schema;
 mod settle;
 mod unroll;
+mod uses;
 mod words;
 mod yaml;
 
@@ -34,15 +36,18 @@ pub use code::Code;
 pub use data::{DiagnosticRecord, record};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use draw::{render, render_within, visible};
-pub use env_file::{check_env_files, read_env_files};
+pub use env_file::{check_env_files, fill_environments, has_env_files};
 pub use gangs::check_gangs;
 pub use lint::{doubtful, lint};
-pub use lower::EarlyValues;
+pub use lower::{EarlyRequest, EarlyValues};
 pub use nearest::Nearest;
-pub use params::{MissingSecrets, ParamSources, SecretFiles, missing_secrets, resolve, with_defaults};
+pub use params::{
+    MissingSecrets, ParamSources, SecretFiles, folder, missing_secrets, needed, renderer, resolve,
+};
 pub use read::read;
 pub use schema::schema;
 pub use settle::{is_settled, settle};
+use uses::Files;
 
 /// A length of time as files have it, such as `1h 30m`.
 ///
@@ -94,22 +99,13 @@ pub struct Parsed {
 /// matrix reads.
 pub fn parse(source: &Source, options: &LoadOptions, early: &EarlyValues<'_>) -> Parsed {
     let mut parsed = Parsed { pipeline: None, problems: Vec::new(), params_are_sound: false };
-    let Some(root) = yaml::parse(source, &mut parsed.problems) else {
-        if let Some(problem) = no_yaml(source) {
-            parsed.problems = vec![problem];
-        }
+    let Some(raw) = uses::parse(source, &mut parsed.problems) else {
         parsed.check_text(source);
         return parsed;
     };
-    if let Some(problem) = for_another_tool(&root, source) {
-        parsed.problems.push(problem);
-        return parsed;
-    }
-    let raw = yaml::read(&root, source, raw::EXAMPLES, &mut parsed.problems);
-    // What is made next is as large.
-    drop(root);
-    parsed.pipeline = lower::lower(&raw, source, options, early, &mut parsed.problems);
-    let params = raw.value().and_then(|raw: &raw::RawPipeline| raw.params.at()).unwrap_or_default();
+    let files = Files::of(source, raw, &mut parsed.problems);
+    parsed.pipeline = lower::lower(&files, options, early, &mut parsed.problems);
+    let params = files.into_top().and_then(|raw| raw.value()?.params.at()).unwrap_or_default();
     let within = |problem: &Diagnostic| {
         problem.span.is_some_and(|span| params.start <= span.start && span.start < params.end)
     };
@@ -118,40 +114,11 @@ pub fn parse(source: &Source, options: &LoadOptions, early: &EarlyValues<'_>) ->
     parsed
 }
 
-/// Reports a file that is for another tool, and is not even YAML.
-fn no_yaml(source: &Source) -> Option<Diagnostic> {
-    let name = source.path().file_name().unwrap_or_default().to_string_lossy();
-    let tool = foreign::OtherTool::of_text(&name, source.text())?;
-    let message = format!("this file is {}, not a pipeline of `pipe`", tool.file());
-    Some(Diagnostic::at(Code::ForeignFile, source, Span::default(), message).help(tool.help()))
-}
-
-/// Reports a file that is for another tool. Nothing else needs to be said of it.
-fn for_another_tool(root: &yaml::Node<'_>, source: &Source) -> Option<Diagnostic> {
-    let entries = root.value.entries()?;
-    let keys = |node: &yaml::Node<'_>| {
-        Some(node.value.entries()?.iter().map(|entry| entry.name.clone().into_owned()).collect())
-    };
-    let top: Vec<foreign::TopKey<'_>> = entries
-        .iter()
-        .map(|entry| foreign::TopKey {
-            name: entry.name.as_ref(),
-            keys: keys(&entry.value),
-            is_text: matches!(entry.value.value, yaml::Value::Scalar(_)),
-        })
-        .collect();
-    let (tool, key) = foreign::OtherTool::of(&top)?;
-    let at = entries.get(key)?.at;
-    let message = format!("this file is {}, not a pipeline of `pipe`", tool.file());
-    Some(Diagnostic::at(Code::ForeignFile, source, at, message).help(tool.help()))
-}
-
 impl Parsed {
     /// Reports a file without any text, which gives no pipeline and no diagnostic.
     fn check_text(&mut self, source: &Source) {
         if self.pipeline.is_none() && self.problems.is_empty() {
-            let problem = Diagnostic::at(Code::EmptyFile, source, Span::default(), "the file is empty");
-            self.problems.push(problem.help("a pipeline has steps: `steps: [{name: build, run: make}]`"));
+            self.problems.push(uses::empty(source));
         }
     }
 }
@@ -171,8 +138,10 @@ pub fn load(source: Source, options: &LoadOptions) -> Result<Pipeline, Diagnosti
 }
 
 /// The values that params have by their defaults.
-pub fn of_defaults(pipeline: &Pipeline, needed: &BTreeSet<String>) -> Option<TemplateRenderer> {
-    let given = ParamSources { needed: Some(BTreeSet::new()), ..ParamSources::default() };
+pub fn of_defaults(request: &EarlyRequest<'_>) -> Option<TemplateRenderer> {
+    let EarlyRequest { pipeline, needed, passed } = *request;
+    let passed = passed.cloned().unwrap_or_default();
+    let given = ParamSources { needed: Some(BTreeSet::new()), passed, ..ParamSources::default() };
     let values = resolve(pipeline, &given).ok()?;
     let is_known = needed.iter().all(|name| values.contains_key(name));
     is_known.then(|| TemplateRenderer::new(RunContext { values, ..RunContext::default() }))

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::schema::{ExitCode, OrTemplate};
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING, STREAM};
 use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
+use crate::pipeline::Span;
 
 pub use matrix::{RawAxis, RawMatrix};
 
@@ -72,6 +73,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("working_dir", "docs"),
     ("produces", "[out/archive.tar.gz]"),
     ("terminal", "true"),
+    ("uses", "./lib/protect.yml"),
+    ("with", "{level: 9}"),
     ("timeout", "5m"),
     ("finally", "true"),
     ("retry", "{count: 3, delay: 5s}"),
@@ -241,7 +244,9 @@ pub struct RawDefaults {
 #[serde(default, rename = "a step")]
 #[schemars(rename = "step", deny_unknown_fields, extend(
     "required" = ["name"],
-    "anyOf" = [{"required": ["run"]}, {"required": ["entrypoint"]}, {"required": ["args"]}],
+    "anyOf" = [
+        {"required": ["run"]}, {"required": ["entrypoint"]}, {"required": ["args"]}, {"required": ["uses"]},
+    ],
 ))]
 pub struct RawStep {
     /// Its name, unique in the file.
@@ -252,6 +257,11 @@ pub struct RawStep {
     /// The script.
     #[schemars(extend("pattern" = SOMETHING))]
     pub run: Field<String>,
+    /// Another pipeline file, seen from the folder of this one: its steps take the place of this one.
+    #[schemars(extend("pattern" = SOMETHING))]
+    pub uses: Field<String>,
+    /// Values for the params of the file that it uses.
+    pub with: Field<Entries<RawDefault>>,
     /// What interprets the script.
     pub shell: Field<OneOrMany<String>>,
     /// The container image that it runs in; without one it runs on this machine.
@@ -355,6 +365,76 @@ pub struct RawContainer {
     pub platform: Field<String>,
     /// Environment variables of every step in it.
     pub env: Field<Entries<String>>,
+}
+
+impl RawStep {
+    /// The keys that say something about a step that runs itself, each with its place. `uses` has no room for them.
+    pub fn keys_of_its_own(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        let Self {
+            name: _,
+            description: _,
+            uses: _,
+            with: _,
+            condition: _,
+            matrix: _,
+            depends_on: _,
+            inputs: _,
+            finally: _,
+            run,
+            shell,
+            image,
+            build,
+            entrypoint,
+            args,
+            user,
+            network,
+            mounts,
+            resources,
+            pull,
+            platform,
+            input,
+            output,
+            env,
+            container,
+            secrets,
+            working_dir,
+            produces,
+            confirm,
+            concurrency,
+            terminal,
+            timeout,
+            on_error,
+            retry,
+        } = self;
+        let keys = [
+            ("run", run.at()),
+            ("shell", shell.at()),
+            ("image", image.at()),
+            ("build", build.at()),
+            ("entrypoint", entrypoint.at()),
+            ("args", args.at()),
+            ("user", user.at()),
+            ("network", network.at()),
+            ("mounts", mounts.at()),
+            ("resources", resources.at()),
+            ("pull", pull.at()),
+            ("platform", platform.at()),
+            ("input", input.at()),
+            ("output", output.at()),
+            ("env", env.at()),
+            ("container", container.at()),
+            ("secrets", secrets.at()),
+            ("working_dir", working_dir.at()),
+            ("produces", produces.at()),
+            ("confirm", confirm.at()),
+            ("concurrency", concurrency.at()),
+            ("terminal", terminal.at()),
+            ("timeout", timeout.at()),
+            ("on_error", on_error.at()),
+            ("retry", retry.at()),
+        ];
+        keys.into_iter().filter_map(|(key, at)| Some((key, at?)))
+    }
 }
 
 /// `input: archive`, or all of it.

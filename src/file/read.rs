@@ -28,8 +28,17 @@ pub fn read(path: &Path) -> Result<Source, Diagnostics> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostics {
+    let help = (error.kind() == io::ErrorKind::NotFound).then(|| match neighbour(path) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "a path starts from the folder that the command runs in".to_owned(),
+    });
+    Diagnostic::nowhere(Code::UnreadableFile, cause(path, error)).maybe_help(help).into()
+}
+
+/// Why a file cannot be read, in a sentence.
+pub(super) fn cause(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
-    let message = match error.kind() {
+    match error.kind() {
         io::ErrorKind::NotFound => format!("there is no file `{shown}`"),
         io::ErrorKind::PermissionDenied => format!("`{shown}` may not be read by this user"),
         // What the system says, without the number that the library adds.
@@ -37,16 +46,11 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostics {
             "`{shown}` cannot be read: {}",
             error.to_string().split(" (os error").next().unwrap_or_default()
         ),
-    };
-    let help = (error.kind() == io::ErrorKind::NotFound).then(|| match neighbour(path) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "a path starts from the folder that the command runs in".to_owned(),
-    });
-    Diagnostic::nowhere(Code::UnreadableFile, message).maybe_help(help).into()
+    }
 }
 
 /// The file of the same folder whose name is nearest, as a path.
-fn neighbour(path: &Path) -> Option<String> {
+pub(super) fn neighbour(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
     let names: Vec<String> =

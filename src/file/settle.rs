@@ -5,18 +5,30 @@ use std::time::Duration;
 
 use super::words::{self, ValueError};
 use super::{Code, Diagnostic, locate};
-use crate::pipeline::{Concurrency, EarlySetting, Pipeline, Policy, PolicyKey, Source, Step, Template};
+use crate::pipeline::{
+    CallId, Concurrency, EarlySetting, Pipeline, Policy, PolicyKey, Source, Step, Template,
+};
 use crate::template::{Scope, TemplateRenderer};
 
 /// Fills in what templates of the pipeline make before a run begins, and returns what is wrong with it.
 pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagnostic> {
-    let mut settler = Settler { source: &pipeline.source, renderer, step: None, problems: Vec::new() };
+    let mut settler =
+        Settler { source: &pipeline.source, renderer, step: None, call: None, problems: Vec::new() };
     if let Some(text) = &pipeline.early_max_parallel {
         let number = settler.number(text, "max_parallel", 1);
         pipeline.max_parallel = number.and_then(|number| NonZeroUsize::new(number as usize));
     }
     if let Some(text) = &pipeline.early_timeout {
         pipeline.timeout = settler.limit(text);
+    }
+    for index in 0..pipeline.calls.len() {
+        let call = &pipeline.calls[index];
+        let Some(text) = &call.file.early_max_parallel else { continue };
+        settler.call = Some(CallId::new(index));
+        let number = settler.number(text, "max_parallel", 1);
+        settler.call = None;
+        let most = number.and_then(|number| NonZeroUsize::new(number as usize));
+        pipeline.groups[call.group.index()].max_parallel = most;
     }
     if let Some(concurrency) = &mut pipeline.concurrency {
         settler.group(concurrency, Scope::default());
@@ -44,6 +56,7 @@ pub fn settle(pipeline: &mut Pipeline, renderer: &TemplateRenderer) -> Vec<Diagn
 /// Whether a pipeline has anything to be filled in.
 pub fn is_settled(pipeline: &Pipeline) -> bool {
     pipeline.early_max_parallel.is_none()
+        && pipeline.calls.iter().all(|call| call.file.early_max_parallel.is_none())
         && pipeline.early_timeout.is_none()
         && pipeline.concurrency.as_ref().is_none_or(|concurrency| !concurrency.name.is_empty())
         && pipeline.steps.iter().all(|step| step.early.is_empty() && is_named(step))
@@ -60,6 +73,8 @@ struct Settler<'p> {
     renderer: &'p TemplateRenderer,
     /// The step whose settings are made: they may read the values of its matrix.
     step: Option<Step>,
+    /// The call whose settings are made.
+    call: Option<CallId>,
     problems: Vec<Diagnostic>,
 }
 
@@ -104,7 +119,8 @@ impl Settler<'_> {
 
     fn render(&mut self, text: &Template) -> Option<String> {
         let step = self.step.take();
-        let rendered = self.render_in(text, Scope { step: step.as_ref(), ..Scope::default() });
+        let rendered =
+            self.render_in(text, Scope { step: step.as_ref(), call: self.call, ..Scope::default() });
         self.step = step;
         rendered
     }

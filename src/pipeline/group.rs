@@ -20,7 +20,7 @@ impl GroupId {
     }
 }
 
-/// Several steps under one name, such as those of a `matrix`. Wherever a step's name is taken, a group's is
+/// Several steps under one name, such as those of a `matrix` or of a file that a step uses. Wherever a step's name is taken, a group's is
 /// taken too, and means all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -28,6 +28,10 @@ pub struct Group {
     pub name: String,
     /// Where the name stands in the file.
     pub at: Span,
+    /// What it is a group of.
+    pub kind: GroupKind,
+    /// The group that it is a part of.
+    pub within: Option<GroupId>,
     /// Its steps, in order; at least one.
     pub members: Vec<StepId>,
     /// How many of them may run at once.
@@ -36,7 +40,34 @@ pub struct Group {
     pub params: Vec<String>,
 }
 
+/// What a group is a group of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupKind {
+    /// The same step, with each combination of a matrix.
+    Matrix,
+    /// The steps of a file that a step uses; with a matrix, all of their groups.
+    Files,
+}
+
 impl Group {
+    /// Returns a group of a matrix that is part of no other.
+    pub fn of_matrix(name: impl Into<String>, at: Span, members: Vec<StepId>) -> Self {
+        Self {
+            name: name.into(),
+            at,
+            kind: GroupKind::Matrix,
+            within: None,
+            members,
+            max_parallel: None,
+            params: Vec::new(),
+        }
+    }
+
+    /// Returns a group of a file that a step uses, without its steps.
+    pub fn of_files(name: impl Into<String>, at: Span) -> Self {
+        Self { kind: GroupKind::Files, ..Self::of_matrix(name, at, Vec::new()) }
+    }
+
     /// Returns what stands for all of its steps: `test ×4`.
     pub fn label(&self) -> String {
         format!("{} ×{}", self.name, self.members.len())

@@ -6,6 +6,7 @@
 //! written earlier.
 
 mod admission;
+mod call;
 mod condition;
 mod container;
 mod env;
@@ -32,11 +33,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use admission::{Admission, Concurrency};
+pub use call::{Argument, ArgumentValue, Call, CallId, CalledFile, OutputRead};
 pub use condition::Condition;
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
 pub use env::{EnvFile, EnvVar, FileEnvironment};
 pub use fingerprint::Fingerprint;
-pub use group::{Group, GroupId, MatrixValue, Member};
+pub use group::{Group, GroupId, GroupKind, MatrixValue, Member};
 pub use ids::{StepId, StreamId};
 pub use outcome::{Failure, NotRetried, Outcome, SkipReason, TimeLimit, signal_name};
 pub use output::{Outputs, RunOutput};
@@ -56,7 +58,7 @@ pub use verdict::Verdict;
 /// has exactly one producer, every template compiles. Whether it can be *ordered* is for `plan` to say.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    /// The file it was read from; spans point into it.
+    /// The files it was read from; spans point into them.
     pub source: Source,
     /// `name:`, or the file's stem.
     pub name: String,
@@ -84,6 +86,8 @@ pub struct Pipeline {
     pub steps: Vec<Step>,
     /// The groups, in the order of the file; `GroupId` is the position.
     pub groups: Vec<Group>,
+    /// The files that steps use, each after the call that it stands in; `CallId` is the position.
+    pub calls: Vec<Call>,
     /// The streams, in the order of their producers; `StreamId` is the position.
     pub streams: Vec<Stream>,
     /// The outputs of the run, in the order of the file.
@@ -108,6 +112,7 @@ impl Pipeline {
             concurrency: None,
             steps: Vec::new(),
             groups: Vec::new(),
+            calls: Vec::new(),
             streams: Vec::new(),
             outputs: Vec::new(),
         }

@@ -1,8 +1,8 @@
 //! Steps: what runs, and which streams join it to others.
 
 use super::{
-    Admission, Condition, Container, EarlySetting, EnvVar, Exec, Input, InputPlaces, Member, Policy, Port,
-    Service, Span, StepId, StreamId, Template, Usage,
+    Admission, CallId, Condition, Container, EarlySetting, EnvVar, Exec, Input, InputPlaces, Member, Policy,
+    Port, Service, Span, StepId, StreamId, Template, Usage,
 };
 
 /// One step, with the defaults of the pipeline already applied.
@@ -16,7 +16,9 @@ pub struct Step {
     pub at: Span,
     /// When it runs.
     pub role: Role,
-    /// The group that it is a member of.
+    /// The call that it comes from; `None` is the top file.
+    pub call: Option<CallId>,
+    /// What makes it a member of the group of a matrix.
     pub member: Option<Box<Member>>,
     /// Whether it runs.
     pub condition: Option<Box<Condition>>,
@@ -65,6 +67,7 @@ impl Step {
             description: None,
             at,
             role: Role::Ordinary,
+            call: None,
             member: None,
             condition: None,
             service: None,
@@ -147,6 +150,7 @@ impl Step {
             description: _,
             at: _,
             role: _,
+            call: _,
             member: _,
             condition,
             service,

@@ -1,6 +1,6 @@
 //! Groups that may not run at once what must run together.
 
-use crate::pipeline::{Group, GroupId, Pipeline, StepId, StreamId};
+use crate::pipeline::{Group, GroupId, GroupKind, Pipeline, StepId, StreamId};
 
 use super::{EdgeKind, Plan};
 
@@ -15,12 +15,14 @@ pub struct Crowd {
     pub stream: Option<StreamId>,
 }
 
-/// Returns the groups whose `max_parallel` no run can keep, each once.
+/// Returns the matrices whose `max_parallel` no run can keep, each once. What is too much for the `max_parallel` of a
+/// file starts alone, as it does where the file runs by itself.
 pub fn crowded(pipeline: &Pipeline, plan: &Plan) -> Vec<Crowd> {
     let capped = pipeline
         .groups
         .iter()
         .enumerate()
+        .filter(|(_, group)| group.kind == GroupKind::Matrix)
         .filter_map(|(index, group)| Some((GroupId::new(index), group, group.max_parallel?.get())));
     capped.filter_map(|(id, group, most)| crowd(pipeline, plan, id, group, most)).collect()
 }
@@ -49,13 +51,8 @@ mod tests {
         let mut pipeline = testing::pipeline(text);
         let members: Vec<StepId> =
             pipeline.steps().filter(|(_, step)| step.name.starts_with("t.")).map(|(id, _)| id).collect();
-        pipeline.groups.push(Group {
-            name: "t".into(),
-            at: Span::default(),
-            members,
-            max_parallel: NonZeroUsize::new(most),
-            params: Vec::new(),
-        });
+        let group = Group::of_matrix("t", Span::default(), members);
+        pipeline.groups.push(Group { max_parallel: NonZeroUsize::new(most), ..group });
         let plan = Plan::new(&pipeline).unwrap();
         let crowd = crowded(&pipeline, &plan).pop()?;
         Some((crowd.members, pipeline.stream(crowd.stream?).name.clone()))

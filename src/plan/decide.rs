@@ -148,7 +148,7 @@ impl Decider<'_> {
         let mut decisions = Decisions { by_step, ..Decisions::default() };
         for gang in self.plan.gangs() {
             for &step in gang.steps.iter().filter(|step| self.is_chosen(**step)) {
-                let foreseen = if self.pipeline.step(step).condition.is_some() {
+                let foreseen = if self.pipeline.is_conditional(self.pipeline.step(step)) {
                     foresee(step, &decisions)
                 } else {
                     Foreseen::Holds

@@ -190,7 +190,8 @@ impl Document<'_> {
             | Outcome::LeftOut => CaseResult::Skipped(message),
         };
         let name = words::label(&self.report.pipeline, id).into_owned();
-        let group = step.member.as_ref().map(|member| self.report.pipeline.group(member.group).name.clone());
+        let pipeline = &self.report.pipeline;
+        let group = pipeline.groups_of(step).next().map(|group| pipeline.group(group).name.clone());
         Some(Case { group, name, took: *duration, at: Some(step.at), result, log })
     }
 

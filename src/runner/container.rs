@@ -107,9 +107,9 @@ impl ContainerRenderer<'_> {
                 mounts.push(mount(&dir, false));
             }
         }
-        for param in &self.pipeline.params {
+        for param in self.pipeline.params_in(step.call) {
             let (ParamKind::Path { access, .. }, Some(ParamValue::Text(value))) =
-                (&param.kind, self.templates.values().get(&param.name))
+                (&param.kind, self.templates.values_in(step.call).get(&param.name))
             else {
                 continue;
             };

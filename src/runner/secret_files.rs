@@ -28,8 +28,10 @@ impl SecretFiles {
         let parent = parent.ok_or_else(|| failed(io::Error::other("there is no folder for them")))?;
         let shared = step.shared.map(|usage| parent.join(outputs::shared_name(usage.step)));
         let parent = shared.as_deref().unwrap_or(parent);
-        let secrets =
-            step.secrets.iter().filter_map(|name| Some((name.as_str(), job.templates.secret(name)?)));
+        let secrets = step
+            .secrets
+            .iter()
+            .filter_map(|name| Some((name.as_str(), job.templates.secret(step.call, name)?)));
         // A container's program may run as any user; on this machine the folder above keeps other users out.
         let (folder, file) = if step.is_in_container() { (0o711, 0o444) } else { (0o700, 0o400) };
         Self::write(&parent.join(name), folder, file, secrets).map_err(failed).map(Some)

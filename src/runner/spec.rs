@@ -124,7 +124,7 @@ fn render_here(
         env.push(("PIPE_CAUSE".into(), cause.into()));
     }
     for param in step.action.script().iter().flat_map(|script| &script.text.secrets) {
-        if let Some(secret) = job.templates.secret(param) {
+        if let Some(secret) = job.templates.secret(step.call, param) {
             env.push((TemplateRenderer::secret_variable(param).into(), secret.reveal().into()));
         }
     }
@@ -162,11 +162,12 @@ fn render_here(
 /// param takes reaches a container only where the step asks for the secret: engines show the environment.
 fn from_files<'p>(pipeline: &'p Pipeline, step: &Step) -> impl Iterator<Item = (OsString, OsString)> + 'p {
     let in_container = step.is_in_container();
+    let params = pipeline.params_in(step.call);
     let is_secret = move |name: &str| {
         let takes = |param: &Param| param.kind == ParamKind::Secret && param.env.as_deref() == Some(name);
-        pipeline.params.iter().any(takes)
+        params.iter().any(takes)
     };
-    let variables = pipeline.environment.variables.iter();
+    let variables = pipeline.environment_in(step.call).variables.iter();
     variables
         .filter(move |(name, _)| !(in_container && is_secret(name)))
         .map(|(name, value)| (name.into(), value.into()))

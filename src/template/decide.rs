@@ -67,7 +67,8 @@ impl TemplateRenderer {
     }
 
     fn values_of(&self, text: &Text, source: &str, tokens: &[Token], scope: Scope<'_>) -> Vec<String> {
-        let Ok(bindings) = self.bindings(text, scope) else { return Vec::new() };
+        let Ok(seen) = self.seen(text, scope) else { return Vec::new() };
+        let Ok(bindings) = self.bindings(text, scope, seen.mode(scope.outputs)) else { return Vec::new() };
         let bindings = Value::from_object(bindings);
         let mut told = BTreeSet::new();
         let mut values = Vec::new();

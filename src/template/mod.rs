@@ -9,6 +9,7 @@
 //! `escape`.
 
 mod bounds;
+mod calls;
 mod compile;
 mod condition;
 mod decide;
@@ -52,6 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use calls::CallContext;
 pub use compile::{compile, outputs as outputs_in};
 pub use condition::condition;
 pub use decide::Decided;

@@ -5,6 +5,7 @@
 //! replaced by `_`, which keeps all offsets. Where two names of one text would then be the same, only
 //! `steps["NAME"]` can distinguish them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::ops::Range;
@@ -144,10 +145,15 @@ impl StepsView {
         Self(refs.iter().map(|wanted| (wanted.step.clone(), view(map(&outputs(&wanted.step))))).collect())
     }
 
-    /// Adds how steps have ended, as far as a text asks for it.
-    pub(super) fn with_ends(mut self, ends: &[EndRef], body: Option<&BodyEnd>) -> Self {
+    /// Adds how steps have ended, as far as a text asks for it. `in_run` says what the run calls a step of the text.
+    pub(super) fn with_ends<'e>(
+        mut self,
+        ends: &'e [EndRef],
+        body: Option<&BodyEnd>,
+        in_run: impl Fn(&'e str) -> Cow<'e, str>,
+    ) -> Self {
         for step in ends.iter().filter_map(|end| end.step.as_ref()) {
-            let mut view = BTreeMap::from([("outcome".to_owned(), ends::of_step(step, body))]);
+            let mut view = BTreeMap::from([("outcome".to_owned(), ends::of_step(&in_run(step), body))]);
             if let Some(outputs) = self.0.get(step).and_then(|view| view.get_attr("outputs").ok()) {
                 view.insert("outputs".to_owned(), outputs);
             }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use minijinja::Environment;
 use minijinja::value::Value;
 
+use super::calls::{CallContext, Calls};
 use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
@@ -15,16 +16,24 @@ use super::{
     jinja, known, members, scan, senses, status, values,
 };
 use crate::pipeline::{
-    BodyEnd, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values,
-    Verdict,
+    BodyEnd, CallId, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text,
+    Values, Verdict,
 };
 
 /// Renders the compiled templates of one run.
 pub struct TemplateRenderer {
+    top: FileRenderer,
+    /// What belongs to the run, for the files that steps use.
+    run: RunContext,
+    pub(super) calls: Calls,
+    groups: Groups,
+}
+
+/// Renders the texts of one file.
+pub(super) struct FileRenderer {
     jinja: Environment<'static>,
     run: Arc<BTreeMap<String, Value>>,
     values: Values,
-    groups: Groups,
 }
 
 /// What a template sees beside the context of the run.
@@ -32,6 +41,8 @@ pub struct TemplateRenderer {
 pub struct Scope<'a> {
     /// The step: its name, and where it finds what it reads. None outside steps.
     pub step: Option<&'a Step>,
+    /// The call whose file the text stands in; else it is the file of the step, and without a step the top file.
+    pub call: Option<CallId>,
     /// The outputs of steps.
     pub outputs: StepOutputsMode<'a>,
     /// How the ordinary steps have ended, for `finally` steps; a placeholder stands for it where there is none.
@@ -58,6 +69,30 @@ pub enum StepOutputsMode<'a> {
     Later,
 }
 
+/// The outputs that a text reads, where its names are not those of the run.
+pub(super) struct Seen(Option<StepOutputs>);
+
+impl Seen {
+    /// Returns where the text finds outputs.
+    pub(super) fn mode<'s>(&'s self, all: StepOutputsMode<'s>) -> StepOutputsMode<'s> {
+        match (&self.0, all) {
+            (None, all) => all,
+            (Some(seen), StepOutputsMode::These(_)) => StepOutputsMode::These(seen),
+            (Some(seen), StepOutputsMode::Partly(_) | StepOutputsMode::Later) => {
+                StepOutputsMode::Partly(seen)
+            }
+            (Some(_), StepOutputsMode::Nothing) => StepOutputsMode::Nothing,
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// Returns the call whose file the text stands in.
+    pub(super) fn call(&self) -> Option<CallId> {
+        self.call.or_else(|| self.step?.call)
+    }
+}
+
 impl fmt::Debug for TemplateRenderer {
     // minijinja holds the secrets' text.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,9 +100,9 @@ impl fmt::Debug for TemplateRenderer {
     }
 }
 
-impl TemplateRenderer {
-    /// Returns a renderer for the context of a run.
-    pub fn new(context: RunContext) -> Self {
+impl FileRenderer {
+    /// Returns a renderer for what its texts can see.
+    pub(super) fn new(context: RunContext) -> Self {
         let mut jinja = jinja::new();
         filters::register(&mut jinja, &context.values);
         escape::register(&mut jinja);
@@ -93,17 +128,75 @@ impl TemplateRenderer {
         ]);
         run.extend(params.clone());
         run.insert("params".to_owned(), Value::from_object(params));
-        Self { jinja, run: Arc::new(run), values: context.values, groups: context.groups }
+        Self { jinja, run: Arc::new(run), values: context.values }
     }
 
-    /// Returns the values of all params.
+    /// Returns a better error if a missing variable of the environment is the reason that a condition has no value: the
+    /// template engine points at the whole comparison.
+    fn missing_variable(&self, error: &TemplateError, text: &Text) -> Option<TemplateError> {
+        let env = self.run.get("env").filter(|_| error.message.ends_with("has no value"))?;
+        let is_here = |read: &&EnvRead| {
+            error.range.start <= read.range.start
+                && read.range.end <= error.range.end
+                && env.get_attr(&read.name).is_ok_and(|value| value.is_undefined())
+        };
+        let EnvRead { name, range, needed: _ } = text.env.iter().find(is_here)?;
+        Some(TemplateError {
+            kind: TemplateErrorKind::Value,
+            range: range.clone(),
+            message: format!("`env.{name}` has no value"),
+            help: Some(format!("set the variable, or write `env.{name} | default('…')`")),
+        })
+    }
+}
+
+impl TemplateRenderer {
+    /// Returns a renderer for the context of a run.
+    pub fn new(mut context: RunContext) -> Self {
+        let started_at = Some(context.started_at.clone().unwrap_or_else(jiff::Zoned::now));
+        let run = RunContext {
+            run_id: context.run_id.clone(),
+            started_at: started_at.clone(),
+            ..RunContext::default()
+        };
+        let groups = std::mem::take(&mut context.groups);
+        let top = FileRenderer::new(RunContext { started_at, ..context });
+        Self { top, run, calls: Calls::default(), groups }
+    }
+
+    /// Adds what the texts of the next call's file can see.
+    pub fn add_call(&mut self, context: CallContext) {
+        self.calls.add(context);
+    }
+
+    /// Returns what renders the texts of a call's file, or of the top file.
+    fn file(&self, call: Option<CallId>) -> &FileRenderer {
+        call.and_then(|call| self.calls.renderer(call, &self.run)).unwrap_or(&self.top)
+    }
+
+    /// Returns the values of all params of the top file.
     pub fn values(&self) -> &Values {
-        &self.values
+        &self.top.values
     }
 
-    /// Returns the value of a secret param; nothing if there is no secret of that name.
-    pub fn secret(&self, param: &str) -> Option<&Secret> {
-        match self.values.get(param) {
+    /// Returns the values of all params of a call's file, or of the top file.
+    pub fn values_in(&self, call: Option<CallId>) -> &Values {
+        call.and_then(|call| self.calls.context(call)).map_or(&self.top.values, |context| &context.values)
+    }
+
+    /// Returns all values of the run, those of calls with the caller's name before their own.
+    pub fn all_values(&self) -> Values {
+        let mut all = self.top.values.clone();
+        for CallContext { name: caller, values, .. } in self.calls.contexts() {
+            all.extend(values.iter().map(|(name, value)| (format!("{caller}.{name}"), value.clone())));
+        }
+        all
+    }
+
+    /// Returns the value of a secret param of a call's file, or of the top file; nothing if there is no secret of that
+    /// name.
+    pub fn secret(&self, call: Option<CallId>, param: &str) -> Option<&Secret> {
+        match self.values_in(call).get(param) {
             Some(ParamValue::Secret(secret)) => Some(secret),
             Some(_) | None => None,
         }
@@ -126,8 +219,11 @@ impl TemplateRenderer {
                 help: None,
             });
         }
-        let bindings = Value::from_object(self.bindings(template, scope)?);
-        let render = || self.jinja.template_from_str(compiled)?.render(bindings);
+        let call = scope.call();
+        let (file, outputs) = (self.file(call), self.seen(template, scope)?);
+        let mode = outputs.mode(scope.outputs);
+        let bindings = Value::from_object(self.bindings(template, scope, mode)?);
+        let render = || file.jinja.template_from_str(compiled)?.render(bindings);
         // minijinja panics on some numbers that are out of its range, which must not end the run.
         let rendered = catch_unwind(AssertUnwindSafe(render)).map_err(|_| TemplateError {
             kind: TemplateErrorKind::Value,
@@ -140,38 +236,26 @@ impl TemplateRenderer {
                 None => translated(&error, &template.source, compiled),
                 Some(whole) => {
                     let error = condition::plain(translated(&error, &whole, compiled), &template.source);
-                    self.missing_variable(&error, template).unwrap_or(error)
+                    file.missing_variable(&error, template).unwrap_or(error)
                 }
             };
-            missing_output(&error, &template.outputs, scope.outputs).unwrap_or(error)
-        })
-    }
-
-    /// Returns a better error if a missing variable of the environment is the reason that a condition has no value: the
-    /// template engine points at the whole comparison.
-    fn missing_variable(&self, error: &TemplateError, text: &Text) -> Option<TemplateError> {
-        let env = self.run.get("env").filter(|_| error.message.ends_with("has no value"))?;
-        let is_here = |read: &&EnvRead| {
-            error.range.start <= read.range.start
-                && read.range.end <= error.range.end
-                && env.get_attr(&read.name).is_ok_and(|value| value.is_undefined())
-        };
-        let EnvRead { name, range, needed: _ } = text.env.iter().find(is_here)?;
-        Some(TemplateError {
-            kind: TemplateErrorKind::Value,
-            range: range.clone(),
-            message: format!("`env.{name}` has no value"),
-            help: Some(format!("set the variable, or write `env.{name} | default('…')`")),
+            missing_output(&error, &template.outputs, mode).unwrap_or(error)
         })
     }
 
     /// Returns the names that a text sees.
-    pub(super) fn bindings(&self, text: &Text, scope: Scope<'_>) -> Result<Bindings, TemplateError> {
+    pub(super) fn bindings(
+        &self,
+        text: &Text,
+        scope: Scope<'_>,
+        outputs: StepOutputsMode<'_>,
+    ) -> Result<Bindings, TemplateError> {
+        let run = &self.file(scope.call()).run;
         Ok(Bindings {
-            run: self.run.clone(),
-            ended: ends::run(&text.ends, self.run.get("run"), scope.body),
+            run: run.clone(),
+            ended: ends::run(&text.ends, run.get("run"), scope.body),
             step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
-            steps: self.steps(text, scope)?,
+            steps: self.steps(text, scope, outputs)?,
             inputs: scope
                 .step
                 .filter(|step| !step.inputs.is_empty())
@@ -182,14 +266,31 @@ impl TemplateRenderer {
     }
 
     /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
-    fn steps(&self, text: &Text, scope: Scope<'_>) -> Result<Option<Value>, TemplateError> {
+    /// Returns the outputs that a text reads, by its own names for the steps.
+    pub(super) fn seen(&self, text: &Text, scope: Scope<'_>) -> Result<Seen, TemplateError> {
+        let is_plain = self.calls.is_empty() || text.outputs.is_empty();
+        match (is_plain, scope.outputs) {
+            (true, _) | (false, StepOutputsMode::Nothing) => Ok(Seen(None)),
+            (false, StepOutputsMode::These(_) | StepOutputsMode::Partly(_) | StepOutputsMode::Later) => {
+                Ok(Seen(Some(self.outputs_in(text, scope.call(), scope)?)))
+            }
+        }
+    }
+
+    /// `outputs` are those that the text reads, `scope` has those of all steps.
+    fn steps(
+        &self,
+        text: &Text,
+        scope: Scope<'_>,
+        outputs: StepOutputsMode<'_>,
+    ) -> Result<Option<Value>, TemplateError> {
         let output = text.outputs.first().map(|output| (&output.step, &output.range));
         let members = text.members.first().map(|members| (&members.group, &members.range));
         let first = output.or(members);
         if first.is_none() && text.ends.is_empty() {
             return Ok(None);
         }
-        let view = match (scope.outputs, first) {
+        let view = match (outputs, first) {
             (StepOutputsMode::These(outputs), _) => StepsView::new(&text.outputs, outputs),
             (StepOutputsMode::Partly(outputs), _) => StepsView::partly(&text.outputs, outputs),
             (StepOutputsMode::Later, _) | (StepOutputsMode::Nothing, None) => StepsView::later(&text.outputs),
@@ -203,10 +304,13 @@ impl TemplateRenderer {
             }
         };
         let view = text.members.iter().fold(view, |view, MembersRef { group, range: _ }| {
-            let of_group = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+            let of_group = self.groups.get(&*self.calls.name_in(scope.call(), group));
+            let of_group = of_group.map(Vec::as_slice).unwrap_or_default();
             view.with_members(group, members::members(of_group, |step| outputs_of(step, scope.outputs)))
         });
-        Ok(Some(Value::from_object(view.with_ends(&text.ends, scope.body))))
+        Ok(Some(Value::from_object(
+            view.with_ends(&text.ends, scope.body, |step| self.calls.name_in(scope.call(), step)),
+        )))
     }
 
     /// Returns the name of the environment variable by which a script refers to a secret param.

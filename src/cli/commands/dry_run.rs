@@ -75,8 +75,9 @@ fn show(
 ) -> Result<(), (Template, TemplateError)> {
     let step = loaded.pipeline.step(id);
     let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
-    let late = step.condition.as_ref().filter(|condition| !condition.is_early);
-    let condition = late.map_or_else(String::new, |condition| format!(" – {}", conditions::shown(condition)));
+    let late = loaded.pipeline.conditions(step).into_iter().filter(|(_, condition)| !condition.is_early);
+    let condition: String =
+        late.map(|(_, condition)| format!(" – {}", conditions::shown(condition))).collect();
     let number = loaded.plan.stage(id) + 1;
     let _ = writeln!(text, "# {number}. {}{}{condition}", step.name, joints(loaded, step));
     let render = |text: &Template| templates.render(text, scope).map_err(|error| (text.clone(), error));

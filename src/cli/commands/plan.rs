@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
     let mut loaded =
         load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
-    let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
+    let has_conditions = loaded.pipeline.steps.iter().any(|step| loaded.pipeline.is_conditional(step));
     let decides = has_conditions && !(args.params.params.is_empty() && args.params.params_file.is_none());
     if decides || in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
@@ -150,13 +150,13 @@ fn text(
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
         for &step in gang {
-            let Step { name, description, condition, .. } = pipeline.step(step);
+            let Step { name, description, .. } = pipeline.step(step);
             if let Some(description) = description {
                 let whose = if gang.len() > 1 { format!("{name}: ") } else { String::new() };
                 let _ = writeln!(text, "   {whose}{}", one_line(description));
             }
-            if let Some(condition) = condition {
-                let condition = conditions::explained(pipeline.step(step), condition, templates);
+            for (asking, condition) in pipeline.conditions(pipeline.step(step)) {
+                let condition = conditions::explained(asking, condition, templates);
                 let _ = writeln!(text, "   {name} {condition}");
             }
             if let Decision::Run(why) = decisions.of(step)

@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         loaded = loaded.with_params_of(&args.params, &at_most)?;
     }
     let templates = || loaded.renderer(loaded.context("RUN-ID", &started_at));
-    let has_conditions = loaded.pipeline.steps.iter().any(|step| step.condition.is_some());
+    let has_conditions = loaded.pipeline.steps.iter().any(|step| loaded.pipeline.is_conditional(step));
     let check = |decisions| environment::check(&loaded, decisions, loaded.context("RUN-ID", &started_at));
     let plain = at_most;
     let at_most = match has_conditions {
@@ -116,7 +116,8 @@ async fn run_to_end(
     turn::tell(&mut turn, dir.id());
     let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
     let templates = loaded.renderer(loaded.context(dir.id(), started_at))?;
-    let masker = Masker::new(templates.values()).map_err(|error| CliError::usage(error.to_string(), None))?;
+    let masker =
+        Masker::new(&templates.all_values()).map_err(|error| CliError::usage(error.to_string(), None))?;
     let viewers = viewers::viewers(args, reports, loaded, &masker, dir.id())?;
     let (events, receiver) = channel::channel(masker);
     let question = Question::default();

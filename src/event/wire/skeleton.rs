@@ -162,13 +162,7 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
 fn join(groups: &mut Vec<Group>, step: StepId, at: Span, record: &StepRecord) -> Option<Member> {
     let name = plain(record.group.as_deref()?);
     let index = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
-        groups.push(Group {
-            name: name.into_owned(),
-            at,
-            members: Vec::new(),
-            max_parallel: None,
-            params: Vec::new(),
-        });
+        groups.push(Group::of_matrix(name, at, Vec::new()));
         groups.len() - 1
     });
     groups.get_mut(index)?.members.push(step);

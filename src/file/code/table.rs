@@ -1258,6 +1258,108 @@ codes! {
     /// ```
     TooManyInputs = "too-many-inputs",
 
+    /// Files use each other in a circle.
+    ///
+    /// A file that a step uses is unrolled where it is used, so that a circle would have no end. The message names the
+    /// whole chain. Take one `uses` out, or move what several files need into a file of its own.
+    /// ```yaml
+    /// steps:
+    ///   - {name: pack, uses: ./lib/again.yml}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}}
+    /// ```
+    UsesCycle = "uses-cycle",
+
+    /// Files use each other too many levels deep.
+    ///
+    /// At most 16 files may stand behind one `uses`, each used by the one before it. Let the top file use some of them
+    /// side by side.
+    UsesDepth = "uses-depth",
+
+    /// A step uses something that is no file of this machine.
+    ///
+    /// `uses` takes the path of a local pipeline file: what is behind a tag or an address may be another thing tomorrow
+    /// than what was reviewed. Fetch the file before the run, or keep a copy of it beside the pipeline.
+    /// ```yaml
+    /// steps:
+    ///   - {name: checkout, uses: actions/checkout@v4}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}}
+    /// ```
+    UsesRemote = "uses-remote",
+
+    /// A key that a step with `uses` cannot have.
+    ///
+    /// Such a step runs nothing itself: it has a `name`, and beside `uses` only `with`, `inputs`, `depends_on`, `if`,
+    /// `matrix` and `finally`. What says how something runs is written at the steps of the file that is used.
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}, timeout: 5m}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}, with: {level: 9}}
+    /// ```
+    UsesKey = "uses-key",
+
+    /// A value for a used file that only a step makes.
+    ///
+    /// Params are read before the run, those of a file under `uses` as well. What a step makes reaches the steps of that
+    /// file as a stream, or as a file that the step leaves behind.
+    /// ```yaml
+    /// steps:
+    ///   - {name: ask, run: 'echo "level=9" >> "$PIPE_OUTPUT"'}
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}, with: {level: "{{ steps.ask.outputs.level }}"}}
+    /// ```
+    /// ```yaml
+    /// params: {level: 9}
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}, with: {level: "{{ level }}"}}
+    /// ```
+    UsesLate = "uses-late",
+
+    /// A list or a secret is not handed over as a whole.
+    ///
+    /// A secret goes from a secret param to a secret param, and a list to a list, as one expression with nothing around
+    /// it: `key: "{{ token }}"`. In a longer text a secret would be one no more, and a list would lose its ends.
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: sign, uses: ./lib/sign.yml, with: {key: "Bearer {{ token }}"}}
+    /// ```
+    /// ```yaml
+    /// params: {token: {type: secret, env: TOKEN}}
+    /// steps:
+    ///   - {name: sign, uses: ./lib/sign.yml, with: {key: "{{ token }}"}}
+    /// ```
+    UsesWhole = "uses-whole",
+
+    /// A used file is given a stream that it does not read.
+    ///
+    /// `inputs` of a step with `uses` names the streams that the file reads and no step of it makes, each with the
+    /// stream of this file that it is.
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows, plan: rows}}
+    /// ```
+    /// ```yaml
+    /// steps:
+    ///   - {name: dump, run: ./dump, output: rows}
+    ///   - {name: pack, uses: ./lib/pack.yml, inputs: {plain: rows}}
+    /// ```
+    UnusedInput = "unused-input",
+
     // Warnings, from here on: what is right and still worth a second look. `Code::is_warning` knows the first.
 
     /// A param that nothing uses.

@@ -2,28 +2,66 @@
 
 mod parse;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use self::parse::{Entry, Fault, is_plain, parse};
 use super::{Code, Diagnostic};
-use crate::pipeline::{EnvFile, FileEnvironment, ParamKind, Pipeline, Source};
+use crate::pipeline::{Call, CalledFile, EnvFile, FileEnvironment, Param, ParamKind, Pipeline, Source};
 
 /// What the name of a variable ends with that is likely to be secret.
 const SECRET_ENDINGS: [&str; 3] = ["_TOKEN", "_KEY", "_SECRET"];
 
-/// Reads the files of variables that a pipeline names. `env` is the environment as far as it is text,
+/// Returns whether a pipeline, or a file that its steps use, names files of variables.
+pub fn has_env_files(pipeline: &Pipeline) -> bool {
+    !pipeline.env_files.is_empty() || pipeline.calls.iter().any(|call| !call.file.env_files.is_empty())
+}
+
+/// Reads the files of variables that a pipeline names, and those that the files name which its steps use. Returns
+/// every file that cannot be read, and every line that says nothing. `env` is the environment as far as it is text,
 /// `not_text` has the names of the rest; both take precedence over the files.
-///
-/// # Errors
-/// Every file that cannot be read, and every line that says nothing. No value is in a message.
-pub fn read_env_files(
+pub fn fill_environments(
+    pipeline: &mut Pipeline,
+    env: &BTreeMap<String, String>,
+    not_text: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    match read_env_files(pipeline, &pipeline.env_files, env, not_text) {
+        Ok(found) => pipeline.environment = found,
+        Err(wrong) => problems.extend(wrong),
+    }
+    // Each file is read once, however often it is used.
+    let mut known: HashMap<*const CalledFile, Arc<FileEnvironment>> = HashMap::new();
+    for index in 0..pipeline.calls.len() {
+        let file = Arc::clone(&pipeline.calls[index].file);
+        if file.env_files.is_empty() {
+            continue;
+        }
+        if !known.contains_key(&Arc::as_ptr(&file)) {
+            let found = read_env_files(pipeline, &file.env_files, env, not_text);
+            let found = found.unwrap_or_else(|wrong| {
+                problems.extend(wrong);
+                FileEnvironment::default()
+            });
+            known.insert(Arc::as_ptr(&file), Arc::new(found));
+        }
+        if let Some(found) = known.get(&Arc::as_ptr(&file)) {
+            pipeline.calls[index].environment = Arc::clone(found);
+        }
+    }
+    problems
+}
+
+/// Reads files of variables. No value is in a message.
+fn read_env_files(
     pipeline: &Pipeline,
+    files: &[EnvFile],
     env: &BTreeMap<String, String>,
     not_text: &BTreeSet<String>,
 ) -> Result<FileEnvironment, Vec<Diagnostic>> {
     let (mut variables, mut problems) = (BTreeMap::new(), Vec::new());
-    for file in &pipeline.env_files {
+    for file in files {
         match ReadFile::of(pipeline, file) {
             Ok(Some(read)) => {
                 problems.extend(read.problems());
@@ -49,7 +87,9 @@ pub fn read_env_files(
 /// look. A file that is missing may be made later.
 pub fn check_env_files(pipeline: &Pipeline, strict: bool) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    for file in &pipeline.env_files {
+    let mut seen = HashSet::new();
+    let of_calls = pipeline.calls.iter().flat_map(|call| &call.file.env_files);
+    for file in pipeline.env_files.iter().chain(of_calls).filter(|file| seen.insert(file.at)) {
         match ReadFile::of(pipeline, file) {
             Ok(Some(read)) => {
                 problems.extend(read.problems());
@@ -144,8 +184,15 @@ impl<'p> ReadFile<'p> {
         again.map(warning).collect()
     }
 
+    /// The params of the file that names this one.
+    fn params(&self) -> &[Param] {
+        let names = |call: &&Call| call.file.env_files.iter().any(|file| file.at == self.file.at);
+        let call = self.pipeline.calls.iter().find(names);
+        call.map_or(&self.pipeline.params, |call| &call.file.params)
+    }
+
     fn unmasked(&self) -> Vec<Diagnostic> {
-        let params = self.pipeline.params.iter().filter(|param| param.kind == ParamKind::Secret);
+        let params = self.params().iter().filter(|param| param.kind == ParamKind::Secret);
         let taken: HashSet<&str> = params.filter_map(|param| param.env.as_deref()).collect();
         let mut seen = HashSet::new();
         let is_open = |entry: &&Entry| {

@@ -24,7 +24,9 @@ impl Folder {
     fn read(&self, top: &str, env: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
         let env: BTreeMap<String, String> =
             env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let found = read_env_files(&self.pipeline(top), &env, &BTreeSet::from(["BYTES".to_owned()]));
+        let pipeline = self.pipeline(top);
+        let not_text = BTreeSet::from(["BYTES".to_owned()]);
+        let found = read_env_files(&pipeline, &pipeline.env_files, &env, &not_text);
         found.map(|found| found.variables.into_iter().collect()).map_err(|problems| self.shown(problems))
     }
 

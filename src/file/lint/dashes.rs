@@ -52,7 +52,7 @@ fn warning(scene: &Scene<'_>, script: &ReadStep<'_>, range: &Range<usize>) -> Op
 fn param<'p>(scene: &Scene<'p>, script: &ReadStep<'_>, name: &str) -> Option<&'p Param> {
     let end = name.find(|c: char| !c.is_alphanumeric() && !"_.(".contains(c)).unwrap_or(name.len());
     let root = name.get(..end)?;
-    let params = &scene.pipeline.params;
+    let params = scene.pipeline.params_in(script.step.call);
     let is_looped =
         |param: &&Param| param.kind == ParamKind::List && script.text.params.contains(&param.name);
     params

@@ -19,7 +19,6 @@ mod retries;
 mod secrets;
 mod unused;
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use self::commands::Command;
@@ -70,17 +69,15 @@ struct ReadStep<'p> {
 
 impl<'p> Scene<'p> {
     fn new(pipeline: &'p Pipeline) -> Self {
-        let lists: HashSet<&str> = pipeline
-            .params
-            .iter()
-            .filter(|param| param.kind == ParamKind::List)
-            .map(|param| param.name.as_str())
-            .collect();
         let read = |(id, step): (StepId, &'p Step)| {
+            let is_list = |name: &str| {
+                let mut params = pipeline.params_in(step.call).iter();
+                params.any(|param| param.name == name && param.kind == ParamKind::List)
+            };
             let text = shell_text(step)?;
             let mut commands = reader::commands(&text.source);
             for word in commands.iter_mut().flat_map(|command| &mut command.words) {
-                let several = |name: &String| lists.contains(name.as_str()) || name.ends_with("raw");
+                let several = |name: &String| is_list(name) || name.ends_with("raw");
                 word.splits |= word.expressions.iter().any(several);
             }
             Some(ReadStep { id, step, text, commands })

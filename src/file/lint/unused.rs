@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
-use crate::pipeline::{Role, Span, Step, StepId};
+use crate::pipeline::{CallId, Param, Role, Span, Step, StepId, Template};
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     params(scene, found);
@@ -15,20 +15,47 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
 
 fn params(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     let pipeline = scene.pipeline;
-    let defaults = pipeline.params.iter().filter_map(|param| param.default.as_ref());
-    let used: HashSet<&str> = pipeline
-        .steps
-        .iter()
+    let top = pipeline.outputs.iter().map(|output| &output.value);
+    let top = top.chain(pipeline.concurrency.iter().map(|concurrency| &concurrency.group));
+    let top: Vec<&Template> =
+        top.chain(&pipeline.early_max_parallel).chain(&pipeline.early_timeout).collect();
+    params_of(scene, None, &pipeline.params, &top, found);
+    // All calls of a file say the same.
+    let mut seen = HashSet::new();
+    for (index, call) in pipeline.calls.iter().enumerate() {
+        if seen.insert(std::sync::Arc::as_ptr(&call.file)) {
+            let of_file = call.file.outputs.iter().map(|output| &output.value);
+            let of_file: Vec<&Template> = of_file.chain(&call.file.early_max_parallel).collect();
+            params_of(scene, Some(CallId::new(index)), &call.file.params, &of_file, found);
+        }
+    }
+}
+
+/// Reports the params of one file that nothing uses. `texts` are those that stand in none of its steps.
+fn params_of(
+    scene: &Scene<'_>,
+    call: Option<CallId>,
+    params: &[Param],
+    texts: &[&Template],
+    found: &mut Vec<Diagnostic>,
+) {
+    let pipeline = scene.pipeline;
+    let steps = || pipeline.steps.iter().filter(|step| step.call == call);
+    let callers = || pipeline.calls.iter().filter(|other| other.caller.call == call);
+    let own_group = call.map(|call| pipeline.call(call).group);
+    let groups = pipeline.groups.iter().filter(|group| group.within == own_group);
+    let used: HashSet<&str> = steps()
         .flat_map(Step::templates)
-        .chain(pipeline.outputs.iter().map(|output| &output.value))
-        .chain(defaults)
-        .chain(pipeline.concurrency.iter().map(|concurrency| &concurrency.group))
+        .chain(callers().flat_map(|other| other.caller.templates()))
+        .chain(texts.iter().copied())
+        .chain(params.iter().filter_map(|param| param.default.as_ref()))
         .flat_map(|text| &text.params)
-        .chain(pipeline.steps.iter().flat_map(|step| &step.secrets))
-        .chain(pipeline.groups.iter().flat_map(|group| &group.params))
+        .chain(steps().flat_map(|step| &step.secrets))
+        .chain(callers().flat_map(|other| other.arguments.iter()).flat_map(|it| it.value.params()))
+        .chain(groups.flat_map(|group| &group.params))
         .map(String::as_str)
         .collect();
-    for param in pipeline.params.iter().filter(|param| !used.contains(param.name.as_str())) {
+    for param in params.iter().filter(|param| !used.contains(param.name.as_str())) {
         let message = format!("nothing uses the param `{}`", param.name);
         let help = format!("write `{{{{ {} }}}}` where its value belongs, or take it out", param.name);
         found.push(Diagnostic::at(Code::UnusedParam, &pipeline.source, param.at, message).help(help));

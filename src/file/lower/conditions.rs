@@ -3,7 +3,9 @@
 use crate::file::Code;
 use crate::file::raw::RawStep;
 use crate::file::yaml::{ScalarKind, locate};
-use crate::pipeline::{Condition, OnError, Pipeline, Role, Span, Step, StepId, Verdict, passed_over_with};
+use crate::pipeline::{
+    CallId, Condition, OnError, Pipeline, Role, Span, Step, StepId, Verdict, passed_over_with,
+};
 use crate::template;
 
 use super::Lowering;
@@ -93,19 +95,22 @@ impl Lowering<'_> {
 
     /// Reports what the outputs of the run read of steps that may be passed over, without another value.
     pub(super) fn maybe_missing(&mut self, steps: &Steps<'_>, pipeline: &Pipeline) {
-        if !steps.list.iter().any(|step| step.condition.is_some()) {
+        let condition = |step: &Step| step.condition.as_ref().is_some_and(|it| it.text.source != "true");
+        let of_call = |call: CallId| steps.calls.get(call.index()).map(|call| &call.caller);
+        let around =
+            |step: &Step| std::iter::successors(step.call.and_then(of_call), |it| it.call.and_then(of_call));
+        let may = |step: &Step| condition(step) || around(step).any(condition);
+        if !steps.list.iter().any(may) {
             return;
         }
-        let condition = |id: StepId| steps.list.get(id.index()).and_then(|step| step.condition.as_ref());
-        let may_be_false = |id| condition(id).is_some_and(|condition| condition.text.source != "true");
+        let may_be_false = |id: StepId| steps.list.get(id.index()).is_some_and(may);
         let reasons = passed_over_with(&steps.list, &pipeline.streams, may_be_false);
         for text in pipeline.outputs.iter().map(|output| &output.value) {
             for output in text.outputs.iter().filter(|output| !output.is_optional) {
-                let id = steps.by_name.get(output.step.as_str());
-                let reason = id.and_then(|id| Some((id, (*reasons.get(id.index())?)?)));
-                let Some((id, reason)) = reason else { continue };
+                let reason = |id: &StepId| Some((*id, (*reasons.get(id.index())?)?));
+                let Some((id, reason)) = steps.sources(output).iter().find_map(reason) else { continue };
                 let (name, read) = (&output.step, text.source.get(output.range.clone()).unwrap_or_default());
-                let message = if *id == reason {
+                let message = if id == reason {
                     format!("`{name}` has a condition: where that is false, `{read}` has no value")
                 } else {
                     let other = steps.list.get(reason.index()).map_or("", |step| step.name.as_str());

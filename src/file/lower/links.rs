@@ -13,7 +13,13 @@ impl Lowering<'_> {
     pub(super) fn depend(&mut self, steps: &mut Steps<'_>) {
         // By step: which one has named it last.
         let mut named_by = vec![None; steps.list.len()];
+        for position in 0..steps.splices.len() {
+            self.depend_call(steps, position);
+        }
         for index in 0..steps.raw.len() {
+            if steps.is_called(StepId::new(index)) {
+                continue;
+            }
             self.look_at(steps, StepId::new(index));
             let dependencies = self.dependencies(steps, index, &mut named_by);
             if let Some(step) = steps.list.get_mut(index) {
@@ -30,7 +36,7 @@ impl Lowering<'_> {
         named_by: &mut [Option<usize>],
     ) -> Vec<Dependency> {
         let id = StepId::new(index);
-        let Some(names) = steps.raw.get(index).map(|raw| raw.depends_on.entries()) else { return Vec::new() };
+        let Some(names) = steps.keys(id).map(|raw| raw.depends_on.entries()) else { return Vec::new() };
         let mut dependencies = Vec::with_capacity(names.len());
         let mut unknown = HashSet::new();
         for (text, at) in names {
@@ -74,7 +80,7 @@ impl Lowering<'_> {
         dependencies
     }
 
-    fn unknown_dependency(&mut self, name: &str, at: Span, steps: &Steps<'_>) {
+    pub(super) fn unknown_dependency(&mut self, name: &str, at: Span, steps: &Steps<'_>) {
         let help = match name.contains([',', ' ']) {
             true => Some(format!("several steps are a list: `depends_on: [{}]`", listed(name))),
             false => self.nearest.help(name, steps.names()),

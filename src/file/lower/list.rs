@@ -4,22 +4,57 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::file::raw::{RawOutput, RawStep};
-use crate::pipeline::{Group, GroupId, Step, StepId, Template};
+use crate::pipeline::{Call, CallId, Group, GroupId, OutputRef, Step, StepId, Template};
 use crate::template::Names;
+
+use super::calls::Splice;
 
 /// The steps so far, with what they were made from.
 pub(super) struct Steps<'r> {
     pub list: Vec<Step>,
-    /// The keys of each step, at the same position.
-    pub raw: Vec<&'r RawStep>,
+    /// Where each step comes from, at the same position.
+    pub raw: Vec<Written<'r>>,
     /// Steps by name; of two with one name the first.
     pub by_name: HashMap<Cow<'r, str>, StepId>,
     pub groups: Vec<Group>,
     pub groups_by_name: HashMap<&'r str, GroupId>,
-    /// Names of groups of which some values are not known yet.
+    pub calls: Vec<Call>,
+    pub calls_by_name: HashMap<String, CallId>,
+    /// The steps of each call that this file makes.
+    pub splices: Vec<Splice<'r>>,
+    /// Names of groups of which some values are not known yet, and of steps whose files cannot be read.
     pub open: Vec<String>,
     /// What steps of a group render on their own, by its position.
     pub texts: Vec<MemberTexts>,
+}
+
+/// Where a step comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Written<'r> {
+    /// It is written in this file, with these keys.
+    Here(&'r RawStep),
+    /// It comes from another file, by a call: its position among the splices.
+    Called(usize),
+}
+
+impl<'r> Steps<'r> {
+    /// The keys of a step that is written in this file.
+    pub fn keys(&self, id: StepId) -> Option<&'r RawStep> {
+        match self.raw.get(id.index())? {
+            Written::Here(raw) => Some(raw),
+            Written::Called(_) => None,
+        }
+    }
+
+    /// Whether a step is the first of those that a call has brought.
+    pub fn is_first_of(&self, splice: usize, id: StepId) -> bool {
+        self.splices.get(splice).is_some_and(|splice| splice.first() == id)
+    }
+
+    /// Whether a step comes from another file. It has been looked at there.
+    pub fn is_called(&self, id: StepId) -> bool {
+        matches!(self.raw.get(id.index()), Some(Written::Called(_)))
+    }
 }
 
 impl Steps<'_> {
@@ -32,19 +67,38 @@ impl Steps<'_> {
         self.groups.get(group.index()).map(|group| group.members.as_slice())
     }
 
+    /// The steps that an output comes from: of a call those that the file's own outputs read.
+    pub fn sources(&self, read: &OutputRef) -> Vec<StepId> {
+        let Some(id) = self.calls_by_name.get(&read.step) else {
+            return self.by_name.get(read.step.as_str()).copied().into_iter().collect();
+        };
+        let Some(call) = self.calls.get(id.index()) else { return Vec::new() };
+        let outputs = call.file.outputs.iter();
+        let outputs = outputs.filter(|output| read.key.as_ref().is_none_or(|key| *key == output.name));
+        let inner = |inner: &OutputRef| OutputRef { step: call.name_of(&inner.step), ..inner.clone() };
+        outputs.flat_map(|output| &output.value.outputs).flat_map(|read| self.sources(&inner(read))).collect()
+    }
+
     /// Every name that stands for steps.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         let groups = self.groups.iter().map(|group| group.name.as_str());
         self.list.iter().map(|step| step.name.as_str()).chain(groups)
     }
 
-    /// Whether a name may be that of a step whose values are not known yet.
+    /// Whether a name may be that of a step whose values are not known yet, or whose file cannot be read.
     pub fn is_open(&self, name: &str) -> bool {
-        self.open.iter().any(|open| name.strip_prefix(open).is_some_and(|rest| rest.starts_with('.')))
+        let rest = |open: &String| name.strip_prefix(open.as_str());
+        self.open.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    pub fn into_parts(self) -> (Vec<Step>, Vec<Group>) {
-        (self.list, self.groups)
+    /// Takes up a group. Texts of its steps that they render on their own may have these names.
+    pub fn add_group(&mut self, group: Group, names: Names) {
+        self.groups.push(group);
+        self.texts.push(MemberTexts::new(names));
+    }
+
+    pub fn into_parts(self) -> (Vec<Step>, Vec<Group>, Vec<Call>) {
+        (self.list, self.groups, self.calls)
     }
 }
 

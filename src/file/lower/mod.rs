@@ -2,6 +2,7 @@
 //! checked. Every check runs, whatever the others found.
 
 mod admission;
+mod calls;
 mod conditions;
 mod container;
 mod containers;
@@ -22,38 +23,81 @@ mod steps;
 mod streams;
 mod terminal;
 
-use std::collections::{BTreeSet, HashSet};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 
 use super::nearest::Nearest;
 use super::raw::RawPipeline;
-use super::yaml::{Early, Field, locate};
+use super::uses::{FileIndex, Files};
+use super::yaml::{Early, locate};
 use super::{Code, Diagnostic, LoadOptions};
-use crate::pipeline::{FileEnvironment, Pipeline, Source, Span, Template, Text};
+use crate::pipeline::{FileEnvironment, Pipeline, Source, Span, StreamId, Template, Text};
 use crate::template::{self, Names, TemplateError, TemplateErrorKind, TemplateRenderer, TextContext};
 
-pub use matrix::EarlyValues;
+use calls::Called;
+pub use matrix::{EarlyRequest, EarlyValues};
+
+/// A file as far as it can be understood by itself.
+struct Lowered {
+    /// Its steps with those of the files that it uses.
+    pipeline: Pipeline,
+    /// The streams that it reads and no step of it makes, in order: inputs have the ids that follow those of the
+    /// pipeline's own streams. Each with its first reader's place.
+    free: Vec<(String, Span)>,
+    /// Names behind which there are several streams.
+    stream_groups: BTreeMap<String, Vec<StreamId>>,
+    /// Which steps it has hangs on values of its params.
+    hangs_on_values: bool,
+}
 
 /// Builds the pipeline as far as it can be built, and adds what is wrong to `problems`; the pipeline is well
 /// formed if nothing was added.
 pub fn lower(
-    raw: &Field<RawPipeline>,
-    source: &Source,
+    files: &Files,
     options: &LoadOptions,
     early: &EarlyValues<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Pipeline> {
-    let (raw, _) = raw.get()?;
+    let called = Called::default();
+    let top = Place { files, file: 0, called: &called, early, root: early };
+    Some(lower_file(top, options, problems)?.pipeline)
+}
+
+/// A file among those that are lowered, and what all of them share.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    files: &'a Files,
+    file: FileIndex,
+    /// The files that were lowered already.
+    called: &'a Called,
+    /// Where the file's matrices get the values of its params from.
+    early: &'a EarlyValues<'a>,
+    /// Where values come from that no caller gives.
+    root: &'a EarlyValues<'a>,
+}
+
+impl Place<'_> {
+    /// Whether the file is used by another.
+    fn is_called(&self) -> bool {
+        self.file != 0
+    }
+}
+
+fn lower_file(place: Place<'_>, options: &LoadOptions, problems: &mut Vec<Diagnostic>) -> Option<Lowered> {
+    let (raw, _) = place.files.raw(place.file)?.get()?;
+    let source = &place.files.source;
     let names = params::names(raw);
     let declared = raw.params.value().and_then(|params| params.0.first()?.0.at());
     let mut lowering = Lowering {
         source,
+        place,
         names,
         declared,
         nearest: Nearest::default(),
         problems,
-        early,
         params: None,
+        hangs_on_values: Cell::new(false),
         bare: None,
         stream_groups: BTreeSet::new(),
         said: None,
@@ -77,6 +121,7 @@ pub fn lower(
         concurrency: lowering.concurrency(raw),
         steps: Vec::new(),
         groups: Vec::new(),
+        calls: Vec::new(),
         streams: Vec::new(),
         outputs: Vec::new(),
     };
@@ -84,11 +129,13 @@ pub fn lower(
     let mut steps = lowering.steps(raw, options);
     pipeline.outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
-    pipeline.streams = lowering.streams(&mut steps, options);
+    let (streams, stream_groups, free) = lowering.streams(&mut steps, options);
+    pipeline.streams = streams;
     lowering.part(&mut steps, &mut pipeline.streams, &pipeline.outputs);
     lowering.maybe_missing(&steps, &pipeline);
-    (pipeline.steps, pipeline.groups) = steps.into_parts();
-    Some(pipeline)
+    let hangs_on_values = lowering.hangs_on_values.get();
+    (pipeline.steps, pipeline.groups, pipeline.calls) = steps.into_parts();
+    Some(Lowered { pipeline, free, stream_groups, hangs_on_values })
 }
 
 /// Whether what is said to be undefined could be a param: it is one name, and no part of something else.
@@ -100,15 +147,17 @@ fn names_a_param(message: &str) -> bool {
 /// What all the parts share.
 struct Lowering<'a> {
     source: &'a Source,
+    /// The file that is lowered.
+    place: Place<'a>,
     names: Names,
     /// Where the first param is declared.
     declared: Option<Span>,
     nearest: Nearest,
     problems: &'a mut Vec<Diagnostic>,
-    /// Where matrices get the values of params from.
-    early: &'a EarlyValues<'a>,
-    /// The pipeline with nothing but its params, for that; nothing where they are wrong.
+    /// The pipeline with nothing but its params, for matrices, which read them; nothing where they are wrong.
     params: Option<Pipeline>,
+    /// Whether the value of a param has been asked for.
+    hangs_on_values: Cell<bool>,
     /// A renderer that knows no param.
     bare: Option<TemplateRenderer>,
     /// The names behind which there are several streams, one for each step of a matrix.
@@ -145,8 +194,10 @@ impl Lowering<'_> {
     /// A renderer that has the values of the params that a text reads; nothing where one of them is not known.
     fn early_values(&self, text: &Template) -> Option<TemplateRenderer> {
         let pipeline = self.params.as_ref()?;
+        self.hangs_on_values.set(true);
         let read: BTreeSet<String> = text.params.iter().chain(&text.secrets).cloned().collect();
-        (self.early)(pipeline, &super::params::with_defaults(pipeline, read))
+        let needed = super::params::with_defaults(&pipeline.params, read);
+        (self.place.early)(&EarlyRequest { pipeline, needed: &needed, passed: None })
     }
 
     /// Compiles a text. What is wrong with it is reported, and the text stands for itself.
@@ -181,7 +232,12 @@ impl Lowering<'_> {
             }
             Some((name, _)) => name.clone(),
             None => {
-                let stem = self.source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                let stem = self
+                    .place
+                    .files
+                    .path(self.place.file)
+                    .file_stem()
+                    .map(|stem| stem.to_string_lossy().into_owned());
                 stem.unwrap_or_else(|| "pipeline".to_owned())
             }
         }

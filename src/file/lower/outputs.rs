@@ -4,7 +4,8 @@ use crate::file::raw::RawPipeline;
 use crate::file::yaml::locate;
 use crate::file::{Code, words};
 use crate::pipeline::{
-    Dependency, Group, GroupId, MembersRef, Need, OutputRef, RunOutput, Span, StatusRef, StepId, Template,
+    Dependency, Group, GroupId, GroupKind, MembersRef, Need, OutputRef, RunOutput, Span, StatusRef, StepId,
+    Template,
 };
 use crate::template::TextContext;
 
@@ -52,19 +53,24 @@ impl Lowering<'_> {
         found.retain(|needed| needed.step != id);
         if let Some(condition) = &step.condition {
             self.never(step, steps);
-            found.extend(self.asked_by(id, &condition.text, steps));
+            found.extend(self.asked_by(Some(id), &condition.text, steps));
         }
         found
     }
 
     /// The steps that a condition asks about.
-    fn asked_by(&mut self, id: StepId, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
+    pub(super) fn asked_by(
+        &mut self,
+        id: Option<StepId>,
+        text: &Template,
+        steps: &Steps<'_>,
+    ) -> Vec<Dependency> {
         let mut found = Vec::new();
         for StatusRef { verdict: _, step: name, range } in &text.asks {
             let Some(name) = name else { continue };
             let at = locate(self.source, text.at, &text.source, range.clone());
             match steps.ids(name) {
-                Some(asked) if asked.contains(&id) => {
+                Some(asked) if id.is_some_and(|id| asked.contains(&id)) => {
                     let message = format!("the step asks how `{name}` has ended, and is that itself");
                     let problem = self.at(Code::SelfDependency, at, message);
                     self.report(problem.help("that is known once it has run: ask in a later step"));
@@ -79,11 +85,16 @@ impl Lowering<'_> {
         found
     }
 
-    fn read_by(&mut self, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
+    pub(super) fn read_by(&mut self, text: &Template, steps: &Steps<'_>) -> Vec<Dependency> {
         let mut found = Vec::new();
-        for OutputRef { step: name, key: _, range, is_optional } in &text.outputs {
+        for OutputRef { step: name, key, range, is_optional } in &text.outputs {
             let at = locate(self.source, text.at, &text.source, range.clone());
+            if let Some(call) = steps.calls_by_name.get(name.as_str()) {
+                found.extend(self.outputs_of_call(*call, key.as_deref(), (at, *is_optional), steps));
+                continue;
+            }
             match steps.by_name.get(name.as_str()) {
+                Some(&step) if steps.is_called(step) => self.inside(step, at, steps),
                 Some(&step) => {
                     let need = if *is_optional { Need::Order } else { Need::Values };
                     found.push(Dependency { step, at, need });
@@ -99,6 +110,14 @@ impl Lowering<'_> {
             let at = locate(self.source, text.at, &text.source, range.clone());
             let group = steps.groups_by_name.get(name.as_str()).and_then(|id| steps.groups.get(id.index()));
             match group {
+                Some(group) if group.kind == GroupKind::Files => {
+                    let problem = self.at(
+                        Code::UnknownStep,
+                        at,
+                        format!("`{name}` is a file that is used, and no matrix"),
+                    );
+                    self.report(problem.help(format!("a value of it is `steps.{name}.outputs.KEY`")));
+                }
                 // A member that was passed over is one without outputs.
                 Some(group) => {
                     let need = Need::Order;
@@ -112,6 +131,7 @@ impl Lowering<'_> {
                     );
                     self.report(problem.help(format!("a value of it is `steps.{name}.outputs.KEY`")));
                 }
+                None if steps.is_open(name) => {}
                 None => self.no_step(name, at, steps),
             }
         }

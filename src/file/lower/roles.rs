@@ -34,6 +34,12 @@ impl Lowering<'_> {
         if role == Role::Ordinary {
             return (policy, early);
         }
+        self.stops_nothing(raw);
+        self.at_the_end((policy, early))
+    }
+
+    /// Reports what would stop others at a `finally` step.
+    fn stops_nothing(&mut self, raw: &RawStep) {
         let stop =
             raw.on_error.get().filter(|(on_error, _)| matches!(on_error, Early::Value(RawOnError::Stop)));
         let then = match raw.retry.value() {
@@ -47,6 +53,13 @@ impl Lowering<'_> {
                 problem.help("leave it out: the others run to their ends, and the run fails all the same"),
             );
         }
+    }
+
+    /// The policy that a step has if it is a `finally` step.
+    pub(super) fn at_the_end(
+        &self,
+        (policy, early): (Policy, Vec<EarlySetting>),
+    ) -> (Policy, Vec<EarlySetting>) {
         let is_limited = early.iter().any(|setting| setting.key == PolicyKey::Timeout);
         let on_error = match policy.on_error {
             OnError::Stop | OnError::Continue => OnError::Continue,
@@ -70,7 +83,11 @@ impl Lowering<'_> {
             self.report(problem.help("add a step without it; `finally` steps run when it has ended"));
         }
         let role = |id: StepId| roles.get(id.index()).copied().unwrap_or_default();
+        // What comes from another file has been looked at there.
         for index in 0..steps.list.len() {
+            if steps.is_called(StepId::new(index)) {
+                continue;
+            }
             self.ends_asked_for(StepId::new(index), steps);
             self.maybe_gone(StepId::new(index), steps);
             self.order_between(StepId::new(index), steps, &role);
@@ -149,14 +166,8 @@ impl Lowering<'_> {
     /// What comes before what.
     fn order_between(&mut self, id: StepId, steps: &mut Steps<'_>, role: &impl Fn(StepId) -> Role) {
         let own = role(id);
-        let written: Vec<Span> = steps
-            .raw
-            .get(id.index())
-            .map(|raw| raw.depends_on.entries())
-            .into_iter()
-            .flatten()
-            .map(|it| it.1)
-            .collect();
+        let written: Vec<Span> =
+            steps.keys(id).map(|raw| raw.depends_on.entries()).into_iter().flatten().map(|it| it.1).collect();
         let Some(step) = steps.list.get_mut(id.index()) else { return };
         let (kept, out): (Vec<Dependency>, Vec<Dependency>) = std::mem::take(&mut step.depends_on)
             .into_iter()

@@ -14,10 +14,11 @@ use crate::pipeline::{
 use crate::template::{TextContext, runs_in_environment};
 
 use super::Lowering;
+use super::calls::names;
 use super::container::ContainerDefaults;
 use super::containers::SharedContainers;
 pub(super) use super::list::Steps;
-use super::list::stream_groups;
+use super::list::{Written, stream_groups};
 use super::policy::PolicyDefaults;
 use super::shell;
 
@@ -47,12 +48,21 @@ impl Lowering<'_> {
             by_name: HashMap::with_capacity(count),
             groups: Vec::new(),
             groups_by_name: HashMap::new(),
+            calls: Vec::new(),
+            calls_by_name: HashMap::new(),
+            splices: Vec::new(),
             open: Vec::new(),
             texts: Vec::new(),
         };
         self.names.steps = true;
         self.stream_groups = stream_groups(entries.iter().filter_map(Field::value));
+        self.stream_groups.extend(names::of_calls(self.place.files, entries.iter().filter_map(Field::value)));
         for (raw, at) in entries.iter().filter_map(Field::get) {
+            if !raw.uses.is_missing() {
+                self.call(raw, at, &mut steps, options);
+                continue;
+            }
+            self.only_with_uses(raw);
             if !raw.matrix.is_missing() {
                 self.unroll(raw, at, &mut steps, &defaults);
                 continue;
@@ -60,7 +70,7 @@ impl Lowering<'_> {
             let name = self.step_name(raw, at, &mut steps);
             let step = self.step(name, raw, at, &defaults);
             steps.list.push(step);
-            steps.raw.push(raw);
+            steps.raw.push(Written::Here(raw));
         }
         self.add_containers(defaults.containers, &mut steps);
         self.names.inputs.clear();
@@ -93,7 +103,7 @@ impl Lowering<'_> {
             return "";
         };
         self.check_name("a step", name, at);
-        if raw.matrix.is_missing() {
+        if raw.matrix.is_missing() && raw.uses.is_missing() {
             self.add_name(name.into(), at, StepId::new(steps.list.len()), steps);
         } else if self.is_new_name(name, at, steps) {
             steps.groups_by_name.insert(name, GroupId::new(steps.groups.len()));

@@ -9,17 +9,24 @@ use crate::pipeline::{
 };
 
 use super::Lowering;
+use super::calls::Bound;
 use super::edges::{Made, Read};
+use super::list::Written;
 use super::steps::Steps;
 
+/// All streams, the names behind which there are several, and those that a called file does not make.
+type AllStreams = (Vec<Stream>, BTreeMap<String, Vec<StreamId>>, Vec<(String, Span)>);
+
 /// The streams so far.
-struct Streams<'r> {
-    list: Vec<Stream>,
-    by_name: HashMap<Cow<'r, str>, StreamId>,
+pub(super) struct Streams<'r> {
+    pub list: Vec<Stream>,
+    pub by_name: HashMap<Cow<'r, str>, StreamId>,
     /// The streams of a matrix by the name that is written, in the order of its steps.
-    groups: BTreeMap<String, Vec<StreamId>>,
+    pub groups: BTreeMap<String, Vec<StreamId>>,
     /// Names of groups of which some values are not known yet.
-    open: Vec<String>,
+    pub open: Vec<String>,
+    /// The streams that a called file reads and does not make, each with its first reader's place.
+    free: Vec<(String, Span)>,
 }
 
 impl<'r> Streams<'r> {
@@ -29,6 +36,7 @@ impl<'r> Streams<'r> {
             by_name: HashMap::with_capacity(count),
             groups: BTreeMap::new(),
             open: Vec::new(),
+            free: Vec::new(),
         }
     }
 
@@ -61,23 +69,42 @@ impl<'r> Streams<'r> {
 }
 
 impl Lowering<'_> {
-    pub(super) fn streams<'r>(&mut self, steps: &mut Steps<'r>, options: &'r LoadOptions) -> Vec<Stream> {
+    /// All streams, the names behind which there are several, and the streams that a called file does not make.
+    pub(super) fn streams<'r>(&mut self, steps: &mut Steps<'r>, options: &'r LoadOptions) -> AllStreams {
         let mut streams = Streams::with_capacity(steps.list.len());
+        streams.open.extend(
+            steps
+                .open
+                .iter()
+                .filter(|name| !steps.by_name.contains_key(name.as_str()))
+                .map(|name| format!("{name}.")),
+        );
         self.outputs(steps, &mut streams);
         let mut reads: Vec<Vec<Read<'_>>> = Vec::with_capacity(steps.raw.len());
         for index in 0..steps.raw.len() {
             reads.push(self.reads_by(steps, StepId::new(index)));
         }
         self.said = None;
-        self.feeds(steps, &mut streams, &options.feeds, &reads);
+        let bound: Vec<Vec<Bound>> =
+            (0..steps.splices.len()).map(|position| self.bound(steps, position)).collect();
+        let mut first_reader: BTreeMap<&str, Span> = BTreeMap::new();
+        let read = reads.iter().flatten().map(|read| (&*read.from, read.at));
+        for (from, at) in read.chain(bound.iter().flatten().map(|bound| (&*bound.from, bound.at))) {
+            first_reader.entry(from).or_insert(at);
+        }
+        self.feeds(steps, &mut streams, &options.feeds, &first_reader);
+        drop(first_reader);
         self.inputs(steps, &mut streams, reads);
+        for (position, bound) in bound.iter().enumerate() {
+            self.join_call(steps, position, bound, &mut streams);
+        }
         self.outs(&mut streams, &options.outs);
-        streams.list
+        (streams.list, streams.groups, streams.free)
     }
 
     /// What a step reads, by the names that it has in its combination.
     fn reads_by<'r>(&mut self, steps: &mut Steps<'r>, id: StepId) -> Vec<Read<'r>> {
-        let Some(raw) = steps.raw.get(id.index()).copied() else { return Vec::new() };
+        let Some(raw) = steps.keys(id) else { return Vec::new() };
         self.look_at(steps, id);
         let mut reads = self.reads_of(raw);
         if steps.list.get(id.index()).is_none_or(|step| step.member.is_none()) {
@@ -95,7 +122,18 @@ impl Lowering<'_> {
 
     fn outputs<'r>(&mut self, steps: &mut Steps<'r>, streams: &mut Streams<'r>) {
         for index in 0..steps.raw.len() {
-            let (id, Some(raw)) = (StepId::new(index), steps.raw.get(index).copied()) else { continue };
+            let id = StepId::new(index);
+            let raw = match steps.raw.get(index) {
+                Some(Written::Here(raw)) => *raw,
+                Some(Written::Called(splice)) => {
+                    let splice = *splice;
+                    if steps.is_first_of(splice, id) {
+                        self.streams_of_call(steps, splice, streams);
+                    }
+                    continue;
+                }
+                None => continue,
+            };
             self.look_at(steps, id);
             let Some(Made { name, at, store, checksum, broken_pipe }) = self.made(&raw.output) else {
                 continue;
@@ -158,6 +196,7 @@ impl Lowering<'_> {
                 match streams.by_name.get(read.from.as_ref()).copied() {
                     Some(stream) => self.edge(step, reader, &read, stream, streams),
                     None if streams.open.iter().any(|open| read.from.starts_with(open.as_str())) => {}
+                    None if self.place.is_called() => self.free_edge(step, &read, streams),
                     None => match missing.remove(read.from.as_ref()) {
                         Some(problem) => {
                             missing.insert(read.from, problem.also(read.at, "read here too"));
@@ -243,7 +282,27 @@ impl Lowering<'_> {
         step.inputs.push(Input { name, port, buffer, early_exit, is_gathered: false });
     }
 
-    fn no_producer(&self, name: &str, at: Span, streams: &Streams<'_>) -> Diagnostic {
+    /// The edge of a stream that the caller of this file gives. It has a number behind all that the file makes.
+    fn free_edge(&mut self, step: &mut Step, read: &Read<'_>, streams: &mut Streams<'_>) {
+        let Read { name, from, at, buffer, early_exit } = read;
+        let known = streams.free.iter().position(|(free, _)| *free == *from);
+        let free = known.unwrap_or_else(|| {
+            streams.free.push((from.clone().into_owned(), *at));
+            streams.free.len() - 1
+        });
+        let stream = StreamId::new(streams.list.len() + free);
+        if let Some(first) = step.reads(stream) {
+            let message = format!("the step `{}` reads the stream `{from}` twice", step.name);
+            let problem = self.at(Code::ReadTwice, *at, message).also(first.port.at, "the first time");
+            self.report(problem.help("read it once, and use `tee` in the script"));
+            return;
+        }
+        let (name, port) = (name.map(str::to_owned), Port { stream, at: *at });
+        let (buffer, early_exit) = (*buffer, *early_exit);
+        step.inputs.push(Input { name, port, buffer, early_exit, is_gathered: false });
+    }
+
+    pub(super) fn no_producer(&self, name: &str, at: Span, streams: &Streams<'_>) -> Diagnostic {
         let help = match self.nearest.find(name, streams.names()) {
             _ if name.contains(',') => {
                 "a step has one stream on its standard input; it reads more by `inputs: {left: a, right: b}`"
@@ -263,14 +322,10 @@ impl Lowering<'_> {
         steps: &mut Steps<'r>,
         streams: &mut Streams<'r>,
         feeds: &'r [(String, Feed)],
-        reads: &[Vec<Read<'_>>],
+        first_reader: &BTreeMap<&str, Span>,
     ) {
         if feeds.is_empty() {
             return;
-        }
-        let mut first_reader: BTreeMap<&str, Span> = BTreeMap::new();
-        for read in reads.iter().flatten() {
-            first_reader.entry(&read.from).or_insert(read.at);
         }
         let from_stdin = feeds.iter().filter(|(_, feed)| *feed == Feed::Stdin).map(|(name, _)| name.as_str());
         self.one_dash("--in", "standard input can feed one stream only", from_stdin);

@@ -8,6 +8,7 @@
 //!
 //! Text for a list is comma-separated, or a YAML list: `a, b` and `[a, "b, c"]`.
 
+mod calls;
 pub(super) mod order;
 mod secret;
 mod sources;
@@ -16,6 +17,7 @@ pub(super) mod value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::code::Code;
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -23,6 +25,7 @@ use super::words::ValueError;
 use super::yaml::locate;
 use crate::pipeline::{Param, ParamKind, ParamValue, Pipeline, Secret, Source, Span, Template, Values};
 use crate::template::{RunContext, Scope, TemplateRenderer};
+pub use calls::{folder, needed, renderer};
 pub use secret::SecretFiles;
 use value::Raw;
 
@@ -46,6 +49,14 @@ pub struct ParamSources {
     pub needed: Option<BTreeSet<String>>,
     /// What was read from files so far.
     pub secret_files: SecretFiles,
+    /// The environment of the process alone, which the files see that steps use.
+    pub process: Arc<BTreeMap<String, String>>,
+    /// Of each call the params that steps of the run read; nothing where all count.
+    pub needed_of_calls: Option<Vec<BTreeSet<String>>>,
+    /// Values that a caller gives, checked.
+    pub passed: Values,
+    /// Where the file is used whose params these are; nothing for the top file.
+    pub caller: Option<Span>,
 }
 
 impl ParamSources {
@@ -73,7 +84,7 @@ pub enum MissingSecrets {
 
 /// Returns the secrets that no source supplies and a prompt has to ask for, in the order of the file.
 pub fn missing_secrets<'p>(pipeline: &'p Pipeline, given: &ParamSources) -> Vec<&'p Param> {
-    let supplied = sources::collect(pipeline, given, &mut Vec::new());
+    let supplied = sources::collect(Declared::by(pipeline), given, &mut Vec::new());
     let is_missing = |(param, supplied): &(&Param, Option<Supplied>)| {
         param.kind == ParamKind::Secret && supplied.is_none() && (param.required || param.default.is_none())
     };
@@ -82,12 +93,12 @@ pub fn missing_secrets<'p>(pipeline: &'p Pipeline, given: &ParamSources) -> Vec<
 }
 
 /// Returns these params, and those that their defaults read.
-pub fn with_defaults(pipeline: &Pipeline, params: BTreeSet<String>) -> BTreeSet<String> {
+pub fn with_defaults(declared: &[Param], params: BTreeSet<String>) -> BTreeSet<String> {
     let mut open: Vec<&str> = params.iter().map(String::as_str).collect();
     let mut all = BTreeSet::new();
     while let Some(name) = open.pop() {
         if all.insert(name.to_owned()) {
-            let param = pipeline.params.iter().find(|param| param.name == name);
+            let param = declared.iter().find(|param| param.name == name);
             let default = param.and_then(|param| param.default.as_ref());
             open.extend(default.into_iter().flat_map(|text| &text.params).map(String::as_str));
         }
@@ -100,14 +111,31 @@ pub fn with_defaults(pipeline: &Pipeline, params: BTreeSet<String>) -> BTreeSet<
 /// # Errors
 /// Everything that is wrong with what is given: unknown names, bad values with their origins, missing values.
 pub fn resolve(pipeline: &Pipeline, given: &ParamSources) -> Result<Values, Diagnostics> {
-    let mut problems = Vec::new();
-    let supplied = sources::collect(pipeline, given, &mut problems);
-    let (order, cycles) = order::order(&pipeline.params);
-    problems.extend(cycles.iter().map(|cycle| order::explain(&pipeline.source, &pipeline.params, cycle)));
+    values(Declared::by(pipeline), given)
+}
 
-    let mut resolver = Resolver { pipeline, given, values: Values::new(), failed: BTreeSet::new(), problems };
+/// The params of one file.
+#[derive(Debug, Clone, Copy)]
+struct Declared<'a> {
+    source: &'a Source,
+    params: &'a [Param],
+}
+
+impl<'a> Declared<'a> {
+    fn by(pipeline: &'a Pipeline) -> Self {
+        Self { source: &pipeline.source, params: &pipeline.params }
+    }
+}
+
+fn values(declared: Declared<'_>, given: &ParamSources) -> Result<Values, Diagnostics> {
+    let mut problems = Vec::new();
+    let supplied = sources::collect(declared, given, &mut problems);
+    let (order, cycles) = order::order(declared.params);
+    problems.extend(cycles.iter().map(|cycle| order::explain(declared.source, declared.params, cycle)));
+
+    let mut resolver = Resolver { declared, given, values: Values::new(), failed: BTreeSet::new(), problems };
     for index in order {
-        if let (Some(param), Some(supplied)) = (pipeline.params.get(index), supplied.get(index)) {
+        if let (Some(param), Some(supplied)) = (declared.params.get(index), supplied.get(index)) {
             resolver.param(param, supplied.as_ref());
         }
     }
@@ -158,7 +186,7 @@ impl Origin {
 }
 
 struct Resolver<'a> {
-    pipeline: &'a Pipeline,
+    declared: Declared<'a>,
     given: &'a ParamSources,
     values: Values,
     /// Params without a value; what reads them is not reported as well.
@@ -168,6 +196,10 @@ struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     fn param(&mut self, param: &'a Param, supplied: Option<&Supplied>) {
+        if let Some(value) = self.given.passed.get(&param.name) {
+            self.values.insert(param.name.clone(), value.clone());
+            return;
+        }
         let value = match (supplied, &param.default) {
             (Some(supplied), _) => self.check(param, &supplied.raw, &supplied.origin),
             (None, Some(default)) if !param.required => self.default(param, default),
@@ -178,7 +210,7 @@ impl<'a> Resolver<'a> {
             }
             (None, _) if !self.given.needs(param) => None,
             (None, _) => {
-                self.problems.push(missing(&self.pipeline.source, param));
+                self.problems.push(missing(self.declared.source, param, self.given.caller));
                 None
             }
         };
@@ -196,7 +228,7 @@ impl<'a> Resolver<'a> {
         if default.params.iter().any(|read| self.failed.contains(read.as_str())) {
             return None;
         }
-        let source = &self.pipeline.source;
+        let source = self.declared.source;
         let text = if default.compiled.is_some() {
             let facts = RunContext { values: self.values.clone(), ..self.given.facts.clone() };
             match TemplateRenderer::new(facts).render(default, Scope::default()) {
@@ -240,22 +272,27 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn missing(source: &Source, param: &Param) -> Diagnostic {
+fn missing(source: &Source, param: &Param, caller: Option<Span>) -> Diagnostic {
     let mut help = match param.kind {
+        _ if caller.is_some() => format!("give it: `with: {{{}: …}}`", param.name),
         ParamKind::Secret => format!("give it from a file with `-p {}=@FILE`", param.name),
         _ => format!("give it with `-p {}=…`", param.name),
     };
     if let Some(env) = &param.env {
         help.push_str(&format!(", or set the environment variable {env}"));
     }
-    if param.kind == ParamKind::Secret {
+    if param.kind == ParamKind::Secret && caller.is_none() {
         help.push_str(", or start `pipe run` on a terminal, where it asks");
     }
     if let Some(description) = &param.description {
         help.push_str(&format!("; it is: {description}"));
     }
-    Diagnostic::at(Code::MissingParam, source, param.at, format!("the param `{}` needs a value", param.name))
-        .help(help)
+    let message = format!("the param `{}` needs a value", param.name);
+    match caller {
+        None => Diagnostic::at(Code::MissingParam, source, param.at, message),
+        Some(at) => Diagnostic::at(Code::MissingParam, source, at, message).also(param.at, "declared here"),
+    }
+    .help(help)
 }
 
 /// Whether a path is what its param says that it must be.

@@ -3,24 +3,24 @@
 use std::collections::HashMap;
 
 use super::value::Raw;
-use super::{Origin, ParamSources, Supplied};
+use super::{Declared, Origin, ParamSources, Supplied};
 use crate::file::nearest::{Nearest, list};
 use crate::file::raw::RawDefault;
 use crate::file::yaml::{self, Entries, Field};
 use crate::file::{Code, Diagnostic, raw};
-use crate::pipeline::{Param, ParamKind, Pipeline, Source, Span};
+use crate::pipeline::{Param, ParamKind, Source, Span};
 
 /// What each param is supplied, in the order of the pipeline's params.
 pub(super) fn collect(
-    pipeline: &Pipeline,
+    declared: Declared<'_>,
     given: &ParamSources,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Option<Supplied>> {
     let known: HashMap<&str, usize> =
-        pipeline.params.iter().enumerate().map(|(index, param)| (param.name.as_str(), index)).collect();
+        declared.params.iter().enumerate().map(|(index, param)| (param.name.as_str(), index)).collect();
     let nearest = Nearest::default();
     let unknown = |name: &str| {
-        let names = pipeline.params.iter().map(|param| param.name.as_str());
+        let names = declared.params.iter().map(|param| param.name.as_str());
         if names.len() == 0 {
             return Some("this pipeline has no params".to_owned());
         }
@@ -29,14 +29,14 @@ pub(super) fn collect(
             |near| Some(format!("did you mean `{near}`?")),
         )
     };
-    let mut supplied: Vec<Option<Supplied>> = pipeline
+    let mut supplied: Vec<Option<Supplied>> = declared
         .params
         .iter()
         .map(|param| from_env(param, given, problems).or_else(|| asked(param, given)))
         .collect();
 
     if let Some(source) = &given.file {
-        let (source, entries) = from_file(source, pipeline, problems);
+        let (source, entries) = from_file(source, declared, problems);
         for (name, at, value) in entries {
             match known.get(name.as_str()).and_then(|index| supplied.get_mut(*index)) {
                 Some(slot) => *slot = Some(value),
@@ -56,7 +56,13 @@ pub(super) fn collect(
             }
             None => {
                 let message = format!("`-p {name}=…`: there is no param `{name}`");
-                problems.push(Diagnostic::nowhere(Code::UnknownParam, message).maybe_help(unknown(name)));
+                let help = match name.contains('.') {
+                    true => Some(
+                        "`-p` gives params of the top file only; those of a file that it uses are given by `with`".into(),
+                    ),
+                    false => unknown(name),
+                };
+                problems.push(Diagnostic::nowhere(Code::UnknownParam, message).maybe_help(help));
             }
         }
     }
@@ -83,7 +89,7 @@ fn asked(param: &Param, given: &ParamSources) -> Option<Supplied> {
 /// messages may show it.
 fn from_file(
     source: &Source,
-    pipeline: &Pipeline,
+    declared: Declared<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> (Source, Vec<(String, Span, Supplied)>) {
     let Some(root) = yaml::parse(source, problems) else {
@@ -92,7 +98,7 @@ fn from_file(
     let mut found = Vec::new();
     let entries: Field<Entries<RawDefault>> = yaml::read(&root, source, raw::EXAMPLES, &mut found);
     let entries = entries.into_value().unwrap_or_default();
-    let source = &without_secrets(source, &entries, pipeline);
+    let source = &without_secrets(source, &entries, declared);
     found.iter_mut().for_each(|problem| problem.source = Some(source.clone()));
     problems.append(&mut found);
     let tell = |(name, value): (Field<String>, Field<RawDefault>)| {
@@ -109,9 +115,9 @@ fn from_file(
 
 /// The file with asterisks in place of secrets, and of values for params that are not known: messages show
 /// its lines.
-fn without_secrets(source: &Source, entries: &Entries<RawDefault>, pipeline: &Pipeline) -> Source {
+fn without_secrets(source: &Source, entries: &Entries<RawDefault>, declared: Declared<'_>) -> Source {
     let is_open = |name: &String| {
-        pipeline.params.iter().any(|param| param.name == *name && param.kind != ParamKind::Secret)
+        declared.params.iter().any(|param| param.name == *name && param.kind != ParamKind::Secret)
     };
     let mut text = source.text().to_owned();
     for (name, value) in &entries.0 {

@@ -1,12 +1,15 @@
-//! A matrix as data: its axes, all their combinations, and how the steps are called that run with them.
+//! How one step that is written becomes many. A matrix as data: its axes, all their combinations, and how the steps
+//! are called that run with them. A called file as a part of its caller's pipeline.
 //!
-//! Nothing here knows how a matrix is written, or reports anything: `lower::matrix` does.
+//! Nothing here knows how these are written, or reports anything: `lower::matrix` and `lower::calls` do.
 
+mod calls;
 mod names;
 mod product;
 
 use crate::pipeline::{MatrixValue, Span};
 
+pub use calls::{Shift, join};
 pub use names::{parts, slug};
 pub use product::{Pattern, exclude, product, size};
 

@@ -59,7 +59,7 @@ mod tests {
     fn gathering(text: &str) -> Pipeline {
         let mut pipeline = testing::pipeline(text);
         let (members, at) = (vec![StepId::new(0)], Span::default());
-        pipeline.groups.push(Group { name: "g".into(), at, members, max_parallel: None, params: Vec::new() });
+        pipeline.groups.push(Group::of_matrix("g", at, members));
         for step in pipeline.steps.iter_mut().filter(|step| step.name.starts_with('r')) {
             for input in &mut step.inputs {
                 (input.name, input.is_gathered) = (Some("parts".into()), true);

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::model::{ArrowKind, Class, Graph, GraphEdge, GraphNode};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Group, GroupKind, Pipeline};
 
 /// Returns a drawing with one box for each group of several steps, and every arrow once. The nodes of `graph` are the
 /// steps of `pipeline`, in their order. Where boxes would then wait for each other, the steps stay apart.
 pub fn folded(graph: &Graph, pipeline: &Pipeline) -> Graph {
     let mut place: Vec<usize> = (0..graph.nodes.len()).collect();
     let mut labels: BTreeMap<usize, String> = BTreeMap::new();
-    for group in pipeline.groups.iter().filter(|group| group.members.len() > 1) {
+    let folds = |group: &&Group| group.kind == GroupKind::Matrix && group.members.len() > 1;
+    for group in pipeline.groups.iter().filter(folds) {
         let members = group.members.iter().map(|step| step.index()).filter(|step| *step < graph.nodes.len());
         let Some(first) = members.clone().min() else { continue };
         members.for_each(|step| place[step] = first);
@@ -136,13 +137,8 @@ mod tests {
         };
         let mut pipeline = testing::pipeline(&steps.replace(' ', "\n"));
         for (name, members) in groups {
-            pipeline.groups.push(Group {
-                name: (*name).into(),
-                at: Span::default(),
-                members: members.iter().map(|step| StepId::new(*step)).collect(),
-                max_parallel: None,
-                params: Vec::new(),
-            });
+            let members = members.iter().map(|step| StepId::new(*step)).collect();
+            pipeline.groups.push(Group::of_matrix(*name, Span::default(), members));
         }
         folded(&graph, &pipeline)
     }

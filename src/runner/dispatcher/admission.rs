@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Beside, Conditions, Dispatcher, Phase};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::SystemError;
-use crate::pipeline::{Outcome, Outputs, Pipeline, SkipReason, Step, StepId};
+use crate::pipeline::{CallId, Outcome, Outputs, Pipeline, SkipReason, Step, StepId, Template};
 use crate::plan::{Decision, Decisions, ReadySet, parts};
 use crate::runner::resume::{Past, StepResult, outputs_left_out};
 use crate::runner::{GangMessage, GangOrder, Job, Shutdown, gang};
@@ -169,12 +169,17 @@ impl Dispatcher {
     }
 }
 
+/// Returns the texts of a step, each with the call whose file it stands in.
+fn texts_of(step: &Step) -> impl Iterator<Item = (Option<CallId>, &Template)> {
+    step.templates().map(|text| (step.call, text))
+}
+
 /// Returns whose values come from earlier runs, for steps that run and read them, and for the run's outputs.
 fn notes(pipeline: &Pipeline, past: &Past, decisions: &Decisions) -> Vec<String> {
-    let running =
-        pipeline.steps().filter(|(id, _)| decisions.runs(*id)).flat_map(|(_, step)| step.templates());
-    let texts = running.chain(pipeline.outputs.iter().map(|output| &output.value));
-    let read: BTreeSet<&str> = texts.flat_map(|text| &text.outputs).map(|read| read.step.as_str()).collect();
+    let running = pipeline.steps().filter(|(id, _)| decisions.runs(*id)).flat_map(|(_, step)| texts_of(step));
+    let texts = running.chain(pipeline.outputs.iter().map(|output| (None, &output.value)));
+    let read = texts.flat_map(|(call, text)| pipeline.outputs_read(call, text));
+    let read: BTreeSet<_> = read.map(|read| read.step).collect();
     let left_out = pipeline.steps().filter(|(id, _)| *decisions.of(*id) == Decision::LeftOut);
     let read = left_out.map(|(_, step)| &step.name).filter(|name| read.contains(name.as_str()));
     let note = |name: &String| {

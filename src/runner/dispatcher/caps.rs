@@ -22,15 +22,15 @@ impl Caps {
         self.most.is_empty()
     }
 
-    fn group(&self, pipeline: &Pipeline, step: StepId) -> Option<GroupId> {
-        let group = pipeline.step(step).member.as_ref()?.group;
-        self.most.contains_key(&group).then_some(group)
+    /// Returns the groups of a step that have a limit.
+    fn groups(&self, pipeline: &Pipeline, step: StepId) -> Vec<GroupId> {
+        pipeline.groups_of(pipeline.step(step)).filter(|group| self.most.contains_key(group)).collect()
     }
 
     /// Notes steps that start.
     pub(super) fn start(&mut self, pipeline: &Pipeline, steps: &[StepId]) {
         for step in steps {
-            if let Some(group) = self.group(pipeline, *step) {
+            for group in self.groups(pipeline, *step) {
                 self.running.entry(group).or_default().insert(*step);
             }
         }
@@ -38,8 +38,8 @@ impl Caps {
 
     /// Notes a step that has ended for good.
     pub(super) fn end(&mut self, pipeline: &Pipeline, step: StepId) {
-        if let Some(running) = self.group(pipeline, step).and_then(|group| self.running.get_mut(&group)) {
-            running.remove(&step);
+        for group in self.groups(pipeline, step) {
+            self.running.entry(group).or_default().remove(&step);
         }
     }
 
@@ -47,7 +47,7 @@ impl Caps {
     /// starts when none of its group runs.
     pub(super) fn hold(&self, pipeline: &Pipeline, gang: &[StepId]) -> bool {
         let mut counts: BTreeMap<GroupId, usize> = BTreeMap::new();
-        for group in gang.iter().filter_map(|step| self.group(pipeline, *step)) {
+        for group in gang.iter().flat_map(|step| self.groups(pipeline, *step)) {
             *counts.entry(group).or_default() += 1;
         }
         counts.into_iter().any(|(group, count)| {

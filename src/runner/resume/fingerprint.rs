@@ -28,6 +28,7 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         description: _,
         at: _,
         role: _,
+        call: _,
         service: _,
         services: _,
         shared: _,
@@ -44,7 +45,8 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
     let read: Vec<_> =
         inputs.iter().map(|input| (input.name.as_deref(), stream(input.port.stream))).collect();
     let made = output.map(|port| stream(port.stream));
-    let value = |name: &String| Some((name.clone(), job.templates.secret(name)?.reveal().to_owned()));
+    let value =
+        |name: &String| Some((name.clone(), job.templates.secret(step.call, name)?.reveal().to_owned()));
     let secrets: Vec<_> = secrets.iter().filter_map(value).collect();
     let mut parts = Fingerprint::from([
         ("command".to_owned(), hash(format!("{program:?}"))),

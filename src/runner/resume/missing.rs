@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Past;
-use crate::pipeline::{OutputRef, Pipeline, StepId, Template};
+use crate::pipeline::{OutputRead, Pipeline, StepId, Template};
 use crate::plan::{Decision, Decisions};
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
 
@@ -14,8 +14,8 @@ pub struct MissingValue<'a> {
     pub step: StepId,
     /// The text that reads it.
     pub text: &'a Template,
-    /// Where in the text, and of which step.
-    pub read: &'a OutputRef,
+    /// Of which step, and where in the text.
+    pub read: OutputRead<'a>,
 }
 
 /// Returns what the steps that run need of steps that are left out, and no earlier run has.
@@ -32,7 +32,8 @@ pub fn missing_values<'a>(
         step.templates().filter_map(move |text| {
             let scope =
                 Scope { step: Some(step), outputs: StepOutputsMode::Partly(given), ..Scope::default() };
-            Some(MissingValue { step: id, text, read: lacks(templates, text, scope, given)? })
+            let read = lacks(pipeline, templates, text, scope, given)?;
+            Some(MissingValue { step: id, text, read })
         })
     });
     missing.collect()
@@ -47,7 +48,7 @@ pub fn outputs_left_out(
 ) -> BTreeMap<String, String> {
     let given = of_left_out(pipeline, past, decisions);
     let scope = Scope { outputs: StepOutputsMode::Partly(&given), ..Scope::default() };
-    let lack = |text| lacks(templates, text, scope, &given).map(|read| read.step.clone());
+    let lack = |text| lacks(pipeline, templates, text, scope, &given).map(|read| read.step.into_owned());
     pipeline.outputs.iter().filter_map(|output| Some((output.name.clone(), lack(&output.value)?))).collect()
 }
 
@@ -61,18 +62,27 @@ fn of_left_out(pipeline: &Pipeline, past: &Past, decisions: &Decisions) -> StepO
 
 /// Returns the value of `given` steps for want of which a text cannot be rendered.
 fn lacks<'a>(
+    pipeline: &'a Pipeline,
     templates: &TemplateRenderer,
     text: &'a Template,
     scope: Scope<'_>,
     given: &StepOutputs,
-) -> Option<&'a OutputRef> {
-    let is_missing = |read: &&OutputRef| match (given.get(&read.step), &read.key) {
-        (Some(outputs), Some(key)) => !outputs.contains_key(key),
+) -> Option<OutputRead<'a>> {
+    let is_missing = |read: &OutputRead<'_>| match (given.get(&*read.step), &read.key) {
+        (Some(outputs), Some(key)) => !outputs.contains_key(*key),
         (Some(_), None) | (None, _) => false,
     };
-    text.outputs.iter().find(is_missing)?;
+    if text.outputs.is_empty() {
+        return None;
+    }
+    let mut missing = pipeline.outputs_read(scope.step.and_then(|step| step.call), text);
+    missing.retain(is_missing);
+    if missing.is_empty() {
+        return None;
+    }
     let error = templates.render(text, scope).err()?;
-    let is_here =
-        |read: &&OutputRef| read.range.start < error.range.end && error.range.start < read.range.end;
-    text.outputs.iter().filter(is_missing).find(is_here)
+    let is_here = |read: &OutputRead<'_>| {
+        read.place.range.start < error.range.end && error.range.start < read.place.range.end
+    };
+    missing.into_iter().find(is_here)
 }

@@ -18,14 +18,14 @@ pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
 use super::conditions::{self, Circumstances, asks_of};
 use super::{Job, Site, produce, spec};
-use crate::pipeline::{Pipeline, Role, StepId, StreamId, Verdict};
+use crate::pipeline::{Pipeline, Role, Step, StepId, StreamId, Verdict};
 use crate::plan::{self, Decision, Decisions, Foreseen, needs};
 use crate::template::StepOutputs;
 
 /// Decides, by the runs that this one goes on from, by which steps were asked for, and by conditions. Without
 /// a site, nothing is to run: then what the names of images mean today is not asked.
 pub async fn decide(job: &Arc<Job>, site: Option<&dyn Site>) -> Decisions {
-    let has_conditions = job.pipeline.steps.iter().any(|step| step.condition.is_some());
+    let has_conditions = job.pipeline.steps.iter().any(|step| job.pipeline.is_conditional(step));
     if job.past.resumed.is_none() && job.asked.is_none() && !has_conditions {
         return Decisions::default();
     }
@@ -83,17 +83,22 @@ fn made_by(pipeline: &Pipeline, gone: &BTreeSet<StepId>) -> BTreeSet<StreamId> {
 
 /// Asks all early conditions, on a thread of their own: there may be many.
 async fn conditions_of(job: &Arc<Job>, given: &Arc<StepOutputs>) -> BTreeMap<StepId, Foreseen> {
-    let early = |step: &crate::pipeline::Step| step.condition.as_ref().is_some_and(|it| it.is_early);
-    if !job.pipeline.steps.iter().any(early) {
+    if !job.pipeline.steps.iter().any(|step| is_early(&job.pipeline, step)) {
         return BTreeMap::new();
     }
     let (job, given) = (Arc::clone(job), Arc::clone(given));
     let work = move || {
+        let early = |step: &Step| is_early(&job.pipeline, step);
         let early = job.pipeline.steps().filter(|(_, step)| early(step));
         early.map(|(id, _)| (id, foreseen(ask(&job, id, &given, &BTreeMap::new())))).collect()
     };
     // A condition that was not asked is asked in the turn of its step.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+/// Returns whether all conditions of a step, of which it has some, are known before anything runs.
+fn is_early(pipeline: &Pipeline, step: &Step) -> bool {
+    pipeline.is_conditional(step) && pipeline.conditions(step).iter().all(|(_, condition)| condition.is_early)
 }
 
 fn ask(
@@ -118,8 +123,10 @@ fn foreseen(answer: Result<Option<String>, String>) -> Foreseen {
 /// runs have said.
 fn foresee(job: &Job, done: &StepOutputs, step: StepId, decisions: &Decisions) -> Foreseen {
     let declared = job.pipeline.step(step);
-    let Some(condition) = &declared.condition else { return Foreseen::Holds };
-    if condition.is_early || declared.role != Role::Ordinary {
+    if !job.pipeline.is_conditional(declared) {
+        return Foreseen::Holds;
+    }
+    if is_early(&job.pipeline, declared) || declared.role != Role::Ordinary {
         return Foreseen::Open;
     }
     let sources = conditions::read_by(&job.pipeline, step);

@@ -19,7 +19,7 @@ fn capped(text: &str, most: usize) -> Scene {
         }
     }
     let (at, max_parallel) = (Span::default(), NonZeroUsize::new(most));
-    scene.pipeline.groups.push(Group { name: "t".into(), at, members, max_parallel, params: Vec::new() });
+    scene.pipeline.groups.push(Group { max_parallel, ..Group::of_matrix("t", at, members) });
     scene
 }
 

@@ -12,7 +12,9 @@ fn codes(text: &str, warnings: bool) -> Vec<Code> {
         true => text.to_owned(),
         false => format!("{text}steps: [{{name: build, run: make}}]\n"),
     };
-    let parsed = parse(&Source::new("example.yml", text), &LoadOptions::default(), &of_defaults);
+    // The files that examples use lie beside it.
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/explain/example.yml");
+    let parsed = parse(&Source::new(path, text), &LoadOptions::default(), &of_defaults);
     let mut codes: Vec<Code> = parsed.problems.iter().map(|problem| problem.code).collect();
     if let Some(pipeline) = &parsed.pipeline {
         match Plan::new(pipeline) {

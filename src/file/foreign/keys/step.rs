@@ -89,11 +89,15 @@ pub(super) const STEP: &[Row] = &[
         None,
         "`pipe` does not follow which files a step reads; `pipe run --resume last` goes on from the steps that are done",
     ),
-    ("uses plugin extends template include", None, "a step is written out: what it does goes under `run`"),
     (
-        "with settings arguments inputsfrom",
+        "plugin extends template include",
+        Some("uses"),
+        "a step is written out under `run`; the steps of another file come in by `uses: ./lib/steps.yml`",
+    ),
+    (
+        "settings arguments inputsfrom",
         None,
-        "what a script needs is written into it, or goes into `params` of the file",
+        "what a script needs is written into it, or goes into `params` of the file; a file under `uses` gets it by `with`",
     ),
     (
         "when condition runif onlyif",

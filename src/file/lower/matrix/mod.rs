@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 
 use super::Lowering;
-use super::list::{MemberTexts, Steps};
+use super::list::{MemberTexts, Steps, Written};
 use super::steps::Defaults;
 use crate::file::Code;
 use crate::file::raw::{RawMatrix, RawOnError, RawStep};
@@ -18,27 +18,61 @@ use crate::file::unroll::{self, Combination};
 use crate::file::words::shown;
 use crate::file::yaml::{Early, Field};
 use crate::pipeline::{
-    Condition, Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template,
+    Condition, Group, GroupId, MatrixValue, Member, Pipeline, Span, Step, StepId, Template, Values,
 };
 use crate::template::{ExprType, TemplateRenderer};
+pub(super) use texts::slugged;
 
-/// Gives the values of these params, and those that their defaults read, as far as they are known before the rest of
-/// the file is.
-pub type EarlyValues<'a> = dyn Fn(&Pipeline, &BTreeSet<String>) -> Option<TemplateRenderer> + 'a;
+/// Gives values of params, as far as they are known before the rest of the file is.
+pub type EarlyValues<'a> = dyn Fn(&EarlyRequest<'_>) -> Option<TemplateRenderer> + 'a;
+
+/// What a matrix needs to say which steps there are.
+#[derive(Debug, Clone, Copy)]
+pub struct EarlyRequest<'a> {
+    /// A pipeline with nothing but its params.
+    pub pipeline: &'a Pipeline,
+    /// The params that are read, and those that their defaults read.
+    pub needed: &'a BTreeSet<String>,
+    /// What the caller gives, where the file is used by another: no value comes from the command line then.
+    pub passed: Option<&'a Values>,
+}
 
 /// Why the step of a matrix without combinations does not run.
 const EMPTY: &str = "its matrix has no combinations";
 
 /// A matrix that is in order.
-struct Matrix {
-    /// The names of the axes, and what kind of value each has.
+pub(super) struct Matrix {
+    /// The names of the axes.
     axes: Vec<String>,
     /// The params that its values come from.
-    params: Vec<String>,
-    kinds: BTreeMap<String, ExprType>,
+    pub params: Vec<String>,
+    /// What kind of value each axis has.
+    pub kinds: BTreeMap<String, ExprType>,
     combinations: Vec<Combination>,
     /// What the name of each step has behind the group's.
     parts: Vec<String>,
+}
+
+impl Matrix {
+    /// The combinations: what the name of each has behind the group's, and its values.
+    pub fn members(&self, group: GroupId) -> Vec<(&str, Member)> {
+        let member = |values: &Combination| {
+            let matrix = self.axes.iter().cloned().zip(values.iter().cloned()).collect();
+            Member { group, matrix }
+        };
+        let combinations = self.parts.iter().zip(&self.combinations);
+        combinations.map(|(part, values)| (part.as_str(), member(values))).collect()
+    }
+
+    /// Whether a value of it is not known yet.
+    pub fn is_open(&self) -> bool {
+        self.combinations.iter().flatten().any(|value| *value == MatrixValue::Unknown)
+    }
+}
+
+/// The condition of what stands for a matrix without combinations.
+pub(super) fn empty_condition(at: Span) -> Box<Condition> {
+    Box::new(Condition { text: Template::literal(EMPTY, at), is_early: true })
 }
 
 impl Lowering<'_> {
@@ -51,9 +85,7 @@ impl Lowering<'_> {
         defaults: &Defaults,
     ) {
         let (name, at) = (self.step_name(raw, whole, steps), raw.name.at().unwrap_or(whole));
-        let matrix = raw.matrix.get().and_then(|(matrix, at)| self.matrix(matrix, at));
-        let is_sound = matrix.is_some();
-        let matrix = matrix.unwrap_or_else(|| broken(raw.matrix.value()));
+        let (matrix, is_sound) = self.matrix_of(raw);
         self.names.matrix = Some(matrix.kinds.clone());
         let base = self.step(name, raw, whole, defaults);
         if is_sound && matrix.combinations.len() > 1 {
@@ -65,7 +97,7 @@ impl Lowering<'_> {
 
         let group = GroupId::new(steps.groups.len());
         let mut members = Vec::with_capacity(matrix.combinations.len());
-        let is_open = matrix.combinations.iter().flatten().any(|value| *value == MatrixValue::Unknown);
+        let is_open = matrix.is_open();
         let is_empty = matrix.combinations.is_empty();
         let names: Vec<String> = match is_empty {
             // The group keeps its place in the order.
@@ -77,8 +109,7 @@ impl Lowering<'_> {
             let member = Member { group, matrix: matrix.axes.iter().cloned().zip(values).collect() };
             let mut step = Step { name: member_name, member: Some(Box::new(member)), ..base.clone() };
             if is_empty {
-                let text = Template::literal(EMPTY, at);
-                step.condition = Some(Box::new(Condition { text, is_early: true }));
+                step.condition = Some(empty_condition(at));
             }
             if let Some((text, at)) = &on_error {
                 self.member_on_error(&mut step, text, *at);
@@ -89,14 +120,22 @@ impl Lowering<'_> {
                 self.add_name(step.name.clone().into(), at, id, steps);
             }
             steps.list.push(step);
-            steps.raw.push(raw);
+            steps.raw.push(Written::Here(raw));
         }
         if is_open {
             steps.open.push(name.to_owned());
         }
         let max_parallel = raw.matrix.value().and_then(|matrix| self.matrix_max_parallel(matrix));
-        steps.groups.push(Group { name: name.to_owned(), at, members, max_parallel, params: matrix.params });
+        let params = matrix.params;
+        steps.groups.push(Group { max_parallel, params, ..Group::of_matrix(name, at, members) });
         steps.texts.push(texts);
+    }
+
+    /// The matrix of a step, or what stands for one that is wrong, and whether it is in order.
+    pub(super) fn matrix_of(&mut self, raw: &RawStep) -> (Matrix, bool) {
+        let matrix = raw.matrix.get().and_then(|(matrix, at)| self.matrix(matrix, at));
+        let is_sound = matrix.is_some();
+        (matrix.unwrap_or_else(|| broken(raw.matrix.value())), is_sound)
     }
 
     fn matrix(&mut self, raw: &RawMatrix, at: Span) -> Option<Matrix> {
@@ -139,7 +178,7 @@ impl Lowering<'_> {
         Some(())
     }
 
-    fn matrix_max_parallel(&mut self, raw: &RawMatrix) -> Option<NonZeroUsize> {
+    pub(super) fn matrix_max_parallel(&mut self, raw: &RawMatrix) -> Option<NonZeroUsize> {
         let (&number, at) = raw.max_parallel.get()?;
         self.at_least_one(number, at, "`max_parallel: 0` would let no step of the matrix run")
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::file::lower::Lowering;
-use crate::file::lower::list::Steps;
+use crate::file::lower::list::{MemberTexts, Steps};
 use crate::file::unroll::slug;
 use crate::pipeline::{MatrixValue, Member, Span, Step, StepId, Template};
 use crate::template::{Names, RunContext, Scope, TemplateErrorKind, TemplateRenderer, TextContext};
@@ -22,11 +22,24 @@ impl Lowering<'_> {
         text: &'t str,
         at: Span,
     ) -> Option<Cow<'t, str>> {
-        let member = steps.list.get(id.index()).and_then(|step| step.member.as_deref());
-        let Some(member) = member.filter(|_| text.contains("{{") || text.contains("{%")) else {
+        let Steps { list, texts, .. } = steps;
+        let step = list.get(id.index())?;
+        if step.member.is_none() || !(text.contains("{{") || text.contains("{%")) {
             return Some(Cow::Borrowed(text));
-        };
-        let texts = steps.texts.get_mut(member.group.index())?;
+        }
+        let step = slugged(step);
+        self.name_with(&step, texts, text, at).map(Cow::Owned)
+    }
+
+    /// The same, for a step whose values are spelled as names have them.
+    pub(in crate::file::lower) fn name_with(
+        &mut self,
+        step: &Step,
+        texts: &mut [MemberTexts],
+        text: &str,
+        at: Span,
+    ) -> Option<String> {
+        let texts = texts.get_mut(step.member.as_ref()?.group.index())?;
         let key = (at.start, at.end);
         if !texts.compiled.contains_key(&key) {
             let own = std::mem::replace(&mut self.names, texts.names.clone());
@@ -35,8 +48,7 @@ impl Lowering<'_> {
             texts.compiled.insert(key, template);
         }
         let template = texts.compiled.get(&key)?.clone()?;
-        let step = steps.list.get(id.index())?;
-        self.render_for(&slugged(step), &template).map(Cow::Owned)
+        self.render_for(step, &template)
     }
 
     /// The template of a text that may name nothing but the matrix.
@@ -82,7 +94,7 @@ impl Lowering<'_> {
 }
 
 /// A step whose values are spelled as names have them.
-fn slugged(step: &Step) -> Step {
+pub(in crate::file::lower) fn slugged(step: &Step) -> Step {
     let spell = |(axis, value): &(String, MatrixValue)| {
         let value = match value {
             MatrixValue::Text(_) => MatrixValue::Text(slug(value)),
