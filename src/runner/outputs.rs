@@ -238,7 +238,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error =
             OutputFile::create(&folder.path().join("gone"), StepId::new(3), 2).unwrap_err().to_string();
-        assert!(error.contains("gone/3-2: the run directory is gone"), "{error}");
+        assert!(error.contains("gone/3-2-output: the run directory is gone"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -80,7 +80,7 @@ pub(in super::super) async fn start(
         return Err(not_ready(greeting, exit, image).await);
     }
     let is_visible = shared.engine.is_on_this_kernel() && is_visible(shared, created.name()).await;
-    let kept = SharedContainer {
+    let kept = Arc::new(SharedContainer {
         name: created.name().to_owned(),
         image: image.to_owned(),
         dir: folder.0.clone(),
@@ -89,14 +89,12 @@ pub(in super::super) async fn start(
         is_visible,
         was_short: AtomicBool::new(false),
         exit: exit.clone(),
-    };
-    let kept = Arc::new(kept);
+    });
     shared.kept.lock().insert(spec.name.clone(), Arc::clone(&kept));
     let (stopping, _) = watch::channel(false);
     let handle = Kept {
         handle: Handle { container: created, exit, stopping },
         kept,
-        step: spec.name.clone(),
         shared: Arc::clone(shared),
         _stdin: parking_lot::Mutex::new(attached.input),
         _folder: folder,
@@ -171,12 +169,6 @@ impl Folder {
     }
 }
 
-impl AsRef<Path> for Folder {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
-
 impl Drop for Folder {
     fn drop(&mut self) {
         // If this fails, it goes with the run's folder of pipes.
@@ -188,7 +180,6 @@ impl Drop for Folder {
 struct Kept {
     handle: Handle,
     kept: Arc<SharedContainer>,
-    step: String,
     shared: Arc<Shared>,
     /// Its shell waits for the end of this.
     _stdin: parking_lot::Mutex<Input>,
@@ -208,7 +199,6 @@ impl StepHandle for Kept {
         self.handle.probe(probe)
     }
 
-    /// Its own program has nothing to tidy up, and ends at once.
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         self.handle.stop(how)
     }
@@ -218,6 +208,5 @@ impl Drop for Kept {
     fn drop(&mut self) {
         self.shared.kept.lock().retain(|_, other| !Arc::ptr_eq(other, &self.kept));
         self.shared.readers.lock().retain(|reader| !reader.is_in(&self.kept));
-        tracing::debug!(step = self.step, "docker: shared container is dropped");
     }
 }
