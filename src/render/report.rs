@@ -1,6 +1,7 @@
 //! The state of a run, folded from its events.
 
 mod tail;
+mod tally;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub use super::drawings::Drawing;
 pub use tail::LogTail;
+pub use tally::Tally;
 
 use crate::event::{
     CancelReason, Circumstances, Event, EventKind, PhaseStarted, RunEnd, RunFinished, RunStarted,
@@ -128,25 +130,6 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The signal of Ctrl-C.
 const SIGINT: i32 = 2;
-
-/// How many steps are in which state. Feeds are not counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Tally {
-    pub total: usize,
-    pub running: usize,
-    pub done: usize,
-    pub succeeded: usize,
-    pub failed: usize,
-    pub ignored: usize,
-    pub tainted: usize,
-    pub cancelled: usize,
-    pub skipped: usize,
-    /// Skipped for a condition, which spoils nothing.
-    pub passed_over: usize,
-    pub reused: usize,
-    pub left_out: usize,
-}
 
 impl Report {
     /// Returns a run that has just started.
@@ -371,33 +354,6 @@ impl StreamReport {
     /// Returns whether bytes may be moving.
     pub fn is_live(&self) -> bool {
         self.stats.is_some() && self.finished.is_none()
-    }
-}
-
-impl Tally {
-    fn add(&mut self, outcome: &Outcome) {
-        self.done += 1;
-        *match outcome {
-            Outcome::Succeeded => &mut self.succeeded,
-            Outcome::Failed(_) | Outcome::TimedOut => &mut self.failed,
-            Outcome::Ignored(_) => &mut self.ignored,
-            Outcome::Tainted { .. } => &mut self.tainted,
-            Outcome::Cancelled => &mut self.cancelled,
-            Outcome::Skipped(SkipReason::Dependency(_) | SkipReason::Stopped) => &mut self.skipped,
-            Outcome::Skipped(SkipReason::Condition(_) | SkipReason::Without(_)) => &mut self.passed_over,
-            Outcome::Reused => &mut self.reused,
-            Outcome::LeftOut => &mut self.left_out,
-        } += 1;
-    }
-
-    /// Returns steps that have done what they were to do.
-    pub fn good(&self) -> usize {
-        self.succeeded + self.ignored + self.reused
-    }
-
-    /// Returns steps that have not started.
-    pub fn waiting(&self) -> usize {
-        self.total.saturating_sub(self.running + self.done)
     }
 }
 

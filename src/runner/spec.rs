@@ -14,7 +14,7 @@ use crate::executor::{
 use tokio::time::Instant;
 
 use crate::pipeline::{
-    Action, BodyEnd, Endpoints, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, StreamId, Template,
+    Action, BodyEnd, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, StreamId, Template,
 };
 use crate::plan::Decisions;
 use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
@@ -30,8 +30,6 @@ pub(super) struct Request {
     pub(super) deadline: Option<Instant>,
     /// The outputs of the steps that it depends on.
     pub(super) given: Arc<StepOutputs>,
-    /// Where what it uses is found.
-    pub(super) endpoints: Arc<Endpoints>,
     /// How the ordinary steps have ended, for a `finally` step.
     pub(super) body: Option<Arc<BodyEnd>>,
     /// What it would have read and nothing makes.

@@ -121,18 +121,16 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         Body::Cancelling { reason, now, grace_ms } => {
             EventKind::Cancelling { reason: reason_of(ids, reason)?, now: *now, grace: millis(*grace_ms) }
         }
-        Body::Phase { name: _, steps, outcome, cause } => EventKind::PhaseStarted(PhaseStarted {
-            steps: ids.steps(steps),
-            outcome: RunOutcome::of(outcome)?,
-            cause: plain(cause).into_owned(),
-        }),
+        Body::Phase { name: _, steps, outcome, cause } => {
+            let (outcome, cause) = (RunOutcome::of(outcome)?, plain(cause).into_owned());
+            EventKind::PhaseStarted(PhaseStarted { steps: ids.steps(steps), outcome, cause })
+        }
         Body::Warning { message } => EventKind::Warning(message.clone()),
         Body::Note { message } => EventKind::Note(message.clone()),
-        Body::RunFinished { end, duration_ms, outputs } => EventKind::RunFinished(RunFinished {
-            end: end_of(ids, end),
-            duration: millis(*duration_ms),
-            outputs: outputs.clone(),
-        }),
+        Body::RunFinished { end, duration_ms, outputs } => {
+            let (end, duration) = (end_of(ids, end), millis(*duration_ms));
+            EventKind::RunFinished(RunFinished { end, duration, outputs: outputs.clone() })
+        }
     })
 }
 

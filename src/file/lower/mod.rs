@@ -14,6 +14,7 @@ mod links;
 mod list;
 mod matrix;
 mod outputs;
+mod outside;
 mod params;
 mod policy;
 mod roles;

@@ -1,12 +1,10 @@
-//! `output` and `input`, `--in` and `--out`: names → streams.
+//! `output` and `input`: names → streams.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::file::{Code, Diagnostic, LoadOptions};
-use crate::pipeline::{
-    Action, Destination, Feed, GroupId, Input, MatrixValue, Port, Span, Step, StepId, Stream, StreamId,
-};
+use crate::pipeline::{GroupId, Input, MatrixValue, Port, Span, Step, StepId, Stream, StreamId};
 
 use super::Lowering;
 use super::calls::Bound;
@@ -40,19 +38,19 @@ impl<'r> Streams<'r> {
         }
     }
 
-    fn add(&mut self, name: Cow<'r, str>, stream: Stream) -> Port {
+    pub(super) fn add(&mut self, name: Cow<'r, str>, stream: Stream) -> Port {
         let (id, at) = (StreamId::new(self.list.len()), stream.at);
         self.list.push(stream);
         self.by_name.insert(name, id);
         Port { stream: id, at }
     }
 
-    fn find(&mut self, name: &str) -> Option<(StreamId, &mut Stream)> {
+    pub(super) fn find(&mut self, name: &str) -> Option<(StreamId, &mut Stream)> {
         let id = *self.by_name.get(name)?;
         Some((id, self.list.get_mut(id.index())?))
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.list.iter().map(|stream| stream.name.as_str())
     }
 
@@ -315,91 +313,6 @@ impl Lowering<'_> {
         };
         self.at(Code::NoProducer, at, format!("no step makes the stream `{name}`")).help(help)
     }
-
-    /// `--in`: a step of its own for each stream that comes from outside.
-    fn feeds<'r>(
-        &mut self,
-        steps: &mut Steps<'r>,
-        streams: &mut Streams<'r>,
-        feeds: &'r [(String, Feed)],
-        first_reader: &BTreeMap<&str, Span>,
-    ) {
-        if feeds.is_empty() {
-            return;
-        }
-        let from_stdin = feeds.iter().filter(|(_, feed)| *feed == Feed::Stdin).map(|(name, _)| name.as_str());
-        self.one_dash("--in", "standard input can feed one stream only", from_stdin);
-        for (name, feed) in feeds {
-            let producer = streams.find(name).map(|(_, stream)| stream.producer);
-            match (producer.and_then(|id| steps.list.get(id.index())), first_reader.get(name.as_str())) {
-                (Some(Step { action: Action::Feed(_), .. }), _) => {
-                    self.report(
-                        Diagnostic::nowhere(Code::BadFeed, format!("`--in {name}=…` is given twice"))
-                            .help("give it once"),
-                    );
-                }
-                (Some(step), _) => {
-                    let message =
-                        format!("`--in {name}=…`: the step `{}` makes this stream already", step.name);
-                    let at = step.output.map_or(step.at, |port| port.at);
-                    let problem = self.at(Code::BadFeed, at, message);
-                    self.report(problem.help("remove its `output`, or do without `--in`"));
-                }
-                (None, Some(at)) => {
-                    let id = StepId::new(steps.list.len());
-                    let output = streams.add(name.into(), Stream::new(name, *at, id));
-                    steps.list.push(feed_step(name, feed, output));
-                }
-                (None, None) => {
-                    let near = self.nearest.help(name, first_reader.keys().copied());
-                    let message = format!("`--in {name}=…`: no step reads a stream `{name}`");
-                    self.report(Diagnostic::nowhere(Code::BadFeed, message).maybe_help(near));
-                }
-            }
-        }
-    }
-
-    /// `--out`: where streams go beside their readers.
-    fn outs(&mut self, streams: &mut Streams<'_>, outs: &[(String, Destination)]) {
-        let to_stdout =
-            outs.iter().filter(|(_, out)| *out == Destination::Stdout).map(|(name, _)| name.as_str());
-        self.one_dash("--out", "standard output can take one stream only", to_stdout);
-        for (name, destination) in outs {
-            let group = streams.groups.get(name).and_then(|group| streams.list.get(group.first()?.index()));
-            if let Some(first) = group {
-                let message =
-                    format!("`--out {name}=…`: several steps make `{name}`, each a stream of its own");
-                let problem = Diagnostic::nowhere(Code::GroupStream, message);
-                self.report(problem.help(format!("name one of them: `--out {}=FILE`", first.name)));
-                continue;
-            }
-            match streams.find(name) {
-                Some((_, Stream { out: Some(_), .. })) => {
-                    self.report(
-                        Diagnostic::nowhere(Code::BadOut, format!("`--out {name}=…` is given twice"))
-                            .help("give it once"),
-                    );
-                }
-                Some((_, stream)) => stream.out = Some(destination.clone()),
-                None => {
-                    let help = self.nearest.help(name, streams.names());
-                    let message = format!("`--out {name}=…`: no step makes a stream `{name}`");
-                    self.report(Diagnostic::nowhere(Code::BadOut, message).maybe_help(help));
-                }
-            }
-        }
-    }
-
-    fn one_dash<'n>(&mut self, flag: &str, message: &str, names: impl Iterator<Item = &'n str>) {
-        let dashes: Vec<String> = names.map(|name| format!("`{flag} {name}=-`")).collect();
-        if dashes.len() > 1 {
-            let problem = Diagnostic::nowhere(
-                Code::TwoDashes,
-                format!("{message}: {} cannot go together", dashes.join(" and ")),
-            );
-            self.report(problem.help("name a file for all but one"));
-        }
-    }
 }
 
 /// What the name of a step has behind its group's, with the dot.
@@ -407,9 +320,4 @@ fn part_of<'s>(steps: &'s Steps<'_>, id: StepId) -> Option<&'s str> {
     let step = steps.list.get(id.index())?;
     let group = steps.groups.get(step.member.as_ref()?.group.index())?;
     step.name.strip_prefix(group.name.as_str())
-}
-
-fn feed_step(name: &str, feed: &Feed, output: Port) -> Step {
-    let step = Step::new(format!("in:{name}"), output.at, Action::Feed(feed.clone()));
-    Step { output: Some(output), ..step }
 }

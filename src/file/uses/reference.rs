@@ -43,7 +43,7 @@ pub(super) fn path(source: &Source, text: &str, at: Span) -> Result<PathBuf, Box
 fn remote(text: &str) -> Option<&'static str> {
     let is_path = text.starts_with(['/', '.']);
     let (before, after) = text.split_once(':').unwrap_or((text, ""));
-    let is_host = before.contains('@') || after.starts_with("//");
+    let is_host = text.contains(':') && (before.contains('@') || after.starts_with("//"));
     match text {
         _ if text.starts_with("docker:") => Some("an image"),
         _ if is_path => None,

@@ -46,7 +46,7 @@ use self::streams::GangStreams;
 use super::end::{End, Ended};
 use super::{Deaths, GangMessage, GangOrder, Job, Shutdown};
 use crate::executor::{Executor, Exit, SystemError};
-use crate::pipeline::{BodyEnd, Endpoints};
+use crate::pipeline::BodyEnd;
 use crate::stream::{FanoutEvent, PipeBudget};
 use crate::template::StepOutputs;
 
@@ -63,8 +63,6 @@ struct Gang {
     budget: Arc<PipeBudget>,
     /// The outputs of the steps that its members depend on.
     given: Arc<StepOutputs>,
-    /// Where what its members use is found.
-    endpoints: Arc<Endpoints>,
     /// The services that have ended too early.
     deaths: watch::Receiver<Deaths>,
     /// How the ordinary steps have ended, for `finally` steps.
@@ -88,7 +86,7 @@ pub(super) async fn run(
     mut halt: watch::Receiver<Shutdown>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
-    let GangOrder { job, steps, given, body, decisions, passed_over, endpoints, deaths } = order;
+    let GangOrder { job, steps, given, body, decisions, passed_over, endpoints: _, deaths } = order;
     let mut news = deaths.clone();
     let (signals, mut inbox) = mpsc::unbounded_channel();
     let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
@@ -98,7 +96,6 @@ pub(super) async fn run(
         executor,
         budget,
         given: Arc::new(given),
-        endpoints,
         deaths,
         body,
         members,

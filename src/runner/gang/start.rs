@@ -55,7 +55,6 @@ impl Gang {
             deadline: attempt::earlier(whole, attempt::deadline_in(one)),
             given: Arc::clone(&self.given),
             body: self.body.clone(),
-            endpoints: Arc::clone(&self.endpoints),
             absent: self.streams.absent_of(&self.job, member.step),
         };
         let (signals, round) = (self.signals.clone(), self.round);

@@ -163,7 +163,6 @@ impl Life {
             inputs: Vec::new(),
             deadline: None,
             given: Arc::clone(&self.given),
-            endpoints: Arc::clone(&self.order.endpoints),
             body: self.order.body.clone(),
             absent: Arc::default(),
         }

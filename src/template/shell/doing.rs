@@ -183,7 +183,7 @@ impl Doing {
     fn take(&mut self, spec: &'static Spec, role: Role, word: &Spelling, consensus: &mut Consensus) {
         match role {
             Role::Data | Role::Number => {}
-            Role::Code => self.reads |= word.names_interpreter(),
+            Role::Code => self.reads |= word.names_interpreter() || names_stdin(word),
             Role::Program => {
                 (self.reads, self.certain) = (self.replaces || word.names_interpreter(), false);
                 if std::mem::take(&mut self.program) {
@@ -330,4 +330,9 @@ fn is_stdin(word: &Spelling) -> bool {
     let Some(text) = word.known() else { return false };
     let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     text == "-" || text.strip_prefix('/').is_some_and(|name| name == "stdin" || is_number(name))
+}
+
+/// Returns whether code has the path of standard input in it, which `.` would take for a script.
+fn names_stdin(word: &Spelling) -> bool {
+    word.text.contains("/stdin") || word.text.contains("/fd/")
 }

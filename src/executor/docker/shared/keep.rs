@@ -99,13 +99,8 @@ pub(in super::super) async fn start(
         _stdin: parking_lot::Mutex::new(attached.input),
         _folder: folder,
     };
-    Ok(RunningStep {
-        inputs: Vec::new(),
-        stdout: None,
-        log: log.into(),
-        lane: None,
-        handle: Box::new(handle),
-    })
+    let handle = Box::new(handle);
+    Ok(RunningStep { inputs: Vec::new(), stdout: None, log: log.into(), lane: None, handle })
 }
 
 async fn ended(mut exit: watch::Receiver<Option<Result<Exit, SystemError>>>) {
