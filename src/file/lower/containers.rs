@@ -66,6 +66,10 @@ impl Lowering<'_> {
     /// known. Keys that belong to the container are reported.
     pub(super) fn shared(&mut self, name: &str, raw: &RawStep, all: &SharedContainers) -> Option<Usage> {
         let (wanted, at) = raw.container.get()?;
+        let Some(&position) = all.by_name.get(wanted) else {
+            self.unknown_container(wanted, at, all);
+            return None;
+        };
         let keys: Vec<(&str, Span)> = ContainerKeys::from(raw).of_container_alone().collect();
         for (key, key_at) in keys {
             let message =
@@ -76,20 +80,18 @@ impl Lowering<'_> {
                 _ => format!("move it to `{wanted}` under `containers`, or give the step a container of its own by `image`"),
             }));
         }
-        let Some(&position) = all.by_name.get(wanted) else {
-            self.unknown_container(wanted, at, all);
-            return None;
-        };
         Some(Usage { step: StepId::new(position), at })
     }
 
     fn unknown_container(&mut self, wanted: &str, at: Span, all: &SharedContainers) {
         let names = all.list.iter().map(|it| it.name.as_str());
         let near = self.nearest.help(wanted, names);
-        let is_image = wanted.contains([':', '/']);
+        let is_image = all.list.is_empty() || wanted.contains([':', '/']);
         let help = match near {
             _ if is_image => {
-                format!("`container` names one of `containers`; an image of its own is `image: \"{wanted}\"`")
+                format!(
+                    "`container` names one of `containers`; a step that shares none has `image: \"{wanted}\"`"
+                )
             }
             Some(near) => near,
             None => format!(
