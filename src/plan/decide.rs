@@ -108,7 +108,8 @@ pub fn decide(
     loop {
         let mut decisions = decider.by_gang(&foresee);
         let mut is_kept = |stream| *kept.entry(stream).or_insert_with(|| is_kept(stream));
-        if !decider.find_streams(&mut decisions, &mut is_kept) {
+        let has_pulled = decider.find_streams(&mut decisions, &mut is_kept);
+        if !decider.find_mates(&decisions) && !has_pulled {
             decider.find_services(&mut decisions);
             return decisions;
         }
@@ -247,6 +248,25 @@ impl Decider<'_> {
                 None => Decision::LeftOut,
             };
         }
+    }
+
+    /// Finds steps that would be reused, and whose shared container another step runs in: what they did there has gone
+    /// with the old one. Returns whether there are any.
+    fn find_mates(&mut self, decisions: &Decisions) -> bool {
+        let mut has_found = false;
+        for (id, step) in self.pipeline.steps().filter(|(id, _)| *decisions.of(*id) == Decision::Reuse) {
+            let Some(container) = step.shared.map(|usage| usage.step) else { continue };
+            let mates = self
+                .pipeline
+                .steps()
+                .filter(|(_, mate)| mate.shared.map(|usage| usage.step) == Some(container));
+            if let Some(mate) = mates.map(|(mate, _)| mate).find(|mate| decisions.runs(*mate)) {
+                let why = format!("`{}`, which runs in the same container, runs", self.name(mate));
+                self.pulled.insert(id, why);
+                has_found = true;
+            }
+        }
+        has_found
     }
 
     /// Finds the streams that running steps read and that are made by steps that do not run. Returns whether

@@ -18,7 +18,7 @@ use crate::scan::{self, Module, Named};
 const TO_BE_CUT: &[(&str, &str)] = &[
     ("executor/host/process.rs", "executor/host/probe.rs"),
     ("file/lower/list.rs", "file/lower/calls/mod.rs"),
-    ("file/lower/streams.rs", "file/lower/calls/mod.rs"),
+    ("file/lower/streams.rs", "file/lower/calls/streams.rs"),
     ("pipeline/step.rs", "pipeline/call.rs"),
     ("runner/testing/site.rs", "runner/testing/service.rs"),
     ("template/render.rs", "template/calls.rs"),

@@ -68,11 +68,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         }
         Body::StepOutput { step, channel, text, lossy: _ } => EventKind::StepOutput {
             step: ids.step(step)?,
-            channel: match channel {
-                Channel::Stdout => OutputChannel::Stdout,
-                Channel::Stderr => OutputChannel::Stderr,
-                Channel::Both => OutputChannel::Both,
-            },
+            channel: channel_of(*channel),
             bytes: text.as_bytes().into(),
         },
         Body::StepRetrying { step, attempt, failure, delay_ms, restarting } => EventKind::StepRetrying {
@@ -132,6 +128,14 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
             EventKind::RunFinished(RunFinished { end, duration, outputs: outputs.clone() })
         }
     })
+}
+
+fn channel_of(channel: Channel) -> OutputChannel {
+    match channel {
+        Channel::Stdout => OutputChannel::Stdout,
+        Channel::Stderr => OutputChannel::Stderr,
+        Channel::Both => OutputChannel::Both,
+    }
 }
 
 impl From<&CircumstancesRecord> for Circumstances {

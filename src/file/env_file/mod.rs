@@ -38,17 +38,14 @@ pub fn fill_environments(
         if file.env_files.is_empty() {
             continue;
         }
-        if !known.contains_key(&Arc::as_ptr(&file)) {
+        let found = known.entry(Arc::as_ptr(&file)).or_insert_with(|| {
             let found = read_env_files(pipeline, &file.env_files, env, not_text);
-            let found = found.unwrap_or_else(|wrong| {
+            Arc::new(found.unwrap_or_else(|wrong| {
                 problems.extend(wrong);
                 FileEnvironment::default()
-            });
-            known.insert(Arc::as_ptr(&file), Arc::new(found));
-        }
-        if let Some(found) = known.get(&Arc::as_ptr(&file)) {
-            pipeline.calls[index].environment = Arc::clone(found);
-        }
+            }))
+        });
+        pipeline.calls[index].environment = Arc::clone(found);
     }
     problems
 }

@@ -67,7 +67,7 @@ fn folder(path: &Path) -> PathBuf {
 pub(super) fn read(source: &Source, path: &Path, at: Span, start: usize) -> Result<Source, Box<Diagnostic>> {
     let shown = path.display();
     let wrong = |code, message: String| Diagnostic::at(code, source, at, message);
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error, &wrong))?;
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error, wrong))?;
     if metadata.is_dir() {
         let problem = wrong(Code::IsDirectory, format!("`{shown}` is a folder, not a file"));
         let help = format!("name the file in it, such as `{}`", path.join("pipeline.yml").display());
@@ -78,7 +78,7 @@ pub(super) fn read(source: &Source, path: &Path, at: Span, start: usize) -> Resu
         let problem = wrong(Code::UnreadableFile, format!("`{shown}` is not a plain file"));
         return Err(Box::new(problem.help("write its text to a file first")));
     }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error, &wrong))?;
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error, wrong))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
         let line = before.filter(|byte| **byte == b'\n').count() + 1;

@@ -219,10 +219,8 @@ impl Dispatcher {
     /// Returns how a step has ended. A service that was not ready yet when its last user was passed over has done
     /// nothing wrong.
     pub(super) fn as_seen(&self, step: StepId, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Cancelled if self.beside.dismissed.contains(&step) => Outcome::Succeeded,
-            outcome => outcome,
-        }
+        let was_dismissed = outcome == Outcome::Cancelled && self.beside.dismissed.contains(&step);
+        if was_dismissed { Outcome::Succeeded } else { outcome }
     }
 
     /// Takes the end of a service. One that was not told to stop takes its users with it.

@@ -94,7 +94,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_look_that_hangs_is_cut_and_counts_as_failing() {
         let check = Check { retries: 7, ..Check::new(None) };
-        let verdict = ask(&check, || std::future::pending()).await.unwrap();
+        let verdict = ask(&check, std::future::pending).await.unwrap();
         assert_eq!(verdict, Verdict::Late("no answer within 5s".into()));
     }
 }

@@ -334,5 +334,5 @@ fn is_stdin(word: &Spelling) -> bool {
 
 /// Returns whether code has the path of standard input in it, which `.` would take for a script.
 fn names_stdin(word: &Spelling) -> bool {
-    word.text.contains("/stdin") || word.text.contains("/fd/")
+    is_stdin(word) || word.text.ends_with("/stdin")
 }

@@ -103,3 +103,22 @@ steps:
         place.run_on(lane).code(1).says("out of memory").says("exit code 137");
     }
 }
+
+/// What a step did in the container has gone with it.
+#[test]
+#[ignore = "needs root and Docker"]
+fn steps_of_one_container_go_on_together() {
+    let place = Place::with(
+        "
+containers: {ci: {image: 'alpine:3.20'}}
+steps:
+  - {name: tools, container: ci, run: 'touch /tool; echo >> tools'}
+  - {name: test, container: ci, depends_on: tools, run: 'test -e /tool && test -e go'}
+  - {name: other, run: echo >> other}
+",
+    );
+    place.pipe(&["run"]).code(1);
+    place.write("go", "");
+    place.pipe(&["run", "--resume", "last"]).code(0).says("which runs in the same container, runs");
+    assert_eq!([place.read("tools").lines().count(), place.read("other").lines().count()], [2, 1]);
+}

@@ -127,7 +127,8 @@ impl Answer {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::process::CommandExt as _;
     use std::process::{Child, Command};

@@ -116,7 +116,7 @@ impl Processes {
             return Ok(());
         }
         if !self.from_here {
-            return self.from_inside(signals).await.map(drop);
+            return self.look_inside(signals).await.map(drop);
         }
         let kills = signals.contains(&Signal::KILL);
         let found = self.found().await;
@@ -171,7 +171,7 @@ impl Processes {
         // One look can miss a process that is just being created.
         while looks_in_vain < 2 {
             let signals: &[Signal] = if is_killed() { &[Signal::KILL] } else { &[] };
-            match self.from_inside(signals).await {
+            match self.look_inside(signals).await {
                 Ok(0) => looks_in_vain += 1,
                 Ok(_) => looks_in_vain = 0,
                 // An engine that cannot look cannot be waited for.
@@ -182,7 +182,7 @@ impl Processes {
     }
 
     /// Looks for them from inside, and signals them. Returns how many there were.
-    async fn from_inside(&self, signals: &[Signal]) -> Result<usize, SystemError> {
+    async fn look_inside(&self, signals: &[Signal]) -> Result<usize, SystemError> {
         let (folder, pipes) = &self.folder;
         let mark = self.signs.mark.to_string_lossy();
         let look = Look { mark: &mark, folder, pipes, signals };
