@@ -7,7 +7,7 @@ use crate::support::release::{binary, empty_image, in_container};
 use crate::support::{Place, Ran};
 
 /// What it may weigh, in bytes.
-const MOST: u64 = 13_500_000;
+const MOST: u64 = 14_000_000;
 
 /// Program headers that name a loader, and what it is to load.
 const INTERPRETER: u32 = 3;
