@@ -31,7 +31,7 @@
 //! - The steps in a shared container ([`StepSpec::shared`]) are apart from each other in all of this: `stop`, `gone`
 //!   and `sever` reach the processes of one step and no other's. What a successful step leaves in the background
 //!   there lives on until the container goes. If the container ends, `wait` of the steps in it resolves once they are
-//!   stopped: whoever holds the container's own handle tells first.
+//!   stopped: the container's own handle tells of its end first.
 //! - A step that has the terminal ([`StepSpec::terminal`]) has it alone, in the foreground: what is typed
 //!   there reaches the step and not this process. Once its handle is dropped, the terminal is this process's
 //!   again, as it was.
@@ -127,8 +127,10 @@ pub trait StepHandle: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
-    /// Asks whether it does its work: a service that is starting.
-    fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>>;
+    /// Asks whether it does its work: a service that is starting. What is started as no service need not answer.
+    fn probe<'a>(&'a self, _probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
+        Box::pin(std::future::ready(Ok(Answer::Never("it is no service".into()))))
+    }
 
     /// Returns the check that its image brings along.
     fn own_probe(&self) -> BoxFuture<'_, Result<Option<Probe>, SystemError>> {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use crate::executor::{Answer, Exit, Probe, RunningStep, StartError, StepHandle, Stop, SystemError};
+use crate::executor::{Exit, RunningStep, StartError, StepHandle, Stop, SystemError};
 use crate::pipeline::Feed;
 use crate::stream::{Pump, Stopper, pipe, pump};
 
@@ -64,9 +64,5 @@ impl StepHandle for FeedHandle {
     fn stop(&self, _how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         self.stopper.stop();
         Box::pin(async { Ok(()) })
-    }
-
-    fn probe<'a>(&'a self, _probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
-        Box::pin(async { Ok(Answer::Never("a stream from outside is no service".into())) })
     }
 }

@@ -22,14 +22,14 @@ use tracing::debug;
 
 pub use self::limits::Descriptors;
 use self::orphans::Orphans;
-use self::probe::Surroundings;
+use self::probe::Service;
 use self::process::Process;
 use self::terminal::Lent;
 pub use self::terminal::open_terminal;
 use super::finder::{Finder, none_left};
 use super::{
     Executor, HoldGuard, InputPipe, InputSource, Keepalive, OUTPUT_VARIABLE, Program, RunningStep,
-    SECRETS_VARIABLE, StartError, StdoutSpec, StepSpec, SystemError, shell,
+    SECRETS_VARIABLE, StartError, StdoutSpec, StepHandle, StepSpec, SystemError, shell,
 };
 use crate::executor::limits::too_long;
 use crate::processes::{Signs, has_terminal, leave_session};
@@ -112,17 +112,19 @@ impl HostExecutor {
         let pipes: Vec<u64> = stdout.iter().chain([&log]).filter_map(inode).chain(read).collect();
         let signs = Signs { mark: mark(spec), pipes, ..Signs::default() };
         let registration = self.reaper.processes(&signs.mark, &signs.pipes);
-        let (finder, orphans) = self.watch();
-        let child = orphans.spawn(&mut command).map_err(|error| not_spawned(spec, program, error))?;
+        let watch = self.watch();
+        let child = watch.1.spawn(&mut command).map_err(|error| not_spawned(spec, program, error))?;
         // The command still owns the child's pipe ends; a reader would never see the end of a pipe that they
         // hold open.
         drop(command);
         debug!(step = spec.name, attempt = spec.attempt, pid = child.id(), "host: process started");
         self.descriptors.restore(rustix::process::Pid::from_child(&child));
-        let mut handle = Process::adopt(&child, &spec.name, signs, registration, (finder, orphans), lent)?;
-        handle.surroundings =
-            spec.service.as_ref().map(|_| Box::new(Surroundings::of(spec, self.descriptors)));
-        Ok(RunningStep { inputs, stdout, log, lane: None, handle: Box::new(handle) })
+        let process = Process::adopt(&child, &spec.name, signs, registration, watch.clone(), lent)?;
+        let handle: Box<dyn StepHandle> = match spec.service {
+            Some(_) => Box::new(Service::new(process, spec, self.descriptors, watch)),
+            None => Box::new(process),
+        };
+        Ok(RunningStep { inputs, stdout, log, lane: None, handle })
     }
 
     fn watch(&self) -> (Finder, Orphans) {

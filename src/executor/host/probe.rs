@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use futures::future::BoxFuture;
 use rustix::process::Pid;
 use tokio::net::unix::pipe;
 
@@ -18,32 +19,38 @@ use super::{OUTPUT_VARIABLE, inode, pwd};
 use crate::executor::finder::Finder;
 use crate::executor::probe::Said;
 use crate::executor::{
-    Answer, Exit, Probe, SECRETS_VARIABLE, StepHandle, StepSpec, SystemError, port_answers,
+    Answer, Exit, Probe, SECRETS_VARIABLE, StepHandle, StepSpec, Stop, SystemError, port_answers,
 };
 use crate::processes::Signs;
 use crate::reaper::Registration;
 
-/// What a check is started in.
-#[derive(Debug)]
-pub(super) struct Surroundings {
-    /// What the service has beside the inherited environment. Its mark is among it, by which the reaper knows the
-    /// processes of the check as the service's own.
+/// A service that runs as a process of this machine, and what its checks are started in.
+pub(super) struct Service {
+    process: Process,
+    /// What it has beside the inherited environment. Its mark is among it, by which the reaper knows the processes of
+    /// the check as the service's own.
     env: Vec<(OsString, OsString)>,
     working_dir: PathBuf,
     descriptors: Descriptors,
+    watch: (Finder, Orphans),
 }
 
-impl Surroundings {
-    pub(super) fn of(spec: &StepSpec, descriptors: Descriptors) -> Self {
+impl Service {
+    pub(super) fn new(
+        process: Process,
+        spec: &StepSpec,
+        descriptors: Descriptors,
+        watch: (Finder, Orphans),
+    ) -> Self {
         let own = [(OUTPUT_VARIABLE, spec.outputs.as_os_str().to_owned())];
         let own = own.into_iter().map(|(name, value)| (OsString::from(name), value));
         let secrets = spec.secrets.iter().map(|folder| (SECRETS_VARIABLE.into(), folder.into()));
         let env = own.chain(secrets).chain(spec.env.iter().cloned()).collect();
-        Self { env, working_dir: spec.working_dir.clone(), descriptors }
+        Self { process, env, working_dir: spec.working_dir.clone(), descriptors, watch }
     }
 
     /// Makes a check. Dropping the future kills its processes.
-    pub(super) async fn ask(&self, probe: &Probe, watch: (Finder, Orphans)) -> Result<Answer, SystemError> {
+    async fn ask(&self, probe: &Probe) -> Result<Answer, SystemError> {
         let words = match probe {
             Probe::Port(port) => {
                 let here = |ip: std::net::IpAddr| SocketAddr::new(ip, *port);
@@ -59,10 +66,10 @@ impl Surroundings {
             Probe::Shell(text) => vec!["sh".to_owned(), "-c".into(), text.clone()],
             Probe::Words(words) => words.clone(),
         };
-        self.run(&words, watch).await
+        self.run(&words).await
     }
 
-    async fn run(&self, words: &[String], watch: (Finder, Orphans)) -> Result<Answer, SystemError> {
+    async fn run(&self, words: &[String]) -> Result<Answer, SystemError> {
         let failed = |error: io::Error| SystemError::new("cannot check whether a service is ready", error);
         let Some((program, arguments)) = words.split_first() else {
             return Ok(Answer::Never("its check is empty".into()));
@@ -80,7 +87,7 @@ impl Surroundings {
             .process_group(0);
         let reader = OwnedFd::from(reader);
         let pipes = inode(&reader).into_iter().collect();
-        let child = match watch.1.spawn(&mut command) {
+        let child = match self.watch.1.spawn(&mut command) {
             Ok(child) => child,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Answer::Never(format!("there is no `{program}` on this machine's PATH")));
@@ -90,7 +97,8 @@ impl Surroundings {
         drop(command);
         self.descriptors.restore(Pid::from_child(&child));
         let signs = Signs { pipes, ..Signs::default() };
-        let process = Process::adopt(&child, "check", signs, Registration::default(), watch, None)?;
+        let process =
+            Process::adopt(&child, "check", signs, Registration::default(), self.watch.clone(), None)?;
         let reader = pipe::Receiver::from_owned_fd(reader).map_err(failed)?;
         let mut said = Said::default();
         let exit = loop {
@@ -107,6 +115,24 @@ impl Surroundings {
             Exit::Signal(signal) => Answer::NotYet(format!("it was killed by signal {signal}")),
             Exit::OutOfMemory => Answer::NotYet("it ran out of memory".into()),
         })
+    }
+}
+
+impl StepHandle for Service {
+    fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>> {
+        self.process.wait()
+    }
+
+    fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
+        self.process.stop(how)
+    }
+
+    fn gone(&self) -> BoxFuture<'_, ()> {
+        self.process.gone()
+    }
+
+    fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
+        Box::pin(self.ask(probe))
     }
 }
 

@@ -15,10 +15,9 @@ use tokio::sync::Mutex;
 use tracing::debug;
 
 use super::orphans::Orphans;
-use super::probe::Surroundings;
 use super::terminal::Lent;
 use crate::executor::finder::{Finder, none_left};
-use crate::executor::{Answer, Exit, Probe, StepHandle, Stop, SystemError};
+use crate::executor::{Exit, StepHandle, Stop, SystemError};
 use crate::processes::{self, Found, Signs, signal_group};
 use crate::reaper::Registration;
 
@@ -37,8 +36,6 @@ pub(super) struct Process {
     /// Dropped before the leader is waited for, so that the reaper never has a process id that another
     /// process may get.
     registration: Option<Registration>,
-    /// What its checks are started in, if it is a service.
-    pub(super) surroundings: Option<Box<Surroundings>>,
     /// The terminal, if it has it: until it has been reaped.
     lent: Option<Lent>,
 }
@@ -62,20 +59,8 @@ impl Process {
         match signal(SignalKind::child()) {
             Ok(child_ended) => {
                 let (name, child_ended) = (name.to_owned(), Mutex::new(child_ended));
-                let surroundings = None;
                 let (registration, killed) = (Some(registration), AtomicBool::new(false));
-                Ok(Self {
-                    pid,
-                    name,
-                    signs,
-                    finder,
-                    orphans,
-                    killed,
-                    child_ended,
-                    registration,
-                    surroundings,
-                    lent,
-                })
+                Ok(Self { pid, name, signs, finder, orphans, killed, child_ended, registration, lent })
             }
             Err(error) => {
                 let _ = signal_group(pid, Signal::KILL);
@@ -168,17 +153,6 @@ impl StepHandle for Process {
         Box::pin(async move {
             let is_killed = || self.killed.load(Ordering::Relaxed);
             none_left(&self.finder, &self.signs, is_killed).await;
-        })
-    }
-
-    fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
-        Box::pin(async move {
-            match &self.surroundings {
-                Some(surroundings) => {
-                    surroundings.ask(probe, (self.finder.clone(), self.orphans.clone())).await
-                }
-                None => Ok(Answer::Never("it is no service".into())),
-            }
         })
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::processes::Processes;
 use crate::executor::docker::container::HeldOpen;
-use crate::executor::{Answer, Exit, HoldGuard, Probe, StepHandle, Stop, SystemError};
+use crate::executor::{Exit, HoldGuard, StepHandle, Stop, SystemError};
 
 /// How long a step whose container has ended waits to be stopped for that.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -101,10 +101,6 @@ impl StepHandle for Handle {
             self.stopping.send_replace(true);
             stopped
         })
-    }
-
-    fn probe<'a>(&'a self, _: &'a Probe) -> BoxFuture<'a, Result<Answer, SystemError>> {
-        Box::pin(std::future::ready(Ok(Answer::Never("it is no service".into()))))
     }
 
     fn gone(&self) -> BoxFuture<'_, ()> {
