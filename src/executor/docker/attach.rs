@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::query_parameters::{AttachContainerOptionsBuilder, KillContainerOptionsBuilder};
+use bollard::query_parameters::KillContainerOptionsBuilder;
 use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe;
@@ -15,12 +15,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::container::{Container, Handle, Traffic};
+use super::Shared;
+use super::container::{Handle, Traffic};
 use super::create::{self, Command};
-use super::engine::{Engine, is_connection};
+use super::engine::Engine;
 use super::farewell::{Mark, Unmark};
 use super::init::Opening;
-use super::{Shared, container_name};
 use crate::executor::{
     ContainerSpec, Exit, HoldGuard, InputPipe, InputSource, Keepalive, RunningStep, StartError, StdoutSpec,
     StepSpec, SystemError,
@@ -51,36 +51,11 @@ pub(super) async fn start(
     image: &str,
     guard: &HoldGuard,
 ) -> Result<RunningStep, StartError> {
-    let failed =
-        |error: io::Error| SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
-    let (stdin, source) = stdin(spec)?;
-    let (stdout, stream) = match spec.stdout {
-        StdoutSpec::Stream => ends().map(|(reader, writer)| (Some(reader), Some(writer))).map_err(failed)?,
-        StdoutSpec::Log => (None, None),
-    };
-    let (log, to_log) = ends().map_err(failed)?;
-
-    let mark = Mark::of(spec).map_err(failed)?;
+    let LocalEnds { stdin, source, stdout, stream, log, to_log } = LocalEnds::make(spec)?;
+    let mark = Mark::of(spec).map_err(|error| no_pipe(spec, error))?;
     let command = Command::attached(spec, image, source.is_some(), mark.as_ref());
-    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
-    let body = create::body(shared, spec, container, image, network, command)?;
-    let name = container_name(&shared.labels, spec, "");
-    let platform = container.image.platform.as_deref();
-    let created = Container::create(shared, name, &spec.name, platform, body, Some(guard)).await?;
-    let options = AttachContainerOptionsBuilder::default()
-        .stream(true)
-        .stdin(source.is_some())
-        .stdout(true)
-        .stderr(true)
-        .build();
-    debug!(container = created.name(), "docker: attach to container");
-    let attached = shared.engine.docker().attach_container(created.name(), Some(options)).await;
-    let attached = attached.map_err(|error| match is_connection(&error) {
-        true => StartError::System(shared.engine.lost(error)),
-        false => {
-            SystemError::new(format!("cannot attach to the container of step `{}`", spec.name), error).into()
-        }
-    })?;
+    let created = create::container(shared, spec, container, (image, ""), command, guard).await?;
+    let attached = created.attach(source.is_some()).await?;
     let to_stdin = created.hold_open(source.is_some().then_some(attached.input));
     created.start(image).await?;
 
@@ -173,16 +148,45 @@ async fn signal(shared: &Shared, name: &str, signal: &str) {
     let _ = shared.engine.docker().kill_container(name, Some(options)).await;
 }
 
+/// The pipes between an attempt's streams and the connection that carries them: the caller's ends, and those of the
+/// tasks that move the bytes.
+pub(super) struct LocalEnds {
+    pub(super) stdin: Option<OwnedFd>,
+    pub(super) source: Option<Source>,
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stream: Option<pipe::Sender>,
+    pub(super) log: OwnedFd,
+    pub(super) to_log: pipe::Sender,
+}
+
+impl LocalEnds {
+    pub(super) fn make(spec: &StepSpec) -> Result<Self, StartError> {
+        let failed = |error: io::Error| no_pipe(spec, error);
+        let (stdin, source) = stdin(spec)?;
+        let (stdout, stream) = match spec.stdout {
+            StdoutSpec::Stream => {
+                ends().map(|(reader, writer)| (Some(reader), Some(writer))).map_err(failed)?
+            }
+            StdoutSpec::Log => (None, None),
+        };
+        let (log, to_log) = ends().map_err(failed)?;
+        Ok(Self { stdin, source, stdout, stream, log, to_log })
+    }
+}
+
+pub(super) fn no_pipe(spec: &StepSpec, error: io::Error) -> SystemError {
+    SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error)
+}
+
 /// Makes a pipe: the reading end for the caller, the writing end for a task.
-pub(super) fn ends() -> io::Result<(OwnedFd, pipe::Sender)> {
+fn ends() -> io::Result<(OwnedFd, pipe::Sender)> {
     let (reader, writer) = io::pipe()?;
     Ok((reader.into(), pipe::Sender::from_owned_fd(writer.into())?))
 }
 
 /// Returns the writing end for the caller, and the source of the container's stdin.
-pub(super) fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartError> {
-    let failed =
-        |error: io::Error| SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
+fn stdin(spec: &StepSpec) -> Result<(Option<OwnedFd>, Option<Source>), StartError> {
+    let failed = |error: io::Error| no_pipe(spec, error);
     Ok(match spec.stdin() {
         None => (None, None),
         Some(InputSource::Pipe) => {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bollard::container::AttachContainerResults;
 use bollard::errors::Error;
 use bollard::exec::StartExecOptions;
 use bollard::models::{ContainerCreateBody, ExecConfig};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -99,6 +101,25 @@ impl Container {
         debug!(container = self.name, "docker: start container");
         let started = self.shared.engine.docker().start_container(&self.name, None).await;
         started.map_err(|error| self.failed(image, "be started", error))
+    }
+
+    /// Attaches to its streams. Called before it is started, so that no output is missed.
+    pub(super) async fn attach(&self, has_stdin: bool) -> Result<AttachContainerResults, StartError> {
+        let options = AttachContainerOptionsBuilder::default()
+            .stream(true)
+            .stdin(has_stdin)
+            .stdout(true)
+            .stderr(true)
+            .build();
+        debug!(container = self.name, "docker: attach to container");
+        let attached = self.shared.engine.docker().attach_container(&self.name, Some(options)).await;
+        attached.map_err(|error| match is_connection(&error) {
+            true => StartError::System(self.shared.engine.lost(error)),
+            false => {
+                let what = format!("cannot attach to the container of step `{}`", self.step);
+                SystemError::new(what, error).into()
+            }
+        })
     }
 
     /// Keeps an end of its stdin open until it is released or the container is removed.

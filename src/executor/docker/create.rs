@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 
-use super::Shared;
-use super::container::no_program;
+use super::container::{Container, no_program};
 use super::farewell::Mark;
 use super::mountpoints;
 use super::network::Joined;
+use super::{Shared, container_name};
 use crate::executor::{
-    ContainerSpec, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE, StartError, StdoutSpec,
-    StepSpec, limits, shell,
+    ContainerSpec, HoldGuard, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE, StartError,
+    StdoutSpec, StepSpec, limits, shell,
 };
 
 /// Where a container of its own sees the file for its values.
@@ -89,8 +90,24 @@ pub(super) fn script_words(spec: &StepSpec) -> Option<Vec<String>> {
     Some(shell::command(shell, false, text, spec.script.as_ref().map(|_| Path::new(SCRIPT))))
 }
 
+/// Creates the container of an attempt, in its network.
+pub(super) async fn container(
+    shared: &Arc<Shared>,
+    spec: &StepSpec,
+    container: &ContainerSpec,
+    (image, suffix): (&str, &str),
+    command: Command,
+    guard: &HoldGuard,
+) -> Result<Container, StartError> {
+    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
+    let body = body(shared, spec, container, image, network, command)?;
+    let name = container_name(&shared.labels, spec, suffix);
+    let platform = container.image.platform.as_deref();
+    Container::create(shared, name, &spec.name, platform, body, Some(guard)).await
+}
+
 /// The body of the request that creates the container.
-pub(super) fn body(
+fn body(
     shared: &Shared,
     spec: &StepSpec,
     container: &ContainerSpec,

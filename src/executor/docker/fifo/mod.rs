@@ -19,9 +19,9 @@ use tokio::time::{sleep, timeout};
 
 pub(super) use self::closings::Closings;
 use self::pipes::{Ends, Pipes};
-use super::container::{Container, Handle, Traffic, no_program};
+use super::Shared;
+use super::container::{Handle, Traffic, no_program};
 use super::create::{self, Command, OUTPUTS, script_words};
-use super::{Shared, container_name};
 use crate::executor::{
     ContainerSpec, Exit, HoldGuard, RunningStep, StartError, StdoutSpec, StepSpec, SystemError,
 };
@@ -85,11 +85,7 @@ pub(super) async fn start(
         mounts,
         outputs: OUTPUTS.into(),
     };
-    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
-    let body = create::body(shared, spec, container, image, network, command)?;
-    let name = container_name(&shared.labels, spec, "-f");
-    let platform = container.image.platform.as_deref();
-    let created = Container::create(shared, name, &spec.name, platform, body, Some(guard)).await?;
+    let created = create::container(shared, spec, container, (image, "-f"), command, guard).await?;
     let to_inputs = created.hold_open(Some(std::mem::take(&mut ends.inputs)));
     created.start(image).await?;
 

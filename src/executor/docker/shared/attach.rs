@@ -20,11 +20,11 @@ use super::handle::{Begun, Handle, HowEnded};
 use super::processes::Processes;
 use super::words::{GO, MEMORY, NO_FOLDER};
 use super::{Attempt, SharedContainer};
-use crate::executor::docker::attach::{IN_FLIGHT, Sinks, ends, input, outputs, stdin};
+use crate::executor::docker::attach::{IN_FLIGHT, LocalEnds, Sinks, input, no_pipe, outputs};
 pub(super) use crate::executor::docker::attach::{Input, Output};
 use crate::executor::docker::container::no_program;
 use crate::executor::docker::farewell::{Mark, Unmark};
-use crate::executor::{Exit, InputPipe, Keepalive, RunningStep, StartError, StdoutSpec, Stop, SystemError};
+use crate::executor::{Exit, InputPipe, Keepalive, RunningStep, StartError, Stop, SystemError};
 use crate::pipeline::Lane;
 
 /// Pause between two looks at a step that runs: its end may come without its marks.
@@ -82,14 +82,8 @@ pub(super) fn make_open(path: &Path) -> io::Result<()> {
 /// Starts an attempt whose streams go through the engine.
 pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, StartError> {
     let Attempt { shared, container, spec, .. } = attempt;
-    let failed =
-        |error: io::Error| SystemError::new(format!("cannot make a pipe for step `{}`", spec.name), error);
-    let (stdin, source) = stdin(spec)?;
-    let (stdout, stream) = match spec.stdout {
-        StdoutSpec::Stream => ends().map(|(reader, writer)| (Some(reader), Some(writer))).map_err(failed)?,
-        StdoutSpec::Log => (None, None),
-    };
-    let (log, to_log) = ends().map_err(failed)?;
+    let failed = |error: io::Error| no_pipe(spec, error);
+    let LocalEnds { stdin, source, stdout, stream, log, to_log } = LocalEnds::make(spec)?;
     let mark = Mark::new().map_err(failed)?;
     let folder = Folder::make(attempt.here()).map_err(failed)?;
     let stdin = stdin.map(|fd| InputPipe { keepalive: Keepalive::none(), fd });

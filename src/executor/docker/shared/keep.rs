@@ -7,17 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bollard::container::LogOutput;
-use bollard::query_parameters::AttachContainerOptionsBuilder;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{SharedContainer, THERE};
 use crate::executor::docker::attach::Input;
-use crate::executor::docker::container::{Container, Handle, Traffic};
+use crate::executor::docker::container::{Handle, Traffic};
 use crate::executor::docker::create::{self, Command};
-use crate::executor::docker::engine::is_connection;
-use crate::executor::docker::{Shared, container_name, hex};
+use crate::executor::docker::{Shared, hex};
 use crate::executor::{
     Answer, ContainerSpec, Exit, HoldGuard, MountFrom, MountSpec, Probe, RunningStep, StartError, StepHandle,
     StepSpec, Stop, SystemError,
@@ -54,18 +52,8 @@ pub(in super::super) async fn start(
         mounts,
         outputs: outputs.clone(),
     };
-    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
-    let body = create::body(shared, spec, container, image, network, command)?;
-    let name = container_name(&shared.labels, spec, "");
-    let platform = container.image.platform.as_deref();
-    let created = Container::create(shared, name, &spec.name, platform, body, Some(guard)).await?;
-    let options =
-        AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true).build();
-    let attached = shared.engine.docker().attach_container(created.name(), Some(options)).await;
-    let attached = attached.map_err(|error| match is_connection(&error) {
-        true => StartError::System(shared.engine.lost(error)),
-        false => SystemError::new(format!("cannot attach to the container `{}`", spec.name), error).into(),
-    })?;
+    let created = create::container(shared, spec, container, (image, ""), command, guard).await?;
+    let attached = created.attach(true).await?;
     created.start(image).await.map_err(|error| no_shell(error, image))?;
 
     let exit = created.watch(Traffic::default(), std::future::ready(None));
