@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use super::render::FileRenderer;
-use super::{
-    RunContext, Scope, StepOutputs, StepOutputsMode, TemplateError, TemplateErrorKind, TemplateRenderer,
-};
-use crate::pipeline::{CallId, CalledFile, OutputRef, Outputs, RunOutput, Text, Values};
+use super::RunContext;
+use super::file_renderer::FileRenderer;
+use crate::pipeline::{CallId, CalledFile, Values};
 
 /// What the texts of a called file can see.
 #[derive(Debug, Clone)]
@@ -30,7 +28,7 @@ pub struct CallContext {
 pub(super) struct Calls {
     /// In the order of their ids.
     list: Vec<Call>,
-    by_name: HashMap<String, CallId>,
+    pub(super) by_name: HashMap<String, CallId>,
 }
 
 struct Call {
@@ -81,66 +79,5 @@ impl Calls {
 
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
-    }
-}
-
-impl TemplateRenderer {
-    /// Returns the outputs that a text reads, by the names that it has for the steps. Those of a call are rendered.
-    pub(super) fn outputs_in(
-        &self,
-        text: &Text,
-        call: Option<CallId>,
-        scope: Scope<'_>,
-    ) -> Result<StepOutputs, TemplateError> {
-        let given = match scope.outputs {
-            StepOutputsMode::These(given) | StepOutputsMode::Partly(given) => Some(given),
-            StepOutputsMode::Nothing | StepOutputsMode::Later => None,
-        };
-        let mut seen = StepOutputs::new();
-        for read in &text.outputs {
-            let name = self.calls.name_in(call, &read.step);
-            match self.calls.by_name.get(&*name) {
-                Some(of) => {
-                    let outputs = self.outputs_of_call(*of, read, scope)?;
-                    let known = seen.entry(read.step.clone()).or_default();
-                    Arc::make_mut(known).extend(outputs);
-                }
-                None => {
-                    let outputs = given.and_then(|given| given.get(&*name));
-                    seen.extend(outputs.map(|outputs| (read.step.clone(), Arc::clone(outputs))));
-                }
-            }
-        }
-        Ok(seen)
-    }
-
-    fn outputs_of_call(
-        &self,
-        call: CallId,
-        read: &OutputRef,
-        scope: Scope<'_>,
-    ) -> Result<Outputs, TemplateError> {
-        let mut outputs = Outputs::new();
-        let Some(CallContext { name, file, .. }) = self.calls.context(call) else { return Ok(outputs) };
-        let is_read = |output: &&RunOutput| read.key.as_ref().is_none_or(|key| *key == output.name);
-        let inside =
-            Scope { call: Some(call), outputs: scope.outputs, waiter: scope.waiter, ..Scope::default() };
-        for output in file.outputs.iter().filter(is_read) {
-            match self.render(&output.value, inside) {
-                Ok(value) => {
-                    outputs.insert(output.name.clone(), value);
-                }
-                Err(_) if read.is_optional => {}
-                Err(error) => {
-                    return Err(TemplateError {
-                        kind: TemplateErrorKind::Value,
-                        range: read.range.clone(),
-                        message: format!("the output `{}` of `{name}`: {}", output.name, error.message),
-                        help: error.help,
-                    });
-                }
-            }
-        }
-        Ok(outputs)
     }
 }

@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use minijinja::Environment;
 use minijinja::value::Value;
 
 use super::calls::{CallContext, Calls};
+use super::file_renderer::FileRenderer;
 use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
-    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, escape, filters,
-    jinja, known, members, scan, senses, status, values,
+    Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, jinja, known,
+    members, scan, status, values,
 };
 use crate::pipeline::{
-    BodyEnd, CallId, EnvRead, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text,
-    Values, Verdict,
+    BodyEnd, CallId, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values,
+    Verdict,
 };
 
 /// Renders the compiled templates of one run.
@@ -27,13 +27,6 @@ pub struct TemplateRenderer {
     run: RunContext,
     pub(super) calls: Calls,
     groups: Groups,
-}
-
-/// Renders the texts of one file.
-pub(super) struct FileRenderer {
-    jinja: Environment<'static>,
-    run: Arc<BTreeMap<String, Value>>,
-    values: Values,
 }
 
 /// What a template sees beside the context of the run.
@@ -69,23 +62,6 @@ pub enum StepOutputsMode<'a> {
     Later,
 }
 
-/// The outputs that a text reads, where its names are not those of the run.
-pub(super) struct Seen(Option<StepOutputs>);
-
-impl Seen {
-    /// Returns where the text finds outputs.
-    pub(super) fn mode<'s>(&'s self, all: StepOutputsMode<'s>) -> StepOutputsMode<'s> {
-        match (&self.0, all) {
-            (None, all) => all,
-            (Some(seen), StepOutputsMode::These(_)) => StepOutputsMode::These(seen),
-            (Some(seen), StepOutputsMode::Partly(_) | StepOutputsMode::Later) => {
-                StepOutputsMode::Partly(seen)
-            }
-            (Some(_), StepOutputsMode::Nothing) => StepOutputsMode::Nothing,
-        }
-    }
-}
-
 impl Scope<'_> {
     /// Returns the call whose file the text stands in.
     pub(super) fn call(&self) -> Option<CallId> {
@@ -97,56 +73,6 @@ impl fmt::Debug for TemplateRenderer {
     // minijinja holds the secrets' text.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("TemplateRenderer").finish_non_exhaustive()
-    }
-}
-
-impl FileRenderer {
-    /// Returns a renderer for what its texts can see.
-    pub(super) fn new(context: RunContext) -> Self {
-        let mut jinja = jinja::new();
-        filters::register(&mut jinja, &context.values);
-        escape::register(&mut jinja);
-        senses::register(&mut jinja);
-
-        let started_at = context.started_at.unwrap_or_else(jiff::Zoned::now);
-        let time = filters::time(&started_at);
-        filters::register_now(&mut jinja, started_at);
-
-        let revealed = Arc::new(values::params(&context.values, true));
-        let all = Value::from_object(BTreeMap::clone(&revealed));
-        jinja.add_function(known::hidden::REVEAL_ALL, move || all.clone());
-        jinja.add_function(known::hidden::REVEAL, move |name: &str| revealed.get(name).cloned());
-
-        let params = values::params(&context.values, false);
-        let mut run = BTreeMap::from([
-            ("env".to_owned(), map(context.env)),
-            (
-                "pipeline".to_owned(),
-                map([("name".to_owned(), context.pipeline), ("dir".to_owned(), context.pipeline_dir)]),
-            ),
-            ("run".to_owned(), map([("id".to_owned(), context.run_id), ("started_at".to_owned(), time)])),
-        ]);
-        run.extend(params.clone());
-        run.insert("params".to_owned(), Value::from_object(params));
-        Self { jinja, run: Arc::new(run), values: context.values }
-    }
-
-    /// Returns a better error if a missing variable of the environment is the reason that a condition has no value: the
-    /// template engine points at the whole comparison.
-    fn missing_variable(&self, error: &TemplateError, text: &Text) -> Option<TemplateError> {
-        let env = self.run.get("env").filter(|_| error.message.ends_with("has no value"))?;
-        let is_here = |read: &&EnvRead| {
-            error.range.start <= read.range.start
-                && read.range.end <= error.range.end
-                && env.get_attr(&read.name).is_ok_and(|value| value.is_undefined())
-        };
-        let EnvRead { name, range, needed: _ } = text.env.iter().find(is_here)?;
-        Some(TemplateError {
-            kind: TemplateErrorKind::Value,
-            range: range.clone(),
-            message: format!("`env.{name}` has no value"),
-            help: Some(format!("set the variable, or write `env.{name} | default('…')`")),
-        })
     }
 }
 
@@ -254,7 +180,7 @@ impl TemplateRenderer {
         Ok(Bindings {
             run: run.clone(),
             ended: ends::run(&text.ends, run.get("run"), scope.body),
-            step: scope.step.map(|step| map([("name".to_owned(), step.name.clone())])),
+            step: scope.step.map(|step| values::map([("name".to_owned(), step.name.clone())])),
             steps: self.steps(text, scope, outputs)?,
             inputs: scope
                 .step
@@ -265,19 +191,8 @@ impl TemplateRenderer {
         })
     }
 
-    /// Returns what a text reads of steps, as a value; `None` if it reads nothing.
-    /// Returns the outputs that a text reads, by its own names for the steps.
-    pub(super) fn seen(&self, text: &Text, scope: Scope<'_>) -> Result<Seen, TemplateError> {
-        let is_plain = self.calls.is_empty() || text.outputs.is_empty();
-        match (is_plain, scope.outputs) {
-            (true, _) | (false, StepOutputsMode::Nothing) => Ok(Seen(None)),
-            (false, StepOutputsMode::These(_) | StepOutputsMode::Partly(_) | StepOutputsMode::Later) => {
-                Ok(Seen(Some(self.outputs_in(text, scope.call(), scope)?)))
-            }
-        }
-    }
-
-    /// `outputs` are those that the text reads, `scope` has those of all steps.
+    /// Returns what a text reads of steps, as a value; nothing if it reads nothing. `outputs` are those that the text
+    /// reads, `scope` has those of all steps.
     fn steps(
         &self,
         text: &Text,
@@ -358,10 +273,4 @@ fn missing_output(
         message: format!("`{step}` did not set the output `{key}`; {gave}"),
         help: Some(format!("in `{step}`, write `echo \"{key}=…\" >> \"$PIPE_OUTPUT\"`")),
     })
-}
-
-fn map(entries: impl IntoIterator<Item = (String, String)>) -> Value {
-    Value::from_object(
-        entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect::<BTreeMap<_, _>>(),
-    )
 }

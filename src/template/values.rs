@@ -122,3 +122,10 @@ fn float(text: &str, value: f64) -> Value {
 pub(super) fn is_simple(value: &Value) -> bool {
     !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map)
 }
+
+/// Returns texts by their names, as a value.
+pub(super) fn map(entries: impl IntoIterator<Item = (String, String)>) -> Value {
+    Value::from_object(
+        entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect::<BTreeMap<_, _>>(),
+    )
+}
