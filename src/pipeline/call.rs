@@ -8,25 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    Condition, EnvFile, FileEnvironment, GroupId, OutputRef, Param, Pipeline, RunOutput, Span, Step,
+    CallId, Condition, EnvFile, FileEnvironment, GroupId, OutputRef, Param, Pipeline, RunOutput, Span, Step,
     Template, Text,
 };
-
-/// A call's position in its pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallId(u32);
-
-impl CallId {
-    /// Returns the id of the call at `index`.
-    pub fn new(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
-    }
-
-    /// Returns the position that it stands for.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// One use of another file.
 #[derive(Debug, Clone)]

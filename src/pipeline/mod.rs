@@ -33,13 +33,13 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use admission::{Admission, Concurrency};
-pub use call::{Argument, ArgumentValue, Call, CallId, CalledFile, OutputRead};
+pub use call::{Argument, ArgumentValue, Call, CalledFile, OutputRead};
 pub use condition::Condition;
 pub use container::{Build, Container, Exec, Image, Lane, Mount, MountSource, Pull, Resources};
 pub use env::{EnvFile, EnvVar, FileEnvironment};
 pub use fingerprint::Fingerprint;
 pub use group::{Group, GroupId, GroupKind, MatrixValue, Member};
-pub use ids::{StepId, StreamId};
+pub use ids::{CallId, StepId, StreamId};
 pub use outcome::{Failure, NotRetried, Outcome, SkipReason, TimeLimit, signal_name};
 pub use output::{Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};

@@ -38,6 +38,15 @@ pub(super) struct Read<'r> {
     pub early_exit: EarlyExit,
 }
 
+/// A stream of the caller for one that a file reads and does not make.
+pub(super) struct Bound {
+    /// Its position among those that the file does not make.
+    pub free: usize,
+    /// The caller's name for it.
+    pub from: String,
+    pub at: Span,
+}
+
 impl Lowering<'_> {
     /// The exit codes by which a step reports that its readers have left. SIGPIPE needs none.
     fn broken_pipe(&mut self, field: &Field<OneOrMany<i32>>) -> Vec<i32> {

@@ -7,7 +7,7 @@ use crate::file::raw::{RawOutput, RawStep};
 use crate::pipeline::{Call, CallId, Group, GroupId, OutputRef, Step, StepId, Template};
 use crate::template::Names;
 
-use super::calls::Splice;
+use super::calls::splice::Splice;
 
 /// The steps so far, with what they were made from.
 pub(super) struct Steps<'r> {

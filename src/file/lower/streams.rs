@@ -7,8 +7,7 @@ use crate::file::{Code, Diagnostic, LoadOptions};
 use crate::pipeline::{GroupId, Input, MatrixValue, Port, Span, Step, StepId, Stream, StreamId};
 
 use super::Lowering;
-use super::calls::Bound;
-use super::edges::{Made, Read};
+use super::edges::{Bound, Made, Read};
 use super::list::Written;
 use super::steps::Steps;
 
@@ -155,8 +154,7 @@ impl Lowering<'_> {
             };
             self.check_name("a stream", &name, at);
             if let Some(first) = streams.first(&name, group, steps) {
-                let problem = self.at(Code::TwoProducers, at, format!("two steps make the stream `{name}`"));
-                self.report(problem.also(first, "the first one").help("give each its own stream"));
+                self.two_producers(&name, at, first);
                 continue;
             }
             let own = match is_shared {
@@ -256,48 +254,47 @@ impl Lowering<'_> {
         stream: StreamId,
         streams: &mut Streams<'_>,
     ) {
-        let Read { name: as_name, from: _, at, buffer, early_exit } = read;
         let Some(made) = streams.list.get_mut(stream.index()) else { return };
         if made.producer == reader {
             let message = format!("the step `{}` reads the stream that it makes", step.name);
-            let problem = self.at(Code::OwnStream, *at, message);
+            let problem = self.at(Code::OwnStream, read.at, message);
             self.report(problem.also(made.at, "made here").help("a step reads what another one makes"));
             return;
         }
-        if let Some(first) = step.reads(stream) {
-            let message = format!("the step `{}` reads the stream `{}` twice", step.name, made.name);
-            let problem = self.at(Code::ReadTwice, *at, message);
-            self.report(
-                problem
-                    .also(first.port.at, "the first time")
-                    .help("read it once, and use `tee` in the script"),
-            );
-            return;
+        if self.add_input(step, read, (stream, &made.name)) {
+            made.readers.push(reader);
         }
-        made.readers.push(reader);
-        let (name, port) = (as_name.map(str::to_owned), Port { stream, at: *at });
-        let (buffer, early_exit) = (*buffer, *early_exit);
-        step.inputs.push(Input { name, port, buffer, early_exit, is_gathered: false });
     }
 
-    /// The edge of a stream that the caller of this file gives. It has a number behind all that the file makes.
-    fn free_edge(&mut self, step: &mut Step, read: &Read<'_>, streams: &mut Streams<'_>) {
-        let Read { name, from, at, buffer, early_exit } = read;
-        let known = streams.free.iter().position(|(free, _)| *free == *from);
-        let free = known.unwrap_or_else(|| {
-            streams.free.push((from.clone().into_owned(), *at));
-            streams.free.len() - 1
-        });
-        let stream = StreamId::new(streams.list.len() + free);
+    /// Adds a stream, which has this name, to what a step reads. Returns whether it did not read it before.
+    fn add_input(&mut self, step: &mut Step, read: &Read<'_>, (stream, called): (StreamId, &str)) -> bool {
+        let Read { name, from: _, at, buffer, early_exit } = read;
         if let Some(first) = step.reads(stream) {
-            let message = format!("the step `{}` reads the stream `{from}` twice", step.name);
+            let message = format!("the step `{}` reads the stream `{called}` twice", step.name);
             let problem = self.at(Code::ReadTwice, *at, message).also(first.port.at, "the first time");
             self.report(problem.help("read it once, and use `tee` in the script"));
-            return;
+            return false;
         }
         let (name, port) = (name.map(str::to_owned), Port { stream, at: *at });
         let (buffer, early_exit) = (*buffer, *early_exit);
         step.inputs.push(Input { name, port, buffer, early_exit, is_gathered: false });
+        true
+    }
+
+    /// The edge of a stream that the caller of this file gives. It has a number behind all that the file makes.
+    fn free_edge(&mut self, step: &mut Step, read: &Read<'_>, streams: &mut Streams<'_>) {
+        let known = streams.free.iter().position(|(free, _)| *free == *read.from);
+        let free = known.unwrap_or_else(|| {
+            streams.free.push((read.from.clone().into_owned(), read.at));
+            streams.free.len() - 1
+        });
+        let stream = StreamId::new(streams.list.len() + free);
+        self.add_input(step, read, (stream, &read.from));
+    }
+
+    pub(super) fn two_producers(&mut self, name: &str, at: Span, first: Span) {
+        let problem = self.at(Code::TwoProducers, at, format!("two steps make the stream `{name}`"));
+        self.report(problem.also(first, "the first one").help("give each its own stream"));
     }
 
     pub(super) fn no_producer(&self, name: &str, at: Span, streams: &Streams<'_>) -> Diagnostic {

@@ -184,7 +184,7 @@ pub fn needed(
         let texts = call.file.outputs.iter().map(|output| &output.value).chain(&call.file.early_max_parallel);
         texts.for_each(|text| needed.text(Some(CallId::new(index)), text));
     }
-    // Whoever calls stands before what is called.
+    // A call stands before those that its file makes.
     for (index, call) in pipeline.calls.iter().enumerate().rev() {
         let own = std::mem::take(&mut needed.calls[index]);
         let own = with_defaults(&call.file.params, own);

@@ -4,14 +4,15 @@
 mod arguments;
 mod links;
 pub(super) mod names;
+pub(super) mod splice;
 mod streams;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::splice::{CalledFileParts, Splice};
 use super::list::{Steps, Written};
 use super::matrix::empty_condition;
 use super::{Lowered, Lowering, Place, lower_file};
@@ -25,35 +26,10 @@ use crate::pipeline::{
     Pipeline, Role, Span, Step, StepId, Values,
 };
 use crate::template::{Names, Scope};
-pub(super) use streams::Bound;
 
 /// The files that were lowered already, where that does not hang on what they are given.
 #[derive(Default)]
 pub(super) struct Called(RefCell<HashMap<FileIndex, Rc<CalledFileParts>>>);
-
-/// A file that is called: what all of its calls have in common.
-pub(super) struct CalledFileParts {
-    file: Arc<CalledFile>,
-    lowered: Lowered,
-}
-
-/// The steps that came from one call.
-pub(super) struct Splice<'r> {
-    /// The step with `uses`.
-    raw: &'r RawStep,
-    call: CallId,
-    steps: Range<usize>,
-    of: Rc<CalledFileParts>,
-    /// How many streams stand before those of the file; known once they have been taken up.
-    streams: usize,
-}
-
-impl Splice<'_> {
-    /// The first of the steps.
-    pub(super) fn first(&self) -> StepId {
-        StepId::new(self.steps.start)
-    }
-}
 
 impl Lowering<'_> {
     /// Adds the steps of the file that a step uses; with a matrix, once for each combination.

@@ -5,21 +5,13 @@ use std::collections::HashMap;
 
 use super::Lowering;
 use crate::file::Code;
+use crate::file::lower::edges::Bound;
 use crate::file::lower::matrix::slugged;
 use crate::file::lower::steps::Steps;
 use crate::file::lower::streams::Streams;
 use crate::file::raw::{RawInput, RawInputKeys, RawStep};
 use crate::file::unroll::{Shift, join};
 use crate::pipeline::{Span, Step, StepId, StreamId};
-
-/// A stream of the caller for one that a file reads and does not make.
-pub(in crate::file::lower) struct Bound {
-    /// Its position among those that the file does not make.
-    free: usize,
-    /// The caller's name for it.
-    pub from: String,
-    pub at: Span,
-}
 
 impl Lowering<'_> {
     /// Takes up the streams that a call makes.
@@ -47,12 +39,7 @@ impl Lowering<'_> {
             if let Some(first) =
                 streams.by_name.get(stream.name.as_str()).and_then(|id| streams.list.get(id.index()))
             {
-                let problem = self.at(
-                    Code::TwoProducers,
-                    caller.at,
-                    format!("two steps make the stream `{}`", stream.name),
-                );
-                self.report(problem.also(first.at, "the first one").help("give each its own stream"));
+                self.two_producers(&stream.name, caller.at, first.at);
             }
             let id = StreamId::new(streams.list.len());
             if let Some(outer) = outer {
