@@ -253,16 +253,16 @@ impl Decider<'_> {
     /// Finds steps that would be reused, and whose shared container another step runs in: what they did there has gone
     /// with the old one. Returns whether there are any.
     fn find_mates(&mut self, decisions: &Decisions) -> bool {
+        let shared = |(id, step): (StepId, &Step)| Some((id, step.shared?.step));
+        let users: Vec<(StepId, StepId)> = self.pipeline.steps().filter_map(shared).collect();
+        let running = users.iter().rev().filter(|(user, _)| decisions.runs(*user));
+        let running: HashMap<StepId, StepId> = running.map(|(user, container)| (*container, *user)).collect();
+        let is_reused = |user: &StepId| *decisions.of(*user) == Decision::Reuse;
         let mut has_found = false;
-        for (id, step) in self.pipeline.steps().filter(|(id, _)| *decisions.of(*id) == Decision::Reuse) {
-            let Some(container) = step.shared.map(|usage| usage.step) else { continue };
-            let mates = self
-                .pipeline
-                .steps()
-                .filter(|(_, mate)| mate.shared.map(|usage| usage.step) == Some(container));
-            if let Some(mate) = mates.map(|(mate, _)| mate).find(|mate| decisions.runs(*mate)) {
+        for (user, container) in users.into_iter().filter(|(user, _)| is_reused(user)) {
+            if let Some(&mate) = running.get(&container) {
                 let why = format!("`{}`, which runs in the same container, runs", self.name(mate));
-                self.pulled.insert(id, why);
+                self.pulled.insert(user, why);
                 has_found = true;
             }
         }
