@@ -6,6 +6,7 @@
 
 mod act;
 mod executor;
+mod perform;
 mod service;
 mod site;
 

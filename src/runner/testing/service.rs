@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::act::{ActEnd, Scripts};
-use super::site::{End, perform};
+use super::perform::{End, perform};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::Exit;
 use crate::pipeline::{Check, Endpoint, Failure, OnError, Outcome, Readiness};

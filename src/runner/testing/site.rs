@@ -11,9 +11,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use super::act::{Act, ActEnd, Scripts};
+use super::act::{ActEnd, Scripts};
+use super::perform::{End, perform};
 use super::service;
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{Exit, SystemError};
@@ -62,15 +63,6 @@ impl Member {
     fn new(step: StepId) -> Self {
         Self { step, attempts: 0, retries: 0, deadline: None, is_over: false }
     }
-}
-
-/// How an attempt ended.
-pub(super) enum End {
-    Exit(Exit),
-    TimedOut,
-    Stopped,
-    NotStarted(String),
-    Lost(SystemError),
 }
 
 struct ScriptedGang {
@@ -324,40 +316,6 @@ impl ScriptedGang {
             let finished =
                 StepFinished { attempts: member.attempts, ..StepFinished::unrun(member.step, outcome) };
             let _ = self.dispatcher.send(GangMessage::Finished(finished));
-        }
-    }
-}
-
-/// Goes through an attempt: its time, and the way from TERM to KILL.
-pub(super) async fn perform(
-    act: &Act,
-    mut deadline: Option<Instant>,
-    grace: Duration,
-    stopped: &mut watch::Receiver<Shutdown>,
-) -> End {
-    let mut until = Instant::now() + act.takes;
-    let (mut timed_out, mut was_stopped) = (false, false);
-    loop {
-        let how = *stopped.borrow_and_update();
-        if how == Shutdown::Graceful && !was_stopped && !timed_out {
-            until = Instant::now() + act.obeys_after.min(grace);
-        }
-        was_stopped |= how != Shutdown::None;
-        if how == Shutdown::Immediate {
-            until = Instant::now();
-        }
-        tokio::select! {
-            () = sleep_until(until) => return match (timed_out, was_stopped, &act.end) {
-                (true, ..) => End::TimedOut,
-                (false, true, _) => End::Stopped,
-                (false, false, ActEnd::Exit(exit)) => End::Exit(*exit),
-                (false, false, _) => End::Lost(SystemError::new("cannot wait", "the process is lost")),
-            },
-            () = sleep_until(deadline.unwrap_or(until)), if deadline.is_some() => {
-                (timed_out, deadline) = (true, None);
-                until = Instant::now() + act.obeys_after.min(grace);
-            }
-            Ok(()) = stopped.changed() => {}
         }
     }
 }
