@@ -22,6 +22,8 @@ use super::engine::{Engine, EngineRefusal, UNSEEN, is_connection, is_gone, words
 use super::leftovers;
 use crate::executor::{Answer, Exit, HoldGuard, Probe, Released, StartError, StepHandle, Stop, SystemError};
 
+/// The exit code of a process that was killed, as engines and shells report it.
+pub(super) const KILLED: i32 = 137;
 /// The first program of each container on Podman, which is a package of its own.
 const INIT: &str = "catatonit";
 

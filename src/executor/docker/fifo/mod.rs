@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 pub(super) use self::closings::Closings;
 use self::pipes::{Ends, Pipes};
 use super::Shared;
-use super::container::{Handle, Traffic, no_program};
+use super::container::{Handle, KILLED, Traffic, no_program};
 use super::create::{self, Command, OUTPUTS, script_words};
 use crate::executor::{
     ContainerSpec, Exit, HoldGuard, RunningStep, StartError, StdoutSpec, StepSpec, SystemError,
@@ -52,8 +52,6 @@ impl From<StartError> for Failure {
 const REPORT: &str = r#"trap : HUP INT QUIT TERM; exec 3>"$0/end" && { sh -c "$@" 3>&-; code=$?; echo $code >&3; exit $code; }"#;
 /// Longest report of the wrapper: a number up to 255, and a newline.
 const MOST_DIGITS: u64 = 4;
-/// Exit code of a shell whose program was killed.
-const KILLED: i32 = 137;
 /// Exit code of [`opening`] if the image does not have the step's program.
 const NO_PROGRAM: i32 = 125;
 /// Exit code of the engine's init if the image has no shell.

@@ -8,7 +8,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -22,7 +21,7 @@ use super::words::{GO, MEMORY, NO_FOLDER};
 use super::{Attempt, SharedContainer};
 use crate::executor::docker::attach::{IN_FLIGHT, LocalEnds, Sinks, input, no_pipe, outputs};
 pub(super) use crate::executor::docker::attach::{Input, Output};
-use crate::executor::docker::container::no_program;
+use crate::executor::docker::container::{KILLED, no_program};
 use crate::executor::docker::farewell::{Mark, Unmark};
 use crate::executor::{Exit, InputPipe, Keepalive, RunningStep, StartError, Stop, SystemError};
 use crate::pipeline::Lane;
@@ -130,7 +129,7 @@ pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, StartErr
         let ended = watched.end(end, passing).await;
         sender.send_replace(Some(ended));
     });
-    let handle = Handle { begun, stopping, killed: AtomicBool::new(false) };
+    let handle = Handle { begun, stopping };
     Ok(RunningStep {
         // This lane has no other input.
         inputs: spec.inputs.iter().zip([stdin]).map(|(_, stdin)| stdin).collect(),
@@ -181,13 +180,12 @@ impl Watched {
         mut passing: tokio::task::JoinHandle<Option<Result<bool, SystemError>>>,
     ) -> HowEnded {
         let Self { processes, exec, folder } = self;
-        let (shared, container) = (processes.shared(), processes.container());
         loop {
             tokio::select! {
                 biased;
                 // A sender that is dropped says that the connection has ended, which the task tells.
                 true = is_heard(&mut heard) => {
-                    let code = folder.code(container);
+                    let code = folder.code(processes.container());
                     folder.let_go();
                     // The wrapper looks into the folder until it has seen that.
                     tokio::spawn(async move {
@@ -195,9 +193,9 @@ impl Watched {
                         drop(folder);
                     });
                     return match code {
-                        Some(exit) if exit != Exit::Code(137) => Ok(Some(exit)),
+                        Some(exit) if exit != Exit::Code(KILLED) => Ok(Some(exit)),
                         code => {
-                            let ended = exec::ended(shared, container, &exec).await;
+                            let ended = processes.ended(&exec).await;
                             ended.map(|ended| ended.map(|exit| code.unwrap_or(exit)))
                         }
                     };
@@ -205,7 +203,7 @@ impl Watched {
                 passed = &mut passing => {
                     folder.let_go();
                     let whole = passed.ok().flatten().transpose()?.unwrap_or_default();
-                    return match exec::ended(shared, container, &exec).await? {
+                    return match processes.ended(&exec).await? {
                         Some(Exit::Code(0)) if !whole => Err(SystemError::new(
                             "the engine has lost the end of a step's output",
                             "its connection ended before",
@@ -215,8 +213,8 @@ impl Watched {
                 }
                 () = sleep(LOOK) => {
                     // Its wrapper was killed, and something of it still holds the connection.
-                    if let Some(exit) = exec::look(shared, &exec).await? {
-                        return Ok(Some(exit));
+                    if exec::look(processes.shared(), &exec).await?.is_some() {
+                        return processes.ended(&exec).await;
                     }
                 }
             }

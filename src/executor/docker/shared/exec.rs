@@ -1,24 +1,18 @@
 //! An exec: a program that the engine starts in a container that runs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures::StreamExt as _;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::{Attempt, SharedContainer};
 use crate::executor::docker::Shared;
+use crate::executor::docker::container::KILLED;
 use crate::executor::docker::engine::{is_connection, words};
 use crate::executor::{Exit, StartError, SystemError};
-
-/// Pause between two looks at an exec that is about to end.
-const PAUSE: Duration = Duration::from_millis(20);
-/// Longest time that the engine takes to tell of an end that is known otherwise.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is to be run.
 pub(super) struct Exec {
@@ -91,35 +85,6 @@ fn failed(shared: &Shared, container: &SharedContainer, error: Error) -> StartEr
     }
 }
 
-/// Waits for the end of an exec, which has been seen otherwise or is at least in the air. Nothing if its container has
-/// ended, and it with that.
-pub(super) async fn ended(
-    shared: &Shared,
-    container: &SharedContainer,
-    id: &str,
-) -> Result<Option<Exit>, SystemError> {
-    let looks = async {
-        loop {
-            if let Some(exit) = look(shared, id).await? {
-                return Ok(Some(exit));
-            }
-            sleep(PAUSE).await;
-        }
-    };
-    let told = tokio::select! {
-        told = timeout(PATIENCE, looks) => told,
-        () = container.ended() => return Ok(None),
-    };
-    let exit = told.unwrap_or_else(|_| {
-        Err(SystemError::new("lost a step in a container", "the engine does not tell how it has ended"))
-    })?;
-    // A container that ends takes all with it, and is told of a moment later.
-    match exit {
-        Some(Exit::Code(_)) if timeout(PAUSE, container.ended()).await.is_ok() => Ok(None),
-        exit => Ok(exit),
-    }
-}
-
 /// Asks whether an exec has ended, and how.
 pub(super) async fn look(shared: &Shared, id: &str) -> Result<Option<Exit>, SystemError> {
     match shared.engine.docker().inspect_exec(id).await {
@@ -130,7 +95,7 @@ pub(super) async fn look(shared: &Shared, id: &str) -> Result<Option<Exit>, Syst
         Ok(_) => Ok(None),
         Err(error) if is_connection(&error) => Err(shared.engine.lost(error)),
         // It is forgotten: its container is being removed, or was restarted.
-        Err(_) => Ok(Some(Exit::Code(137))),
+        Err(_) => Ok(Some(Exit::Code(KILLED))),
     }
 }
 

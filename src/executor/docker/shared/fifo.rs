@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
@@ -13,6 +12,7 @@ use super::exec::{self, Exec};
 use super::handle::{Begun, Handle, HowEnded};
 use super::processes::{Processes, names};
 use super::words::{GO, MEMORY};
+use crate::executor::docker::container::KILLED;
 use crate::executor::docker::fifo::pipes::{self, Ends, Pipes};
 use crate::executor::docker::fifo::{Failure, Start, handshake, opening, unusable};
 use crate::executor::{Exit, InputPipe, InputSource, RunningStep, StepSpec, SystemError};
@@ -66,7 +66,7 @@ pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, Failure>
     let log = log.into_blocking_fd().map_err(unusable)?;
     let inputs = to_inputs.release().unwrap_or_default();
     let (stopping, _) = watch::channel(false);
-    let handle = Box::new(Handle { begun, stopping, killed: AtomicBool::new(false) });
+    let handle = Box::new(Handle { begun, stopping });
     Ok(RunningStep { inputs, stdout, log, lane: Some(Lane::Fifo), handle })
 }
 
@@ -101,10 +101,8 @@ async fn watch_end(
     };
     let ended = match reported.await {
         // A container whose processes are all killed is about to end.
-        Some(exit) if exit != Exit::Code(137) => Ok(Some(exit)),
-        reported => exec::ended(processes.shared(), processes.container(), &exec)
-            .await
-            .map(|ended| ended.map(|exit| reported.unwrap_or(exit))),
+        Some(exit) if exit != Exit::Code(KILLED) => Ok(Some(exit)),
+        reported => processes.ended(&exec).await.map(|ended| ended.map(|exit| reported.unwrap_or(exit))),
     };
     sender.send_replace(Some(ended));
 }

@@ -1,7 +1,6 @@
 //! A running step in a shared container.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -9,13 +8,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::processes::Processes;
-use crate::executor::docker::container::HeldOpen;
+use crate::executor::docker::container::{HeldOpen, KILLED};
 use crate::executor::{Exit, HoldGuard, StepHandle, Stop, SystemError};
 
 /// How long a step whose container has ended waits to be stopped for that.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The exit code of a process that was killed, as shells report it.
-const KILLED: i32 = 137;
 
 /// How a step in a shared container has ended; `None` is with its container.
 pub(super) type HowEnded = Result<Option<Exit>, SystemError>;
@@ -71,8 +68,6 @@ pub(super) struct Handle {
     pub(super) begun: Begun,
     /// Whether it was told to stop.
     pub(super) stopping: watch::Sender<bool>,
-    /// Whether every process that is found from now on is killed.
-    pub(super) killed: AtomicBool,
 }
 
 impl StepHandle for Handle {
@@ -94,9 +89,6 @@ impl StepHandle for Handle {
 
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         Box::pin(async move {
-            if how == Stop::Kill {
-                self.killed.store(true, Ordering::Relaxed);
-            }
             let stopped = self.begun.processes.stop(how).await;
             self.stopping.send_replace(true);
             stopped
@@ -104,6 +96,6 @@ impl StepHandle for Handle {
     }
 
     fn gone(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.begun.processes.none_left(|| self.killed.load(Ordering::Relaxed)))
+        Box::pin(self.begun.processes.none_left(|| self.begun.processes.were_killed()))
     }
 }

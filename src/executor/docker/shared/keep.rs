@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{SharedContainer, THERE};
 use crate::executor::docker::attach::Input;
-use crate::executor::docker::container::{Handle, Traffic};
+use crate::executor::docker::container::{Handle, KILLED, Traffic};
 use crate::executor::docker::create::{self, Command};
 use crate::executor::docker::{Shared, hex};
 use crate::executor::{
@@ -174,7 +174,7 @@ impl StepHandle for Kept {
         Box::pin(async move {
             let exit = self.handle.wait().await?;
             let is_old = exit == Exit::OutOfMemory && self.kept.was_short.load(Ordering::Relaxed);
-            Ok(if is_old { Exit::Code(137) } else { exit })
+            Ok(if is_old { Exit::Code(KILLED) } else { exit })
         })
     }
 

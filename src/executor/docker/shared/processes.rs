@@ -7,23 +7,32 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::sync::OnceCell;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::inside::{Answer, Look};
 use super::{Attempt, SharedContainer, exec};
 use crate::executor::docker::Shared;
+use crate::executor::docker::container::KILLED;
 use crate::executor::docker::users::Users;
 use crate::executor::finder::none_left;
-use crate::executor::{StartError, Stop, SystemError};
+use crate::executor::{Exit, StartError, Stop, SystemError};
 use crate::processes::{self, FileId, Found, Signs};
 
 /// Pause between two looks from inside.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Pause between two looks at an exec that is about to end.
+const NEXT: Duration = Duration::from_millis(20);
+/// Longest time that the engine takes to tell of an end that is known otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest time between the engine's word of an exec that was killed and that of its container.
+const LAG: Duration = Duration::from_secs(1);
 
 /// The processes of one attempt.
 pub(in super::super) struct Processes {
@@ -42,6 +51,8 @@ pub(in super::super) struct Processes {
     from_here: bool,
     /// The exec that is the first of them.
     exec: OnceCell<String>,
+    /// Whether every one that is found from now on is killed.
+    killed: AtomicBool,
 }
 
 impl Processes {
@@ -67,6 +78,7 @@ impl Processes {
             folder: (attempt.there(), pipes),
             from_here: container.is_visible && may_signal,
             exec: OnceCell::new(),
+            killed: AtomicBool::new(false),
         }
     }
 
@@ -95,11 +107,44 @@ impl Processes {
         self.reads.iter().any(|pipe| pipes.contains(pipe))
     }
 
+    /// Returns whether they were told to end at once.
+    pub(super) fn were_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the end of the exec that is the first of them, which has been seen otherwise or is at least in
+    /// the air. Nothing if its container has ended, and it with that.
+    pub(super) async fn ended(&self, id: &str) -> Result<Option<Exit>, SystemError> {
+        let looks = async {
+            loop {
+                if let Some(exit) = exec::look(&self.shared, id).await? {
+                    return Ok(Some(exit));
+                }
+                sleep(NEXT).await;
+            }
+        };
+        let told = tokio::select! {
+            told = timeout(PATIENCE, looks) => told,
+            () = self.container.ended() => return Ok(None),
+        };
+        let exit = told.unwrap_or_else(|_| {
+            Err(SystemError::new("lost a step in a container", "the engine does not tell how it has ended"))
+        })?;
+        // A container that ends takes all with it, and is told of a moment later: on a busy machine, a long one.
+        let was_killed = exit == Some(Exit::Code(KILLED)) && !self.were_killed();
+        let patience = if was_killed { LAG } else { NEXT };
+        let has_ended = timeout(patience, self.container.ended()).await.is_ok();
+        Ok(exit.filter(|_| !has_ended))
+    }
+
     /// Asks all of them to end.
     pub(super) async fn stop(&self, how: Stop) -> Result<(), SystemError> {
         let signals: &[Signal] = match how {
             Stop::Terminate => &[Signal::TERM, Signal::CONT],
-            Stop::Kill => &[Signal::KILL],
+            Stop::Kill => {
+                self.killed.store(true, Ordering::Relaxed);
+                &[Signal::KILL]
+            }
         };
         self.signal(signals).await
     }
