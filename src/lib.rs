@@ -50,12 +50,14 @@
 //! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, reaper, template, plan, executor, stream |
 //! | 3 | [`render`] | progress, plain, CI logs, JSON, summary, reports, drawings | pipeline, event |
 //! | 3 | [`history`] | journal, run directory, past runs | pipeline, event |
-//! | 4 | [`cli`] | arguments, one file a command, signals, exit codes | all |
+//! | 4 | [`cluster`] | runs whose gangs run in pods: orders and their conductor, the hub, the link to it, the store of files | pipeline, processes, event, reaper, template, file, plan, executor, stream, runner |
+//! | 5 | [`cli`] | arguments, one file a command, signals, exit codes | all |
 
 // They panic where a standard stream is full, closed or set not to wait; `cli::stdio` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
+pub mod cluster;
 pub mod event;
 pub mod executor;
 pub mod file;

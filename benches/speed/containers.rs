@@ -16,9 +16,9 @@ use super::problem::{Problem, Result};
 use super::row::{Measured, Row};
 use super::series::{Series, shown};
 
-const IMAGE: &str = "debian:bookworm-slim";
+pub const IMAGE: &str = "debian:bookworm-slim";
 /// A container of the shell's.
-const DOCKER_RUN: &str = "docker run --rm --log-driver none";
+pub const DOCKER_RUN: &str = "docker run --rm --log-driver none";
 /// Steps that do nothing.
 const STEPS: usize = 20;
 
@@ -46,7 +46,7 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
 }
 
 /// Whether there is an engine, and the image.
-fn engine() -> Result<()> {
+pub fn engine() -> Result<()> {
     if !is_here("docker") {
         return Err(Problem::missing("`docker`"));
     }

@@ -17,6 +17,7 @@
 //! The static program is measured where `.ci/static target/static/amd64` (or `arm64`) has made it.
 
 mod backup;
+mod beside;
 mod build;
 mod containers;
 mod contest;
@@ -48,12 +49,13 @@ use table::Report;
 /// What gives some rows of the table.
 type Subject = fn(&Bench) -> Vec<Row>;
 
-const SUBJECTS: [(&str, Subject); 9] = [
+const SUBJECTS: [(&str, Subject); 10] = [
     ("plan", plan::rows),
     ("host", host::rows),
     ("fanout", fanout::rows),
     ("backup", backup::rows),
     ("containers", containers::rows),
+    ("beside", beside::rows),
     ("memory", memory::rows),
     ("logs", logs::rows),
     ("startup", startup::rows),

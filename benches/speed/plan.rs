@@ -28,6 +28,8 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
     rows.push(row.measured(of(|runs| grown(&runs[0], &runs[1]))));
     let row = Row::new("the same, 100,000 steps", "10,000 steps; n log n", "× time").at_most(growth(1));
     rows.push(row.measured(of(|runs| grown(&runs[1], &runs[2]))));
+    let uses = Row::new("`pipe validate`, 1,000 uses of one file", "–", "ms").at_most(100.0);
+    rows.push(uses.measured(thousand_uses(bench)));
     rows
 }
 
@@ -35,6 +37,30 @@ fn hundred(bench: &Bench) -> Result<Measured> {
     let dir = tempfile::tempdir()?;
     let candidates = [validate(dir.path(), 100)?];
     let runs = bench.compare_often("validate 100 steps", 20, dir.path(), &candidates)?;
+    let figures = runs[0].seconds.map(|seconds| seconds * 1e3);
+    Ok(Measured { note: format!("{} runs", figures.len()), figures })
+}
+
+/// Each use has three steps, a value of its own, and streams in and out.
+fn thousand_uses(bench: &Bench) -> Result<Measured> {
+    let dir = tempfile::tempdir()?;
+    let used = "params: {level: {type: int, default: 6}}
+steps:
+  - {name: squeeze, input: plain, run: 'gzip -{{ level }}', output: packed}
+  - {name: check, input: packed, run: gzip -t}
+  - {name: size, input: packed, run: wc -c, output: bytes}
+";
+    let mut top =
+        String::from("params: {level: 9}\nsteps:\n  - {name: rows, run: seq 9, output: p0.bytes}\n");
+    for number in 1..=bench.count(1_000) {
+        let _ =
+            writeln!(top, "  - name: p{number}\n    uses: used.yml\n    with: {{level: '{{{{ level }}}}'}}");
+        let _ = writeln!(top, "    inputs: {{plain: p{}.bytes}}", number - 1);
+    }
+    fs::write(dir.path().join("used.yml"), used)?;
+    fs::write(dir.path().join("uses.yml"), top)?;
+    let candidates = [Candidate::pipe("pipe", &["validate", "uses.yml"])];
+    let runs = bench.compare_often("validate 1,000 uses", 20, dir.path(), &candidates)?;
     let figures = runs[0].seconds.map(|seconds| seconds * 1e3);
     Ok(Measured { note: format!("{} runs", figures.len()), figures })
 }

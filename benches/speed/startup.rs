@@ -12,7 +12,7 @@ use super::series::{Series, shown};
 pub fn rows(bench: &Bench) -> Vec<Row> {
     vec![
         Row::new("`pipe --version`", "`true`", "ms more").at_most(3.0).measured(version(bench)),
-        Row::new("the program, stripped", "–", "MB").at_most(12.0).measured(size()),
+        Row::new("the program, stripped", "–", "MB").at_most(15.0).measured(size()),
     ]
 }
 

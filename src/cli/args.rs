@@ -2,12 +2,16 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::complete;
+mod clean;
+mod cluster;
+
+pub(super) use self::clean::CleanArgs;
+pub(super) use self::cluster::{ClusterArgs, OnSite, StepPlaces};
+use super::{complete, pod_args::PodCommand};
 use crate::executor::docker::LaneChoice;
 use crate::file::Nearest;
 
@@ -65,6 +69,9 @@ pub(super) enum Command {
         /// The folder; it is created if it is missing
         dir: PathBuf,
     },
+    /// The parts of `pipe` that run in pods
+    #[command(hide = true, subcommand)]
+    Pod(PodCommand),
 }
 
 /// Which file, and what its streams are joined to.
@@ -95,10 +102,10 @@ pub(super) struct ParamArgs {
 #[derive(Debug, Default, Args)]
 pub(super) struct ContainerArgs {
     /// Run every step in a container: its own image, else that of `defaults`, else --image
-    #[arg(long)]
+    #[arg(long, group = "everywhere")]
     pub(super) docker: bool,
-    /// The image for steps that name none; needs --docker
-    #[arg(long, requires = "docker")]
+    /// The image for steps that name none, where all run in containers
+    #[arg(long, requires = "everywhere")]
     pub(super) image: Option<String>,
     /// How bytes reach containers: named pipes where that works, or through the engine
     #[arg(long, value_enum, default_value_t = LaneArg::Auto)]
@@ -135,6 +142,8 @@ pub(super) struct RunArgs {
     /// Show the commands in the order in which they would run, without running them
     #[arg(long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
     #[command(flatten)]
     pub(super) containers: ContainerArgs,
     /// Use only the images that `pipe lock` has recorded
@@ -198,6 +207,12 @@ pub(super) struct PlanArgs {
     pub(super) containers: ContainerArgs,
     #[command(flatten)]
     pub(super) choice: ChoiceArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+    /// Ask the cluster whether it would take the run: rights, quotas, policies. Nothing is made there; needs --on
+    #[cfg(feature = "kubernetes")]
+    #[arg(long, requires = "on")]
+    pub(super) check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -237,23 +252,6 @@ pub(super) struct LogsArgs {
     /// Print one JSON object for each line: the step, the text, the attempt, the time and the output
     #[arg(long)]
     pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CleanArgs {
-    /// Also remove the directories of runs, except the newest N
-    #[arg(long, value_name = "N")]
-    pub(super) keep: Option<usize>,
-    /// Also remove the directories of runs that began longer ago than this, such as 30d; with --keep, only
-    /// runs that match both
-    #[arg(long, value_name = "AGE", value_parser = crate::file::duration)]
-    pub(super) older_than: Option<Duration>,
-    /// Also remove images that `build` has made, of all folders, except those that containers use
-    #[arg(long)]
-    pub(super) images: bool,
-    /// Show what would be removed, without removing it
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -375,23 +373,4 @@ fn report(text: &str) -> Result<ReportArg, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    #[test]
-    fn a_report_has_a_kind_and_a_file() {
-        let report = |text| super::report(text).map(|report| report.file.display().to_string());
-        assert_eq!(report("junit=a=b.xml").unwrap(), "a=b.xml");
-        assert_eq!(
-            report("juint=x").unwrap_err(),
-            "there is no kind of report `juint`; did you mean `junit`?"
-        );
-        assert_eq!(report("html=x").unwrap_err(), "there is no kind of report `html`; there is only `junit`");
-        assert!(report("junit").is_err() && report("junit=").is_err());
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
-    }
-}
+mod tests;

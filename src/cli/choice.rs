@@ -218,8 +218,12 @@ fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<Vec<StepId>, CliE
         return Ok(group.members.clone());
     }
     let found = pipeline.steps().find(|(_, step)| step.name == name && !step.action.is_feed());
+    if let Some((id, step)) = found.filter(|(_, step)| step.role.is_beside()) {
+        return Err(beside(pipeline, flag, (id, step)));
+    }
     found.map(|(id, _)| vec![id]).ok_or_else(|| {
-        let steps = pipeline.steps.iter().filter(|step| !step.action.is_feed());
+        let is_named = |step: &&Step| !step.action.is_feed() && !step.role.is_beside();
+        let steps = pipeline.steps.iter().filter(is_named);
         let groups = pipeline.groups.iter().map(|group| group.name.as_str());
         let near = Nearest::default().help(name, steps.map(|step| step.name.as_str()).chain(groups));
         let is_file = Path::new(name).is_file();
@@ -230,6 +234,21 @@ fn find(pipeline: &Pipeline, flag: &str, name: &str) -> Result<Vec<StepId>, CliE
         };
         CliError::usage(format!("`{flag} {name}`: there is no step `{name}`"), hint)
     })
+}
+
+/// Refuses the name of what runs if a step does that uses it.
+fn beside(pipeline: &Pipeline, flag: &str, (id, step): (StepId, &Step)) -> CliError {
+    let what = if step.role == Role::Service { "service" } else { "shared container" };
+    let name = &step.name;
+    let user = pipeline.steps.iter().find(|user| user.uses(id) && !user.role.is_beside());
+    let hint = match user {
+        Some(user) => format!("name a step that uses it: `{flag} {}`", user.name),
+        None => "no step uses it".to_owned(),
+    };
+    CliError::usage(
+        format!("`{flag} {name}`: `{name}` is a {what}, and runs if a step does that uses it"),
+        hint,
+    )
 }
 
 /// Returns the steps that were not asked for and whose values are read.

@@ -18,7 +18,8 @@ const RUNS: usize = 20;
 
 /// Completes names of steps, and of groups of them.
 pub(super) fn steps() -> ArgValueCompleter {
-    let of = |step: &Step| (!step.action.is_feed()).then(|| CompletionCandidate::new(&step.name));
+    let is_named = |step: &Step| !step.action.is_feed() && !step.role.is_beside();
+    let of = move |step: &Step| is_named(step).then(|| CompletionCandidate::new(&step.name));
     let all = |group: &Group| (group.members.len() > 1).then(|| CompletionCandidate::new(&group.name));
     ArgValueCompleter::new(move |typed: &OsStr| {
         let pipeline = pipeline();

@@ -13,7 +13,7 @@ use crate::event::{EventKind, channel};
 use crate::executor::docker::{DockerExecutor, Engine, Setup};
 use crate::executor::{ContainerSpec, ImageSource, SystemError};
 use crate::history::RunDir;
-use crate::pipeline::StepId;
+use crate::pipeline::{Step, StepId, Template};
 use crate::reaper::Reaper;
 use crate::runner::ContainerRenderer;
 use crate::template::{Scope, StepOutputsMode, TemplateRenderer};
@@ -52,6 +52,12 @@ impl<'a> ResolvedPipeline<'a> {
         container.map_err(|why| CliError::usage(format!("{}: {why}", self.place(step.at, &step.name)), None))
     }
 
+    /// Returns the text of a template of a step; as it is written, where a value is not known before the run.
+    pub(super) fn text(&self, step: &Step, template: &Template) -> String {
+        let scope = Scope { step: Some(step), outputs: self.outputs, ..Scope::default() };
+        self.templates.render(template, scope).unwrap_or_else(|_| template.source.clone())
+    }
+
     /// Returns the images that steps name, each once.
     pub(super) fn named_images(&self) -> Result<Vec<NamedImage>, CliError> {
         let mut images: Vec<NamedImage> = Vec::new();
@@ -71,6 +77,11 @@ impl<'a> ResolvedPipeline<'a> {
 
     fn place(&self, at: crate::pipeline::Span, step: &str) -> String {
         format!("{}: step `{step}`", self.loaded.pipeline.source.place(at))
+    }
+
+    /// Returns what renders its containers.
+    pub(super) fn renderer(&self) -> ContainerRenderer<'_> {
+        self.placing()
     }
 
     fn placing(&self) -> ContainerRenderer<'_> {

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use crate::pipeline::{Call, Group, GroupId, GroupKind, Pipeline, StepId};
+use crate::pipeline::{Call, CallId, Group, GroupId, GroupKind, Member, Pipeline, StepId};
 
 /// Returns the names of steps, in their order; all steps of a group have the group's.
 pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
     let all: BTreeSet<StepId> = steps.iter().copied().collect();
-    let whole = |step: StepId| {
-        let group = pipeline.group(pipeline.step(step).member.as_ref()?.group);
-        (group.members.len() > 1 && group.members.iter().all(|member| all.contains(member))).then_some(group)
+    let is_whole = |group: &GroupId| {
+        let members = &pipeline.group(*group).members;
+        members.len() > 1 && members.iter().all(|member| all.contains(member))
     };
     let mut names = Vec::new();
     for step in steps {
-        match whole(*step) {
+        let whole = pipeline.groups_of(pipeline.step(*step)).filter(is_whole).last();
+        match whole {
             None => names.push(pipeline.step(*step).name.clone()),
-            Some(group) if group.members.first() == Some(step) => {
-                names.push(group.label());
+            Some(group) if pipeline.group(group).members.first() == Some(step) => {
+                names.push(label(pipeline, group));
             }
             Some(_) => {}
         }
@@ -24,20 +25,65 @@ pub(super) fn names(pipeline: &Pipeline, steps: &[StepId]) -> Vec<String> {
     names
 }
 
+/// Returns what stands for all steps of a group: `test ×4`, or `protect` for a file that is used once.
+fn label(pipeline: &Pipeline, id: GroupId) -> String {
+    let group = pipeline.group(id);
+    match (group.kind, calls_of(pipeline, id).count()) {
+        (GroupKind::Matrix, _) => group.label(),
+        (GroupKind::Files, 0) => group.name.clone(),
+        (GroupKind::Files, calls) => format!("{} ×{calls}", group.name),
+    }
+}
+
+/// Returns the calls of a file that a matrix makes.
+fn calls_of(pipeline: &Pipeline, group: GroupId) -> impl Iterator<Item = &Call> {
+    pipeline.calls.iter().filter(move |call| call.caller.group() == Some(group))
+}
+
 /// Returns a line for each file that a step uses, and for each matrix: `test ×4: python 3.12 3.13 · os alpine bookworm (max 2)`.
+/// Of the calls that a matrix makes, the first stands for the others.
 pub(super) fn lines(pipeline: &Pipeline) -> Vec<String> {
-    let files = pipeline.calls.iter().map(file);
-    let matrices = pipeline.groups.iter().filter(|group| group.kind == GroupKind::Matrix);
+    let is_first = |call: &Call| {
+        let first = |group| calls_of(pipeline, group).next();
+        call.caller.group().and_then(first).is_none_or(|first| first.caller.name == call.caller.name)
+    };
+    let is_shown = |call: Option<CallId>| pipeline.calls_around(call).all(|(_, around)| is_first(around));
+    let files = pipeline.calls.iter().filter(|call| is_shown(call.caller.call) && is_first(call));
+    let matrices = pipeline.groups.iter().filter(|group| {
+        let first = group.members.first().map(|step| pipeline.step(*step));
+        group.kind == GroupKind::Matrix && first.is_none_or(|step| is_shown(step.call))
+    });
+    let files = files.map(|call| match call.caller.group() {
+        None => file(pipeline, call),
+        Some(group) => of_matrix(pipeline, group, call),
+    });
     files.chain(matrices.map(|group| line(pipeline, group))).collect()
 }
 
 /// Returns a line for a file that a step uses: `protect (lib/protect.yml): its timeout counts only where it runs by
 /// itself`.
-fn file(call: &Call) -> String {
+fn file(pipeline: &Pipeline, call: &Call) -> String {
+    format!("{}{}{}", call.label(), most(pipeline.group(call.group)), idle(call))
+}
+
+/// Returns a line for a file that a matrix uses: `seal ×2 (lib/seal.yml): os alpine bookworm`.
+fn of_matrix(pipeline: &Pipeline, id: GroupId, first: &Call) -> String {
+    let callers = calls_of(pipeline, id).map(|call| &call.caller);
+    let axes = axes(callers.filter_map(|caller| caller.member.as_deref()));
+    let (label, path) = (label(pipeline, id), first.file.path.display());
+    format!("{label} ({path}): {axes}{}{}", most(pipeline.group(id)), idle(first))
+}
+
+fn idle(call: &Call) -> String {
     match call.file.idle_keys.as_slice() {
-        [] => call.label(),
-        keys => format!("{}: its {} counts only where it runs by itself", call.label(), keys.join(" and ")),
+        [] => String::new(),
+        [key] => format!(": its {key} counts only where it runs by itself"),
+        keys => format!(": its {} count only where it runs by itself", keys.join(" and ")),
     }
+}
+
+fn most(group: &Group) -> String {
+    group.max_parallel.map_or_else(String::new, |most| format!(" (max {most})"))
 }
 
 /// The gangs of one step that a plan shows of a group.
@@ -89,34 +135,37 @@ impl<'p> Folds<'p> {
     }
 }
 
-/// Returns the group of a step that is a gang by itself.
+/// Returns the group of a step that is a gang by itself, where a matrix has made many of its kind: the outermost.
 fn alone(pipeline: &Pipeline, gang: &[StepId]) -> Option<GroupId> {
-    match gang {
-        [step] => Some(pipeline.step(*step).member.as_ref()?.group),
-        _ => None,
-    }
+    let [step] = gang else { return None };
+    let step = pipeline.step(*step);
+    let callers = pipeline.calls_around(step.call).filter_map(|(_, call)| call.caller.group());
+    callers.last().or_else(|| step.group())
 }
 
 fn line(pipeline: &Pipeline, group: &Group) -> String {
+    let members = group.members.iter().filter_map(|step| pipeline.step(*step).member.as_deref());
+    match axes(members) {
+        axes if axes.is_empty() => format!("{}: its matrix has no combinations", group.name),
+        axes => format!("{}: {axes}{}", group.label(), most(group)),
+    }
+}
+
+/// Returns the axes of a matrix with their values: `python 3.12 3.13 · os alpine bookworm`.
+fn axes<'m>(members: impl Iterator<Item = &'m Member>) -> String {
     let mut axes: Vec<(&str, Vec<&str>)> = Vec::new();
-    for member in group.members.iter().filter_map(|step| pipeline.step(*step).member.as_ref()) {
-        for (axis, value) in &member.matrix {
-            let index = axes.iter().position(|(name, _)| name == axis).unwrap_or_else(|| {
-                axes.push((axis, Vec::new()));
-                axes.len() - 1
-            });
-            let value = value.spelled();
-            if let Some((_, values)) = axes.get_mut(index).filter(|(_, values)| !values.contains(&value)) {
-                values.push(value);
-            }
+    for (axis, value) in members.flat_map(|member| &member.matrix) {
+        let index = axes.iter().position(|(name, _)| name == axis).unwrap_or_else(|| {
+            axes.push((axis, Vec::new()));
+            axes.len() - 1
+        });
+        let value = value.spelled();
+        if let Some((_, values)) = axes.get_mut(index).filter(|(_, values)| !values.contains(&value)) {
+            values.push(value);
         }
     }
     let axes: Vec<String> = axes.iter().map(|(axis, values)| format!("{axis} {}", shown(values))).collect();
-    let most = group.max_parallel.map_or_else(String::new, |most| format!(" (max {most})"));
-    match axes.is_empty() {
-        true => format!("{}: its matrix has no combinations", group.name),
-        false => format!("{}: {}{most}", group.label(), axes.join(" · ")),
-    }
+    axes.join(" · ")
 }
 
 /// Returns the values of an axis, as many as fit.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{ContainerArgs, ParamArgs, TargetArgs};
+use super::args::{ParamArgs, StepPlaces, TargetArgs};
 use super::error::CliError;
 use crate::cli::default_file::default_file;
 use crate::cli::stdio::say;
@@ -23,6 +23,9 @@ pub(super) struct Loaded {
     pub(super) plan: Arc<Plan>,
     /// The folder that steps run in, absolute.
     pub(super) working_dir: PathBuf,
+    /// What the command line adds to the file.
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "a run in a cluster hands it on"))]
+    pub(super) options: LoadOptions,
     /// Where the values of its params come from.
     given: ParamSources,
     /// The params that matrices read: they say which steps there are.
@@ -54,15 +57,15 @@ impl<'a> Params<'a> {
 /// Reads, checks and orders the pipeline that the command line means; checks the values given for its params
 /// too. All that is wrong is reported in one go.
 pub(super) fn load(target: &TargetArgs, params: Params<'_>) -> Result<Loaded, CliError> {
-    load_with(target, params, &ContainerArgs::default(), MissingSecrets::Hide)
+    load_with(target, params, StepPlaces::default(), MissingSecrets::Hide)
 }
 
-/// As [`load`], with what the command line says about containers, and with what to do about secrets that no
+/// As [`load`], with where the command line has steps run, and with what to do about secrets that no
 /// source gives.
 pub(super) fn load_with(
     target: &TargetArgs,
     params: Params<'_>,
-    containers: &ContainerArgs,
+    places: StepPlaces<'_>,
     missing_secrets: MissingSecrets,
 ) -> Result<Loaded, CliError> {
     let working_dir = working_dir()?;
@@ -73,8 +76,10 @@ pub(super) fn load_with(
     let options = LoadOptions {
         feeds: feeds(&target.inputs)?,
         outs: outs(&target.outputs)?,
-        containers: containers.docker,
-        image: containers.image.clone(),
+        containers: places.docker,
+        cluster: places.cluster,
+        image: places.image.map(str::to_owned),
+        texts: None,
     };
     let source = crate::file::read(&path)?;
     let (wrong, of_matrices) = (RefCell::new(Vec::new()), RefCell::new(BTreeSet::new()));
@@ -125,7 +130,7 @@ pub(super) fn load_with(
     match (Diagnostics::of(problems), pipeline, plan) {
         (None, Some(pipeline), Some(Ok(plan))) => {
             let (pipeline, plan) = (Arc::new(pipeline), Arc::new(plan));
-            Ok(Loaded { pipeline, plan, working_dir, given, of_matrices: of_matrices.take() })
+            Ok(Loaded { pipeline, plan, working_dir, options, given, of_matrices: of_matrices.take() })
         }
         (Some(problems), ..) => Err(problems.into()),
         (None, ..) => Err(CliError::usage("there is no pipeline in the file", None)),

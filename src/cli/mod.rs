@@ -7,7 +7,9 @@
 mod admission;
 mod args;
 mod audience;
+mod beside;
 mod choice;
+mod cluster;
 mod commands;
 mod complete;
 mod conditions;
@@ -26,6 +28,7 @@ mod log;
 #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
 mod nss;
 mod past;
+mod pod_args;
 mod prompt;
 mod reap;
 #[cfg(test)]
@@ -102,5 +105,6 @@ fn command(command: Command) -> Result<ExitCode, CliError> {
         Command::Schema => commands::schema::run(),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { dir } => commands::man::run(&dir),
+        Command::Pod(command) => commands::pod::run(command),
     }
 }

@@ -1,5 +1,7 @@
 //! A pipeline and its events by hand, for the tests of everything that reads events.
 
+mod served;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +13,8 @@ use crate::pipeline::{
     Action, Dependency, Failure, Feed, Input, Lane, Need, Outcome, Pipeline, Port, Role, RunOutcome, Script,
     Shell, Source, Span, Step, StepId, Stream, StreamId, Template,
 };
+
+pub use served::*;
 
 /// How long steps have to end by themselves.
 pub const GRACE: Duration = Duration::from_secs(10);

@@ -30,7 +30,7 @@
 //! - A step of `run-started`: `name`, `description`, `line` (in the run's `file`, or in its own), `file` (where it is another one),
 //!   `role` (`finally`, `service`, `container`), `group` (the name that it shares with others), `matrix` (its values, by axis), `if`
 //!   (its condition), `depends_on`, `services`,
-//!   `input`, `inputs` (streams by the name that the step gives them), `gathers` (several streams by one name), `output`, `feed` (a path, or `-` for
+//!   `container` (the shared container that it runs in), `input`, `inputs` (streams by the name that the step gives them), `gathers` (several streams by one name), `output`, `feed` (a path, or `-` for
 //!   standard input), `terminal` (true: its log is empty). A stream: `name`, `producer`, `readers`, `out` (a path, or `-` for standard output).
 //! - `outcome`: `succeeded`, `failed` and `ignored` (with `failure`), `timed-out`, `tainted` (with
 //!   `producer`, the step that broke the stream), `cancelled`, `skipped` (with `dependency`, the step that

@@ -26,7 +26,7 @@
 //!   well, so that it sees the signal.
 //! - [`StepHandle::gone`] resolves once no process of the step is left. After a [`Stop::Kill`] it kills what
 //!   it still finds.
-//! - [`StepHandle::probe`] has no effect but the check. When it resolves, or is dropped, no process of it is left.
+//! - [`StepHandle::probe`] has no effect but the check. If it is dropped before it resolves, its processes are killed.
 //! - [`Executor::sever`] resolves once no process is left that could read one of these pipes to its end.
 //! - The steps in a shared container ([`StepSpec::shared`]) are apart from each other in all of this: `stop`, `gone`
 //!   and `sever` reach the processes of one step and no other's. What a successful step leaves in the background
@@ -45,6 +45,8 @@ mod hold;
 pub mod host;
 mod input;
 mod limits;
+#[cfg(target_os = "linux")]
+pub mod pod;
 mod probe;
 mod set;
 mod shell;
@@ -57,7 +59,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::pipeline::{Failure, Lane};
+use crate::pipeline::{Check, Failure, Lane};
 
 pub use hold::{HoldGuard, Released};
 pub use input::{InputPipe, Keepalive};
@@ -118,6 +120,12 @@ pub trait StepHandle: Send + Sync {
     /// Waits for the step's own process.
     fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>>;
 
+    /// Returns whether the step's own process has begun to end by itself: it has closed its files, and can be waited
+    /// for in a moment. Where that cannot be seen, it has not.
+    fn is_ending(&self) -> bool {
+        false
+    }
+
     /// Asks every process of the step to end.
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>>;
 
@@ -132,8 +140,8 @@ pub trait StepHandle: Send + Sync {
         Box::pin(std::future::ready(Ok(Answer::Never("it is no service".into()))))
     }
 
-    /// Returns the check that its image brings along.
-    fn own_probe(&self) -> BoxFuture<'_, Result<Option<Probe>, SystemError>> {
+    /// Returns the check that its image brings along, and its times.
+    fn own_check(&self) -> BoxFuture<'_, Result<Option<(Probe, Check)>, SystemError>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 

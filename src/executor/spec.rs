@@ -26,6 +26,8 @@ pub struct StepSpec {
     pub shared: Option<SharedSpec>,
     /// What makes it a service.
     pub service: Option<ServiceSpec>,
+    /// The services that its container finds, by the names that they have there. They are ready.
+    pub services: Vec<String>,
     /// Variables to set beside the inherited environment; later entries win.
     pub env: Vec<(OsString, OsString)>,
     /// The folder to run in, absolute.
@@ -67,6 +69,8 @@ impl fmt::Debug for StepSpec {
 /// What a service has beside what a step has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
+    /// The name by which containers that use it find it.
+    pub alias: String,
     /// The ports of its container that are published on this machine, by its own; `None` is one that is free.
     pub published: Vec<(u16, Option<u16>)>,
 }

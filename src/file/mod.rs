@@ -27,7 +27,9 @@ mod uses;
 mod words;
 mod yaml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::pipeline::{Destination, Feed, Pipeline, Source, Span, Template};
 use crate::template::{RunContext, TemplateRenderer};
@@ -80,8 +82,12 @@ pub struct LoadOptions {
     pub outs: Vec<(String, Destination)>,
     /// `--docker`: every step runs in a container.
     pub containers: bool,
-    /// `--image`: what steps run in that name no image, under `--docker`.
+    /// `--on kubernetes`: every step runs in a pod.
+    pub cluster: bool,
+    /// `--image`: what steps run in that name no image, under `--docker` or `--on`.
     pub image: Option<String>,
+    /// The texts of the files that steps use, by path, where they do not come from this machine's disk.
+    pub texts: Option<Arc<BTreeMap<PathBuf, String>>>,
 }
 
 /// A file as far as it can be understood, with everything that is wrong with it.
@@ -103,7 +109,7 @@ pub fn parse(source: &Source, options: &LoadOptions, early: &EarlyValues<'_>) ->
         parsed.check_text(source);
         return parsed;
     };
-    let files = Files::of(source, raw, &mut parsed.problems);
+    let files = Files::of(source, raw, options, &mut parsed.problems);
     parsed.pipeline = lower::lower(&files, options, early, &mut parsed.problems);
     let params = files.into_top().and_then(|raw| raw.value()?.params.at()).unwrap_or_default();
     let within = |problem: &Diagnostic| {

@@ -2,18 +2,25 @@
 //!
 //! Doc comments here are for the users of the file. A struct's or an enum's serde name is how messages call it.
 
+mod kubernetes;
 mod matrix;
+mod service;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::schema::{ExitCode, OrTemplate};
+use super::schema::{ExitCode, Named, OrTemplate};
 use super::words::{DURATION, IDENTIFIER, NAME, NUMBER, SOMETHING, STREAM};
 use super::yaml::{Early, Entries, Field, Literal, OneOrMany};
 use crate::pipeline::Span;
 
+pub use kubernetes::{
+    RawHubStore, RawKubernetes, RawPod, RawStepKubernetes, RawTaintEffect, RawToleration,
+    RawTolerationOperator, RawWorkspace,
+};
 pub use matrix::{RawAxis, RawMatrix};
+pub use service::{RawHealthcheck, RawHealthcheckKeys, RawService, RawServiceKeys, RawUsedServices};
 
 /// How keys are written, for messages.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -48,11 +55,42 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("platform", "linux/arm64"),
     ("containers", "{ci: {image: 'rust:1.90'}}"),
     ("container", "ci"),
+    ("services", "[db]"),
+    ("ports", "[5432]"),
+    ("healthcheck", "{test: pg_isready -U postgres}"),
+    ("test", "pg_isready -U postgres"),
+    ("interval", "1s"),
+    ("retries", "60"),
+    ("start_period", "10s"),
     ("context", "./docker"),
     ("dockerfile", "Dockerfile"),
     ("target", "/src"),
     ("source", "./src"),
     ("read_only", "true"),
+    ("kubernetes", "{namespace: pipelines, workspace: {exclude: [.git, target]}}"),
+    ("namespace", "pipelines"),
+    ("helper_image", "registry.example.org/pipe:0.2.0"),
+    ("image_pull_secrets", "[regcred]"),
+    ("service_account", "builder"),
+    ("workspace", "{upload: [src, Makefile], exclude: [target]}"),
+    ("upload", "[src, Makefile]"),
+    ("limit", "1GiB"),
+    ("claim", "sources"),
+    ("size", "20GiB"),
+    ("class", "fast"),
+    ("lease", "1m"),
+    ("start_timeout", "10m"),
+    ("pod", "{node_selector: {disk: ssd}}"),
+    ("node_selector", "{disk: ssd}"),
+    ("tolerations", "[{key: gpu, effect: NoSchedule}]"),
+    ("priority_class", "batch"),
+    ("labels", "{team: data}"),
+    ("annotations", "{example.org/owner: data}"),
+    ("limits", "{nvidia.com/gpu: 1}"),
+    ("key", "gpu"),
+    ("operator", "Exists"),
+    ("value", "a100"),
+    ("effect", "NoSchedule"),
     ("cpus", "1.5"),
     ("memory", "512MiB"),
     ("pids", "100"),
@@ -131,7 +169,13 @@ pub struct RawPipeline {
     /// What is kept of runs that have ended.
     pub history: Field<RawHistory>,
     /// Containers that several steps share.
+    #[schemars(with = "Named<RawContainer>")]
     pub containers: Field<Entries<RawContainer>>,
+    /// What runs in the background while steps use it, such as a database.
+    #[schemars(with = "Named<RawServiceKeys>", extend("examples" = [{"db": {"image": "postgres:16", "ports": [5432]}}]))]
+    pub services: Field<Entries<RawService>>,
+    /// How the run is in a Kubernetes cluster (`--on kubernetes`).
+    pub kubernetes: Field<RawKubernetes>,
     /// The steps.
     #[schemars(extend("minItems" = 1))]
     pub steps: Field<Vec<Field<RawStep>>>,
@@ -292,6 +336,9 @@ pub struct RawStep {
     /// The platform of the image, such as `linux/arm64`.
     #[schemars(extend("pattern" = SOMETHING))]
     pub platform: Field<String>,
+    /// What its pod has, and its container in it, when the run is in a Kubernetes cluster.
+    #[schemars(extend("examples" = [{"limits": {"nvidia.com/gpu": 1}}]))]
+    pub kubernetes: Field<RawStepKubernetes>,
     /// Whether it runs: an expression without braces, which is true or false.
     #[serde(rename = "if")]
     #[schemars(extend("type" = ["string", "boolean"]))]
@@ -300,6 +347,9 @@ pub struct RawStep {
     pub matrix: Field<RawMatrix>,
     /// Steps that must have succeeded before it starts.
     pub depends_on: Field<OneOrMany<String>>,
+    /// The services that it uses, each one of `services` at the top of the file.
+    #[schemars(with = "OneOrMany<String>")]
+    pub services: Field<RawUsedServices>,
     /// The stream that it reads on its standard input.
     pub input: Field<RawInput>,
     /// Streams that it reads beside that, by the names that it finds them under.
@@ -365,6 +415,9 @@ pub struct RawContainer {
     pub platform: Field<String>,
     /// Environment variables of every step in it.
     pub env: Field<Entries<String>>,
+    /// The services that it uses, and with it every step in it.
+    #[schemars(with = "OneOrMany<String>")]
+    pub services: Field<RawUsedServices>,
 }
 
 impl RawStep {
@@ -392,6 +445,7 @@ impl RawStep {
             resources,
             pull,
             platform,
+            kubernetes,
             input,
             output,
             env,
@@ -401,6 +455,7 @@ impl RawStep {
             produces,
             confirm,
             concurrency,
+            services,
             terminal,
             timeout,
             on_error,
@@ -419,6 +474,7 @@ impl RawStep {
             ("resources", resources.at()),
             ("pull", pull.at()),
             ("platform", platform.at()),
+            ("kubernetes", kubernetes.at()),
             ("input", input.at()),
             ("output", output.at()),
             ("env", env.at()),
@@ -428,6 +484,7 @@ impl RawStep {
             ("produces", produces.at()),
             ("confirm", confirm.at()),
             ("concurrency", concurrency.at()),
+            ("services", services.at()),
             ("terminal", terminal.at()),
             ("timeout", timeout.at()),
             ("on_error", on_error.at()),

@@ -1,12 +1,14 @@
 //! Replays: the events of a run's journal, with the last output of steps that failed.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::run_dir::log_in;
 use super::{RunState, Skipped, own};
 use crate::event::wire::{Body, Decoder, Record};
-use crate::event::{Event, EventKind, OutputChannel};
+use crate::event::{Event, EventKind, OutputChannel, StepFinished};
 use crate::pipeline::StepId;
 
 /// How much of the end of a log is replayed, in bytes: more than any summary shows.
@@ -15,9 +17,10 @@ const LAST_WORDS: u64 = 64 << 10;
 /// The events of a run as far as it has come.
 #[derive(Debug)]
 pub struct Replay {
-    /// In order. Of what steps wrote, there is the end of the last attempt of those that failed.
+    /// In order. Of what steps wrote, there is the end of the last attempt of those that failed, and of the services
+    /// that these used.
     pub events: Vec<Event>,
-    /// For steps that failed: how many lines of the last attempt came before that.
+    /// For those: how many lines of the last attempt came before that.
     pub earlier: Vec<(StepId, usize)>,
     /// Where the run is.
     pub state: RunState,
@@ -31,14 +34,29 @@ impl Replay {
         let mut decoder = Decoder::new();
         let mut starts = std::collections::HashMap::new();
         let (mut events, mut earlier) = (Vec::new(), Vec::new());
+        let mut wanted = BTreeSet::new();
+        let mut pipeline = None;
         for record in records {
             let Some(event) = decoder.decode(record) else { continue };
             if let Body::StepStarted { step, log_at, .. } = &record.body {
                 starts.insert(step.as_str(), *log_at);
             }
+            if let EventKind::RunStarted(started) = &event.kind {
+                pipeline = Some(Arc::clone(&started.pipeline));
+            }
+            if let EventKind::StepFinished(StepFinished { step, outcome, .. }) = &event.kind
+                && outcome.is_failure()
+            {
+                wanted.insert(*step);
+                if let Some(pipeline) = &pipeline
+                    && let Some(failed) = pipeline.steps.get(step.index())
+                {
+                    wanted.extend(pipeline.services_of(failed).map(|usage| usage.step));
+                }
+            }
             if let (Body::StepFinished { step, .. }, EventKind::StepFinished(finished)) =
                 (&record.body, &event.kind)
-                && finished.outcome.is_failure()
+                && wanted.contains(&finished.step)
                 && let Some(start) = starts.get(step.as_str())
                 && let Ok((before, bytes)) = last_words(&log_in(dir, step), *start)
             {

@@ -1,5 +1,6 @@
 //! A run in short, for lists: read from the ends of its journal, so that a long list is quick.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use super::own::{self, LONGEST};
 use super::records::Skipped;
 use super::run_dir::journal_in;
 use super::{HistoryError, RunState};
-use crate::event::wire::{Body, EndRecord, OutcomeRecord, Record};
+use crate::event::wire::{Body, CONTAINER, EndRecord, OutcomeRecord, Record, SERVICE, StepRecord};
 
 /// A run in short: what a list of runs shows of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,6 +59,7 @@ impl RunSummary {
         let lines = || journal.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
         let record = |line| Skipped::default().record(line);
         let (first, last) = (lines().find_map(record), lines().rev().find_map(record));
+        let beside = first.as_ref().map(beside).unwrap_or_default();
         let mut summary = Self::begin(id, first);
         if let Some(Record { body: Body::RunFinished { end, duration_ms, .. }, .. }) = last {
             summary.duration_ms = duration_ms;
@@ -68,7 +70,7 @@ impl RunSummary {
         } else {
             summary.duration_ms = last.map_or(0, |record| record.elapsed_ms);
         }
-        summary.left_out = lines().filter(|line| is_left_out(line)).count();
+        summary.left_out = lines().filter(|line| is_left_out(line, &beside)).count();
         summary.state = RunState::of(summary.end.is_some(), lives);
         Ok(summary)
     }
@@ -79,7 +81,7 @@ impl RunSummary {
             Some(Body::RunStarted { pipeline, file, steps, .. }) => (Some(pipeline), Some(file), steps),
             _ => (None, None, Vec::new()),
         };
-        let steps = steps.iter().filter(|step| step.feed.is_none()).count();
+        let steps = steps.iter().filter(|step| step.feed.is_none() && !is_beside(step)).count();
         let (run, state) = (id.to_owned(), RunState::Running);
         Self {
             run,
@@ -96,13 +98,24 @@ impl RunSummary {
     }
 }
 
-/// Returns whether this line says that a step of the file was left out. Only a line with the word is read.
-fn is_left_out(line: &[u8]) -> bool {
+/// Returns whether a step is a service, or a shared container.
+fn is_beside(step: &StepRecord) -> bool {
+    step.role.as_deref().is_some_and(|role| [SERVICE, CONTAINER].contains(&role))
+}
+
+/// Returns the names of the services and shared containers that the first record of a run has.
+fn beside(first: &Record) -> BTreeSet<String> {
+    let Body::RunStarted { steps, .. } = &first.body else { return BTreeSet::new() };
+    steps.iter().filter(|step| is_beside(step)).map(|step| step.name.clone()).collect()
+}
+
+/// Returns whether this line says that a step in the order was left out. Only a line with the word is read.
+fn is_left_out(line: &[u8], beside: &BTreeSet<String>) -> bool {
     let word = br#""left-out""#;
     line.windows(word.len()).any(|part| part == word)
         && matches!(
             Skipped::default().record(line).map(|record| record.body),
-            Some(Body::StepFinished { step, outcome: OutcomeRecord::LeftOut, .. }) if !step.starts_with("in:")
+            Some(Body::StepFinished { step, outcome: OutcomeRecord::LeftOut, .. }) if !step.starts_with("in:") && !beside.contains(&step)
         )
 }
 

@@ -129,6 +129,26 @@ impl Pipeline {
         std::iter::successors(call.map(of), move |(_, call)| call.caller.call.map(of))
     }
 
+    /// Returns what the file calls two steps in which both are written, or their callers.
+    pub fn side_by_side<'p>(&'p self, one: &'p Step, other: &'p Step) -> (&'p str, &'p str) {
+        let chain = |step: &'p Step| {
+            let mut chain: Vec<&'p Step> =
+                self.calls_around(step.call).map(|(_, call)| &call.caller).collect();
+            chain.reverse();
+            chain.push(step);
+            chain
+        };
+        let (one, other) = (chain(one), chain(other));
+        let common = one.iter().zip(&other).take_while(|(one, other)| one.name == other.name).count();
+        let common = common.min(one.len() - 1).min(other.len() - 1);
+        let own = |chain: &[&'p Step]| -> &'p str {
+            let name = chain[common].name.as_str();
+            let around = common.checked_sub(1).map(|index| chain[index].name.as_str());
+            around.and_then(|around| name.strip_prefix(around)?.strip_prefix('.')).unwrap_or(name)
+        };
+        (own(&one), own(&other))
+    }
+
     /// Returns the conditions of a step in the order in which they are asked, each with the step that it was written
     /// for: those of the steps whose calls it comes from, and its own.
     pub fn conditions<'p>(&'p self, step: &'p Step) -> Vec<(&'p Step, &'p Condition)> {
@@ -159,8 +179,7 @@ impl Pipeline {
 
     /// Returns the groups that a step is in, the innermost first.
     pub fn groups_of(&self, step: &Step) -> impl Iterator<Item = GroupId> {
-        let innermost = step.member.as_ref().map(|member| member.group);
-        let innermost = innermost.or_else(|| Some(self.call(step.call?).group));
+        let innermost = step.group().or_else(|| Some(self.call(step.call?).group));
         std::iter::successors(innermost, |group| self.group(*group).within)
     }
 

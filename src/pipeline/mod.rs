@@ -5,6 +5,7 @@
 //! [`StreamId`], their positions in those lists. Positions follow the order of the file, so a smaller id was
 //! written earlier.
 
+mod address;
 mod admission;
 mod call;
 mod condition;
@@ -13,6 +14,7 @@ mod env;
 mod fingerprint;
 mod group;
 mod ids;
+mod kubernetes;
 mod outcome;
 mod output;
 mod param;
@@ -32,6 +34,7 @@ mod verdict;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use address::{Address, Addresses};
 pub use admission::{Admission, Concurrency};
 pub use call::{Argument, ArgumentValue, Call, CalledFile, OutputRead};
 pub use condition::Condition;
@@ -40,6 +43,10 @@ pub use env::{EnvFile, EnvVar, FileEnvironment};
 pub use fingerprint::Fingerprint;
 pub use group::{Group, GroupId, GroupKind, MatrixValue, Member};
 pub use ids::{CallId, StepId, StreamId};
+pub use kubernetes::{
+    HubStore, Kubernetes, PodKeys, StepKubernetes, TaintEffect, Toleration, Upload, UploadedPath, Workspace,
+    Written,
+};
 pub use outcome::{Failure, NotRetried, Outcome, SkipReason, TimeLimit, signal_name};
 pub use output::{Outputs, RunOutput};
 pub use param::{Access, Exists, Param, ParamKind, ParamValue, Secret, Values};
@@ -51,7 +58,9 @@ pub use service::{Check, CheckTest, Endpoint, Endpoints, Readiness, Service, Ser
 pub use source::{Position, Source, SourceFile, Span};
 pub use step::{Action, Dependency, Feed, Need, Role, Script, Shell, Step};
 pub use stream::{Destination, EarlyExit, Input, InputPlaces, Port, Stream};
-pub use template::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef, Template, Text};
+pub use template::{
+    AddressPart, AddressRef, EndRef, EnvRead, MembersRef, OutputRef, StatusRef, Template, Text,
+};
 pub use verdict::Verdict;
 
 /// A pipeline that is known to be well formed: names are unique, every id points at something, every stream
@@ -82,6 +91,8 @@ pub struct Pipeline {
     pub environment: FileEnvironment,
     /// What no two runs hold at once.
     pub concurrency: Option<Box<Concurrency>>,
+    /// How the run is in a cluster.
+    pub kubernetes: Box<Kubernetes>,
     /// The steps, in the order of the file; `StepId` is the position.
     pub steps: Vec<Step>,
     /// The groups, in the order of the file; `GroupId` is the position.
@@ -110,6 +121,7 @@ impl Pipeline {
             env_files: Vec::new(),
             environment: FileEnvironment::default(),
             concurrency: None,
+            kubernetes: Box::default(),
             steps: Vec::new(),
             groups: Vec::new(),
             calls: Vec::new(),

@@ -17,6 +17,8 @@ pub struct Usage {
 /// What makes a step a service: how others find it, and how it says that it is ready.
 #[derive(Debug, Clone)]
 pub struct Service {
+    /// What its file calls it. The step of a file that is used has the caller's name before it.
+    pub name: String,
     /// The ports that it answers at; the first is the usual one.
     pub ports: Vec<ServicePort>,
     /// What says that it is ready.
@@ -91,9 +93,15 @@ impl Check {
 }
 
 impl Service {
+    /// Returns the name of the variable that tells its users a part of its address: `HOST` or `PORT`.
+    pub fn variable(name: &str, part: &str) -> String {
+        let letter = |each: char| if each.is_ascii_alphanumeric() { each.to_ascii_uppercase() } else { '_' };
+        format!("PIPE_SERVICE_{}_{part}", name.chars().map(letter).collect::<String>())
+    }
+
     /// Returns every text of it that may have expressions.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let Self { ports: _, readiness } = self;
+        let Self { name: _, ports: _, readiness } = self;
         let test = match readiness {
             Readiness::Check(check) => check.test.as_ref(),
             Readiness::Found | Readiness::AtOnce => None,

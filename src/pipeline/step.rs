@@ -1,8 +1,8 @@
 //! Steps: what runs, and which streams join it to others.
 
 use super::{
-    Admission, CallId, Condition, Container, EarlySetting, EnvVar, Exec, Input, InputPlaces, Member, Policy,
-    Port, Service, Span, StepId, StreamId, Template, Usage,
+    Admission, CallId, Condition, Container, EarlySetting, EnvVar, Exec, GroupId, Input, InputPlaces, Member,
+    Policy, Port, Service, Span, StepId, StepKubernetes, StreamId, Template, Usage,
 };
 
 /// One step, with the defaults of the pipeline already applied.
@@ -36,6 +36,8 @@ pub struct Step {
     pub action: Action,
     /// The container that it runs in; `None` is a process of this machine.
     pub container: Option<Box<Container>>,
+    /// What its pod has in a cluster.
+    pub kubernetes: Option<Box<StepKubernetes>>,
     /// Environment beside what the process inherits; later entries win. The pipeline's `env` comes first.
     pub env: Vec<EnvVar>,
     /// The secret params that it gets as files, each once.
@@ -77,6 +79,7 @@ impl Step {
             admission: None,
             action,
             container: None,
+            kubernetes: None,
             env: Vec::new(),
             secrets: Vec::new(),
             working_dir: None,
@@ -123,9 +126,27 @@ impl Step {
         places
     }
 
+    /// Returns the group that a matrix has made it a member of.
+    pub fn group(&self) -> Option<GroupId> {
+        self.member.as_ref().map(|member| member.group)
+    }
+
+    /// Returns whether it runs a program that can print something.
+    pub fn can_print(&self) -> bool {
+        match self.action {
+            Action::Run(_) | Action::Exec(_) => true,
+            Action::Feed(_) | Action::Wait => false,
+        }
+    }
+
     /// Returns whether it runs in a container, its own or a shared one.
     pub fn is_in_container(&self) -> bool {
         self.container.is_some() || self.shared.is_some()
+    }
+
+    /// Returns whether it is a service that runs the program of an image, which the image says who runs and where.
+    pub fn is_of_image(&self) -> bool {
+        self.service.is_some() && self.container.is_some() && matches!(self.action, Action::Exec(_))
     }
 
     /// Returns what it uses: its services, and the shared container that it runs in.
@@ -160,6 +181,7 @@ impl Step {
             admission,
             action,
             container,
+            kubernetes: _,
             env,
             secrets: _,
             working_dir,

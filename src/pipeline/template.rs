@@ -26,6 +26,8 @@ pub struct Text {
     pub params: Vec<String>,
     /// Where it reads outputs of steps, in order.
     pub outputs: Vec<OutputRef>,
+    /// Where it reads addresses of services, in order.
+    pub addresses: Vec<AddressRef>,
     /// Where it asks how steps have ended, in order.
     pub asks: Vec<StatusRef>,
     /// Where it reads the members of a group, in order.
@@ -36,6 +38,8 @@ pub struct Text {
     pub ends: Vec<EndRef>,
     /// Where it reads variables of the environment, in order.
     pub env: Vec<EnvRead>,
+    /// Whether it reads the folder of its file: `pipeline.dir`.
+    pub pipeline_dir: bool,
     /// Byte ranges in `source` of the expressions that end in `| raw`, which opt out of escaping.
     pub raw: Vec<Range<usize>>,
     /// Byte ranges in `source` of the expressions in a shell script that begin an argument where the command
@@ -54,6 +58,28 @@ pub struct OutputRef {
     pub range: Range<usize>,
     /// Whether the text has another value where there is none: `| default` stands right behind it.
     pub is_optional: bool,
+}
+
+/// Where a text reads the address of a service: `services.NAME.host`, `.port` or `.ports['5432']`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressRef {
+    /// The service.
+    pub service: String,
+    /// What it reads.
+    pub part: AddressPart,
+    /// Byte range in the text's source.
+    pub range: Range<usize>,
+}
+
+/// A part of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressPart {
+    /// The host name, or the address.
+    Host,
+    /// The first port.
+    Port,
+    /// The port that leads to this one.
+    PortOf(String),
 }
 
 /// Where a text reads the members of a group: `steps.NAME.members`.
@@ -106,11 +132,13 @@ impl Text {
             secrets: Vec::new(),
             params: Vec::new(),
             outputs: Vec::new(),
+            addresses: Vec::new(),
             asks: Vec::new(),
             members: Vec::new(),
             axes: Vec::new(),
             ends: Vec::new(),
             env: Vec::new(),
+            pipeline_dir: false,
             raw: Vec::new(),
             leading: Vec::new(),
         }

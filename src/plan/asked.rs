@@ -73,11 +73,24 @@ impl Asked {
     }
 }
 
-/// Returns the steps that a step needs: by order, for their values, for their streams.
+/// Returns the steps that a step needs: by order, for their values, for their streams, and those that the services which
+/// it uses need.
 pub fn needs(pipeline: &Pipeline, step: StepId) -> Vec<StepId> {
     let step = pipeline.step(step);
     let producers = step.inputs.iter().map(|input| pipeline.stream(input.port.stream).producer);
-    step.depends_on.iter().map(|dependency| dependency.step).chain(producers).collect()
+    let mut needs: Vec<StepId> =
+        step.depends_on.iter().map(|dependency| dependency.step).chain(producers).collect();
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<StepId> = step.usages().map(|usage| usage.step).collect();
+    while let Some(service) = open.pop() {
+        if !seen.insert(service) {
+            continue;
+        }
+        let service = pipeline.step(service);
+        needs.extend(service.depends_on.iter().map(|dependency| dependency.step));
+        open.extend(service.usages().map(|usage| usage.step));
+    }
+    needs
 }
 
 /// Returns by step those that need it.

@@ -62,6 +62,13 @@ impl Decisions {
         self.by_step.get(step.index()).unwrap_or(&ALL_RUN)
     }
 
+    /// Decides that these steps run, in a part of a run where it is known already.
+    pub fn known(pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        let decision = |(id, _)| if runs(id) { Decision::Run(String::new()) } else { Decision::LeftOut };
+        let by_step = pipeline.steps().map(decision).collect();
+        Self { by_step, taken: Vec::new(), open: BTreeSet::new() }
+    }
+
     /// Returns the steps that run, those that start together side by side: by stage, in the order of the plan.
     pub fn gangs(&self, pipeline: &Pipeline, plan: &Plan) -> Vec<Vec<StepId>> {
         let parts = |gang: &Gang| parts(plan, pipeline, &gang.steps, |step| self.runs(step));
@@ -76,6 +83,22 @@ impl Decisions {
             Decision::Run(_) => true,
             Decision::Reuse | Decision::LeftOut | Decision::PassOver(_) => false,
         }
+    }
+
+    /// Returns what a shared container lacks, in words that follow its name: steps that do not run now come before
+    /// some that do, and would have changed it.
+    pub fn lacks(&self, pipeline: &Pipeline, container: StepId) -> Option<String> {
+        let is_in = |step: StepId| pipeline.step(step).shared.is_some_and(|usage| usage.step == container);
+        let mut open: Vec<StepId> =
+            pipeline.steps().map(|(id, _)| id).filter(|id| is_in(*id) && self.runs(*id)).collect();
+        let mut seen: BTreeSet<StepId> = open.iter().copied().collect();
+        while let Some(step) = open.pop() {
+            open.extend(needs(pipeline, step).into_iter().filter(|need| seen.insert(*need)));
+        }
+        let missing = seen.into_iter().filter(|step| is_in(*step) && *self.of(*step) == Decision::LeftOut);
+        let names: Vec<String> = missing.map(|step| format!("`{}`", pipeline.step(step).name)).collect();
+        let verb = if names.len() == 1 { "does" } else { "do" };
+        (!names.is_empty()).then(|| format!("is fresh: what {} {verb} in it is not there", names.join(", ")))
     }
 
     /// Returns the steps that are passed over, each with why.

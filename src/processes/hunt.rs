@@ -38,6 +38,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// Takes a process as it was when the table was read.
+    pub(super) fn at(process: &Process) -> Self {
+        let &Process { entry, pid, group, ref started, .. } = process;
+        Self { pid, group, is_inner: false, entry, started: started.clone() }
+    }
+
     /// Sends a signal to this process, and never to another that has its process id by now.
     pub fn signal(&self, signal: Signal) {
         if let Some(handle) = self.handle() {
@@ -79,8 +85,7 @@ impl Found {
 impl From<Belonging<'_>> for Found {
     fn from(it: Belonging<'_>) -> Self {
         let Belonging { process, is_inner } = it;
-        let &Process { entry, pid, group, ref started, .. } = process;
-        Self { pid, group, is_inner, entry, started: started.clone() }
+        Self { is_inner, ..Self::at(process) }
     }
 }
 

@@ -16,6 +16,8 @@
 //! the group is left ([`are_visible`]).
 
 #[cfg(target_os = "linux")]
+mod below;
+#[cfg(target_os = "linux")]
 mod hunt;
 #[cfg(target_os = "linux")]
 mod procfs;
@@ -53,13 +55,15 @@ pub struct Signs {
 /// What a file is known by, by whatever path: its device and its inode.
 pub type FileId = (u64, u64);
 
+#[cfg(target_os = "linux")]
+pub use below::{adopt_orphans, signal_all_below};
 #[cfg(not(target_os = "linux"))]
-pub use groups::{Found, Zombie, are_visible, file_id, find, kill, started, zombies};
+pub use groups::{Found, Zombie, are_visible, file_id, find, is_ending, kill, started, zombies};
 #[cfg(target_os = "linux")]
 pub use hunt::{Found, find, kill};
 pub use outside::{group, is_own_terminal, session};
 #[cfg(target_os = "linux")]
-pub use procfs::{Zombie, are_visible, file_id, started, zombies};
+pub use procfs::{Zombie, are_visible, file_id, is_ending, started, zombies};
 pub use sessions::{has_terminal, leave_session};
 
 /// Sends a signal to a process group. A group that does not exist any more is not an error.

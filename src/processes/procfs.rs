@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 
 use super::FileId;
 
+/// The kernel's mark on a thread that has begun to end, `PF_EXITING`.
+const EXITING: u32 = 4;
+
 /// 52 numbers of at most 20 digits, and a name, fill half of it.
 const LONGEST_STAT: usize = 2048;
 
@@ -27,6 +30,8 @@ pub(super) struct Process {
     pub(super) started: String,
     /// It has not ended; a zombie has.
     pub(super) lives: bool,
+    /// Its only thread has begun to end: its files may be closed already, and it is about to be a zombie.
+    pub(super) is_ending: bool,
     /// The entries of its environment that have the name of the mark.
     pub(super) marks: Vec<Vec<u8>>,
     /// The inodes of the pipes that it has open; none of one that runs this program.
@@ -69,6 +74,11 @@ pub fn are_visible() -> bool {
 /// Returns the start time of a process in kernel ticks since boot; `None` if it does not exist.
 pub fn started(pid: i32) -> Option<String> {
     Some(by_number(pid)?.started)
+}
+
+/// Returns whether a process of one thread is about to be a zombie.
+pub fn is_ending(pid: i32) -> bool {
+    by_number(pid).is_some_and(|process| process.is_ending)
 }
 
 /// A child of this process that has ended, and has not been waited for.
@@ -125,6 +135,7 @@ pub(super) fn parse(entry: i32, stat: &[u8]) -> Option<Process> {
     let text = std::str::from_utf8(stat.get(after + 1..)?).ok()?;
     let words: Vec<&str> = text.split_whitespace().collect();
     let number = |at: usize| words.get(at)?.parse().ok();
+    let flags: u32 = words.get(6)?.parse().ok()?;
     Some(Process {
         entry,
         pid: entry,
@@ -132,6 +143,7 @@ pub(super) fn parse(entry: i32, stat: &[u8]) -> Option<Process> {
         group: number(2)?,
         started: (*words.get(19)?).to_owned(),
         lives: !matches!(*words.first()?, "Z" | "X"),
+        is_ending: flags & EXITING != 0 && *words.get(17)? == "1",
         ..Process::default()
     })
 }

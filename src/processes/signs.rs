@@ -48,7 +48,7 @@ fn bearers(signs: &Signs, table: &Table) -> BTreeSet<usize> {
 
 /// These, their children, the children of those, and so on; but not the reaper of a `pipe` that a step has
 /// started, which has its own work to do.
-fn with_descendants(mut own: BTreeSet<usize>, table: &Table) -> BTreeSet<usize> {
+pub(super) fn with_descendants(mut own: BTreeSet<usize>, table: &Table) -> BTreeSet<usize> {
     let mut fresh: Vec<usize> = own.iter().copied().collect();
     while let Some(parent) = fresh.pop() {
         let Some(parent) = table.all.get(parent) else { continue };

@@ -1,7 +1,7 @@
 //! The processes of an attempt are known by their signs.
 
 use super::Signs;
-use super::procfs::Process;
+use super::procfs::{Process, parse};
 use super::signs::belonging;
 use super::table::Table;
 
@@ -72,4 +72,20 @@ fn steps_of_a_run_within_the_step_are_told_apart() {
     let inner = belonging(&signs(Some((10, "at 10"))), &table);
     let inner: Vec<(i32, bool)> = inner.iter().map(|it| (it.process.pid, it.is_inner)).collect();
     assert_eq!(inner, [(10, false), (11, true), (12, false)]);
+}
+
+#[test]
+fn a_process_that_ends_is_seen_before_it_can_be_waited_for() {
+    let stat = |flags: u32, threads: u32| {
+        let text = format!("9 (a b) R 1 9 9 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 4711 0 0\n");
+        parse(9, text.as_bytes()).unwrap()
+    };
+    let found = stat(0x40_0000, 1);
+    assert_eq!(
+        (found.parent, found.started.as_str(), found.lives, found.is_ending),
+        (1, "4711", true, false)
+    );
+    assert!(stat(0x40_0004, 1).is_ending);
+    assert!(!stat(0x40_0004, 2).is_ending, "its other threads go on");
+    assert!(!super::is_ending(i32::try_from(std::process::id()).unwrap()));
 }

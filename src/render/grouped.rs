@@ -4,7 +4,7 @@
 //! is *live*. While several run, what each of them writes is held back, and shown in one piece when the step
 //! ends. So no more than one group is ever open, and nothing of another step, nor of the run, comes between
 //! its lines: whatever else there is to say closes it first, and if its step then goes on, it does so in
-//! another group, as "continued".
+//! another group, as "continued". What a service writes is held back until the run has ended.
 //!
 //! How a step ended is the title of its group where that is known in time, and a line of its own where it is
 //! not. A step that wrote nothing is one line: there would be nothing to unfold.
@@ -99,7 +99,8 @@ impl Grouped {
         let (step, now) = (finished.step, run.now);
         let (tone, line) = ending(&run.report, finished);
         run.in_line.remove(&step);
-        if let Some(held) = run.held.remove(&step) {
+        let is_beside = run.report.is_beside(step);
+        if let Some(held) = (!is_beside).then(|| run.held.remove(&step)).flatten() {
             let since = now.checked_sub(finished.duration).unwrap_or(now);
             let folded = finished.outcome.is_success();
             self.log.open(step, &line, folded, Times { since, now })?;
@@ -116,7 +117,20 @@ impl Grouped {
         run.show_lone(&mut self.log)
     }
 
+    /// Shows what the services have written, each in a group of its own.
+    fn services(&mut self, now: SystemTime) -> io::Result<()> {
+        let Some(run) = &mut self.run else { return Ok(()) };
+        for (step, held) in std::mem::take(&mut run.held) {
+            let title = format!("{} (service)", words::label(&run.report.pipeline, step));
+            self.log.open(step, &title, true, Times { since: now, now })?;
+            self.log.held(held, &run.whole_log())?;
+            self.log.close(now)?;
+        }
+        Ok(())
+    }
+
     fn finish(&mut self, now: SystemTime) -> io::Result<()> {
+        self.services(now)?;
         let Some(run) = &self.run else { return Ok(()) };
         self.log.aside(&format!("\n{}", summary::text(&run.report, self.palette)), now)?;
         let marks = self.log.dialect().ended(&run.report);
@@ -138,10 +152,16 @@ impl Renderer for Grouped {
             run.end_output(finished.step, &mut self.log)?;
         }
         run.report.event(event);
+        if let Some((step, what)) = narrate::up(&run.report.pipeline, event) {
+            let line = format!("{} {what}", words::label(&run.report.pipeline, step));
+            self.aside(Tone::Faint, &line, event.at)?;
+        }
+        let Some(run) = &mut self.run else { return Ok(()) };
         match &event.kind {
-            EventKind::StepLine { .. } | EventKind::StreamProgress(_) | EventKind::StreamFinished(_) => {
-                return Ok(());
-            }
+            EventKind::ServiceReady { .. }
+            | EventKind::StepLine { .. }
+            | EventKind::StreamProgress(_)
+            | EventKind::StreamFinished(_) => {}
             EventKind::StepStarted { step, attempt, .. } => run.started(*step, *attempt, &mut self.log)?,
             EventKind::StepOutput { step, channel, bytes } => {
                 let bytes = run.drawings.take(*step, bytes);
@@ -154,11 +174,6 @@ impl Renderer for Grouped {
                 run.note(*step, &retry, &mut self.log)?;
             }
             EventKind::StepFinished(finished) => self.step_finished(finished)?,
-            EventKind::ServiceReady { step, after } => {
-                let line =
-                    format!("{} {}", words::label(&run.report.pipeline, *step), narrate::ready(*after));
-                self.aside(Tone::Faint, &line, event.at)?;
-            }
             EventKind::RunStarted(_)
             | EventKind::Cancelling { .. }
             | EventKind::PhaseStarted(_)

@@ -159,6 +159,19 @@ impl Document<'_> {
         element(out, name, &about, |out| text(out, &format!("{message}{place}\n{}", case.log)))
     }
 
+    /// Returns the end of a step's log, and behind it those of the services that it used if it has failed.
+    fn log(&self, id: StepId) -> String {
+        let lines =
+            |id: StepId| self.report.steps.get(id.index()).map(|known| known.log.lines()).unwrap_or_default();
+        let mut log = lines(id);
+        let failed = self.report.failures.contains(&id).then_some(id);
+        for service in failures::service_logs(self.report, failed.as_slice()).into_iter().flatten() {
+            log.push(failures::about_service_log(self.report, service));
+            log.append(&mut lines(service));
+        }
+        self.secrets.text(&log.join("\n"))
+    }
+
     /// Returns a step that has ended. A feed is not one of the user's steps, and shows only when it has
     /// failed.
     fn case(&self, id: StepId) -> Option<Case> {
@@ -173,7 +186,7 @@ impl Document<'_> {
             None => failures::headline(self.report, id),
         };
         let message = self.secrets.text(&message);
-        let mut log = self.secrets.text(&known.log.lines().join("\n"));
+        let mut log = self.log(id);
         let result = match outcome {
             Outcome::Succeeded => CaseResult::Passed,
             Outcome::Ignored(_) => {

@@ -8,7 +8,7 @@ use super::style::{Palette, Tone};
 use super::{human, text, words};
 use crate::event::wire::timestamp;
 use crate::event::{CancelReason, Event, EventKind, PhaseStarted, RunStarted, StepFinished};
-use crate::pipeline::{Failure, Outcome, Pipeline, RunOutcome, Step, StepId, took_too_long};
+use crate::pipeline::{Failure, Outcome, Pipeline, Role, RunOutcome, Step, StepId, took_too_long};
 
 /// The widest name that the others are aligned with; a longer one is shown whole and stands out.
 const WIDEST: usize = 24;
@@ -65,6 +65,11 @@ impl Narrator {
         let all = telling == Telling::Everything;
         match &event.kind {
             EventKind::RunStarted(started) if all => self.about_run(Tone::Strong, &opening(started), out),
+            EventKind::StepStarted { step, attempt: 0 | 1, .. }
+                if role(pipeline, *step) == Role::Container =>
+            {
+                self.about_up(pipeline, event, all, out);
+            }
             EventKind::StepStarted { step, attempt, lane: _, starting: _ }
                 if (all && is_run(pipeline, *step)) || has_terminal(pipeline, *step) =>
             {
@@ -77,11 +82,9 @@ impl Narrator {
                 }
                 self.about_step(pipeline, *step, Tone::Faint, &what, out);
             }
-            EventKind::ServiceReady { step, after } if all => {
-                self.about_step(pipeline, *step, Tone::Faint, &ready(*after), out);
-            }
+            EventKind::ServiceReady { .. } => self.about_up(pipeline, event, all, out),
             // A service is loud, and its log is read when something is wrong.
-            EventKind::StepOutput { step, .. } if is_beside(pipeline, *step) => {}
+            EventKind::StepOutput { step, .. } if role(pipeline, *step).is_beside() => {}
             EventKind::StepOutput { step, bytes, .. } => self.output(pipeline, *step, bytes, out),
             EventKind::StepRetrying { step, attempt, failure, delay, restarting } => {
                 restarting.iter().for_each(|member| self.end_output(pipeline, *member, out));
@@ -105,7 +108,6 @@ impl Narrator {
             EventKind::Note(message) => self.about_run(Tone::Faint, message, out),
             EventKind::RunStarted(_)
             | EventKind::StepStarted { .. }
-            | EventKind::ServiceReady { .. }
             | EventKind::StepLine { .. }
             | EventKind::StreamProgress(_)
             | EventKind::StreamFinished(_)
@@ -146,6 +148,13 @@ impl Narrator {
         self.about_step(pipeline, step, Tone::Faint, &format!("attempt {attempt}"), out);
     }
 
+    /// Appends that what goes on beside the steps is there for them.
+    fn about_up(&mut self, pipeline: &Pipeline, event: &Event, all: bool, out: &mut Vec<u8>) {
+        if let Some((step, what)) = up(pipeline, event).filter(|_| all) {
+            self.about_step(pipeline, step, Tone::Faint, &what, out);
+        }
+    }
+
     fn about_step(&mut self, pipeline: &Pipeline, step: StepId, tone: Tone, what: &str, out: &mut Vec<u8>) {
         self.set_prefix(&words::label(pipeline, step), "*");
         self.own_line(tone, what, out);
@@ -177,8 +186,9 @@ fn is_run(pipeline: &Pipeline, step: StepId) -> bool {
     pipeline.steps.get(step.index()).is_some_and(|step| !step.action.is_feed())
 }
 
-fn is_beside(pipeline: &Pipeline, step: StepId) -> bool {
-    pipeline.steps.get(step.index()).is_some_and(|step| step.role.is_beside())
+/// Returns the role of a step; of one that there is not, that of most.
+fn role(pipeline: &Pipeline, step: StepId) -> Role {
+    pipeline.steps.get(step.index()).map_or(Role::Ordinary, |step| step.role)
 }
 
 fn has_terminal(pipeline: &Pipeline, step: StepId) -> bool {
@@ -197,9 +207,30 @@ pub(super) fn opening(started: &RunStarted) -> String {
     text
 }
 
-/// Returns that a service is ready.
-pub(super) fn ready(after: Duration) -> String {
-    format!("ready in {}", duration(after))
+/// Returns what is said of a service that is ready, or of a shared container that has started.
+pub(super) fn up(pipeline: &Pipeline, event: &Event) -> Option<(StepId, String)> {
+    match &event.kind {
+        EventKind::ServiceReady { step, after } => {
+            let is_service = role(pipeline, *step) == Role::Service;
+            is_service.then(|| (*step, words::ready(*after)))
+        }
+        EventKind::StepStarted { step, starting, attempt: _, lane: _ } => {
+            let is_container = role(pipeline, *step) == Role::Container;
+            is_container.then(|| (*step, format!("started in {}", duration(*starting))))
+        }
+        EventKind::RunStarted(_)
+        | EventKind::StepOutput { .. }
+        | EventKind::StepLine { .. }
+        | EventKind::StepRetrying { .. }
+        | EventKind::StepFinished(_)
+        | EventKind::StreamProgress(_)
+        | EventKind::StreamFinished(_)
+        | EventKind::Cancelling { .. }
+        | EventKind::PhaseStarted(_)
+        | EventKind::Warning(_)
+        | EventKind::Note(_)
+        | EventKind::RunFinished(_) => None,
+    }
 }
 
 /// Returns that an attempt failed, and what comes next.
@@ -229,7 +260,9 @@ pub(super) fn ending(pipeline: &Pipeline, finished: &StepFinished) -> String {
         return format!("passed over: {why}");
     }
     let mut text = words::outcome_in_full(pipeline, &finished.outcome, &finished.circumstances);
-    if finished.attempts > 0 {
+    if finished.outcome == Outcome::Succeeded && role(pipeline, finished.step).is_beside() {
+        text = format!("stopped after {}", duration(finished.duration));
+    } else if finished.attempts > 0 {
         text += &match finished.outcome {
             Outcome::Succeeded => format!(" in {}", duration(finished.duration)),
             Outcome::Failed(_)

@@ -60,8 +60,12 @@ pub struct StepReport {
     pub ran: bool,
     /// How the bytes of the last attempt travel, if it runs in a container.
     pub lane: Option<Lane>,
-    /// Of a service: how long its attempt took to get ready.
+    /// Of what goes on beside the steps: how long its attempt took to get ready.
     pub ready: Option<Duration>,
+    /// When it got ready, since the run started.
+    pub ready_at: Option<Duration>,
+    /// How long it was there for the steps, once it has ended.
+    pub up: Duration,
     /// How long the starts of its attempts took together; its time includes it.
     pub starting: Duration,
     /// What else is known of its end.
@@ -141,7 +145,11 @@ impl Report {
             run: started.run.clone(),
             called: "last".to_owned(),
             dir: started.dir.clone(),
-            steps: pipeline.steps.iter().map(|_| StepReport::default()).collect(),
+            steps: pipeline
+                .steps
+                .iter()
+                .map(|step| StepReport { log: log(step), ..StepReport::default() })
+                .collect(),
             streams: pipeline.streams.iter().map(|_| StreamReport::default()).collect(),
             running: BTreeSet::new(),
             tally: Tally { total, ..Tally::default() },
@@ -162,7 +170,7 @@ impl Report {
             }
             EventKind::ServiceReady { step, after } => {
                 if let Some(step) = self.steps.get_mut(step.index()) {
-                    step.ready = Some(*after);
+                    (step.ready, step.ready_at) = (Some(*after), Some(event.elapsed));
                 }
             }
             EventKind::StepOutput { step, bytes, .. } => {
@@ -182,7 +190,7 @@ impl Report {
                     self.retrying(*member, (member == step).then(|| failure.clone()), until);
                 }
             }
-            EventKind::StepFinished(finished) => self.finished(finished),
+            EventKind::StepFinished(finished) => self.finished(finished, event.elapsed),
             EventKind::StreamProgress(streams) => {
                 streams.iter().for_each(|stats| self.stream(stats.stream, stats.clone(), None));
             }
@@ -212,6 +220,7 @@ impl Report {
         (starting, now): (Duration, Duration),
     ) {
         let counts = self.counts(id);
+        let fresh = self.pipeline.steps.get(id.index()).map(log).unwrap_or_default();
         let Some(step) = self.steps.get_mut(id.index()) else {
             return;
         };
@@ -221,7 +230,7 @@ impl Report {
         step.ran = true;
         step.lane = lane;
         step.starting += starting;
-        step.log = LogTail::default();
+        step.log = fresh;
         step.drawing = Drawing::default();
         if self.running.insert(id) && counts {
             self.tally.running += 1;
@@ -236,9 +245,9 @@ impl Report {
         }
     }
 
-    fn finished(&mut self, finished: &StepFinished) {
+    fn finished(&mut self, finished: &StepFinished, now: Duration) {
         let id = finished.step;
-        let counts = self.counts(id);
+        let (counts, is_beside) = (self.counts(id), self.is_beside(id));
         let Some(step) = self.steps.get_mut(id.index()) else {
             return;
         };
@@ -246,9 +255,11 @@ impl Report {
         step.leaky = finished.leaky;
         step.products.clone_from(&finished.products);
         step.circumstances.clone_from(&finished.circumstances);
-        if finished.outcome == Outcome::Succeeded {
+        // The log of a service tells why a step that used it has failed.
+        if finished.outcome == Outcome::Succeeded && !is_beside {
             step.log = LogTail::default();
         }
+        step.up = step.ready_at.map_or(Duration::ZERO, |since| whole(now).saturating_sub(whole(since)));
         step.state = StepState::Finished { outcome: finished.outcome.clone(), duration: finished.duration };
         let ran = self.running.remove(&id);
         if finished.outcome.is_failure() {
@@ -331,6 +342,16 @@ impl Report {
         }
         None
     }
+}
+
+/// Returns an empty tail for the log of a step.
+fn log(step: &Step) -> LogTail {
+    if step.role.is_beside() { LogTail::of(LogTail::LINES_OF_SERVICES) } else { LogTail::default() }
+}
+
+/// Returns whole milliseconds, as journals have them: a run that is shown again says the same.
+fn whole(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl StepReport {

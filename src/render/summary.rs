@@ -1,9 +1,10 @@
-//! The summary of a run: the steps, the streams, the outputs, the failures and what fell with them, one
+//! The summary of a run: the steps, the services, the streams, the outputs, the failures and what fell with them, one
 //! closing line.
 
 pub(super) mod failures;
 pub(super) mod outputs;
 mod products;
+mod services;
 mod steps;
 pub(super) mod streams;
 pub mod table;
@@ -55,7 +56,9 @@ fn paint(sheet: Sheet, tone: Tone, sentence: &str, out: &mut String) {
 }
 
 fn sections(report: &Report, sheet: Sheet, out: &mut String) {
-    for section in [steps::write, streams::write, products::write, outputs::write, failures::write] {
+    for section in
+        [steps::write, services::write, streams::write, products::write, outputs::write, failures::write]
+    {
         let before = out.len();
         section(report, sheet, out);
         if out.len() > before {

@@ -24,7 +24,7 @@ use super::pace::{Pace, pace};
 use super::style::{Palette, Tone};
 use super::{Report, StepReport, StepState, StreamReport, text, words};
 use crate::event::StreamStats;
-use crate::pipeline::{Outcome, Stream, StreamId};
+use crate::pipeline::{Outcome, Role, Step, Stream, StreamId};
 
 /// Rows at most, however high the terminal is.
 const HIGHEST: usize = 32;
@@ -60,7 +60,7 @@ impl<'a> View<'a> {
     pub fn rows(&self, lines: usize, columns: usize) -> Vec<String> {
         let room = lines.saturating_sub(1).clamp(1, HIGHEST);
         let whole = 1 + self.report.tally.total + self.report.streams.len() - self.spared();
-        let whole = whole + usize::from(self.report.phase.is_some());
+        let whole = whole + self.services().count() + usize::from(self.report.phase.is_some());
         let mut rows = vec![self.heading()];
         if whole <= room {
             self.all(&mut rows);
@@ -81,9 +81,12 @@ impl<'a> View<'a> {
 
     fn all(&self, rows: &mut Vec<String>) {
         let pipeline = &self.report.pipeline;
+        rows.extend(self.services());
         // The steps of the second phase stand last.
-        let later =
-            |is_later: bool| pipeline.steps().filter(move |(id, _)| self.report.is_later(*id) == is_later);
+        let later = |is_later: bool| {
+            let steps = pipeline.steps().filter(|(_, step)| !step.role.is_beside());
+            steps.filter(move |(id, _)| self.report.is_later(*id) == is_later)
+        };
         let has_begun = self.report.phase.is_some();
         let heading = later(true).next().filter(|_| has_begun).map(|(id, _)| id);
         for (id, step) in later(false).chain(later(true)) {
@@ -95,7 +98,7 @@ impl<'a> View<'a> {
                 continue;
             }
             if let (false, Some(known)) = (step.action.is_feed(), self.report.steps.get(id.index())) {
-                rows.push(self.step(&step.name, known));
+                rows.push(self.step(step, known));
             }
             rows.extend(step.output.and_then(|port| self.stream(port.stream)));
         }
@@ -111,7 +114,7 @@ impl<'a> View<'a> {
         for id in failures.iter().take(shown) {
             if let Some((step, known)) = pipeline.steps.get(id.index()).zip(self.report.steps.get(id.index()))
             {
-                rows.push(self.step(&step.name, known));
+                rows.push(self.step(step, known));
             }
         }
         if let more @ 1.. = failures.len().saturating_sub(shown) {
@@ -134,12 +137,15 @@ impl<'a> View<'a> {
                 }
                 continue;
             }
+            if step.role == Role::Container {
+                continue;
+            }
             if rows.len() + 3 > room {
                 left_out += usize::from(self.report.counts(*id));
                 continue;
             }
             if !step.action.is_feed() {
-                rows.push(self.step(&step.name, known));
+                rows.push(self.step(step, known));
             }
             let output = step.output.map(|port| port.stream);
             rows.extend(output.filter(|id| self.is_live(*id)).and_then(|id| self.stream(id)));
@@ -149,19 +155,37 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns a row for each service, and for each shared container that has failed.
+    fn services(&self) -> impl Iterator<Item = String> {
+        let steps = self.report.pipeline.steps.iter().zip(&self.report.steps);
+        let is_shown = |(step, known): &(&Step, &StepReport)| match step.role {
+            Role::Ordinary | Role::Finally => false,
+            Role::Service => true,
+            Role::Container => known.outcome().is_some_and(Outcome::is_failure),
+        };
+        steps.filter(is_shown).map(|(step, known)| self.step(step, known))
+    }
+
     fn is_live(&self, id: StreamId) -> bool {
         self.report.streams.get(id.index()).is_some_and(StreamReport::is_live)
     }
 
-    fn step(&self, name: &str, known: &StepReport) -> String {
+    fn step(&self, step: &Step, known: &StepReport) -> String {
         let clock = |since: &Duration| duration(self.now.saturating_sub(*since));
         let attempt = if known.attempt > 1 { format!("attempt {}", known.attempt) } else { String::new() };
         let (mark, tone, time, note) = match &known.state {
             StepState::Waiting => ("·", Tone::Faint, String::new(), String::new()),
             StepState::Running { since } => {
-                let notes = [attempt, self.stopping(), known.drawing.text()];
+                let (mark, tone, drawing) = match (step.role, known.ready) {
+                    (Role::Service, Some(_)) => ("●", Tone::Good, "ready".into()),
+                    (Role::Service, None) => (self.wheel(), Tone::Busy, "not ready yet".into()),
+                    (Role::Ordinary | Role::Finally | Role::Container, _) => {
+                        (self.wheel(), Tone::Busy, known.drawing.text())
+                    }
+                };
+                let notes = [attempt, self.stopping(), drawing];
                 let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
-                (self.wheel(), Tone::Busy, clock(since), notes.join("  "))
+                (mark, tone, clock(since), notes.join("  "))
             }
             StepState::Retrying { since, until, failure } => {
                 let how = failure.as_ref().map(|failure| format!("{failure}, ")).unwrap_or_default();
@@ -176,7 +200,11 @@ impl<'a> View<'a> {
             }
         };
         let note = text::one_line(&note);
-        format!("  {} {} {time:>8}  {note}", self.palette.paint(tone, mark), self.padded(name, STEP_INDENT))
+        format!(
+            "  {} {} {time:>8}  {note}",
+            self.palette.paint(tone, mark),
+            self.padded(&step.name, STEP_INDENT)
+        )
     }
 
     /// Returns what is about to happen to a step that runs while the run is being stopped.

@@ -120,6 +120,20 @@ pub fn label(pipeline: &Pipeline, id: StepId) -> Cow<'_, str> {
     }
 }
 
+/// Returns in which shared container a step runs: `in ci`.
+pub fn container(pipeline: &Pipeline, id: StepId) -> Option<String> {
+    let shared = pipeline.steps.get(id.index())?.shared?;
+    Some(format!("in {}", label(pipeline, shared.step)))
+}
+
+/// Returns how long a service took to get ready, as the rest of a sentence about it.
+pub fn ready(after: Duration) -> String {
+    match after.as_millis() {
+        0 => "ready at once".to_owned(),
+        _ => format!("ready in {}", duration(after)),
+    }
+}
+
 /// Returns how many steps are in which state, those that failed in red: `2 done, 1 failed, 3 running, 4 waiting`.
 /// Others are counted where there are some. `names` go after the number of those that run.
 pub fn counts(tally: &Tally, names: &str, palette: Palette) -> String {

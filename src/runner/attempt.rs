@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use super::end::{End, Ended};
 use super::files::Files;
 use super::log::until;
-use super::spec::{self, Request};
+use super::spec::{self, Rendered, Request, Seen};
 use super::supervise::Supervised;
-use super::{Job, Shutdown, feed, script};
+use super::{Job, Shutdown, feed, resume, script};
 use crate::event::{EventKind, OutputChannel};
 use crate::executor::{Executor, HoldGuard, InputPipe, RunningStep, StartError, StepHandle, SystemError};
-use crate::pipeline::Action;
+use crate::pipeline::{Action, Fingerprint, StepId};
 
 /// Stops a running attempt; the attempt is a task of its own, which reports its [`Ended`] by itself.
 #[derive(Debug)]
@@ -76,10 +76,10 @@ pub(super) async fn start(
         Action::Feed(from) => (feed::start(&step.name, from)?, None),
         Action::Run(_) | Action::Exec(_) | Action::Wait => {
             let mut files = Files::create(job, &request).map_err(StartError::System)?;
-            let rendered = spec::render(job, id, &request.given, request.body.as_ref(), &request.absent);
+            let rendered = rendered(job, id, &request.seen);
             let rendered = unless_called_off(rendered, &mut stop, deadline).await?;
-            let rendered = rendered.map_err(StartError::Step)?;
-            files.prepare(job, step, &rendered).map_err(StartError::Step)?;
+            let (rendered, fingerprint) = rendered.map_err(StartError::Step)?;
+            files.prepare(job, &rendered, fingerprint).map_err(StartError::Step)?;
             files.write_script(job, &request, &rendered).map_err(StartError::System)?;
             let traced = (job.settings.trace && !step.terminal).then(|| script::traced(&rendered.program));
             let spec = rendered.attempt(job, request, files.paths());
@@ -120,6 +120,19 @@ pub(super) async fn start(
     let process = Supervised { job, executor, step: id, handle, halted, files };
     tokio::spawn(async move { report(process.run((channel, log), deadline).await) });
     Ok((attempt, PipeEnds { inputs, stdout }))
+}
+
+/// Renders a step. Its fingerprint knows no address of a service, which is another one in each run.
+async fn rendered(job: &Arc<Job>, id: StepId, seen: &Seen) -> Result<(Rendered, Fingerprint), String> {
+    let step = job.pipeline.step(id);
+    let rendered = spec::render(job, id, seen).await?;
+    if job.pipeline.services_of(step).next().is_none() {
+        let fingerprint = resume::fingerprint(job, step, &rendered);
+        return Ok((rendered, fingerprint));
+    }
+    let unplaced = Seen { endpoints: None, ..seen.clone() };
+    let unplaced = spec::render(job, id, &unplaced).await?;
+    Ok((rendered, resume::fingerprint(job, step, &unplaced)))
 }
 
 /// Does a part of the start, which is dropped where it is when the attempt is called off.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::links;
 use crate::executor::{ContainerSpec, ImageSource, ImageSpec, MountFrom, MountSpec};
 use crate::pipeline::{
-    Access, Container, Image, MountSource, ParamKind, ParamValue, Pipeline, Step, Template,
+    Access, Container, Image, MountSource, ParamKind, ParamValue, Pipeline, Role, Step, Template,
 };
 use crate::template::{Scope, TemplateRenderer};
 
@@ -97,7 +97,7 @@ impl ContainerRenderer<'_> {
     }
 
     /// Returns the default mounts: the folder of the pipeline, the working directory if that is one of this
-    /// machine, and the params that are paths, each at its own path.
+    /// machine, the params that are paths, and the folder of the file if a text reads it, each at its own path.
     fn own_mounts(&self, step: &Step, container: &Container) -> Result<Vec<MountSpec>, String> {
         let mut mounts = vec![mount(self.working_dir, false)];
         if let Some(dir) = &step.working_dir {
@@ -129,8 +129,25 @@ impl ContainerRenderer<'_> {
                 ));
             }
         }
+        if self.reads_folder(step) {
+            let folder = self.path(self.templates.pipeline_dir_in(step.call));
+            let folder = links::way_out(&folder, self.working_dir);
+            let is_there = |mount: &MountSpec| mount.target == folder.to_string_lossy();
+            if !folder.starts_with(self.working_dir) && !mounts.iter().any(is_there) {
+                mounts.push(mount(&folder, true));
+            }
+        }
         mounts.dedup_by(|one, other| one.target == other.target);
         Ok(mounts)
+    }
+
+    /// Returns whether a text of a step, or of one in the shared container that it is, reads the folder of its file.
+    fn reads_folder(&self, step: &Step) -> bool {
+        let reads = |step: &Step| step.templates().any(|text| text.pipeline_dir);
+        let is_in =
+            |user: &Step| user.shared.is_some_and(|usage| std::ptr::eq(self.pipeline.step(usage.step), step));
+        let users = || self.pipeline.steps.iter().filter(|user| is_in(user));
+        reads(step) || (step.role == Role::Container && users().any(reads))
     }
 
     fn text(&self, step: &Step, template: &Template) -> Result<String, String> {
@@ -142,7 +159,7 @@ impl ContainerRenderer<'_> {
 
     /// Returns a path of this machine, absolute and without `.` and `..`.
     fn path(&self, text: &str) -> PathBuf {
-        links::plain(&self.working_dir.join(text))
+        links::plain_path(&self.working_dir.join(text))
     }
 }
 
@@ -153,7 +170,7 @@ fn target(text: &str) -> Result<String, String> {
             "the target `{text}` of a mount is not absolute: a container's paths begin with `/`"
         ));
     }
-    Ok(links::plain(Path::new(text)).to_string_lossy().into_owned())
+    Ok(links::plain_path(Path::new(text)).to_string_lossy().into_owned())
 }
 
 /// Returns a target that several mounts have.

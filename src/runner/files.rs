@@ -10,7 +10,7 @@ use super::script::{self, ScriptFile};
 use super::secret_files::SecretFiles;
 use super::spec::{AttemptPaths, Rendered, Request};
 use crate::executor::{Executor, ImageSpec, SystemError};
-use crate::pipeline::{Action, Artifact, Failure, Fingerprint, Outputs, Step};
+use crate::pipeline::{Action, Artifact, Failure, Fingerprint, Outputs};
 
 /// The files of one attempt. Dropping this removes the first three.
 #[derive(Debug)]
@@ -46,9 +46,14 @@ impl Files {
     ///
     /// # Errors
     /// What is wrong with the declared artifacts, in a sentence.
-    pub(super) fn prepare(&mut self, job: &Job, step: &Step, rendered: &Rendered) -> Result<(), String> {
+    pub(super) fn prepare(
+        &mut self,
+        job: &Job,
+        rendered: &Rendered,
+        fingerprint: Fingerprint,
+    ) -> Result<(), String> {
         self.command = script::last_command(&rendered.program);
-        self.fingerprint = resume::fingerprint(job, step, rendered);
+        self.fingerprint = fingerprint;
         self.image = rendered.container.as_ref().map(|container| container.image.clone());
         if !rendered.produces.is_empty() {
             let patterns = rendered.produces.clone();

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 const MOST_LINKS: usize = 40;
 
 /// Returns an absolute path without `.` and `..`.
-pub(super) fn plain(path: &Path) -> PathBuf {
+pub fn plain_path(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -41,7 +41,7 @@ fn first_link(path: &Path, folder: &Path) -> Option<PathBuf> {
         let before = so_far.clone();
         so_far.push(part);
         if let Ok(target) = so_far.read_link() {
-            return Some(plain(&before.join(target).join(parts.as_path())));
+            return Some(plain_path(&before.join(target).join(parts.as_path())));
         }
     }
     None
@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn paths_are_made_plain() {
-        assert_eq!(plain(Path::new("/a/./b/../c//d/")), Path::new("/a/c/d"));
-        assert_eq!(plain(Path::new("/../..")), Path::new("/"));
+        assert_eq!(plain_path(Path::new("/a/./b/../c//d/")), Path::new("/a/c/d"));
+        assert_eq!(plain_path(Path::new("/../..")), Path::new("/"));
     }
 
     #[test]

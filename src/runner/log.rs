@@ -56,7 +56,7 @@ pub(super) async fn pass_on(
 }
 
 /// Sleeps until `when`, or for ever.
-pub(super) async fn until(when: Option<Instant>) {
+pub async fn until(when: Option<Instant>) {
     match when {
         Some(when) => sleep_until(when).await,
         None => std::future::pending().await,

@@ -44,6 +44,7 @@ pub mod site;
 mod slots;
 mod spec;
 mod supervise;
+mod variables;
 mod workplace;
 
 #[cfg(test)]
@@ -61,15 +62,20 @@ use tokio::sync::mpsc;
 pub use self::consent::{Asker, Consent};
 pub use self::container::ContainerRenderer;
 pub use self::fd_estimate::descriptors;
+pub use self::gang::final_outcome;
 pub use self::here::Here;
+pub use self::links::plain_path;
+pub use self::log::until;
 pub use self::names::{Holder, NameFolder, Ticket};
-pub use self::produce::{Partial, undo};
+pub use self::produce::{Partial, produced_folders, undo};
 pub use self::resume::{
     MissingValue, Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace, decide, missing_values,
     outputs_left_out,
 };
+pub use self::retry::next as next_retry;
 pub use self::site::{DEATH_NEWS, Deaths, GangMessage, GangOrder, ServiceOrder, Shutdown, Site};
 pub use self::slots::SlotRequest;
+pub use self::spec::first_attempt;
 use crate::event::{RunEnd, channel::Sender};
 use crate::pipeline::{Endpoint, Endpoints, Pipeline};
 use crate::plan::{Asked, Plan};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::pipeline::{Failure, Retry};
 
 /// Returns the delay before the retry after `used` others, or nothing if the step is not retried.
-pub(super) fn next(retry: Option<&Retry>, used: u32, failure: &Failure) -> Option<Duration> {
+pub fn next(retry: Option<&Retry>, used: u32, failure: &Failure) -> Option<Duration> {
     let retry = retry?;
     let worth_it =
         retry.on_exit.is_empty() || failure.exit_code().is_some_and(|code| retry.on_exit.contains(&code));

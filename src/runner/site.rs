@@ -100,6 +100,9 @@ pub struct GangOrder {
     pub job: Arc<Job>,
     /// The members: producers before their readers, at least one.
     pub steps: Vec<StepId>,
+    /// How many times they have been started, with the first start that this order asks for. Only a site that makes a
+    /// new place for each round is given more than 1.
+    pub round: u32,
     /// The outputs of the steps that any of them depends on.
     pub given: StepOutputs,
     /// How the ordinary steps have ended, for `finally` steps.

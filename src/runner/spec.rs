@@ -5,19 +5,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use super::Job;
 use super::container::ContainerRenderer;
-use super::workplace;
+use super::{GangOrder, Job, RunPaths, gang, variables, workplace};
 use crate::executor::{
     ContainerSpec, ImageSpec, InputSource, InputSpec, Program, ServiceSpec, SharedSpec, StdoutSpec, StepSpec,
 };
 use tokio::time::Instant;
 
-use crate::pipeline::{
-    Action, BodyEnd, EnvVar, Input, Param, ParamKind, Pipeline, Step, StepId, StreamId, Template,
-};
+use crate::pipeline::{Action, BodyEnd, Endpoints, Input, Pipeline, Step, StepId, StreamId, Template};
 use crate::plan::Decisions;
-use crate::template::{Scope, StepOutputs, StepOutputsMode, TemplateRenderer};
+use crate::template::{Scope, StepOutputs, StepOutputsMode};
 
 /// What an attempt is started with.
 pub(super) struct Request {
@@ -28,12 +25,20 @@ pub(super) struct Request {
     pub(super) inputs: Vec<InputSource>,
     /// When it times out.
     pub(super) deadline: Option<Instant>,
+    pub(super) seen: Seen,
+}
+
+/// What the texts of a step see of the run.
+#[derive(Clone, Default)]
+pub(super) struct Seen {
     /// The outputs of the steps that it depends on.
     pub(super) given: Arc<StepOutputs>,
     /// How the ordinary steps have ended, for a `finally` step.
     pub(super) body: Option<Arc<BodyEnd>>,
     /// What it would have read and nothing makes.
     pub(super) absent: Arc<BTreeSet<StreamId>>,
+    /// Where services are found; a placeholder stands for each address where that is not known.
+    pub(super) endpoints: Option<Arc<Endpoints>>,
 }
 
 /// The paths of the files that are made for an attempt.
@@ -58,28 +63,20 @@ pub(super) struct Rendered {
     pub(super) products_dir: PathBuf,
 }
 
-/// Renders a step that is no feed, with the outputs of other steps. Rendering may take long, so it runs on a
+/// Renders a step that is no feed, with what it sees of the run. Rendering may take long, so it runs on a
 /// thread of its own; the future may be dropped at any time.
 ///
 /// # Errors
 /// What is wrong with the step, in a sentence.
-pub(super) async fn render(
-    job: &Arc<Job>,
-    id: StepId,
-    given: &Arc<StepOutputs>,
-    body: Option<&Arc<BodyEnd>>,
-    absent: &Arc<BTreeSet<StreamId>>,
-) -> Result<Rendered, String> {
+pub(super) async fn render(job: &Arc<Job>, id: StepId, seen: &Seen) -> Result<Rendered, String> {
     let step = job.pipeline.step(id);
     if step.templates().all(|template| template.compiled.is_none()) {
-        return render_here(job, step, given, (body.map(|body| &**body), absent), None);
+        return render_here(job, step, seen, None);
     }
     // If this future is dropped, the thread stops after the current text.
     let waits = Arc::new(());
-    let (job, given, waiter) = (Arc::clone(job), Arc::clone(given), Arc::downgrade(&waits));
-    let (body, absent) = (body.cloned(), Arc::clone(absent));
-    let work =
-        move || render_here(&job, job.pipeline.step(id), &given, (body.as_deref(), &absent), Some(&waiter));
+    let (job, seen, waiter) = (Arc::clone(job), seen.clone(), Arc::downgrade(&waits));
+    let work = move || render_here(&job, job.pipeline.step(id), &seen, Some(&waiter));
     let broken = |error| Err(format!("its templates cannot be rendered: {error}"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
@@ -87,13 +84,15 @@ pub(super) async fn render(
 fn render_here(
     job: &Job,
     step: &Step,
-    given: &StepOutputs,
-    (body, absent): (Option<&BodyEnd>, &BTreeSet<StreamId>),
+    Seen { given, body, absent, endpoints }: &Seen,
     waiter: Option<&Weak<()>>,
 ) -> Result<Rendered, String> {
+    let addresses = endpoints.as_ref().map(|endpoints| job.pipeline.addresses(step, endpoints));
+    let body = body.as_deref();
     let around = Scope {
         step: Some(step),
         outputs: StepOutputsMode::These(given),
+        addresses: addresses.as_ref(),
         body,
         absent: Some(absent),
         waiter,
@@ -108,24 +107,11 @@ fn render_here(
     let working_dir = match &step.working_dir {
         Some(_) if step.is_in_container() => placing.working_dir(step)?,
         Some(dir) => job.place.working_dir.join(text(dir)?),
+        // A service that is the program of an image runs where its image has it run.
+        None if step.is_of_image() => PathBuf::new(),
         None => job.place.working_dir.clone(),
     };
-    let places = step.input_places(|stream| !absent.contains(&stream)).into_iter();
-    let mut env: Vec<(OsString, OsString)> =
-        places.map(|(name, places)| (Input::variable(name).into(), places.lines().into())).collect();
-    env.extend(from_files(&job.pipeline, step));
-    for EnvVar { name, value } in &step.env {
-        env.push((name.into(), text(value)?.into()));
-    }
-    if let Some(BodyEnd { outcome, cause, steps: _ }) = body {
-        env.push(("PIPE_OUTCOME".into(), outcome.word().into()));
-        env.push(("PIPE_CAUSE".into(), cause.into()));
-    }
-    for param in step.action.script().iter().flat_map(|script| &script.text.secrets) {
-        if let Some(secret) = job.templates.secret(step.call, param) {
-            env.push((TemplateRenderer::secret_variable(param).into(), secret.reveal().into()));
-        }
-    }
+    let env = variables::of(job, step, around)?;
     let program = match &step.action {
         Action::Run(script) => Program::Script { shell: script.shell.clone(), text: text(&script.text)? },
         Action::Exec(exec) => Program::Exec {
@@ -136,6 +122,9 @@ fn render_here(
         Action::Feed(_) => Program::Exec { entrypoint: None, args: Vec::new() },
     };
     let container = placing.place(step)?;
+    if let Some(container) = &container {
+        check_network(&job.pipeline, step, container)?;
+    }
     let shared = match step.shared {
         Some(usage) => {
             let user = step.user.as_ref().map(text).transpose()?;
@@ -156,19 +145,21 @@ fn render_here(
     Ok(Rendered { program, env, working_dir, container, shared, produces, products_dir })
 }
 
-/// Returns the variables that a step gets from files, which its own `env` may set anew. One that a secret
-/// param takes reaches a container only where the step asks for the secret: engines show the environment.
-fn from_files<'p>(pipeline: &'p Pipeline, step: &Step) -> impl Iterator<Item = (OsString, OsString)> + 'p {
-    let in_container = step.is_in_container();
-    let params = pipeline.params_in(step.call);
-    let is_secret = move |name: &str| {
-        let takes = |param: &Param| param.kind == ParamKind::Secret && param.env.as_deref() == Some(name);
-        params.iter().any(takes)
-    };
-    let variables = pipeline.environment_in(step.call).variables.iter();
-    variables
-        .filter(move |(name, _)| !(in_container && is_secret(name)))
-        .map(|(name, value)| (name.into(), value.into()))
+/// Checks that the file says the network of a step's container, if that is one which decides how services are found.
+fn check_network(pipeline: &Pipeline, step: &Step, container: &ContainerSpec) -> Result<(), String> {
+    let has_services = step.service.is_some() || pipeline.services_of(step).next().is_some();
+    let owner = step.shared.map_or(step, |usage| pipeline.step(usage.step));
+    let written = owner.container.as_ref().and_then(|container| container.network.as_ref());
+    let decides = |network: &&str| matches!(*network, "host" | "none");
+    match container.network.as_deref().filter(decides) {
+        Some(network) if has_services && !written.is_some_and(|written| written.is_literally(network)) => {
+            Err(format!(
+                "its `network` is `{network}` once its values are known, and where services are found hangs on that: \
+                 write `network: {network}` without an expression"
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 impl Rendered {
@@ -190,6 +181,7 @@ impl Rendered {
             container: self.container.filter(|_| self.shared.is_none()),
             shared: self.shared,
             service: service(&job.pipeline, request.step),
+            services: step.services.iter().map(|usage| job.pipeline.alias(usage.step).to_owned()).collect(),
             env: own.chain(self.env).collect(),
             working_dir: self.working_dir,
             inputs: inputs.collect(),
@@ -202,13 +194,44 @@ impl Rendered {
     }
 }
 
+/// Returns what an executor is given for the first attempt of a member that is no feed. Nothing is made for it: where its
+/// files would be, stands the folder that they would be in.
+///
+/// # Errors
+/// What is wrong with the step, in a sentence.
+pub async fn first_attempt(order: &GangOrder, id: StepId) -> Result<StepSpec, String> {
+    let GangOrder { job, given, body, passed_over, endpoints, .. } = order;
+    let step = job.pipeline.step(id);
+    let producer = |input: &Input| job.pipeline.stream(input.port.stream).producer;
+    let absent = step.inputs.iter().filter(|input| passed_over.contains(&producer(input)));
+    let seen = Seen {
+        given: Arc::new(given.clone()),
+        body: body.clone(),
+        absent: Arc::new(absent.map(|input| input.port.stream).collect()),
+        endpoints: Some(Arc::clone(endpoints)),
+    };
+    let rendered = render(job, id, &seen).await?;
+    let source = |input: &Input| match order.steps.contains(&producer(input)) {
+        true => InputSource::Pipe,
+        false => InputSource::File(gang::stored_path(job, input.port.stream)),
+    };
+    let inputs = step.inputs.iter().map(source).collect();
+    let request = Request { step: id, number: order.round, inputs, deadline: None, seen };
+    let RunPaths { outputs_dir, secrets_dir, .. } = &job.place;
+    let secrets = secrets_dir.as_deref().filter(|_| !step.secrets.is_empty());
+    Ok(rendered.attempt(job, request, AttemptPaths { outputs: outputs_dir, script: None, secrets }))
+}
+
 /// Returns what makes a step a service. The ports of one in a container are published if a process of this machine
 /// uses it.
 fn service(pipeline: &Pipeline, id: StepId) -> Option<ServiceSpec> {
     let service = pipeline.step(id).service.as_ref()?;
     let is_reached = pipeline.steps().any(|(_, user)| user.uses(id) && pipeline.is_on_host(user));
     let ports = service.ports.iter().filter(|_| is_reached);
-    Some(ServiceSpec { published: ports.map(|port| (port.number, port.published)).collect() })
+    Some(ServiceSpec {
+        alias: pipeline.alias(id).to_owned(),
+        published: ports.map(|port| (port.number, port.published)).collect(),
+    })
 }
 
 /// Returns the images of the steps that run, and in containers, one for each. An image whose name cannot be

@@ -115,8 +115,7 @@ impl Supervised {
             let halt = *self.halted.borrow_and_update();
             let halt = if timed_out { halt.max(Shutdown::Graceful) } else { halt };
             let is_first_stop = halt != Shutdown::None && !was_stopped;
-            // A process that has ended by itself was not stopped, even if its end is told after another's.
-            if is_first_stop && let Some(exit) = self.handle.wait().now_or_never() {
+            if is_first_stop && let Some(exit) = self.ended_by_itself().await {
                 return Ok((End::Exit(exit?), None));
             }
             was_stopped |= is_first_stop;
@@ -148,6 +147,15 @@ impl Supervised {
             (false, false) => End::Exit(exit),
         };
         Ok((end, kill_at))
+    }
+
+    /// Returns how the process has ended, if it has, or is about to. It was not stopped, even if its end is told after
+    /// that of another: its producer may have noticed that it closed its files.
+    async fn ended_by_itself(&self) -> Option<Result<Exit, SystemError>> {
+        match self.handle.wait().now_or_never() {
+            None if self.handle.is_ending() => Some(self.handle.wait().await),
+            exit => exit,
+        }
     }
 
     /// Reads the log to its end, for as long as `patience` lasts. A process that holds it open after that is

@@ -43,15 +43,15 @@ impl PipeBudget {
 
     /// Makes a pipe as large as the budget and the system allow, and never smaller. A file that is not a
     /// pipe, or a pipe that cannot grow, stays as it is: this cannot fail. The bytes return to the budget
-    /// when the lease is dropped.
-    pub fn enlarge(self: &Arc<Self>, end: impl AsFd) -> Lease {
+    /// when the share is dropped.
+    pub fn enlarge(self: &Arc<Self>, end: impl AsFd) -> PipeShare {
         let mut bytes = self.borrow();
         let reached = grow(end, bytes);
         if reached < bytes {
             self.give_back(bytes - reached);
             bytes = reached;
         }
-        Lease { budget: Arc::clone(self), bytes }
+        PipeShare { budget: Arc::clone(self), bytes }
     }
 
     /// Takes the next pipe's share, a power of two; 0 where it would be no gain.
@@ -74,19 +74,19 @@ impl PipeBudget {
 
 /// A pipe's part of the budget, held while the pipe is in use.
 #[derive(Debug)]
-pub struct Lease {
+pub struct PipeShare {
     budget: Arc<PipeBudget>,
     bytes: u64,
 }
 
-impl Lease {
+impl PipeShare {
     /// Returns the size of the pipe in bytes, or 0 if it was left as it was.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
-impl Drop for Lease {
+impl Drop for PipeShare {
     fn drop(&mut self) {
         self.budget.give_back(self.bytes);
     }
@@ -147,18 +147,18 @@ mod tests {
     fn a_pipe_grows_and_its_share_returns() {
         let budget = PipeBudget::with_limit(32 << 20);
         let (_reader, writer) = crate::stream::pipe().unwrap();
-        let lease = budget.enlarge(&writer);
-        assert_eq!(rustix::pipe::fcntl_getpipe_size(&writer).unwrap() as u64, lease.bytes().max(64 << 10));
-        assert_eq!(budget.left(), (32 << 20) - lease.bytes());
-        drop(lease);
+        let share = budget.enlarge(&writer);
+        assert_eq!(rustix::pipe::fcntl_getpipe_size(&writer).unwrap() as u64, share.bytes().max(64 << 10));
+        assert_eq!(budget.left(), (32 << 20) - share.bytes());
+        drop(share);
         assert_eq!(budget.left(), 32 << 20);
     }
 
     #[test]
     fn what_is_no_pipe_stays_as_it_is() {
         let budget = PipeBudget::with_limit(32 << 20);
-        let lease = budget.enlarge(tempfile::tempfile().unwrap());
-        assert_eq!((lease.bytes(), budget.left()), (0, 32 << 20));
+        let share = budget.enlarge(tempfile::tempfile().unwrap());
+        assert_eq!((share.bytes(), budget.left()), (0, 32 << 20));
     }
 
     #[test]
@@ -167,8 +167,8 @@ mod tests {
         let budget = PipeBudget::with_limit(4 << 20);
         let (_reader, writer) = crate::stream::pipe().unwrap();
         rustix::pipe::fcntl_setpipe_size(&writer, 512 << 10).unwrap();
-        let lease = budget.enlarge(&writer);
-        assert_eq!((lease.bytes(), budget.left()), (0, 4 << 20));
+        let share = budget.enlarge(&writer);
+        assert_eq!((share.bytes(), budget.left()), (0, 4 << 20));
         assert_eq!(rustix::pipe::fcntl_getpipe_size(&writer).unwrap(), 512 << 10);
     }
 }

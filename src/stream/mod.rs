@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-pub use budget::{Lease, PipeBudget};
+pub use budget::{PipeBudget, PipeShare};
 pub use checksum::sha256;
 pub use fanout::{BackendChoice, Fanout, FanoutEvent, SinkSnapshot, Snapshot};
 pub use keep::{Keeper, KeptBytes, SinkTarget, keep};

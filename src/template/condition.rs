@@ -83,11 +83,14 @@ fn unwrapped(text: Text, source: &str) -> Text {
         secrets,
         params,
         outputs,
+        // It may read none.
+        addresses,
         asks,
         members,
         axes,
         ends,
         env,
+        pipeline_dir,
         raw: _,
         leading: _,
     } = text;
@@ -102,6 +105,7 @@ fn unwrapped(text: Text, source: &str) -> Text {
             .into_iter()
             .map(|output| OutputRef { range: back(output.range.clone()), ..output })
             .collect(),
+        addresses,
         asks: asks.into_iter().map(|ask| StatusRef { range: back(ask.range.clone()), ..ask }).collect(),
         members: members
             .into_iter()
@@ -110,6 +114,7 @@ fn unwrapped(text: Text, source: &str) -> Text {
         axes,
         ends: ends.into_iter().map(|end| EndRef { range: back(end.range.clone()), ..end }).collect(),
         env: env.into_iter().map(|read| EnvRead { range: back(read.range.clone()), ..read }).collect(),
+        pipeline_dir,
         raw: Vec::new(),
         leading: Vec::new(),
     }

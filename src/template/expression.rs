@@ -101,7 +101,7 @@ mod tests {
 
     use crate::pipeline::Span;
     use crate::template::scan::{Segment, scan};
-    use crate::template::{ExprType, Names, TemplateErrorKind, TextContext, compile, jinja};
+    use crate::template::{ExprType, Names, TemplateError, TemplateErrorKind, TextContext, compile, jinja};
 
     const TOKENS: [&str; 48] = [
         "x",
@@ -169,7 +169,11 @@ mod tests {
                 let params = ["x", "n", "b", "list", "loop"].map(|name| (name.to_owned(), ExprType::Unknown)).into();
                 let names = Names { params, ..Names::default() };
                 let errors = compile(&source, Span::default(), TextContext::Plain, &names).err().unwrap_or_default();
-                prop_assert!(errors.iter().all(|error| error.kind != TemplateErrorKind::Syntax), "{source}: {errors:?}");
+                // `if` can be a name there, and is one of Go's words here.
+                let is_wrong = |error: &TemplateError| {
+                    error.kind == TemplateErrorKind::Syntax && !error.message.contains("a template of Go")
+                };
+                prop_assert!(!errors.iter().any(is_wrong), "{source}: {errors:?}");
             }
         }
     }

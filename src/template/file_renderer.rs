@@ -14,6 +14,8 @@ pub(super) struct FileRenderer {
     pub(super) jinja: Environment<'static>,
     pub(super) run: Arc<BTreeMap<String, Value>>,
     pub(super) values: Values,
+    /// `pipeline.dir`.
+    pub(super) pipeline_dir: String,
 }
 
 impl FileRenderer {
@@ -40,7 +42,7 @@ impl FileRenderer {
                 "pipeline".to_owned(),
                 values::map([
                     ("name".to_owned(), context.pipeline),
-                    ("dir".to_owned(), context.pipeline_dir),
+                    ("dir".to_owned(), context.pipeline_dir.clone()),
                 ]),
             ),
             (
@@ -50,7 +52,7 @@ impl FileRenderer {
         ]);
         run.extend(params.clone());
         run.insert("params".to_owned(), Value::from_object(params));
-        Self { jinja, run: Arc::new(run), values: context.values }
+        Self { jinja, run: Arc::new(run), values: context.values, pipeline_dir: context.pipeline_dir }
     }
 
     /// Returns a better error if a missing variable of the environment is the reason that a condition has no value: the

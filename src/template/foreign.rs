@@ -74,6 +74,13 @@ pub(super) fn path(root: &str, attributes: &[&str]) -> Option<String> {
             Some(format!("a condition asks how a step has ended: `success('{step}')`, `failure('{step}')`"))
         }
         ("needs", [step, "outputs", key]) => Some(format!("write `{{{{ steps.{step}.outputs.{key} }}}}`")),
+        ("job", ["services", service, "ports", port]) => Some(format!(
+            "the port that leads to {port} is `{{{{ services.{service}.ports['{port}'] }}}}`, and where it is found \
+             `{{{{ services.{service}.host }}}}`"
+        )),
+        ("job", ["services", ..]) => {
+            Some("where a service is found is `{{ services.NAME.host }}` and `{{ services.NAME.port }}`".to_owned())
+        }
         ("job", ["status"]) => {
             Some("how the run has ended is asked in a step with `finally: true`: `if: failure()`".to_owned())
         }

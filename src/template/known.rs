@@ -160,7 +160,8 @@ pub(super) fn members(root: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Names that stand for something without being declared.
-pub(super) const ROOTS: [&str; 8] = ["env", "inputs", "matrix", "params", "pipeline", "run", "step", "steps"];
+pub(super) const ROOTS: [&str; 9] =
+    ["env", "inputs", "matrix", "params", "pipeline", "run", "services", "step", "steps"];
 
 /// Returns the candidate nearest to a mistyped word, if one is near enough to be meant.
 pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {

@@ -37,6 +37,7 @@ mod render;
 mod scan;
 mod seen;
 mod senses;
+mod services;
 mod shape;
 mod shell;
 mod signs;
@@ -99,6 +100,8 @@ pub struct Names {
     pub secret_variables: BTreeMap<String, String>,
     /// Whether it may read outputs of steps.
     pub steps: bool,
+    /// Whether it may read addresses of services.
+    pub services: bool,
     /// The names that its step gives to what it reads.
     pub inputs: Vec<String>,
     /// Those of them that stand for several streams.

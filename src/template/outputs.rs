@@ -1,6 +1,6 @@
 //! Outputs of steps: `steps.NAME.outputs.KEY`.
 //!
-//! A step's name may have dashes and dots, and begin with a digit, which no name of minijinja's may. So the
+//! The name of a step, or of a service may have dashes and dots, and begin with a digit, which no name of minijinja's may. So the
 //! tokens of such a name are joined to one, and in the compiled text each character that it cannot read is
 //! replaced by `_`, which keeps all offsets. Where two names of one text would then be the same, only
 //! `steps["NAME"]` can distinguish them.
@@ -19,7 +19,7 @@ use super::{StepOutputs, TemplateError, TemplateErrorKind, ends};
 use crate::pipeline::{BodyEnd, EndRef, OutputRef, Outputs};
 
 /// Returns a name as minijinja reads it, as long as it was.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     let word = |(at, c): (usize, char)| match c {
         '0'..='9' if at == 0 => iter::repeat_n('_', 1),
         c if c.is_ascii_alphanumeric() => iter::repeat_n(c, 1),
@@ -28,7 +28,7 @@ fn identifier(name: &str) -> String {
     name.char_indices().flat_map(word).collect()
 }
 
-/// Joins the tokens of each step's name that minijinja could not read. Gives where such names stand, too.
+/// Joins the tokens of each name of a step or a service that minijinja could not read. Gives where such names stand, too.
 pub(super) fn join(source: &str, mut tokens: Vec<Token>) -> (Vec<Token>, Vec<Range<usize>>) {
     let mut joined = Vec::new();
     let mut at = 0;
@@ -43,17 +43,24 @@ pub(super) fn join(source: &str, mut tokens: Vec<Token>) -> (Vec<Token>, Vec<Ran
     (tokens, joined)
 }
 
-/// Returns the name of a step after the token `at`, where that is `steps` and the name needs joining; `None`
-/// behind the last token.
+/// What stands behind the name of a step, and of a service.
+const BEHIND_STEP: &[&str] = &[".outputs", ".members", ".outcome"];
+const BEHIND_SERVICE: &[&str] = &[".host", ".port", ".ports"];
+
+/// Returns the name of a step or a service after the token `at`, where that is `steps` or `services` and the name needs
+/// joining; `None` behind the last token.
 fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<usize>>> {
     let here = tokens.get(at)?;
     let is_attribute = at.checked_sub(2).and_then(|at| tokens.get(at..at + 2)).is_some_and(
         |before| matches!(before, [value, dot] if value.ends_value(source) && dot.is_symbol(source, ".")),
     );
     let dot = tokens.get(at + 1).filter(|dot| dot.is_symbol(source, "."));
-    let (true, false, Some(dot)) = (here.is_name(source, "steps"), is_attribute, dot) else {
-        return Some(None);
+    let behind = match here.kind {
+        TokenKind::Name if here.text(source) == "steps" => BEHIND_STEP,
+        TokenKind::Name if here.text(source) == "services" => BEHIND_SERVICE,
+        _ => return Some(None),
     };
+    let (false, Some(dot)) = (is_attribute, dot) else { return Some(None) };
     let rest = source.get(dot.range.end..).unwrap_or_default();
     // Marks that go with letters are none themselves.
     let is_part = |c: char| {
@@ -64,7 +71,7 @@ fn name_after(source: &str, tokens: &[Token], at: usize) -> Option<Option<Range<
         row.get(end + word.len()..).is_some_and(|after| after.is_empty() || after.starts_with('.'))
     };
     let before = |word: &str| row.match_indices(word).find(ends).and_then(|(end, _)| row.get(..end));
-    let name = [".outputs", ".members", ".outcome"].into_iter().find_map(before);
+    let name = behind.iter().find_map(|word| before(word));
     let name = name.filter(|name| !name.is_empty() && identifier(name) != *name);
     Some(name.map(|name| dot.range.end..dot.range.end + name.len()))
 }

@@ -13,11 +13,11 @@ use super::outputs::{StepsView, later, map as view};
 use super::values::Bindings;
 use super::{
     Groups, RunContext, StepOutputs, TemplateError, TemplateErrorKind, condition, ends, jinja, known,
-    members, scan, status, values,
+    members, scan, services, status, values,
 };
 use crate::pipeline::{
-    BodyEnd, CallId, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text, Values,
-    Verdict,
+    Addresses, BodyEnd, CallId, MembersRef, OutputRef, ParamValue, Secret, Step, StreamId, Template, Text,
+    Values, Verdict,
 };
 
 /// Renders the compiled templates of one run.
@@ -42,6 +42,8 @@ pub struct Scope<'a> {
     pub body: Option<&'a BodyEnd>,
     /// How steps and groups have ended, by name; for conditions.
     pub verdicts: Option<&'a BTreeMap<String, Verdict>>,
+    /// Where the step finds the services that it uses; a placeholder stands for each address where there is none.
+    pub addresses: Option<&'a Addresses>,
     /// The streams of the step that nothing makes.
     pub absent: Option<&'a BTreeSet<StreamId>>,
     /// The caller that waits for the text. If it is gone, nothing is rendered.
@@ -108,6 +110,25 @@ impl TemplateRenderer {
     /// Returns the values of all params of a call's file, or of the top file.
     pub fn values_in(&self, call: Option<CallId>) -> &Values {
         call.and_then(|call| self.calls.context(call)).map_or(&self.top.values, |context| &context.values)
+    }
+
+    /// Returns the folder of a call's file, or of the top file.
+    pub fn pipeline_dir_in(&self, call: Option<CallId>) -> &str {
+        let context = call.and_then(|call| self.calls.context(call));
+        context.map_or(self.top.pipeline_dir.as_str(), |context| &context.pipeline_dir)
+    }
+
+    /// Returns a variable as `env.NAME` has it in a call's file, or in the top file.
+    pub fn variable(&self, call: Option<CallId>, name: &str) -> Option<String> {
+        match call.and_then(|call| self.calls.context(call)) {
+            Some(context) => context.env.get(name).cloned(),
+            None => self.top.run.get("env")?.get_attr(name).ok()?.as_str().map(str::to_owned),
+        }
+    }
+
+    /// Returns when the run has started.
+    pub fn started_at(&self) -> Option<&jiff::Zoned> {
+        self.run.started_at.as_ref()
     }
 
     /// Returns all values of the run, those of calls with the caller's name before their own.
@@ -182,6 +203,7 @@ impl TemplateRenderer {
             ended: ends::run(&text.ends, run.get("run"), scope.body),
             step: scope.step.map(|step| values::map([("name".to_owned(), step.name.clone())])),
             steps: self.steps(text, scope, outputs)?,
+            services: services::view(text, scope.addresses),
             inputs: scope
                 .step
                 .filter(|step| !step.inputs.is_empty())
@@ -226,6 +248,11 @@ impl TemplateRenderer {
         Ok(Some(Value::from_object(
             view.with_ends(&text.ends, scope.body, |step| self.calls.name_in(scope.call(), step)),
         )))
+    }
+
+    /// Returns what stands for a part of a service's address, `host` or `port`, that is not known yet.
+    pub fn later_address(service: &str, part: &str) -> String {
+        services::placeholder(service, part)
     }
 
     /// Returns the name of the environment variable by which a script refers to a secret param.

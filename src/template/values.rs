@@ -27,7 +27,7 @@ impl Object for Hidden {
     }
 }
 
-/// The names of a template: those of the run, `step`, `steps`, `inputs`, `matrix`, and functions about what it asks.
+/// The names of a template: those of the run, `step`, `steps`, `services`, `inputs`, `matrix`, and functions about what it asks.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) run: Arc<BTreeMap<String, Value>>,
@@ -35,6 +35,7 @@ pub(super) struct Bindings {
     pub(super) ended: Option<Value>,
     pub(super) step: Option<Value>,
     pub(super) steps: Option<Value>,
+    pub(super) services: Option<Value>,
     pub(super) inputs: Option<Value>,
     pub(super) matrix: Option<Value>,
     pub(super) asked: Option<Asked>,
@@ -50,6 +51,7 @@ impl Object for Bindings {
         self.run.get(name).cloned().or_else(|| match name {
             "step" => self.step.clone(),
             "steps" => self.steps.clone(),
+            "services" => self.services.clone(),
             "inputs" => self.inputs.clone(),
             "matrix" => self.matrix.clone(),
             name => status::function(name, self.asked.as_ref()?),

@@ -20,6 +20,7 @@ mod files {
     mod names;
     mod plans;
     mod schema;
+    mod uses;
     mod values;
 }
 
@@ -52,7 +53,10 @@ mod runs {
     mod resume;
     mod run_dir;
     mod secrets;
+    mod services;
+    mod services_shown;
     mod stream_options;
+    mod uses;
 }
 
 /// The command line itself: commands, standard streams, questions.
@@ -71,19 +75,52 @@ mod containers {
     mod commands;
     mod networks;
     mod registry;
+    mod services;
     mod shared;
+    mod shared_lives;
+    mod shared_services;
     mod steps;
     mod streams;
 }
 
+/// Runs in a Kubernetes cluster: what is known of them without one, and on a cluster of the test's own.
+mod cluster {
+    mod examples;
+    #[cfg(feature = "kubernetes")]
+    mod live;
+    mod plan;
+    mod runs;
+    mod shocks;
+    mod torture;
+}
+
 /// Engines themselves: other kinds, reached in other ways, and how they fail.
 mod engines {
+    mod database;
     mod failures;
     mod kills;
     mod main_flows;
     mod network;
     mod podman;
     mod shortages;
+}
+
+/// Gangs in pods: wrappers and their conductor, without a cluster.
+#[cfg(target_os = "linux")]
+mod pods {
+    mod deaths;
+    mod in_containers;
+    mod main_flows;
+    mod strangers;
+    mod through_the_hub;
+}
+
+/// The hub of a run in a cluster, as a process on loopback.
+mod hub {
+    mod lease;
+    mod refusals;
+    mod relay;
+    mod store;
 }
 
 /// CI: the Action, the formats for CI services, the project's own checks.

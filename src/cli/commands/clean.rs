@@ -1,21 +1,28 @@
-//! `pipe clean`: removes what killed runs have left in the engine, and old runs on disk.
+//! `pipe clean`: removes what killed runs have left in the engine or in a cluster, and old runs on disk.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use crate::cli::args::CleanArgs;
+use crate::cli::args::{CleanArgs, OnSite};
 use crate::cli::containers::runtime;
 use crate::cli::error::CliError;
 use crate::cli::stdio::{self, say};
-use crate::cli::{past, secrets_dir};
+use crate::cli::{cluster, past, secrets_dir};
 use crate::executor::SystemError;
 use crate::executor::docker::{BuiltImage, Engine, Leftover, built_images, leftovers};
 use crate::history::{HistoryError, Runs, StoredRun};
 use crate::render::human::{count, size};
 
 pub(in crate::cli) fn run(args: &CleanArgs) -> Result<ExitCode, CliError> {
+    match args.on {
+        Some(OnSite::Kubernetes) => cluster::clean(args).map(|()| ExitCode::SUCCESS),
+        None => this_machine(args),
+    }
+}
+
+fn this_machine(args: &CleanArgs) -> Result<ExitCode, CliError> {
     if Path::new(".pipe").is_symlink() {
         let hint = "clean in the folder that it points to: `pipe clean -C DIR`".to_owned();
         return Err(CliError::usage(

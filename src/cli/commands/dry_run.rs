@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::beside;
 use crate::cli::conditions;
 use crate::cli::load::Loaded;
 use crate::pipeline::{Action, Outcome, Pipeline, Role, SkipReason, Step, StepId, Template};
@@ -18,6 +19,9 @@ pub(super) fn text(
 ) -> Result<String, (Template, TemplateError)> {
     let mut passed = passed_over_by_stage(loaded, decisions);
     let mut text = String::new();
+    for id in beside::running(&loaded.pipeline, &loaded.plan, decisions) {
+        show_beside(loaded, decisions, id, templates, &mut text)?;
+    }
     let mut is_over = false;
     for gang in decisions.gangs(&loaded.pipeline, &loaded.plan) {
         let stage = gang.first().map_or(0, |id| loaded.plan.stage(*id));
@@ -53,7 +57,8 @@ fn passed_over_by_stage(loaded: &Loaded, decisions: &Decisions) -> Vec<(usize, S
 /// Returns a line for the steps that an earlier run has done, and one for those that are left out.
 pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
     let (mut done, mut left_out) = (Vec::new(), Vec::new());
-    for (id, step) in pipeline.steps() {
+    // A service runs where its users do.
+    for (id, step) in pipeline.steps().filter(|(_, step)| !step.role.is_beside()) {
         match decisions.of(id) {
             Decision::Run(_) | Decision::PassOver(_) => {}
             Decision::Reuse => done.push(step.name.as_str()),
@@ -65,6 +70,28 @@ pub(super) fn idle(pipeline: &Pipeline, decisions: &Decisions) -> Vec<String> {
     listed.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect()
 }
 
+/// Shows a service, or a shared container: its image, its command and its check.
+fn show_beside(
+    loaded: &Loaded,
+    decisions: &Decisions,
+    id: StepId,
+    templates: &TemplateRenderer,
+    text: &mut String,
+) -> Result<(), (Template, TemplateError)> {
+    let pipeline = &loaded.pipeline;
+    let shown = |step: &Step, template: &Template| {
+        let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
+        templates.render(template, scope).unwrap_or_else(|_| template.source.clone())
+    };
+    let _ = writeln!(text, "# {}", beside::line(pipeline, decisions, id, &shown));
+    if let Some(words) = decisions.lacks(pipeline, id) {
+        let _ = writeln!(text, "# {} {words}", pipeline.step(id).name);
+    }
+    show_action(pipeline.step(id), templates, text)?;
+    text.push('\n');
+    Ok(())
+}
+
 /// Shows one step that runs, and why.
 fn show(
     loaded: &Loaded,
@@ -74,16 +101,27 @@ fn show(
     text: &mut String,
 ) -> Result<(), (Template, TemplateError)> {
     let step = loaded.pipeline.step(id);
-    let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
     let late = loaded.pipeline.conditions(step).into_iter().filter(|(_, condition)| !condition.is_early);
     let condition: String =
         late.map(|(_, condition)| format!(" – {}", conditions::shown(condition))).collect();
     let number = loaded.plan.stage(id) + 1;
     let _ = writeln!(text, "# {number}. {}{}{condition}", step.name, joints(loaded, step));
-    let render = |text: &Template| templates.render(text, scope).map_err(|error| (text.clone(), error));
     if !why.is_empty() {
         let _ = writeln!(text, "# {} runs: {why}", step.name);
     }
+    show_action(step, templates, text)?;
+    text.push('\n');
+    Ok(())
+}
+
+/// Shows what a step runs.
+fn show_action(
+    step: &Step,
+    templates: &TemplateRenderer,
+    text: &mut String,
+) -> Result<(), (Template, TemplateError)> {
+    let scope = Scope { step: Some(step), outputs: StepOutputsMode::Later, ..Scope::default() };
+    let render = |text: &Template| templates.render(text, scope).map_err(|error| (text.clone(), error));
     match &step.action {
         Action::Run(script) => {
             let _ = writeln!(text, "{}", render(&script.text)?.trim_end());
@@ -95,7 +133,6 @@ fn show(
         }
         Action::Feed(_) | Action::Wait => {}
     }
-    text.push('\n');
     Ok(())
 }
 
@@ -110,6 +147,9 @@ fn joints(loaded: &Loaded, step: &Step) -> String {
     joints
         .extend(step.inputs.iter().map(|input| format!("reads {}", pipeline.stream(input.port.stream).name)));
     joints.extend(step.output.map(|port| format!("makes {}", pipeline.stream(port.stream).name)));
+    let used = step.services.iter().map(|usage| pipeline.step(usage.step).name.as_str()).collect::<Vec<_>>();
+    joints.extend((!used.is_empty()).then(|| format!("uses {}", used.join(", "))));
+    joints.extend(step.shared.map(|usage| format!("in {}", pipeline.step(usage.step).name)));
     joints.extend(step.terminal.then(|| "has the terminal".to_owned()));
     joints.extend(crate::cli::admission::words(step));
     if joints.is_empty() { String::new() } else { format!(" ({})", joints.join("; ")) }

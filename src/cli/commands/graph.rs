@@ -17,7 +17,7 @@ use crate::render::graph;
 
 pub(in crate::cli) fn run(args: &GraphArgs) -> Result<ExitCode, CliError> {
     let mut loaded =
-        load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
+        load_with(&args.target, Params::Shown(&args.params), args.containers.places(), MissingSecrets::Hide)?;
     if needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }

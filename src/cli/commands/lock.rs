@@ -14,7 +14,8 @@ use crate::file::MissingSecrets;
 use crate::template::StepOutputsMode;
 
 pub(in crate::cli) fn run(args: &LockArgs) -> Result<ExitCode, CliError> {
-    let loaded = load_with(&args.target, Params::All(&args.params), &args.containers, MissingSecrets::Hide)?;
+    let loaded =
+        load_with(&args.target, Params::All(&args.params), args.containers.places(), MissingSecrets::Hide)?;
     let images = ResolvedPipeline::of(&loaded, StepOutputsMode::Nothing)?.named_images()?;
     let mut lock = LockFile::beside(loaded.pipeline.source.path())?;
     runtime()?.block_on(async {

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use super::dry_run::idle;
 use crate::cli::admission;
-use crate::cli::args::{ChoiceArgs, PlanArgs};
+use crate::cli::args::{ChoiceArgs, OnSite, PlanArgs};
+use crate::cli::beside;
 use crate::cli::choice::{Choice, is_partial, needs_values};
+use crate::cli::cluster::ClusterPlan;
 use crate::cli::conditions;
 use crate::cli::containers::{ResolvedPipeline, runtime};
 use crate::cli::error::CliError;
@@ -16,7 +18,7 @@ use crate::cli::stdio;
 use crate::executor::docker::{self, Engine, LaneChoice};
 use crate::executor::{MountFrom, MountSpec, SystemError};
 use crate::file::MissingSecrets;
-use crate::pipeline::{Destination, Pipeline, Role, Step, StepId};
+use crate::pipeline::{Destination, Pipeline, Role, Step, StepId, Template};
 use crate::plan::{Decision, Decisions, EdgeKind};
 use crate::render::graph::LATER;
 use crate::render::human;
@@ -26,23 +28,35 @@ use crate::template::{StepOutputsMode, TemplateRenderer};
 pub(in crate::cli) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let in_containers = |loaded: &Loaded| loaded.pipeline.steps.iter().any(|step| step.is_in_container());
     // Containers depend on the values of params, and so may the choice; else a plan needs none.
-    let mut loaded =
-        load_with(&args.target, Params::Shown(&args.params), &args.containers, MissingSecrets::Hide)?;
+    let mut loaded = load_with(
+        &args.target,
+        Params::Shown(&args.params),
+        args.cluster.places(&args.containers),
+        MissingSecrets::Hide,
+    )?;
     let has_conditions = loaded.pipeline.steps.iter().any(|step| loaded.pipeline.is_conditional(step));
     let decides = has_conditions && !(args.params.params.is_empty() && args.params.params_file.is_none());
     if decides || in_containers(&loaded) || needs_values(&args.choice, &loaded.pipeline) {
         loaded = loaded.with_params(&args.params)?;
     }
     let decisions = decisions(&args.choice, &mut loaded)?;
-    let containers = match in_containers(&loaded) {
+    let gangs = decisions.gangs(&loaded.pipeline, &loaded.plan);
+    let cluster = args.cluster.on.map(|OnSite::Kubernetes| ClusterPlan::of(&loaded, &gangs, &args.cluster));
+    let cluster = cluster.transpose()?;
+    let containers = match in_containers(&loaded) && cluster.is_none() {
         true => Some(ContainerPlan::of(&loaded, args)?),
         false => None,
     };
+    let places = PlacesShown { containers: containers.as_ref(), cluster: cluster.as_ref() };
     let templates = match decides {
         true => Some(loaded.renderer(loaded.context("RUN-ID", &jiff::Zoned::now()))?),
         false => None,
     };
-    stdio::print(text(&loaded, &decisions, containers.as_ref(), templates.as_ref())?)?;
+    stdio::print(text(&loaded, &decisions, places, templates.as_ref())?)?;
+    #[cfg(feature = "kubernetes")]
+    if let Some(cluster) = cluster.as_ref().filter(|_| args.check) {
+        stdio::print(format!("\n{}", cluster.check()?))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,21 +90,33 @@ impl<'a> ContainerPlan<'a> {
         Ok(Self { placed, engine, lane: args.containers.stream_lane.choice() })
     }
 
-    fn describe(&self, text: &mut String, id: StepId, step: &Step) -> Result<(), CliError> {
+    /// Appends what is known of the container of a step, a service, or a shared container.
+    fn describe(&self, text: &mut String, pipeline: &Pipeline, id: StepId) -> Result<(), CliError> {
+        let step = pipeline.step(id);
         let Some(container) = self.placed.container(id)? else { return Ok(()) };
         let image = container.image.source.shown();
         let caller = match &self.engine {
             Ok(engine) => format!("{}, the caller", engine.caller()),
             Err(_) => "the caller".to_owned(),
         };
-        let user = container.user.unwrap_or(caller);
+        let own_user = step.user.as_ref().map(|user| self.placed.text(step, user));
+        let user = match own_user.or(container.user) {
+            Some(user) => user,
+            None if step.is_of_image() => "its image has it".to_owned(),
+            None => caller,
+        };
+        let has_shell = step.action.script().is_some() || step.shared.is_some();
         let lane = match &self.engine {
-            Ok(engine) => {
-                format!("{} lane", self.lane.expected(engine, step.action.script().is_some()).name())
-            }
+            Ok(engine) => format!("{} lane", self.lane.expected(engine, has_shell).name()),
             Err(error) => format!("lane unknown: {error}"),
         };
-        let _ = writeln!(text, "   {} runs in {image} as {user}; {lane}", step.name);
+        let lane = if step.role.is_beside() { String::new() } else { format!("; {lane}") };
+        if let Some(shared) = step.shared {
+            let name = &pipeline.step(shared.step).name;
+            let _ = writeln!(text, "   {} runs in {name} ({image}) as {user}{lane}", step.name);
+            return Ok(());
+        }
+        let _ = writeln!(text, "   {} runs in {image} as {user}{lane}", step.name);
         for MountSpec { source, target, read_only } in &container.mounts {
             let source = match source {
                 MountFrom::Path(path) if path.as_os_str() == target.as_str() => String::new(),
@@ -108,24 +134,36 @@ impl<'a> ContainerPlan<'a> {
     }
 }
 
+/// What is known of where steps run that are no processes of this machine.
+#[derive(Clone, Copy)]
+struct PlacesShown<'a> {
+    containers: Option<&'a ContainerPlan<'a>>,
+    cluster: Option<&'a ClusterPlan<'a>>,
+}
+
 fn text(
     loaded: &Loaded,
     decisions: &Decisions,
-    containers: Option<&ContainerPlan<'_>>,
+    PlacesShown { containers, cluster }: PlacesShown<'_>,
     templates: Option<&TemplateRenderer>,
 ) -> Result<String, CliError> {
     let (pipeline, plan) = (&*loaded.pipeline, &*loaded.plan);
     let gangs = decisions.gangs(pipeline, plan);
     let running: usize = gangs.iter().map(Vec::len).sum();
-    let all = human::count(pipeline.steps.len(), "step");
-    let steps = if running == pipeline.steps.len() { all } else { format!("{running} of {all}") };
+    let count = pipeline.steps.iter().filter(|step| !step.role.is_beside()).count();
+    let all = human::count(count, "step");
+    let steps = if running == count { all } else { format!("{running} of {all}") };
     let mut text = format!("{}: {steps} in {}\n", pipeline.name, human::count(gangs.len(), "gang"));
+    if let Some(cluster) = cluster {
+        cluster.describe(&mut text);
+    }
     if let Some(concurrency) = &pipeline.concurrency {
         let _ = writeln!(text, "the run {}", admission::holds(concurrency));
     }
     for line in groups::lines(pipeline) {
         let _ = writeln!(text, "{line}");
     }
+    describe_beside(&mut text, loaded, decisions, containers)?;
     let mut is_over = false;
     let mut folds = groups::Folds::of(pipeline, &gangs);
     for gang in &gangs {
@@ -149,30 +187,16 @@ fn text(
         if !waits.is_empty() {
             let _ = writeln!(text, "   after {}", waits.join(", "));
         }
+        if let Some(cluster) = cluster {
+            cluster.describe_gang(&mut text, gang);
+        }
         for &step in gang {
-            let Step { name, description, .. } = pipeline.step(step);
-            if let Some(description) = description {
+            if let Some(description) = &pipeline.step(step).description {
+                let name = &pipeline.step(step).name;
                 let whose = if gang.len() > 1 { format!("{name}: ") } else { String::new() };
                 let _ = writeln!(text, "   {whose}{}", one_line(description));
             }
-            for (asking, condition) in pipeline.conditions(pipeline.step(step)) {
-                let condition = conditions::explained(asking, condition, templates);
-                let _ = writeln!(text, "   {name} {condition}");
-            }
-            if let Decision::Run(why) = decisions.of(step)
-                && !why.is_empty()
-            {
-                let _ = writeln!(text, "   {name} runs: {why}");
-            }
-            if let Some(containers) = containers {
-                containers.describe(&mut text, step, pipeline.step(step))?;
-            }
-            if pipeline.step(step).terminal {
-                let _ = writeln!(text, "   {name} has the terminal, and runs alone");
-            }
-            for words in admission::words(pipeline.step(step)) {
-                let _ = writeln!(text, "   {name} {words}");
-            }
+            describe_step(&mut text, pipeline, (decisions, templates), containers, step)?;
             describe_stream(&mut text, loaded, decisions, step);
         }
     }
@@ -181,6 +205,69 @@ fn text(
         let _ = writeln!(text, "\n{}", idle.join("\n"));
     }
     Ok(text)
+}
+
+/// Appends when a step runs, and in what.
+fn describe_step(
+    text: &mut String,
+    pipeline: &Pipeline,
+    (decisions, templates): (&Decisions, Option<&TemplateRenderer>),
+    containers: Option<&ContainerPlan<'_>>,
+    id: StepId,
+) -> Result<(), CliError> {
+    let step = pipeline.step(id);
+    let name = &step.name;
+    for (asking, condition) in pipeline.conditions(step) {
+        let condition = conditions::explained(asking, condition, templates);
+        let _ = writeln!(text, "   {name} {condition}");
+    }
+    if let Decision::Run(why) = decisions.of(id)
+        && !why.is_empty()
+    {
+        let _ = writeln!(text, "   {name} runs: {why}");
+    }
+    if let Some(containers) = containers {
+        containers.describe(text, pipeline, id)?;
+    }
+    if let Some(words) = beside::state_kept(pipeline, step) {
+        let _ = writeln!(text, "   {name} {words}");
+    }
+    if step.terminal {
+        let _ = writeln!(text, "   {name} has the terminal, and runs alone");
+    }
+    for words in admission::words(step) {
+        let _ = writeln!(text, "   {name} {words}");
+    }
+    Ok(())
+}
+
+/// Appends the services and the shared containers: what they are, and for whom.
+fn describe_beside(
+    text: &mut String,
+    loaded: &Loaded,
+    decisions: &Decisions,
+    containers: Option<&ContainerPlan<'_>>,
+) -> Result<(), CliError> {
+    let pipeline = &*loaded.pipeline;
+    let shown = |step: &Step, template: &Template| match containers {
+        Some(containers) => containers.placed.text(step, template),
+        None => template.source.clone(),
+    };
+    for (at, id) in beside::running(pipeline, &loaded.plan, decisions).into_iter().enumerate() {
+        let gap = if at == 0 { "\n" } else { "" };
+        let _ = writeln!(text, "{gap}{}", beside::line(pipeline, decisions, id, &shown));
+        let waits = waits_for(pipeline, decisions, &[id]);
+        if !waits.is_empty() {
+            let _ = writeln!(text, "   after {}", waits.join(", "));
+        }
+        if let Some(containers) = containers {
+            containers.describe(text, pipeline, id)?;
+        }
+        if let Some(words) = decisions.lacks(pipeline, id) {
+            let _ = writeln!(text, "   {} {words}", pipeline.step(id).name);
+        }
+    }
+    Ok(())
 }
 
 /// Returns steps outside that members depend on, in the order of the file; of those that run.

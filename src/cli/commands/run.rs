@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use crate::cli::args::{ReportArg, RunArgs};
 use crate::cli::choice::{Choice, is_partial};
+use crate::cli::cluster::ClusterRun;
 use crate::cli::confirm::{self, Question};
 use crate::cli::containers::{self, runtime};
 use crate::cli::error::{CliError, exit_code};
@@ -17,7 +18,9 @@ use crate::cli::prompt::Terminal;
 use crate::cli::screen::Screen;
 use crate::cli::secrets_dir::SecretsDir;
 use crate::cli::stdio;
-use crate::cli::{commands::dry_run, ends, environment, past, retention, signals, terminal, turn, viewers};
+use crate::cli::{
+    commands::dry_run, ends, environment, past, retention, signals, terminal, turn, viewers,
+};
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
 use crate::executor::docker::Engine;
@@ -28,7 +31,7 @@ use crate::history::RunDir;
 use crate::plan::Decisions;
 use crate::processes;
 use crate::reaper::Reaper;
-use crate::runner::{self, Here, Job, Partial, RunPaths, Settings};
+use crate::runner::{self, Here, Job, Partial, RunPaths, Settings, Site};
 use crate::template::TemplateRenderer;
 
 pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
@@ -37,7 +40,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     // Of a part of the pipeline only the params that it reads are looked at.
     let of_part = is_partial(&args.choice);
     let params = if of_part { Params::Part(&args.params) } else { Params::All(&args.params) };
-    let mut loaded = load_with(&args.target, params, &args.containers, missing)?;
+    let mut loaded = load_with(&args.target, params, args.cluster.places(&args.containers), missing)?;
     ends::check(&loaded.pipeline)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;
     let started_at = jiff::Zoned::now();
@@ -63,6 +66,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     if args.dry_run {
         return show(&loaded, &choice.on_paper(&loaded, at_most, templates)?, &templates()?);
     }
+    let cluster = ClusterRun::of(&args.cluster, &loaded, &at_most)?;
     terminal::check(&loaded, &at_most)?;
     let keep = retention::keep(&loaded)?;
     viewers::check_streams(&loaded)?;
@@ -72,7 +76,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let (end, screen, reaper) = runtime.block_on(run_to_end(
         args,
         &mut loaded,
-        (choice, at_most),
+        (choice, at_most, cluster),
         asks,
         reports,
         &started_at,
@@ -91,7 +95,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
 async fn run_to_end(
     args: &RunArgs,
     loaded: &mut Loaded,
-    (choice, at_most): (Choice, Decisions),
+    (choice, at_most, mut cluster): (Choice, Decisions, Option<ClusterRun>),
     asks: Option<Terminal>,
     reports: Vec<ReportArg>,
     started_at: &jiff::Zoned,
@@ -108,48 +112,48 @@ async fn run_to_end(
     }
     let mut turn = turn::wait(&loaded.pipeline, args.quiet, &mut signals).await?;
     let locked = containers::locked(args, loaded)?;
-    let needs_engine = in_containers(loaded, &at_most);
+    if let Some(found) = cluster.take() {
+        cluster = Some(found.find(loaded, &mut signals).await?);
+    }
+    let needs_engine = cluster.is_none() && in_containers(loaded, &at_most);
     let (dir, engine) = tokio::select! {
         places = places(loaded, needs_engine, started_at) => places?,
         Some(signal) = signals.recv() => return Err(CliError::Signalled(signal)),
     };
     turn::tell(&mut turn, dir.id());
-    let secrets_dir = SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?;
+    let secrets_dir = match &cluster {
+        Some(_) => None,
+        None => SecretsDir::make(&loaded.pipeline, &dir, engine.as_ref()).await?,
+    };
     let templates = loaded.renderer(loaded.context(dir.id(), started_at))?;
     let masker =
         Masker::new(&templates.all_values()).map_err(|error| CliError::usage(error.to_string(), None))?;
     let viewers = viewers::viewers(args, reports, loaded, &masker, dir.id())?;
+    let (mut locked, mut opened) = (locked, None);
+    if let Some(cluster) = cluster {
+        let locked = std::mem::take(&mut locked);
+        opened = Some(cluster.open(loaded, &dir, &templates, locked, &mut signals).await?);
+    }
     let (events, receiver) = channel::channel(masker);
     let question = Question::default();
     let screen = Screen::start(receiver, &dir, viewers, question.clone())?;
     let reaper = start_reaper(&events);
-    if cfg!(target_os = "linux") && !processes::are_visible() {
-        events.send(EventKind::Warning(
-            "/proc does not show the processes of this PID namespace: a step is stopped by its process group alone, and \
-             a process that has left the group goes on (mount /proc anew: `unshare --pid --fork --mount-proc`)"
-                .to_owned(),
-        ));
-    }
+    warn_of_hidden_processes(&events);
     let docker = engine
         .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))
         .transpose()?;
     let host = HostExecutor::new(reaper.clone()).with_limit(raised);
-    let site = Arc::new(Here::new(ExecutorSet::new(host, docker)));
+    let site: Arc<dyn Site> = match opened {
+        Some(cluster) => Arc::new(cluster),
+        None => Arc::new(Here::new(ExecutorSet::new(host, docker))),
+    };
     let consent = confirm::consent(&loaded.pipeline, args.yes, args.takes_stdin(), question, &events);
     let job = Job {
         pipeline: Arc::clone(&loaded.pipeline),
         plan: Arc::clone(&loaded.plan),
         templates,
         events,
-        place: RunPaths {
-            id: dir.id().to_owned(),
-            working_dir: loaded.working_dir.clone(),
-            run_dir: dir.path().to_owned(),
-            streams_dir: dir.streams_dir(),
-            outputs_dir: dir.outputs_dir(),
-            key: dir.fingerprint_key()?,
-            secrets_dir: secrets_dir.as_ref().map(|dir| dir.path().to_owned()),
-        },
+        place: paths(loaded, &dir, secrets_dir.as_ref())?,
         past: choice.past,
         asked: choice.asked,
         settings: Settings { consent, ..settings(args, loaded) },
@@ -163,6 +167,16 @@ async fn run_to_end(
         }
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         Err(Err(error)) => Err(SystemError::new("the run stopped unexpectedly", error).into()),
+    }
+}
+
+fn warn_of_hidden_processes(events: &channel::Sender) {
+    if cfg!(target_os = "linux") && !processes::are_visible() {
+        events.send(EventKind::Warning(
+            "/proc does not show the processes of this PID namespace: a step is stopped by its process group alone, and \
+             a process that has left the group goes on (mount /proc anew: `unshare --pid --fork --mount-proc`)"
+                .to_owned(),
+        ));
     }
 }
 
@@ -188,6 +202,19 @@ fn start_reaper(events: &channel::Sender) -> Reaper {
 /// Returns whether a step that runs does so in a container.
 fn in_containers(loaded: &Loaded, decisions: &Decisions) -> bool {
     loaded.pipeline.steps().any(|(id, step)| step.is_in_container() && decisions.runs(id))
+}
+
+/// Returns where the run happens.
+fn paths(loaded: &Loaded, dir: &RunDir, secrets: Option<&SecretsDir>) -> Result<RunPaths, CliError> {
+    Ok(RunPaths {
+        id: dir.id().to_owned(),
+        working_dir: loaded.working_dir.clone(),
+        run_dir: dir.path().to_owned(),
+        streams_dir: dir.streams_dir(),
+        outputs_dir: dir.outputs_dir(),
+        key: dir.fingerprint_key()?,
+        secrets_dir: secrets.map(|dir| dir.path().to_owned()),
+    })
 }
 
 /// Returns the run's folder, and the engine where a step needs one. Without an engine that sees the folder

@@ -11,7 +11,7 @@ use crate::cli::load::{Loaded, Params, load};
 use crate::cli::scripts::unreadable;
 use crate::cli::stdio;
 use crate::file::{DiagnosticRecord, Diagnostics, check_env_files, doubtful, lint, locate, record};
-use crate::pipeline::{Position, Template};
+use crate::pipeline::{Position, Role, Step, Template};
 
 pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
     let gave_params = !args.params.params.is_empty() || args.params.params_file.is_some();
@@ -57,9 +57,12 @@ pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<ExitCode, CliError> {
 
 fn text(loaded: &Loaded, warnings: Option<&Diagnostics>) -> String {
     let path = loaded.pipeline.source.path().display();
-    let Counts { steps, streams, params } = Counts::of(loaded);
+    let Counts { steps, services, streams, params } = Counts::of(loaded);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let counts = [many(steps, "step"), many(streams, "stream"), many(params, "param")].join(", ");
+    let services = services.map(|services| many(services, "service"));
+    let counts = [many(steps, "step")].into_iter().chain(services);
+    let counts =
+        counts.chain([many(streams, "stream"), many(params, "param")]).collect::<Vec<_>>().join(", ");
     let mut text = format!("{path} is valid: {counts}\n");
     for RawUse { file, line, column, text: raw } in raw_uses(loaded) {
         let path = file.unwrap_or_else(|| path.to_string());
@@ -91,6 +94,9 @@ struct ValidationReport<'a> {
 #[derive(Debug, Serialize)]
 struct Counts {
     steps: usize,
+    /// Left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<usize>,
     streams: usize,
     params: usize,
 }
@@ -122,7 +128,13 @@ impl<'a> ValidationReport<'a> {
 impl Counts {
     fn of(loaded: &Loaded) -> Self {
         let pipeline = &loaded.pipeline;
-        Self { steps: pipeline.steps.len(), streams: pipeline.streams.len(), params: pipeline.params.len() }
+        let count = |is: fn(Role) -> bool| pipeline.steps.iter().filter(|step| is(step.role)).count();
+        Self {
+            steps: count(|role| !role.is_beside()),
+            services: Some(count(|role| role == Role::Service)).filter(|count| *count > 0),
+            streams: pipeline.streams.len(),
+            params: pipeline.params.len(),
+        }
     }
 }
 
@@ -143,6 +155,10 @@ fn raw_uses(loaded: &Loaded) -> Vec<RawUse> {
         };
         template.raw.iter().filter_map(one).collect()
     };
-    let scripts = loaded.pipeline.steps.iter().filter_map(|step| step.action.script());
-    scripts.flat_map(|script| uses(&script.text)).collect()
+    let scripts = |step: &'_ Step| -> Vec<RawUse> {
+        let script = step.action.script().map(|script| &script.text);
+        let checks = step.service.iter().flat_map(|service| service.templates());
+        script.into_iter().chain(checks).flat_map(uses).collect()
+    };
+    loaded.pipeline.steps.iter().flat_map(scripts).collect()
 }

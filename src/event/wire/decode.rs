@@ -68,7 +68,7 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
         }
         Body::StepOutput { step, channel, text, lossy: _ } => EventKind::StepOutput {
             step: ids.step(step)?,
-            channel: channel_of(*channel),
+            channel: (*channel).into(),
             bytes: text.as_bytes().into(),
         },
         Body::StepRetrying { step, attempt, failure, delay_ms, restarting } => EventKind::StepRetrying {
@@ -130,11 +130,13 @@ fn kind_of(ids: &Ids, body: &Body) -> Option<EventKind> {
     })
 }
 
-fn channel_of(channel: Channel) -> OutputChannel {
-    match channel {
-        Channel::Stdout => OutputChannel::Stdout,
-        Channel::Stderr => OutputChannel::Stderr,
-        Channel::Both => OutputChannel::Both,
+impl From<Channel> for OutputChannel {
+    fn from(channel: Channel) -> Self {
+        match channel {
+            Channel::Stdout => Self::Stdout,
+            Channel::Stderr => Self::Stderr,
+            Channel::Both => Self::Both,
+        }
     }
 }
 

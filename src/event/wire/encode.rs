@@ -141,6 +141,7 @@ impl Names<'_> {
             condition: self.0.condition_text(step),
             depends_on: self.steps(step.depends_on.iter().map(|dependency| dependency.step)),
             services: self.steps(step.services.iter().map(|usage| usage.step)),
+            container: step.shared.map(|usage| self.step(usage.step)),
             input: step.stdin().map(|input| self.stream(input.port.stream)),
             inputs: step
                 .inputs
@@ -185,11 +186,7 @@ impl Names<'_> {
             Ok(text) => (text.to_owned(), false),
             Err(_) => (String::from_utf8_lossy(bytes).into_owned(), true),
         };
-        let channel = match channel {
-            OutputChannel::Stdout => Channel::Stdout,
-            OutputChannel::Stderr => Channel::Stderr,
-            OutputChannel::Both => Channel::Both,
-        };
+        let channel = channel.into();
         Body::StepOutput { step: self.step(step), channel, text, lossy }
     }
 
@@ -314,6 +311,16 @@ fn matrix_value((axis, value): &(String, MatrixValue)) -> (String, MatrixRecord)
         MatrixValue::Unknown => MatrixRecord::Text("?".into()),
     };
     (axis.clone(), value)
+}
+
+impl From<OutputChannel> for Channel {
+    fn from(channel: OutputChannel) -> Self {
+        match channel {
+            OutputChannel::Stdout => Self::Stdout,
+            OutputChannel::Stderr => Self::Stderr,
+            OutputChannel::Both => Self::Both,
+        }
+    }
 }
 
 impl From<&Artifact> for ProductRecord {

@@ -105,6 +105,7 @@ fn step(record: &StepRecord, source: &Source) -> Step {
         condition,
         depends_on: _,
         services: _,
+        container: _,
         input: _,
         inputs: _,
         gathers: _,
@@ -151,6 +152,7 @@ fn link(step: &mut Step, record: &StepRecord, ids: &Ids) {
     }
     step.output = port(&record.output);
     step.services = ids.steps(&record.services).into_iter().map(|step| Usage { step, at }).collect();
+    step.shared = record.container.as_deref().and_then(|name| ids.step(name)).map(|step| Usage { step, at });
     step.depends_on = ids
         .steps(&record.depends_on)
         .into_iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::event::sample::*;
 use crate::event::{CancelReason, Event, EventKind, KeptFile, RunEnd};
-use crate::pipeline::{Failure, Lane, Outcome, RunOutcome, SkipReason, Source, Span, StepId};
+use crate::pipeline::{Failure, Lane, Outcome, RunOutcome, SkipReason, Source, Span, Step, StepId};
 
 /// Encodes events after the start of the sample run; checks on the way that every line reads back as itself.
 fn lines(kinds: impl IntoIterator<Item = EventKind>) -> String {
@@ -29,6 +29,23 @@ fn run_started_names_every_step_and_stream() {
     let mut encoder = Encoder::new();
     insta::assert_snapshot!(line(&mut encoder, &at(0, run_started(backup()))), @r#"{"v":1,"at":"2026-11-22T23:15:00.000Z","elapsed_ms":0,"event":"run-started","run":"20261122-231500-1a2b","pipeline":"backup","file":"pipeline.yml","dir":".pipe/runs/20261122-231500-1a2b","steps":[{"name":"create-archive","line":3,"depends_on":[],"output":"archive"},{"name":"compress","line":5,"depends_on":[],"input":"archive"},{"name":"checksum","line":7,"depends_on":[],"input":"archive"},{"name":"count","line":9,"depends_on":[],"input":"archive"},{"name":"manifest","line":11,"depends_on":["compress","checksum","count"]},{"name":"upload","line":13,"depends_on":["manifest"]}],"streams":[{"name":"archive","producer":"create-archive","readers":["compress","checksum","count"]}]}"#);
     insta::assert_snapshot!(line(&mut encoder, &at(0, run_started(fed()))), @r#"{"v":1,"at":"2026-11-22T23:15:00.000Z","elapsed_ms":0,"event":"run-started","run":"20261122-231500-1a2b","pipeline":"fed","file":"fed.yml","dir":".pipe/runs/20261122-231500-1a2b","steps":[{"name":"sum","line":2,"depends_on":[],"input":"data"},{"name":"in:data","line":3,"depends_on":[],"output":"data","feed":"-"}],"streams":[{"name":"data","producer":"in:data","readers":["sum"]}]}"#);
+}
+
+#[test]
+fn services_and_shared_containers_are_named_and_read_back() {
+    let mut encoder = Encoder::new();
+    let text = line(&mut encoder, &at(0, served_started()));
+    insta::assert_snapshot!(text, @r#"{"v":1,"at":"2026-11-22T23:15:00.000Z","elapsed_ms":0,"event":"run-started","run":"20261122-231500-1a2b","pipeline":"served","file":"served.yml","dir":".pipe/runs/20261122-231500-1a2b","steps":[{"name":"test","line":6,"depends_on":[],"services":["db"],"container":"ci"},{"name":"lint","line":7,"depends_on":[],"container":"ci"},{"name":"db","line":2,"role":"service","depends_on":[]},{"name":"ci","line":4,"role":"container","depends_on":[]}],"streams":[]}"#);
+    insta::assert_snapshot!(line(&mut encoder, &at(1200, ready(DB, 1180))), @r#"{"v":1,"at":"2026-11-22T23:15:01.200Z","elapsed_ms":1200,"event":"service-ready","step":"db","after_ms":1180}"#);
+
+    let read = Decoder::default().decode(&serde_json::from_str(&text).unwrap()).unwrap();
+    let EventKind::RunStarted(started) = read.kind else { panic!("{text}") };
+    let (read, written) = (&started.pipeline.steps, served().steps);
+    let links = |steps: &[Step]| -> Vec<_> {
+        let used = |step: &Step| step.usages().map(|usage| usage.step).collect::<Vec<_>>();
+        steps.iter().map(|step| (step.role, used(step), step.shared.map(|usage| usage.step))).collect()
+    };
+    assert_eq!(links(read), links(&written));
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use bollard::container::AttachContainerResults;
 use bollard::errors::Error;
-use bollard::exec::StartExecOptions;
-use bollard::models::{ContainerCreateBody, ExecConfig};
+use bollard::models::{ContainerCreateBody, EndpointSettings, NetworkConnectRequest};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptionsBuilder,
     WaitContainerOptionsBuilder,
@@ -18,20 +17,14 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::Shared;
-use super::engine::{Engine, EngineRefusal, UNSEEN, is_connection, is_gone, words};
+use super::engine::{Engine, EngineRefusal, is_connection, is_gone, words};
 use super::leftovers;
+use super::refusal;
 use crate::executor::{Answer, Exit, HoldGuard, Probe, Released, StartError, StepHandle, Stop, SystemError};
+use crate::pipeline::Check;
 
 /// The exit code of a process that was killed, as engines and shells report it.
 pub(super) const KILLED: i32 = 137;
-/// The first program of each container on Podman, which is a package of its own.
-const INIT: &str = "catatonit";
-
-/// Kills the processes that have `$1` in their environment.
-const KILL_MARKED: &str = r#"for it in /proc/[0-9]*; do
-    if grep -q "$1" "$it/environ" 2>/dev/null; then kill -9 "${it#/proc/}"; fi
-done"#;
-
 /// A container that may exist; dropping this removes it.
 pub(super) struct Container {
     shared: Arc<Shared>,
@@ -39,6 +32,8 @@ pub(super) struct Container {
     /// Its id, once the engine has created it.
     id: String,
     step: String,
+    /// Whether it is a service, which ends by the signal that its image asks for.
+    is_service: bool,
     /// Dropped once the container is removed.
     held: HoldGuard,
     /// Held until the container is removed.
@@ -75,8 +70,15 @@ impl Container {
         shared.later(async move {
             let answer = owned.engine.docker().create_container(Some(options), body).await;
             let (held, _) = HoldGuard::new();
-            let mut container =
-                Self { shared: Arc::clone(&owned), name, id: String::new(), step, held, attempt };
+            let mut container = Self {
+                shared: Arc::clone(&owned),
+                name,
+                id: String::new(),
+                step,
+                is_service: false,
+                held,
+                attempt,
+            };
             let created = match answer {
                 Ok(answer) => {
                     container.id = answer.id;
@@ -96,6 +98,21 @@ impl Container {
         });
         let lost = |_| SystemError::new("lost a container", "the task that creates it has ended");
         created.await.map_err(lost)?
+    }
+
+    /// Makes it a service.
+    pub(super) fn serve(&mut self) {
+        self.is_service = true;
+    }
+
+    /// Connects it to one more network.
+    pub(super) async fn connect(&self, network: &str, settings: EndpointSettings) -> Result<(), StartError> {
+        debug!(container = self.name, network, "docker: connect to network");
+        let request = NetworkConnectRequest { container: self.name.clone(), endpoint_config: Some(settings) };
+        let connected = self.shared.engine.docker().connect_network(network, request).await;
+        connected.map_err(|error| {
+            self.shared.engine.blame("its container cannot join the network of its services", error)
+        })
     }
 
     /// Starts it.
@@ -142,53 +159,12 @@ impl Container {
         &self.shared.engine
     }
 
-    /// Kills the processes with a mark in their environment, from inside of it: those that cannot be reached from
-    /// here. Goes on in the background; an image without a shell keeps them until it is removed.
-    pub(super) fn kill_inside(&self, mark: String) {
-        let (shared, name) = (Arc::clone(&self.shared), self.name.clone());
-        self.shared.later(async move {
-            let words = ["sh", "-c", KILL_MARKED, "sh", &mark].map(str::to_owned).to_vec();
-            let config = ExecConfig { cmd: Some(words), user: Some("0".into()), ..ExecConfig::default() };
-            if let Ok(exec) = shared.engine.docker().create_exec(&name, config).await {
-                let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
-                let _ = shared.engine.docker().start_exec(&exec.id, Some(options)).await;
-            }
-        });
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     fn failed(&self, image: &str, what: &str, error: Error) -> StartError {
-        if is_connection(&error) {
-            return self.shared.engine.lost(error).into();
-        }
-        let text = words(&error);
-        let cannot = format!("the container of step `{}` cannot {what}", self.step);
-        if let Some(error) = self.shared.engine.full(&cannot, &text) {
-            return error.into();
-        }
-        if text.contains("No such image") || text.contains("no such image") {
-            return StartError::Step(format!(
-                "the image `{image}` was removed after the run had found it, and before the container was made: run it \
-                 again, or let the step have `retry`"
-            ));
-        }
-        if let Some((_, path)) = text.split_once(UNSEEN) {
-            let path = path.trim_start_matches([':', ' ']);
-            return StartError::Step(format!(
-                "there is nothing at {path} that could be mounted into its container: make it first"
-            ));
-        }
-        let missing =
-            text.contains("executable file not found") || text.contains("no such file or directory");
-        StartError::Step(match text.split('"').nth(1) {
-            Some(INIT) => format!(
-                "the engine has no `{INIT}`, with which Podman starts every container: install it beside Podman"
-            ),
-            Some(program) if missing && text.contains("exec") => no_program(image, program),
-            _ if text.contains("exec format error") => {
-                format!("the image `{image}` is made for another platform: {text}")
-            }
-            _ => format!("its container cannot {what}: {text}"),
-        })
+        refusal::of(&self.shared.engine, &self.step, image, what, error)
     }
 
     /// Waits in the background for the end of the container and of its outputs; the receiver gets the result
@@ -228,6 +204,12 @@ impl Container {
             sender.send_replace(Some(result));
         });
         receiver
+    }
+
+    /// Asks it to end.
+    async fn terminate(&self) -> Result<(), SystemError> {
+        let signal = if self.is_service { self.stop_signal().await } else { None };
+        self.kill(signal.as_deref().unwrap_or("SIGTERM")).await
     }
 
     /// Sends a signal. If the engine has died, the container's processes are killed, whatever the signal. A
@@ -298,14 +280,6 @@ fn is_over(text: &str) -> bool {
     text.contains("not running") || text.contains("container state improper")
 }
 
-/// Returns the message about a program that an image does not have.
-pub(super) fn no_program(image: &str, program: &str) -> String {
-    format!(
-        "the image `{image}` has no `{program}`: choose an image that has it, or name a program that is there with \
-         `entrypoint`"
-    )
-}
-
 /// The tasks that copy a container's streams; dropping this ends them.
 #[derive(Default)]
 pub(super) struct Traffic {
@@ -365,7 +339,7 @@ impl StepHandle for Handle {
             self.stopping.send_replace(true);
             match how {
                 Stop::Terminate if self.exit.borrow().is_some() => Ok(()),
-                Stop::Terminate => self.container.kill("SIGTERM").await,
+                Stop::Terminate => self.container.terminate().await,
                 // Its program may have ended while processes that it started still run.
                 Stop::Kill => self.container.kill("SIGKILL").await,
             }
@@ -376,8 +350,8 @@ impl StepHandle for Handle {
         Box::pin(self.container.ask(probe))
     }
 
-    fn own_probe(&self) -> BoxFuture<'_, Result<Option<Probe>, SystemError>> {
-        Box::pin(self.container.image_probe())
+    fn own_check(&self) -> BoxFuture<'_, Result<Option<(Probe, Check)>, SystemError>> {
+        Box::pin(self.container.image_check())
     }
 
     fn published(&self) -> BoxFuture<'_, Result<BTreeMap<u16, u16>, SystemError>> {

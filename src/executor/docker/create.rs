@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 
-use super::container::{Container, no_program};
+use super::container::Container;
 use super::farewell::Mark;
 use super::mountpoints;
 use super::network::Joined;
+use super::publish::Parts;
+use super::refusal::no_program;
 use super::{Shared, container_name};
 use crate::executor::{
     ContainerSpec, HoldGuard, MountFrom, MountSpec, OUTPUT_VARIABLE, Program, SECRETS_VARIABLE, StartError,
@@ -90,7 +92,7 @@ pub(super) fn script_words(spec: &StepSpec) -> Option<Vec<String>> {
     Some(shell::command(shell, false, text, spec.script.as_ref().map(|_| Path::new(SCRIPT))))
 }
 
-/// Creates the container of an attempt, in its network.
+/// Creates the container of an attempt, in its networks.
 pub(super) async fn container(
     shared: &Arc<Shared>,
     spec: &StepSpec,
@@ -99,11 +101,20 @@ pub(super) async fn container(
     command: Command,
     guard: &HoldGuard,
 ) -> Result<Container, StartError> {
-    let network = shared.networks.join(shared, container.network.as_deref(), &spec.name).await?;
+    let mut network = shared.networks.join(shared, spec, container.network.as_deref()).await?;
+    let second = network.second.take();
     let body = body(shared, spec, container, image, network, command)?;
     let name = container_name(&shared.labels, spec, suffix);
     let platform = container.image.platform.as_deref();
-    Container::create(shared, name, &spec.name, platform, body, Some(guard)).await
+    let mut created = Container::create(shared, name, &spec.name, platform, body, Some(guard)).await?;
+    if let Some((network, settings)) = second {
+        created.connect(&network, settings).await?;
+    }
+    if let Some(service) = &spec.service {
+        created.serve();
+        shared.networks.enter(&service.alias, created.name());
+    }
+    Ok(created)
 }
 
 /// The body of the request that creates the container.
@@ -115,28 +126,9 @@ fn body(
     network: Joined,
     command: Command,
 ) -> Result<ContainerCreateBody, StartError> {
-    let needs_home = container.user.is_none() && !shared.engine.users().caller_is_root();
-    let own = |path: &PathBuf, target: &str, read_only| MountSpec {
-        source: MountFrom::Path(path.clone()),
-        target: target.to_owned(),
-        read_only,
-    };
-    let outputs = own(&spec.outputs, &command.outputs, false);
-    let secrets = spec.secrets.as_ref().map(|folder| own(folder, SECRETS, true));
-    let script = spec.script.as_ref().map(|file| own(file, SCRIPT, true));
-    let own: Vec<&MountSpec> =
-        command.mounts.iter().chain([&outputs]).chain(&secrets).chain(&script).collect();
-    if let Some(mount) =
-        container.mounts.iter().find(|mount| own.iter().any(|own| own.target == mount.target))
-    {
-        return Err(StartError::Step(format!(
-            "its mount has the target {}, where `pipe` puts something of its own: choose another one",
-            mount.target
-        )));
-    }
-    let mounts = container.mounts.iter().chain(own);
-    let mounts = mounts.map(|mount| self::mount(shared, mount)).collect::<Result<Vec<_>, _>>()?;
-    mountpoints::make(&container.mounts)?;
+    let user = user(shared, spec, container);
+    let needs_home = user.is_some() && container.user.is_none() && !shared.engine.users().caller_is_root();
+    let mounts = mounts(shared, spec, container, &command)?;
     let env = match &spec.program {
         // The steps in it bring their own.
         Program::Wait => Vec::new(),
@@ -145,10 +137,14 @@ fn body(
     let arguments = command.entrypoint.iter().chain(&command.arguments).flatten().cloned();
     limits::check(&arguments.collect::<Vec<_>>(), &env)?;
     let resources = container.resources;
+    let Parts { exposed, bindings, healthcheck } = Parts::of(spec.service.as_ref());
     let host = HostConfig {
         mounts: Some(mounts),
         init: Some(true),
         network_mode: network.mode,
+        extra_hosts: Some(network.hosts).filter(|hosts| !hosts.is_empty()),
+        // On this machine's own network they are there already.
+        port_bindings: bindings.filter(|_| container.network.as_deref() != Some("host")),
         nano_cpus: resources.cpus.map(|cpus| (cpus * 1e9) as i64),
         memory: resources.memory.and_then(|bytes| i64::try_from(bytes).ok()),
         // Without it as much swap again would be allowed.
@@ -166,8 +162,9 @@ fn body(
         entrypoint: command.entrypoint,
         cmd: command.arguments,
         env: Some(env),
-        working_dir: Some(spec.working_dir.to_string_lossy().into_owned()),
-        user: Some(container.user.clone().unwrap_or_else(|| shared.engine.caller())),
+        // The image's own, where it is empty.
+        working_dir: Some(spec.working_dir.to_string_lossy().into_owned()).filter(|dir| !dir.is_empty()),
+        user,
         labels: Some(shared.labels.all(&spec.name)),
         tty: Some(false),
         attach_stdin: Some(command.attached && command.has_stdin),
@@ -175,10 +172,22 @@ fn body(
         attach_stderr: Some(command.attached),
         open_stdin: Some(command.attached && command.has_stdin),
         stdin_once: Some(command.attached && command.has_stdin),
+        exposed_ports: exposed,
+        healthcheck,
         host_config: Some(host),
         networking_config: network.endpoints,
         ..ContainerCreateBody::default()
     })
+}
+
+/// Returns who the container's program runs as. A service that is the program of its image runs as its image has it:
+/// such programs keep their data in folders that they have made for that user.
+fn user(shared: &Shared, spec: &StepSpec, container: &ContainerSpec) -> Option<String> {
+    match (&container.user, &spec.program) {
+        (Some(user), _) => Some(user.clone()),
+        (None, Program::Exec { .. }) if spec.service.is_some() => None,
+        (None, Program::Exec { .. } | Program::Script { .. } | Program::Wait) => Some(shared.engine.caller()),
+    }
 }
 
 /// The variables of a step in a container of its own.
@@ -187,10 +196,10 @@ fn own_env(spec: &StepSpec, needs_home: bool) -> Result<Vec<String>, StartError>
         // So that a signal reaches every process of the step, as on the host.
         ("TINI_KILL_PROCESS_GROUP", "1".to_owned()),
         (OUTPUT_VARIABLE, OUTPUTS.to_owned()),
-        ("PWD", pwd(spec)),
     ];
+    let pwd = Some(("PWD", pwd(spec))).filter(|(_, dir)| !dir.is_empty());
     let secrets = spec.secrets.as_ref().map(|_| (SECRETS_VARIABLE, SECRETS.to_owned()));
-    env(spec, own.into_iter().chain(secrets), needs_home)
+    env(spec, own.into_iter().chain(pwd).chain(secrets), needs_home)
 }
 
 /// The working directory as `PWD` has it: not every engine sets that, and programs that are no shells trust it where it
@@ -220,6 +229,37 @@ pub(super) fn env(
         env.insert(name, value);
     }
     Ok(env.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
+}
+
+/// Returns what the container sees: what the step says, and what `pipe` puts there.
+fn mounts(
+    shared: &Shared,
+    spec: &StepSpec,
+    container: &ContainerSpec,
+    command: &Command,
+) -> Result<Vec<Mount>, StartError> {
+    let own = |path: &PathBuf, target: &str, read_only| MountSpec {
+        source: MountFrom::Path(path.clone()),
+        target: target.to_owned(),
+        read_only,
+    };
+    let outputs = own(&spec.outputs, &command.outputs, false);
+    let secrets = spec.secrets.as_ref().map(|folder| own(folder, SECRETS, true));
+    let script = spec.script.as_ref().map(|file| own(file, SCRIPT, true));
+    let own: Vec<&MountSpec> =
+        command.mounts.iter().chain([&outputs]).chain(&secrets).chain(&script).collect();
+    if let Some(mount) =
+        container.mounts.iter().find(|mount| own.iter().any(|own| own.target == mount.target))
+    {
+        return Err(StartError::Step(format!(
+            "its mount has the target {}, where `pipe` puts something of its own: choose another one",
+            mount.target
+        )));
+    }
+    let mounts = container.mounts.iter().chain(own);
+    let mounts = mounts.map(|mount| self::mount(shared, mount)).collect::<Result<Vec<_>, _>>()?;
+    mountpoints::make(&container.mounts)?;
+    Ok(mounts)
 }
 
 fn mount(shared: &Shared, mount: &MountSpec) -> Result<Mount, StartError> {

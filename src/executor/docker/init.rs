@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::container::no_program;
+use super::refusal::no_program;
 
 /// The beginning of what a container says on stderr, which may be the engine's init in place of the step's
 /// program. It is held back for as long as it may turn out to be that: it comes in pieces.

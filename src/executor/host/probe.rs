@@ -109,7 +109,7 @@ impl Service {
                 }
             }
         };
-        take(&reader, &mut said);
+        take_rest(&reader, &mut said);
         Ok(match exit {
             Exit::Code(code) => said.answer(code),
             Exit::Signal(signal) => Answer::NotYet(format!("it was killed by signal {signal}")),
@@ -121,6 +121,10 @@ impl Service {
 impl StepHandle for Service {
     fn wait(&self) -> BoxFuture<'_, Result<Exit, SystemError>> {
         self.process.wait()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.process.is_ending()
     }
 
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
@@ -136,7 +140,19 @@ impl StepHandle for Service {
     }
 }
 
-/// Takes what there is to read. Returns whether more may come.
+/// Takes what the pipe holds, also if it is not yet known here that it holds anything.
+fn take_rest(reader: &pipe::Receiver, said: &mut Said) {
+    let mut piece = [0; 4096];
+    loop {
+        match rustix::io::read(reader, &mut piece) {
+            Ok(count) if count > 0 => said.add(piece.get(..count).unwrap_or_default()),
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+/// Takes what is known to be there to read. Returns whether more may come.
 fn take(reader: &pipe::Receiver, said: &mut Said) -> bool {
     let mut piece = [0; 4096];
     loop {

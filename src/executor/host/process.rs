@@ -120,6 +120,10 @@ impl StepHandle for Process {
         })
     }
 
+    fn is_ending(&self) -> bool {
+        processes::is_ending(self.pid.as_raw_nonzero().get())
+    }
+
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {
         Box::pin(async move {
             debug!(step = self.name, ?how, "host: stop");

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::executor::{Exit, InputSpec, Stop};
+use crate::executor::{Answer, Exit, InputSpec, Probe, ServiceSpec, Stop};
 use crate::pipeline::Shell;
 
 /// By its file for values a step's processes are known: no two steps share one.
@@ -20,6 +20,7 @@ fn spec(script: &str) -> StepSpec {
         container: None,
         shared: None,
         service: None,
+        services: Vec::new(),
         env: Vec::new(),
         working_dir: std::env::temp_dir(),
         inputs: Vec::new(),
@@ -251,4 +252,17 @@ async fn what_cannot_start_says_why() {
     assert_eq!(why(unknown).await, "there is no `no-such-shell` on this machine's PATH");
     let endless = spec(&"#".repeat(4 << 20));
     assert!(why(endless).await.starts_with("its script and environment are longer"));
+}
+
+/// A check may end before its pipe is known to hold anything.
+#[tokio::test]
+async fn what_a_check_has_said_is_told_whenever_it_ends() {
+    let service = ServiceSpec { alias: "db".into(), published: Vec::new() };
+    let step = start(StepSpec { service: Some(service), ..spec("exec sleep 1000") }).await;
+    let check = Probe::Shell("echo loading 7 of 9; exit 1".into());
+    for _ in 0..30 {
+        assert_eq!(step.handle.probe(&check).await.unwrap(), Answer::NotYet("loading 7 of 9".into()));
+    }
+    step.handle.stop(Stop::Kill).await.unwrap();
+    step.handle.gone().await;
 }

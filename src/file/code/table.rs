@@ -680,6 +680,14 @@ codes! {
     /// ```
     SharedKey = "shared-key",
 
+    /// A shared container whose image has no shell.
+    ///
+    /// This is found when the container starts. Its first process is the shell of the image, `sh`, which waits while steps
+    /// run beside it; and what runs a step in it is a script, too. Choose an image that has a shell, often the same
+    /// one under another tag (`-debug`, `-slim` and not `-distroless`), or give each step the `image` for itself: a
+    /// container of its own needs no shell.
+    SharedNoShell = "shared-no-shell",
+
     /// A shared container that does not exist.
     ///
     /// `container` of a step names one of the file's `containers`. An image that the step has for itself is its `image`.
@@ -694,6 +702,118 @@ codes! {
     ///   - {name: test, run: cargo test, container: ci}
     /// ```
     UnknownContainer = "unknown-container",
+
+    // Services.
+
+    /// A key that a service has no use for.
+    ///
+    /// A service goes on in the background as long as steps use it. It has no streams, runs once for all its users, and
+    /// whether it runs is decided by them: so it has no `input`, `output`, `produces`, `matrix`, `if`, `finally` or
+    /// `timeout`. What a service is stands at the top of the file; a step names those that it uses.
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432], timeout: 1h}
+    /// steps:
+    ///   - {name: test, run: make test, services: db}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: make test, services: db, timeout: 1h}
+    /// ```
+    ServiceKey = "service-key",
+
+    /// A port that a service cannot have, or has not.
+    ///
+    /// `ports` are those that the service answers at. A step that runs on this machine reaches a container by a port of
+    /// this machine that leads there: a free one, or the one in front of the colon. It is open at 127.0.0.1 alone, so no
+    /// address stands here. `services.NAME.port` is the first of the ports, as the step finds it.
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: ["0.0.0.0:5432:5432"]}
+    /// steps:
+    ///   - {name: test, run: make test, services: db}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: ["15432:5432"]}
+    /// steps:
+    ///   - {name: test, run: make test, services: db}
+    /// ```
+    ServicePort = "service-port",
+
+    /// A healthcheck that checks nothing.
+    ///
+    /// `test` is a text for the shell, or a list: a program and its arguments. Compose's `[CMD, …]`, `[CMD-SHELL, …]` and
+    /// `[NONE]` are taken as well. `healthcheck: none` says that a service is ready as soon as it has started.
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", healthcheck: pg_isready}
+    /// steps:
+    ///   - {name: test, run: make test, services: db}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", healthcheck: {test: pg_isready -U postgres}}
+    /// steps:
+    ///   - {name: test, run: make test, services: db}
+    /// ```
+    BadHealthcheck = "bad-healthcheck",
+
+    /// A step and a service that cannot reach each other.
+    ///
+    /// Services in containers and the containers that use them share a network. A container does not reach a process of
+    /// this machine, and one with `network: none` reaches nothing.
+    /// ```yaml
+    /// services:
+    ///   api: {run: ./server, ports: [8080]}
+    /// steps:
+    ///   - {name: test, image: "alpine:3.20", run: wget api:8080, services: api}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   api: {run: ./server, image: "alpine:3.20", ports: [8080]}
+    /// steps:
+    ///   - {name: test, image: "alpine:3.20", run: wget api:8080, services: api}
+    /// ```
+    ServiceNetwork = "service-network",
+
+    /// A service under `depends_on`.
+    ///
+    /// `depends_on` waits for the end of a step, and a service has none before its users have. A step that names it under
+    /// `services` starts once the service is ready.
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: make test, depends_on: db}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: make test, services: db}
+    /// ```
+    ServiceOrder = "service-order",
+
+    /// A service that does not exist, or that the step does not use.
+    ///
+    /// `services` of a step names services that stand at the top of the file. Its texts can read where those are found,
+    /// and no others: only what it uses is sure to be up.
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: "make test PORT={{ services.db.port }}"}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: "make test PORT={{ services.db.port }}", services: db}
+    /// ```
+    UnknownService = "unknown-service",
 
     /// A step with `run` and with `entrypoint` or `args`.
     ///
@@ -724,6 +844,37 @@ codes! {
     ///   - {name: build, run: make, image: "alpine:3.20", mounts: ["./src:/src:ro"]}
     /// ```
     BadMount = "bad-mount",
+
+    // A cluster.
+
+    /// A value under `kubernetes` is none that a cluster takes.
+    ///
+    /// Names of namespaces, Secrets and the like have small letters, digits and `-`; labels and amounts have forms of
+    /// their own. Nothing under `kubernetes` takes a template: what differs from run to run is `--namespace` and
+    /// `--kube-context`.
+    /// ```yaml
+    /// kubernetes: {namespace: My_Team}
+    /// steps: [{name: build, run: make, image: "alpine:3.20"}]
+    /// ```
+    /// ```yaml
+    /// kubernetes: {namespace: my-team}
+    /// steps: [{name: build, run: make, image: "alpine:3.20"}]
+    /// ```
+    BadKubernetes = "bad-kubernetes",
+
+    /// A cluster cannot do what the file asks for.
+    ///
+    /// It comes with `--on kubernetes` alone; the file is in order anywhere else. A pod sees no folder of this machine,
+    /// builds no image, and has one network; the cluster says neither what an image runs by itself nor who a name is.
+    /// The message says what to write instead. The page on Kubernetes lists all of it.
+    NotOnKubernetes = "not-on-kubernetes",
+
+    /// Steps that start together want different pods.
+    ///
+    /// Steps that are joined by live streams run in one pod, which has one node, one priority class and one set of
+    /// labels. Where two of them name different values, write the same, leave one out, or store the stream between them
+    /// with `store: true`: then each has a pod of its own.
+    GangPod = "gang-pod",
 
     // Templates.
 
@@ -950,7 +1101,8 @@ codes! {
     ///
     /// A step with an `if` does not run where that is false, and neither do those that need its stream or its values. An
     /// output of the run would then have no value, after all the work is done. `| default` right behind the name gives it
-    /// another. So must a step with `finally: true` do for every value, since it runs however far the others have come.
+    /// another. A step with `finally: true` needs one for every value, since it runs however far the others have come, and
+    /// so does a service that only such steps use.
     /// ```yaml
     /// params: {release: false}
     /// steps:
@@ -1408,6 +1560,23 @@ codes! {
     ///   - {name: test, run: cargo test, container: ci}
     /// ```
     UnusedContainer = "unused-container",
+
+    /// A service that nothing uses.
+    ///
+    /// It is never started. Name it under `services` of the steps that use it, or take it out.
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: cargo test}
+    /// ```
+    /// ```yaml
+    /// services:
+    ///   db: {image: "postgres:16", ports: [5432]}
+    /// steps:
+    ///   - {name: test, run: cargo test, services: db}
+    /// ```
+    UnusedService = "unused-service",
 
     /// A variable of the environment that nothing uses.
     ///

@@ -1,10 +1,12 @@
 //! Tables: the keys of other tools, and what is written here in their place.
 
 mod parts;
+mod service;
 mod step;
 mod whole;
 
 use parts::{BUILD, INPUT, MOUNT, OUTPUT, PARAM, RESOURCES, RETRY};
+use service::{HEALTHCHECK, REFUSED, SERVICE};
 use step::STEP;
 use whole::{DEFAULTS, PIPELINE};
 
@@ -25,6 +27,8 @@ type Row = (&'static str, Option<&'static str>, &'static str);
 pub(in crate::file) fn key(of: &str, name: &str) -> Option<Foreign> {
     let rows = match of {
         "a step" => STEP,
+        "a service" => SERVICE,
+        "`healthcheck`" => HEALTHCHECK,
         "a pipeline" => PIPELINE,
         "`retry`" => RETRY,
         "a param" => PARAM,
@@ -43,6 +47,13 @@ pub(in crate::file) fn key(of: &str, name: &str) -> Option<Foreign> {
         .map(|(_, same, help)| Foreign { same: *same, help })
 }
 
+/// Returns why a map has no room for a key of this format, and what to do instead; nothing if that is not known of it.
+pub(in crate::file) fn refused(of: &str, name: &str) -> Option<(&'static str, &'static str)> {
+    let rows = if of == "a service" { REFUSED } else { return None };
+    let row = rows.iter().find(|(words, _, _)| words.split(' ').any(|word| word == name))?;
+    Some((row.1, row.2))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -50,8 +61,10 @@ mod tests {
     use super::*;
     use crate::file::schema;
 
-    const ALL: [(&str, &[Row]); 10] = [
+    const ALL: [(&str, &[Row]); 12] = [
         ("a step", STEP),
+        ("a service", SERVICE),
+        ("`healthcheck`", HEALTHCHECK),
         ("a pipeline", PIPELINE),
         ("`retry`", RETRY),
         ("a param", PARAM),

@@ -7,6 +7,6 @@ mod keys;
 mod tool;
 mod values;
 
-pub(super) use keys::key;
+pub(super) use keys::{key, refused};
 pub(super) use tool::{OtherTool, TopKey};
 pub(super) use values::value;

@@ -8,7 +8,7 @@ use super::commands::{Mode, Word};
 use super::file_programs::FileUse;
 use super::{ReadStep, Scene};
 use crate::file::{Code, Diagnostic};
-use crate::pipeline::{MatrixValue, Member, Pipeline, StepId};
+use crate::pipeline::{MatrixValue, Member, Pipeline, Role, StepId};
 
 /// Steps looked at on all ways back together. More than any file needs that a person wrote, and well under a
 /// second.
@@ -28,8 +28,29 @@ struct Users<'s> {
     readers: BTreeMap<StepId, Use<'s>>,
 }
 
-/// A file: its path, and the folder that it counts from.
-type File = (String, Option<String>);
+/// A file: where it lies, its path, and the folder that it counts from.
+type File = (Where, String, Option<String>);
+
+/// Where a file lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Where {
+    /// On this machine; the folder of the pipeline is the same in every container.
+    Here,
+    /// In the container of this step, or in this shared one.
+    In(StepId),
+}
+
+impl Where {
+    fn of(script: &ReadStep<'_>, path: &str) -> Self {
+        let folder = script.step.working_dir.as_ref().map_or("", |dir| dir.source.as_str());
+        let is_absolute = path.starts_with('/') || folder.starts_with('/');
+        match (script.step.shared, &script.step.container) {
+            (Some(usage), _) if is_absolute => Self::In(usage.step),
+            (None, Some(_)) if is_absolute => Self::In(script.id),
+            (Some(_) | None, _) => Self::Here,
+        }
+    }
+}
 
 type Files<'s> = BTreeMap<File, Users<'s>>;
 
@@ -39,7 +60,7 @@ pub(super) fn check<'s>(scene: &'s Scene<'s>, found: &mut Vec<Diagnostic>) {
         uses(script, &mut files);
     }
     let mut order = Order { pipeline: scene.pipeline, patience: PATIENCE };
-    for ((path, folder), users) in &files {
+    for ((place, path, folder), users) in &files {
         for (&writer, wrote) in &users.writers {
             let readers = users.readers.iter().filter(|(reader, _)| !users.writers.contains_key(reader));
             let later = users.writers.range(writer..).skip(1).map(|(id, it)| (id, it, "writes"));
@@ -49,7 +70,7 @@ pub(super) fn check<'s>(scene: &'s Scene<'s>, found: &mut Vec<Diagnostic>) {
         }
         let parents = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
         for parent in parents.filter(|parent| !parent.is_empty()) {
-            let Some(made) = files.get(&(parent.to_owned(), folder.clone())) else { continue };
+            let Some(made) = files.get(&(*place, parent.to_owned(), folder.clone())) else { continue };
             found.extend(in_folder(scene, &mut order, parent, made, path, users));
         }
     }
@@ -89,7 +110,7 @@ fn uses<'s>(script: &'s ReadStep<'s>, files: &mut Files<'s>) {
                     return;
                 };
                 let folder = folder.clone().filter(|_| !path.starts_with('/'));
-                let users = files.entry((path, folder)).or_default();
+                let users = files.entry((Where::of(script, &path), path, folder)).or_default();
                 list(users).entry(script.id).or_insert_with(|| Use { script, range: word.range.clone() });
             };
         writes.iter().for_each(|word| note(word, |users| &mut users.writers));
@@ -117,7 +138,8 @@ fn of_member(path: String, member: Option<&Member>) -> Option<String> {
     (!path.contains("{{matrix")).then_some(path)
 }
 
-/// Which steps come before which: by `depends_on`, or because one reads what the other one made.
+/// Which steps come before which: by `depends_on`, because one reads what the other one made, because it uses the other,
+/// a service, or because it runs at the end.
 struct Order<'p> {
     pipeline: &'p Pipeline,
     /// How many more steps may be looked at before any two are taken to be in order.
@@ -127,7 +149,8 @@ struct Order<'p> {
 impl Order<'_> {
     /// Whether one of two steps comes before the other.
     fn is_known(&mut self, a: StepId, b: StepId) -> bool {
-        self.patience == 0 || self.comes_before(a, b) || self.comes_before(b, a)
+        let is_last = |id: StepId| self.pipeline.step(id).role == Role::Finally;
+        is_last(a) != is_last(b) || self.patience == 0 || self.comes_before(a, b) || self.comes_before(b, a)
     }
 
     fn comes_before(&mut self, first: StepId, then: StepId) -> bool {
@@ -140,7 +163,9 @@ impl Order<'_> {
             self.patience = patience;
             let step = self.pipeline.step(id);
             let producers = step.inputs.iter().map(|input| self.pipeline.stream(input.port.stream).producer);
-            for before in step.depends_on.iter().map(|dependency| dependency.step).chain(producers) {
+            let used = step.usages().map(|usage| usage.step);
+            let before = step.depends_on.iter().map(|dependency| dependency.step);
+            for before in before.chain(producers).chain(used) {
                 if before == first {
                     return true;
                 }
@@ -155,12 +180,13 @@ impl Order<'_> {
 
 fn warning(scene: &Scene<'_>, path: &str, wrote: &Use<'_>, (other, verb): (&Use<'_>, &str)) -> Diagnostic {
     let (writer, user) = (&wrote.script.step.name, &other.script.step.name);
+    let (before, after) = scene.pipeline.side_by_side(wrote.script.step, other.script.step);
     let message =
         format!("`{user}` {verb} `{path}`, which `{writer}` writes, and neither waits for the other");
     scene
         .warning(Code::UnorderedFiles, other.script.text, other.range.clone(), message)
         .also(scene.span(wrote.script.text, wrote.range.clone()), format!("`{writer}` writes it here"))
-        .help(format!("if `{user}` comes after it, add `depends_on: {writer}` to `{user}`"))
+        .help(format!("if `{user}` comes after it, add `depends_on: {before}` to `{after}`"))
 }
 
 fn warning_of_folder(
@@ -171,10 +197,11 @@ fn warning_of_folder(
     user: &Use<'_>,
 ) -> Diagnostic {
     let (makes, writes) = (&maker.script.step.name, &user.script.step.name);
+    let (before, after) = scene.pipeline.side_by_side(maker.script.step, user.script.step);
     let message =
         format!("`{writes}` writes `{path}` into the folder that `{makes}` makes, and does not wait for it");
     scene
         .warning(Code::UnorderedFiles, user.script.text, user.range.clone(), message)
         .also(scene.span(maker.script.text, maker.range.clone()), format!("`{makes}` makes `{folder}` here"))
-        .help(format!("add `depends_on: {makes}` to `{writes}`, or write `mkdir -p {folder}` in it as well"))
+        .help(format!("add `depends_on: {before}` to `{after}`, or write `mkdir -p {folder}` in it as well"))
 }

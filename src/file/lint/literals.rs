@@ -14,11 +14,12 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     let mut seen: BTreeSet<Span> = BTreeSet::new();
     for step in &pipeline.steps {
         let own: BTreeSet<&str> = step.env.iter().map(|variable| variable.name.as_str()).collect();
-        for variable in step.env.iter().filter(|variable| !runs_in_environment(&variable.name)) {
+        for variable in &step.env {
             let text = &variable.value.source;
-            let Some(literal) = Literal::first(text).filter(|_| seen.insert(variable.value.at)) else {
+            let Some(literal) = Literal::first(text) else { continue };
+            if runs_in_environment(&variable.name) || !seen.insert(variable.value.at) {
                 continue;
-            };
+            }
             let at =
                 locate(&pipeline.source, &variable.value, literal.start..literal.start + literal.text.len());
             let message = format!(

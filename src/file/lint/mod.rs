@@ -19,6 +19,7 @@ mod retries;
 mod secrets;
 mod unused;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use self::commands::Command;
@@ -38,7 +39,17 @@ pub fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     secrets::check(&scene, &mut found);
     literals::check(&scene, &mut found);
     dashes::check(&scene, &mut found);
+    once(&mut found);
     allow::apply(pipeline, found)
+}
+
+/// Takes out what is said again of the same places: of steps of a matrix, and of files that are used several times.
+fn once(found: &mut Vec<Diagnostic>) {
+    let mut seen = HashSet::new();
+    found.retain(|problem| {
+        let also: Vec<Span> = problem.also.iter().map(|(span, _)| *span).collect();
+        seen.insert((problem.code, problem.span, also))
+    });
 }
 
 /// What is hardly ever meant as it is written. Part of [`lint`], and cheap.

@@ -3,6 +3,7 @@
 use super::commands::Command;
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
+use crate::pipeline::Role;
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     for script in &scene.scripts {
@@ -35,8 +36,9 @@ fn without_fail(scene: &Scene<'_>, script: &ReadStep<'_>, command: &Command) -> 
 /// The first command that nothing limits.
 fn endless<'s>(script: &'s ReadStep<'_>) -> Option<&'s Command> {
     let policy = &script.step.policy;
-    // A person sits at the terminal, who sees that nothing happens.
+    // A person sits at the terminal, who sees that nothing happens. A service ends when its users have.
     let is_limited = script.step.terminal
+        || script.step.role == Role::Service
         || policy.timeout.is_some()
         || policy.retry.as_ref().is_some_and(|retry| retry.timeout.is_some());
     let waits = |command: &&Command| programs::is_network(command) && !programs::has_own_limit(command);

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ReadStep, Scene, programs};
 use crate::file::{Code, Diagnostic};
-use crate::pipeline::{CallId, Param, Role, Span, Step, StepId, Template};
+use crate::pipeline::{CallId, Param, Role, Span, Step, StepId, Stream, Template};
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     params(scene, found);
     streams(scene, found);
     containers(scene, found);
+    services(scene, found);
     env(scene, found);
 }
 
@@ -64,13 +65,28 @@ fn params_of(
 
 fn streams(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
     let pipeline = scene.pipeline;
-    for stream in pipeline
-        .streams
-        .iter()
-        .filter(|stream| stream.readers.is_empty() && stream.out.is_none() && !stream.store)
-    {
-        let message = format!("nothing reads the stream `{}`", stream.name);
-        let help = "it is kept in the run's folder: read it with `input`, send it somewhere with `--out`, or take it out";
+    let own = |stream: &Stream| {
+        let call = pipeline.call(pipeline.step(stream.producer).call?);
+        let own = stream.name.strip_prefix(call.caller.name.as_str())?.strip_prefix('.')?;
+        Some(own.to_owned())
+    };
+    // A stream of a file that is used several times is read if one use of it is.
+    let place = |stream: &Stream| (stream.at, own(stream).unwrap_or_else(|| stream.name.clone()));
+    let is_used = |stream: &&Stream| !stream.readers.is_empty() || stream.out.is_some() || stream.store;
+    let used: HashSet<(Span, String)> = pipeline.streams.iter().filter(is_used).map(place).collect();
+    for stream in pipeline.streams.iter().filter(|stream| !used.contains(&place(stream))) {
+        let own = own(stream);
+        let message = format!("nothing reads the stream `{}`", own.as_ref().unwrap_or(&stream.name));
+        let help = match own {
+            None => {
+                "it is kept in the run's folder: read it with `input`, send it somewhere with `--out`, or take it out"
+                    .to_owned()
+            }
+            Some(_) => format!(
+                "it is kept in the run's folder: read it with `input`, as `{}` where the file is used, or take it out",
+                stream.name
+            ),
+        };
         found.push(Diagnostic::at(Code::UnusedStream, &pipeline.source, stream.at, message).help(help));
     }
 }
@@ -83,6 +99,17 @@ fn containers(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
         let message = format!("no step runs in the container `{}`", step.name);
         let help = format!("write `container: {}` in the steps that share it, or take it out", step.name);
         found.push(Diagnostic::at(Code::UnusedContainer, &pipeline.source, step.at, message).help(help));
+    }
+}
+
+fn services(scene: &Scene<'_>, found: &mut Vec<Diagnostic>) {
+    let pipeline = scene.pipeline;
+    let used: HashSet<StepId> =
+        pipeline.steps.iter().flat_map(|step| &step.services).map(|usage| usage.step).collect();
+    for (_, step) in pipeline.steps().filter(|(id, step)| step.role == Role::Service && !used.contains(id)) {
+        let message = format!("no step uses the service `{}`", step.name);
+        let help = format!("write `services: {}` in the steps that use it, or take it out", step.name);
+        found.push(Diagnostic::at(Code::UnusedService, &pipeline.source, step.at, message).help(help));
     }
 }
 

@@ -33,7 +33,10 @@ impl Lowering<'_> {
                 self.report(problem.help("write the question, such as `confirm: Deploy to production?`"));
                 return None;
             }
-            Some(self.template(text, at, TextContext::Argument))
+            let services = std::mem::replace(&mut self.names.services, false);
+            let question = self.template(text, at, TextContext::Argument);
+            self.names.services = services;
+            Some(question)
         });
         if let (Some(_), Some((true, at))) =
             (&confirm, raw.terminal.get().map(|(terminal, at)| (*terminal, at)))

@@ -79,7 +79,15 @@ impl Lowering<'_> {
             let (message, help) = match ask.verdict {
                 Verdict::Failure if !asked.iter().any(is_ignored) => (
                     format!("`{name}` failing means that `{this}` does not run: this is never true"),
-                    format!("write `finally: true` at `{this}`, or `on_error: ignore` at `{name}`"),
+                    match asked.first().and_then(|id| steps.outermost_call(steps.list.get(id.index())?)) {
+                        None => {
+                            format!("write `finally: true` at `{this}`, or `on_error: ignore` at `{name}`")
+                        }
+                        Some(call) => format!(
+                            "write `finally: true` at `{this}`, or `on_error: ignore` in `{}`",
+                            call.file.path.display()
+                        ),
+                    },
                 ),
                 Verdict::Cancelled => (
                     format!("where `{name}` is cancelled, `{this}` does not run: this is never true"),

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use super::Lowering;
 use crate::file::raw::{
     RawBuild, RawBuildKeys, RawContainer, RawMount, RawMountKeys, RawMountType, RawPull, RawResources,
-    RawStep,
+    RawStep, RawUsedServices,
 };
 use crate::file::words::shown;
 use crate::file::yaml::{Field, OneOrMany};
@@ -20,8 +20,8 @@ use crate::template::TextContext;
 /// Where steps run that say nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ContainerDefaults {
-    /// All steps run in containers.
-    pub all: bool,
+    /// All steps run in containers, by this flag.
+    pub all: Option<&'static str>,
     /// The image for those that name none.
     image: Option<Template>,
 }
@@ -37,26 +37,28 @@ pub(super) struct ContainerKeys<'r> {
     resources: &'r Field<RawResources>,
     pull: &'r Field<RawPull>,
     platform: &'r Field<String>,
+    services: &'r Field<RawUsedServices>,
 }
 
 impl<'r> From<&'r RawStep> for ContainerKeys<'r> {
     fn from(raw: &'r RawStep) -> Self {
-        let RawStep { image, build, user, network, mounts, resources, pull, platform, .. } = raw;
-        Self { image, build, user, network, mounts, resources, pull, platform }
+        let RawStep { image, build, user, network, mounts, resources, pull, platform, services, .. } = raw;
+        Self { image, build, user, network, mounts, resources, pull, platform, services }
     }
 }
 
 impl<'r> From<&'r RawContainer> for ContainerKeys<'r> {
     fn from(raw: &'r RawContainer) -> Self {
-        let RawContainer { image, build, user, network, mounts, resources, pull, platform, env: _ } = raw;
-        Self { image, build, user, network, mounts, resources, pull, platform }
+        let RawContainer { image, build, user, network, mounts, resources, pull, platform, env: _, services } =
+            raw;
+        Self { image, build, user, network, mounts, resources, pull, platform, services }
     }
 }
 
 impl ContainerKeys<'_> {
     /// Where the keys stand that belong to the container alone, and not to what runs in it.
     pub(super) fn of_container_alone(&self) -> impl Iterator<Item = (&'static str, Span)> {
-        let Self { image, build, user: _, network, mounts, resources, pull, platform } = self;
+        let Self { image, build, user: _, network, mounts, resources, pull, platform, services } = self;
         let keys = [
             ("image", image.at()),
             ("build", build.at()),
@@ -65,6 +67,7 @@ impl ContainerKeys<'_> {
             ("resources", resources.at()),
             ("pull", pull.at()),
             ("platform", platform.at()),
+            ("services", services.at()),
         ];
         keys.into_iter().filter_map(|(key, at)| Some((key, at?)))
     }
@@ -78,22 +81,27 @@ impl Lowering<'_> {
     ) -> ContainerDefaults {
         let of_file = self.plain(image);
         let given = options.image.as_ref().map(|image| Template::literal(image, Span::default()));
-        ContainerDefaults { all: options.containers, image: of_file.or(given) }
+        let all = match (options.cluster, options.containers) {
+            (true, _) => Some("--on kubernetes"),
+            (false, true) => Some("--docker"),
+            (false, false) => None,
+        };
+        ContainerDefaults { all, image: of_file.or(given) }
     }
 
-    /// The container of a step; nothing if it runs on this machine.
+    /// The container of a step or a service; nothing if it runs on this machine. `what` says which of the two.
     pub(super) fn container(
         &mut self,
-        name: &str,
+        (what, name): (&str, &str),
         raw: &RawStep,
         at: Span,
         defaults: &ContainerDefaults,
     ) -> Option<Container> {
         let keys = ContainerKeys::from(raw);
-        let container = self.with_image(("step", name), &keys, at, defaults);
+        let container = self.with_image((what, name), &keys, at, defaults);
         // Two images have been reported.
         if container.is_none() && (keys.image.at().is_none() || keys.build.at().is_none()) {
-            self.without_image(name, raw, at, defaults);
+            self.without_image((what, name), raw, at, defaults);
         }
         container
     }
@@ -107,6 +115,20 @@ impl Lowering<'_> {
         defaults: &ContainerDefaults,
     ) -> Option<Container> {
         let own = raw.image.at().is_some() || raw.build.at().is_some();
+        // A container is made of what is known before its step starts.
+        let services = std::mem::replace(&mut self.names.services, false);
+        let container = self.made_of((what, name), raw, (at, own), defaults);
+        self.names.services = services;
+        container
+    }
+
+    fn made_of(
+        &mut self,
+        (what, name): (&str, &str),
+        raw: &ContainerKeys<'_>,
+        (at, own): (Span, bool),
+        defaults: &ContainerDefaults,
+    ) -> Option<Container> {
         let (image, image_at) = match (self.plain(raw.image), self.build(raw.build)) {
             (Some(_), Some(_)) => {
                 let (image, build) = (raw.image.at().unwrap_or(at), raw.build.at().unwrap_or(at));
@@ -120,7 +142,7 @@ impl Lowering<'_> {
             }
             (Some(image), None) => (Image::Named(image), raw.image.at().unwrap_or(at)),
             (None, Some(build)) => (Image::Built(Box::new(build)), raw.build.at().unwrap_or(at)),
-            (None, None) if defaults.all => (Image::Named(defaults.image.clone()?), at),
+            (None, None) if defaults.all.is_some() => (Image::Named(defaults.image.clone()?), at),
             (None, None) => return None,
         };
         Some(Container {
@@ -140,8 +162,14 @@ impl Lowering<'_> {
         })
     }
 
-    /// A step that runs on this machine must not say how its container is.
-    fn without_image(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &ContainerDefaults) {
+    /// What runs on this machine must not say how its container is.
+    fn without_image(
+        &mut self,
+        (what, name): (&str, &str),
+        raw: &RawStep,
+        at: Span,
+        defaults: &ContainerDefaults,
+    ) {
         // Their own diagnostics have been reported.
         if raw.image.at().is_some() || raw.build.at().is_some() {
             return;
@@ -156,17 +184,18 @@ impl Lowering<'_> {
             ("pull", raw.pull.at()),
             ("platform", raw.platform.at()),
         ];
-        if defaults.all {
-            let problem = self.at(Code::NeedsImage, at, format!("the step `{name}` has no image to run in"));
-            self.report(problem.help(
-                "with `--docker` every step runs in a container: add `image` to the step or to `defaults`, or give \
+        if let Some(flag) = defaults.all {
+            let problem =
+                self.at(Code::NeedsImage, at, format!("the {what} `{name}` has no image to run in"));
+            self.report(problem.help(format!(
+                "with `{flag}` every step runs in a container: add `image` to the step or to `defaults`, or give \
                  `--image`",
-            ));
+            )));
         } else if let Some((key, key_at)) = keys.into_iter().find_map(|(key, at)| Some((key, at?))) {
             let problem =
                 self.at(Code::NeedsImage, key_at, format!("`{key}` says something about a container"));
             self.report(
-                problem.help(format!("add `image` to the step `{name}`, such as `image: alpine:3.20`")),
+                problem.help(format!("add `image` to the {what} `{name}`, such as `image: alpine:3.20`")),
             );
         }
     }

@@ -31,9 +31,11 @@ impl Lowering<'_> {
             return None;
         }
         let (steps, inputs) = (self.names.steps, std::mem::take(&mut self.names.inputs));
+        let services = std::mem::replace(&mut self.names.services, false);
         self.names.steps = false;
         let template = self.template(text, at, TextContext::Argument);
         self.names.steps = steps;
+        self.names.services = services;
         self.names.inputs = inputs;
         Some(template)
     }

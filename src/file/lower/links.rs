@@ -81,6 +81,14 @@ impl Lowering<'_> {
     }
 
     pub(super) fn unknown_dependency(&mut self, name: &str, at: Span, steps: &Steps<'_>) {
+        if steps.services.contains_key(name) {
+            let problem = self.at(Code::ServiceOrder, at, "a service is not waited for by `depends_on`");
+            self.report(
+                problem
+                    .help(format!("write `services: {name}`: what uses a service starts once that is ready")),
+            );
+            return;
+        }
         let help = match name.contains([',', ' ']) {
             true => Some(format!("several steps are a list: `depends_on: [{}]`", listed(name))),
             false => self.nearest.help(name, steps.names()),

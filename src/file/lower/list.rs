@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::file::raw::{RawOutput, RawStep};
-use crate::pipeline::{Call, CallId, Group, GroupId, OutputRef, Step, StepId, Template};
+use crate::pipeline::{Call, CallId, Group, GroupId, OutputRef, Span, Step, StepId, Template};
 use crate::template::Names;
 
 use super::calls::splice::Splice;
@@ -17,7 +17,9 @@ pub(super) struct Steps<'r> {
     /// Steps by name; of two with one name the first.
     pub by_name: HashMap<Cow<'r, str>, StepId>,
     pub groups: Vec<Group>,
-    pub groups_by_name: HashMap<&'r str, GroupId>,
+    pub groups_by_name: HashMap<Cow<'r, str>, GroupId>,
+    /// The services by name, with those of files that are used.
+    pub services: HashMap<Cow<'r, str>, StepId>,
     pub calls: Vec<Call>,
     pub calls_by_name: HashMap<String, CallId>,
     /// The steps of each call that this file makes.
@@ -44,6 +46,18 @@ impl<'r> Steps<'r> {
             Written::Here(raw) => Some(raw),
             Written::Called(_) => None,
         }
+    }
+
+    /// Where this file says that there is a step: at its name, or at that of the step with `uses`.
+    pub fn written_at(&self, id: StepId) -> Option<Span> {
+        let step = self.list.get(id.index())?;
+        Some(self.outermost_call(step).map_or(step.at, |call| call.caller.at))
+    }
+
+    /// The call of this file that a step comes from.
+    pub fn outermost_call(&self, step: &Step) -> Option<&Call> {
+        let call = |id: CallId| self.calls.get(id.index());
+        std::iter::successors(step.call.and_then(call), |inner| inner.caller.call.and_then(call)).last()
     }
 
     /// Whether a step is the first of those that a call has brought.
@@ -79,10 +93,18 @@ impl Steps<'_> {
         outputs.flat_map(|output| &output.value.outputs).flat_map(|read| self.sources(&inner(read))).collect()
     }
 
+    /// The names of the calls of a matrix.
+    pub fn calls_called(&self, name: &str) -> impl Iterator<Item = &str> {
+        let group = self.groups_by_name.get(name).copied();
+        let of_group = move |call: &&Call| group.is_some() && call.caller.group() == group;
+        self.calls.iter().filter(of_group).map(|call| call.caller.name.as_str())
+    }
+
     /// Every name that stands for steps.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         let groups = self.groups.iter().map(|group| group.name.as_str());
-        self.list.iter().map(|step| step.name.as_str()).chain(groups)
+        let steps = self.list.iter().filter(|step| !step.role.is_beside());
+        steps.map(|step| step.name.as_str()).chain(groups)
     }
 
     /// Whether a name may be that of a step whose values are not known yet, or whose file cannot be read.

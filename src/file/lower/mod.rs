@@ -10,6 +10,7 @@ mod early;
 mod edges;
 mod env_files;
 mod kinds;
+mod kubernetes;
 mod links;
 mod list;
 mod matrix;
@@ -19,6 +20,7 @@ mod params;
 mod policy;
 mod roles;
 mod secrets;
+mod services;
 mod shell;
 mod steps;
 mod streams;
@@ -120,6 +122,7 @@ fn lower_file(place: Place<'_>, options: &LoadOptions, problems: &mut Vec<Diagno
         env_files: lowering.env_files(raw),
         environment: FileEnvironment::default(),
         concurrency: lowering.concurrency(raw),
+        kubernetes: lowering.kubernetes(raw),
         steps: Vec::new(),
         groups: Vec::new(),
         calls: Vec::new(),
@@ -130,6 +133,7 @@ fn lower_file(place: Place<'_>, options: &LoadOptions, problems: &mut Vec<Diagno
     let mut steps = lowering.steps(raw, options);
     pipeline.outputs = lowering.run_outputs(raw, &steps);
     lowering.depend(&mut steps);
+    lowering.use_services(&mut steps);
     let (streams, stream_groups, free) = lowering.streams(&mut steps, options);
     pipeline.streams = streams;
     lowering.part(&mut steps, &mut pipeline.streams, &pipeline.outputs);

@@ -110,13 +110,14 @@ impl Lowering<'_> {
             let at = locate(self.source, text.at, &text.source, range.clone());
             let group = steps.groups_by_name.get(name.as_str()).and_then(|id| steps.groups.get(id.index()));
             match group {
-                Some(group) if group.kind == GroupKind::Files => {
-                    let problem = self.at(
-                        Code::UnknownStep,
-                        at,
-                        format!("`{name}` is a file that is used, and no matrix"),
-                    );
-                    self.report(problem.help(format!("a value of it is `steps.{name}.outputs.KEY`")));
+                Some(Group { kind: GroupKind::Files, .. }) => {
+                    let call = steps.calls_called(name).next().unwrap_or(name);
+                    let message = format!("`{name}` is no matrix of one step: it uses a file");
+                    let problem = self.at(Code::UnknownStep, at, message);
+                    self.report(problem.help(format!("a value of it is `{}`", value_of(call))));
+                }
+                Some(Group { members, .. }) if members.first().is_some_and(|step| steps.is_called(*step)) => {
+                    members.first().into_iter().for_each(|step| self.inside(*step, at, steps));
                 }
                 // A member that was passed over is one without outputs.
                 Some(group) => {
@@ -148,6 +149,16 @@ impl Lowering<'_> {
     fn outputs_of_group(&mut self, group: GroupId, at: Span, steps: &Steps<'_>) {
         let Some(Group { name, members, .. }) = steps.groups.get(group.index()) else { return };
         let first = members.first().and_then(|id| steps.list.get(id.index()));
+        if let Some(call) = steps.calls_called(name).next() {
+            let message = format!("`{name}` uses its file {} times", steps.calls_called(name).count());
+            let problem = self.at(Code::GroupOutputs, at, message);
+            self.report(problem.help(format!("each use has its own outputs: write `{}`", value_of(call))));
+            return;
+        }
+        if let Some(step) = members.first().filter(|step| steps.is_called(**step)) {
+            self.inside(*step, at, steps);
+            return;
+        }
         let first = first.map_or(name.as_str(), |step| step.name.as_str());
         let message = match members.len() {
             1 => format!("`{name}` has a matrix, and its steps have names of their own"),
@@ -158,5 +169,13 @@ impl Lowering<'_> {
             "write `steps['{first}'].outputs.KEY`, or go through `steps.{name}.members`, of which each has `name`, `matrix` and \
              `outputs`"
         )));
+    }
+}
+
+/// How a text reads a value of a step.
+fn value_of(step: &str) -> String {
+    match words::is_identifier(step) {
+        true => format!("steps.{step}.outputs.KEY"),
+        false => format!("steps['{step}'].outputs.KEY"),
     }
 }

@@ -1,5 +1,6 @@
 //! `finally: true`: steps that run when all others have ended, and what they cannot be joined to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::file::Code;
@@ -76,8 +77,11 @@ impl Lowering<'_> {
             return;
         }
         let roles: Vec<Role> = steps.list.iter().map(|step| step.role).collect();
-        if roles.iter().zip(&steps.list).all(|(role, step)| *role == Role::Finally || step.action.is_feed()) {
-            let at = steps.list.first().map_or(Span::default(), |step| step.at);
+        let is_no_body = |(role, step): (&Role, &Step)| {
+            *role == Role::Finally || role.is_beside() || step.action.is_feed()
+        };
+        if roles.iter().zip(&steps.list).all(is_no_body) {
+            let at = steps.written_at(StepId::new(0)).unwrap_or_default();
             let problem =
                 self.at(Code::NoSteps, at, "all steps have `finally: true`: nothing comes before them");
             self.report(problem.help("add a step without it; `finally` steps run when it has ended"));
@@ -141,9 +145,16 @@ impl Lowering<'_> {
         }
     }
 
-    /// Values in `finally` steps: whichever step's they are, it may not have come so far.
+    /// Values in `finally` steps, and in what only they use: whichever step's they are, it may not have come so far.
     fn maybe_gone(&mut self, id: StepId, steps: &Steps<'_>) {
-        let Some(step) = steps.list.get(id.index()).filter(|step| step.role == Role::Finally) else { return };
+        let Some(step) = steps.list.get(id.index()) else { return };
+        let why = match step.role {
+            Role::Finally => "a `finally` step runs in any case",
+            Role::Service | Role::Container if is_for_clean_up(id, steps) => {
+                "only `finally` steps use it, which run in any case"
+            }
+            Role::Service | Role::Container | Role::Ordinary => return,
+        };
         let mut problems = Vec::new();
         for text in step.templates() {
             for OutputRef { step: of, key, range, is_optional } in &text.outputs {
@@ -153,9 +164,7 @@ impl Lowering<'_> {
                 let message =
                     format!("`{of}` may not have come so far as to set `{key}` when `{}` runs", step.name);
                 let problem = self.at(Code::MaybeMissing, at, message);
-                let help = format!(
-                    "write `steps.{of}.outputs.{key} | default('')`: a `finally` step runs in any case"
-                );
+                let help = format!("write `steps.{of}.outputs.{key} | default('')`: {why}");
                 problems.push(problem.help(help));
             }
         }
@@ -165,7 +174,8 @@ impl Lowering<'_> {
 
     /// What comes before what.
     fn order_between(&mut self, id: StepId, steps: &mut Steps<'_>, role: &impl Fn(StepId) -> Role) {
-        let own = role(id);
+        // A service waits for steps that run in their turn, as these do.
+        let own = if role(id).is_beside() { Role::Ordinary } else { role(id) };
         let written: Vec<Span> =
             steps.keys(id).map(|raw| raw.depends_on.entries()).into_iter().flatten().map(|it| it.1).collect();
         let Some(step) = steps.list.get_mut(id.index()) else { return };
@@ -196,7 +206,17 @@ impl Lowering<'_> {
                 Role::Ordinary | Role::Service | Role::Container => {
                     let message =
                         format!("`{other}` runs when all others have ended, so `{name}` cannot wait for it");
-                    self.after_all(at, message, &name);
+                    match role(id) {
+                        Role::Service => {
+                            let problem = self.at(Code::FinallyOrder, at, message);
+                            self.report(
+                                problem.help("take it out: a service starts before the steps that use it"),
+                            );
+                        }
+                        Role::Ordinary | Role::Finally | Role::Container => {
+                            self.after_all(at, message, &name)
+                        }
+                    }
                 }
             }
         }
@@ -250,4 +270,22 @@ impl Lowering<'_> {
             problem.help(format!("write `finally: true` at `{name}` too, or take it out of the other")),
         );
     }
+}
+
+/// Returns whether all users of a service or shared container are `finally` steps, in the end.
+fn is_for_clean_up(id: StepId, steps: &Steps<'_>) -> bool {
+    let mut known = BTreeSet::from([id]);
+    let mut roles = BTreeSet::new();
+    let mut open = vec![id];
+    while let Some(used) = open.pop() {
+        let users = steps.list.iter().enumerate().filter(|(_, step)| step.uses(used));
+        for (user, step) in users.map(|(index, step)| (StepId::new(index), step)) {
+            if !step.role.is_beside() {
+                roles.insert(step.role);
+            } else if known.insert(user) {
+                open.push(user);
+            }
+        }
+    }
+    roles.into_iter().eq([Role::Finally])
 }

@@ -9,9 +9,9 @@ use crate::file::words::{self, ValueError};
 use crate::file::yaml::{Entries, Field};
 use crate::file::{Code, LoadOptions};
 use crate::pipeline::{
-    Action, Container, EnvVar, GroupId, Role, Script, Shell, Span, Step, StepId, Template,
+    Action, Container, EnvVar, Group, GroupId, Role, Script, Shell, Span, Step, StepId, Template,
 };
-use crate::template::{TextContext, runs_in_environment};
+use crate::template::{Names, TextContext, runs_in_environment};
 
 use super::Lowering;
 use super::calls::names;
@@ -23,13 +23,13 @@ use super::policy::PolicyDefaults;
 use super::shell;
 
 /// What holds for steps that say nothing.
-pub(super) struct Defaults {
-    shell: Shell,
-    working_dir: Option<Template>,
-    env: Vec<EnvVar>,
-    policy: PolicyDefaults,
-    container: ContainerDefaults,
-    containers: SharedContainers,
+pub(super) struct Defaults<'r> {
+    pub(super) shell: Shell,
+    pub(super) working_dir: Option<Template>,
+    pub(super) env: Vec<EnvVar>,
+    pub(super) policy: PolicyDefaults,
+    pub(super) container: ContainerDefaults,
+    containers: SharedContainers<'r>,
 }
 
 impl Lowering<'_> {
@@ -48,6 +48,7 @@ impl Lowering<'_> {
             by_name: HashMap::with_capacity(count),
             groups: Vec::new(),
             groups_by_name: HashMap::new(),
+            services: HashMap::new(),
             calls: Vec::new(),
             calls_by_name: HashMap::new(),
             splices: Vec::new(),
@@ -55,6 +56,7 @@ impl Lowering<'_> {
             texts: Vec::new(),
         };
         self.names.steps = true;
+        self.names.services = true;
         self.stream_groups = stream_groups(entries.iter().filter_map(Field::value));
         self.stream_groups.extend(names::of_calls(self.place.files, entries.iter().filter_map(Field::value)));
         for (raw, at) in entries.iter().filter_map(Field::get) {
@@ -72,14 +74,16 @@ impl Lowering<'_> {
             steps.list.push(step);
             steps.raw.push(Written::Here(raw));
         }
+        self.services(raw, &mut steps, &defaults);
         self.add_containers(defaults.containers, &mut steps);
+        self.names.services = false;
         self.names.inputs.clear();
         self.names.gathered.clear();
         self.names.role = Role::Ordinary;
         steps
     }
 
-    fn defaults(&mut self, raw: &RawPipeline, options: &LoadOptions) -> Defaults {
+    fn defaults<'r>(&mut self, raw: &'r RawPipeline, options: &LoadOptions) -> Defaults<'r> {
         let nothing = RawDefaults::default();
         let defaults = raw.defaults.value().unwrap_or(&nothing);
         let container = self.container_defaults(&defaults.image, options);
@@ -106,7 +110,7 @@ impl Lowering<'_> {
         if raw.matrix.is_missing() && raw.uses.is_missing() {
             self.add_name(name.into(), at, StepId::new(steps.list.len()), steps);
         } else if self.is_new_name(name, at, steps) {
-            steps.groups_by_name.insert(name, GroupId::new(steps.groups.len()));
+            steps.groups_by_name.insert(name.into(), GroupId::new(steps.groups.len()));
         }
         name
     }
@@ -118,12 +122,30 @@ impl Lowering<'_> {
         }
     }
 
+    /// Takes up a group that a call has brought. Where names that are written stand, its name is taken like theirs.
+    pub(super) fn add_called_group(&mut self, group: Group, is_named: bool, steps: &mut Steps<'_>) {
+        let name = group.name.clone();
+        // A call without a matrix is on the list already.
+        let is_listed = steps.groups_by_name.get(name.as_str()) == Some(&GroupId::new(steps.groups.len()));
+        if is_named && !is_listed && self.is_new_name(&name, group.at, steps) {
+            steps.groups_by_name.insert(name.into(), GroupId::new(steps.groups.len()));
+        }
+        steps.add_group(group, Names::default());
+    }
+
     /// Whether no step and no group has a name so far; else it is reported.
     pub(super) fn is_new_name(&mut self, name: &str, at: Span, steps: &Steps<'_>) -> bool {
-        let step = steps.by_name.get(name).and_then(|id| steps.list.get(id.index())).map(|step| step.at);
+        let step = |id: &StepId| steps.list.get(id.index()).map(|step| step.at);
+        let service = steps.services.get(name).and_then(step);
         let group = || steps.groups_by_name.get(name).and_then(|id| steps.groups.get(id.index()));
-        let first = step.or_else(|| group().map(|group| group.at));
+        let first = steps.by_name.get(name).and_then(step).or_else(|| group().map(|group| group.at));
+        let first = first.or(service);
         match first {
+            Some(first) if service.is_some() => {
+                let problem =
+                    self.at(Code::DuplicateStep, at, format!("a service is called `{name}` as well"));
+                self.report(problem.also(first, "the service").help("give one of them another name"));
+            }
             Some(first) if first == at => {
                 let problem = self.at(
                     Code::DuplicateStep,
@@ -144,7 +166,7 @@ impl Lowering<'_> {
         first.is_none()
     }
 
-    pub(super) fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults) -> Step {
+    pub(super) fn step(&mut self, name: &str, raw: &RawStep, whole: Span, defaults: &Defaults<'_>) -> Step {
         let at = raw.name.at().unwrap_or(whole);
         self.name_inputs(raw);
         let role = self.role(raw);
@@ -161,6 +183,7 @@ impl Lowering<'_> {
             condition: self.condition(raw),
             admission: self.admission(raw),
             container: self.own_container(name, raw, at, &defaults.container),
+            kubernetes: self.step_kubernetes(raw),
             shared,
             user: if raw.container.is_missing() { None } else { self.plain(&raw.user) },
             env,
@@ -185,11 +208,11 @@ impl Lowering<'_> {
         if !raw.container.is_missing() {
             return None;
         }
-        self.container(name, raw, at, defaults).map(Box::new)
+        self.container(("step", name), raw, at, defaults).map(Box::new)
     }
 
     /// What the step does: its script, or the program of its container.
-    fn action(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults) -> Action {
+    pub(super) fn action(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults<'_>) -> Action {
         match self.exec(raw) {
             Some(exec) if raw.run.is_missing() => Action::Exec(exec),
             Some(_) => {
@@ -210,7 +233,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn script(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults) -> Script {
+    fn script(&mut self, name: &str, raw: &RawStep, at: Span, defaults: &Defaults<'_>) -> Script {
         let shell = self.shell(&raw.shell).unwrap_or_else(|| defaults.shell.clone());
         let text = match raw.run.get() {
             Some((text, at)) if text.trim().is_empty() => {
@@ -233,7 +256,7 @@ impl Lowering<'_> {
         Script { shell, text }
     }
 
-    fn working_dir(&mut self, field: &Field<String>) -> Option<Template> {
+    pub(super) fn working_dir(&mut self, field: &Field<String>) -> Option<Template> {
         let (text, at) = field.get()?;
         if text.is_empty() {
             let problem = self.at(Code::BadPath, at, "`working_dir` is empty");

@@ -53,6 +53,16 @@ impl<'r> Streams<'r> {
         self.list.iter().map(|stream| stream.name.as_str())
     }
 
+    /// A stream that the caller of this file gives. It has a number behind all that the file makes.
+    pub(super) fn free_stream(&mut self, name: &str, at: Span) -> StreamId {
+        let known = self.free.iter().position(|(free, _)| free == name);
+        let free = known.unwrap_or_else(|| {
+            self.free.push((name.to_owned(), at));
+            self.free.len() - 1
+        });
+        StreamId::new(self.list.len() + free)
+    }
+
     /// Where a name is made already, by a step or by a group.
     fn first(&self, name: &str, group: Option<GroupId>, steps: &Steps<'_>) -> Option<Span> {
         let stream = self.by_name.get(name).and_then(|id| self.list.get(id.index()));
@@ -281,14 +291,9 @@ impl Lowering<'_> {
         true
     }
 
-    /// The edge of a stream that the caller of this file gives. It has a number behind all that the file makes.
+    /// The edge of a stream that the caller of this file gives.
     fn free_edge(&mut self, step: &mut Step, read: &Read<'_>, streams: &mut Streams<'_>) {
-        let known = streams.free.iter().position(|(free, _)| *free == *read.from);
-        let free = known.unwrap_or_else(|| {
-            streams.free.push((read.from.clone().into_owned(), read.at));
-            streams.free.len() - 1
-        });
-        let stream = StreamId::new(streams.list.len() + free);
+        let stream = streams.free_stream(&read.from, read.at);
         self.add_input(step, read, (stream, &read.from));
     }
 

@@ -33,9 +33,14 @@ impl Lowering<'_> {
                 self.bad_terminal(name, key, why, at, help);
             }
         }
-        if defaults.all && container.is_none() {
+        if let Some(flag) = defaults.all.filter(|_| container.is_none()) {
             let why = "would run in a container, which has no terminal";
-            let help = "without `--docker` it runs on this machine; the steps that name an `image` run in containers all the same";
+            let help = match flag {
+                "--docker" => {
+                    "without `--docker` it runs on this machine; the steps that name an `image` run in containers all the same"
+                }
+                _ => "run without the flag, or let a param or a secret say what it would ask for",
+            };
             let problem = self.at(Code::BadTerminal, at, format!("the step `{name}` {why}"));
             self.report(problem.help(help));
         }

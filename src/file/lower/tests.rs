@@ -203,3 +203,34 @@ fn outputs_of_a_step_that_may_be_passed_over_need_a_default() {
     assert_eq!(code("{name: a, if: r, run: x, output: s}, {name: b, run: x, input: s}", read), missing);
     assert_eq!(code("{name: a, if: r, run: x}, {name: b, run: 'x {{ steps.a.outputs.k }}'}", read), missing);
 }
+
+/// What only clean-up uses starts however far the others have come.
+#[test]
+fn values_in_services_of_finally_steps_alone_need_a_default() {
+    let codes = |user: &str, value: &str| {
+        let text = format!(
+            "
+services: {{db: {{image: x, run: 'serve {{{{ {value} }}}}', healthcheck: none}}, api: {{run: x, healthcheck: none, services: db}}}}
+containers: {{ci: {{image: x, services: db}}}}
+steps:
+  - {{name: build, run: make}}
+  - {{name: clean, finally: true, {user}, run: make}}
+  - {{name: last, run: make, USER}}
+"
+        );
+        let codes = |last: &str| {
+            let found = wrong(&text.replace("USER", last));
+            found
+                .iter()
+                .map(|(text, _)| text.split(':').next().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+        };
+        (codes("shell: sh"), codes("services: db"))
+    };
+    let (none, missing) = (Vec::<String>::new(), vec!["maybe-missing".to_owned()]);
+    let read = "steps.build.outputs.k";
+    for user in ["services: db", "services: api", "container: ci"] {
+        assert_eq!(codes(user, read), (missing.clone(), none.clone()), "{user}");
+        assert_eq!(codes(user, &format!("{read} | default(\"\")")), (none.clone(), none.clone()), "{user}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The values of params of called files: what the caller gives, then as for any file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::value::{self, Raw};
@@ -152,10 +152,13 @@ impl OfFile {
     }
 }
 
-/// Returns the folder of a pipeline's file, absolute.
+/// Returns the folder of a pipeline's file, absolute and without `..`.
 pub fn folder(file: &Path) -> String {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    file.parent().unwrap_or(&file).to_string_lossy().into_owned()
+    let folder = file.parent().unwrap_or(&file);
+    let has_way_up = folder.components().any(|part| part == Component::ParentDir);
+    let real = has_way_up.then(|| folder.canonicalize().ok()).flatten();
+    real.as_deref().unwrap_or(folder).to_string_lossy().into_owned()
 }
 
 /// Returns the params that a part of a pipeline reads, and those that their defaults read: of the top file, and of each

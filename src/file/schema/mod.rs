@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::raw::{EXAMPLES, RawPipeline};
 
-pub use types::{ExitCode, OrTemplate};
+pub use types::{AnyName, ExitCode, Named, OrTemplate, PortNumber};
 
 /// The schema of a pipeline file, in JSON Schema 2020-12.
 pub fn schema() -> Value {

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::inline;
-use crate::file::words::IDENTIFIER;
+use crate::file::words::{IDENTIFIER, NAME};
 use crate::file::yaml::{Early, Entries, Field, Literal, OneOrMany};
 
 impl<T: JsonSchema> JsonSchema for Field<T> {
@@ -85,6 +85,46 @@ impl JsonSchema for Literal {
     }
 }
 
+/// A map whose keys are names, as those of steps are.
+#[derive(Debug)]
+pub struct Named<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("named {}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "propertyNames": {"pattern": NAME},
+            "additionalProperties": generator.subschema_for::<T>(),
+        })
+    }
+}
+
+/// A map whose keys are names of another system.
+#[derive(Debug)]
+pub struct AnyName<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for AnyName<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("any {}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "additionalProperties": generator.subschema_for::<T>()})
+    }
+}
+
 /// A value out of a few, or the template that makes it.
 #[derive(Debug)]
 pub struct OrTemplate<T>(PhantomData<T>);
@@ -101,6 +141,29 @@ impl<T: JsonSchema> JsonSchema for OrTemplate<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let value = generator.subschema_for::<T>();
         json_schema!({"anyOf": [value, {"type": "string", "pattern": r"\{\{"}]})
+    }
+}
+
+/// A port of a service, or a port of this machine that leads to one.
+#[derive(Debug)]
+pub struct PortNumber;
+
+impl JsonSchema for PortNumber {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "port".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": 65535,
+            "pattern": r"^\s*0*[1-9][0-9]*(:0*[1-9][0-9]*)?\s*$",
+        })
     }
 }
 

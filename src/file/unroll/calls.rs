@@ -45,31 +45,65 @@ impl Shift<'_> {
 
     /// Returns a step of the file. The streams that it reads and makes keep their positions.
     pub fn step(&self, step: &Step) -> Step {
-        let depends_on = step.depends_on.iter();
-        let member = step.member.as_ref().map(|member| {
+        let Step {
+            name,
+            call,
+            member,
+            depends_on,
+            services,
+            shared,
+            // They name no place in the pipeline, or are moved by `join`.
+            inputs: _,
+            output: _,
+            description: _,
+            at: _,
+            role: _,
+            condition: _,
+            service: _,
+            user: _,
+            admission: _,
+            action: _,
+            container: _,
+            kubernetes: _,
+            env: _,
+            secrets: _,
+            working_dir: _,
+            produces: _,
+            terminal: _,
+            policy: _,
+            early: _,
+        } = step;
+        let member = member.as_ref().map(|member| {
             let Member { group, matrix } = &**member;
             Box::new(Member { group: self.group_id(*group), matrix: matrix.clone() })
         });
+        let dependency = |Dependency { step, at, need }: &Dependency| Dependency {
+            step: self.step_id(*step),
+            at: *at,
+            need: *need,
+        };
         Step {
-            name: self.name(&step.name),
-            call: Some(step.call.map_or(self.call, |call| self.call_id(call))),
+            name: self.name(name),
+            call: Some(call.map_or(self.call, |call| self.call_id(call))),
             member,
-            depends_on: depends_on
-                .map(|dependency| Dependency { step: self.step_id(dependency.step), ..*dependency })
-                .collect(),
-            services: step.services.iter().map(|usage| self.usage(*usage)).collect(),
-            shared: step.shared.map(|usage| self.usage(usage)),
+            depends_on: depends_on.iter().map(dependency).collect(),
+            services: services.iter().map(|usage| self.usage(*usage)).collect(),
+            shared: shared.map(|usage| self.usage(usage)),
             ..step.clone()
         }
     }
 
     /// Returns a group of the file.
     pub fn inner_group(&self, group: &Group) -> Group {
+        let Group { name, at, kind, within, members, max_parallel, params } = group;
         Group {
-            name: self.name(&group.name),
-            within: Some(group.within.map_or(self.group, |within| self.group_id(within))),
-            members: group.members.iter().map(|step| self.step_id(*step)).collect(),
-            ..group.clone()
+            name: self.name(name),
+            at: *at,
+            kind: *kind,
+            within: Some(within.map_or(self.group, |within| self.group_id(within))),
+            members: members.iter().map(|step| self.step_id(*step)).collect(),
+            max_parallel: *max_parallel,
+            params: params.clone(),
         }
     }
 
@@ -86,11 +120,16 @@ impl Shift<'_> {
 
     /// Returns a stream of the file.
     pub fn stream(&self, stream: &Stream) -> Stream {
+        let Stream { name, at, producer, readers, out, store, checksum, broken_pipe } = stream;
         Stream {
-            name: self.name(&stream.name),
-            producer: self.step_id(stream.producer),
-            readers: stream.readers.iter().map(|step| self.step_id(*step)).collect(),
-            ..stream.clone()
+            name: self.name(name),
+            at: *at,
+            producer: self.step_id(*producer),
+            readers: readers.iter().map(|step| self.step_id(*step)).collect(),
+            out: out.clone(),
+            store: *store,
+            checksum: *checksum,
+            broken_pipe: broken_pipe.clone(),
         }
     }
 }

@@ -3,12 +3,12 @@
 mod circles;
 mod reference;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::raw::RawPipeline;
 use super::yaml::{self, Field};
-use super::{Code, Diagnostic, other_tool, raw};
+use super::{Code, Diagnostic, LoadOptions, other_tool, raw};
 use crate::pipeline::{Source, Span};
 
 /// A file's position among those of a pipeline; 0 is the top file.
@@ -36,7 +36,12 @@ struct Link {
 impl Files {
     /// Reads the files that a file uses, which has been parsed itself. What is wrong with one is reported where it is
     /// used, or in the file itself.
-    pub fn of(top: &Source, raw: Field<RawPipeline>, problems: &mut Vec<Diagnostic>) -> Self {
+    pub fn of(
+        top: &Source,
+        raw: Field<RawPipeline>,
+        options: &LoadOptions,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Self {
         if !named(&raw).any(|_| true) {
             return Self { source: top.clone(), raw: vec![raw], used: HashMap::new() };
         }
@@ -45,9 +50,14 @@ impl Files {
             raw: vec![raw],
             known: HashMap::new(),
             links: Vec::new(),
+            texts: options.texts.as_deref(),
             problems,
         };
-        reading.known.extend(real(top.path()).map(|path| (path, 0)));
+        let of_top = match reading.texts {
+            Some(_) => Some(reference::plain(top.path())),
+            None => real(top.path()),
+        };
+        reading.known.extend(of_top.map(|path| (path, 0)));
         let mut next = 0;
         while next < reading.raw.len() {
             reading.follow(next);
@@ -99,6 +109,8 @@ struct Reading<'p> {
     /// Files by their real paths; nothing where one cannot be read.
     known: HashMap<PathBuf, FileIndex>,
     links: Vec<Link>,
+    /// The texts of the files, where they do not come from the disk.
+    texts: Option<&'p BTreeMap<PathBuf, String>>,
     problems: &'p mut Vec<Diagnostic>,
 }
 
@@ -126,12 +138,18 @@ impl Reading<'_> {
     /// The file that is named.
     fn find(&mut self, source: &Source, text: &str, at: Span) -> Result<FileIndex, Box<Diagnostic>> {
         let path = reference::path(source, text, at)?;
-        let real = real(&path).unwrap_or_else(|| path.clone());
+        let real = match self.texts {
+            Some(_) => reference::plain(&path),
+            None => real(&path).unwrap_or_else(|| path.clone()),
+        };
         if let Some(known) = self.known.get(&real) {
             return Ok(*known);
         }
         let start = self.sources.last().map_or(0, Source::end);
-        let read = reference::read(source, &path, at, start)?;
+        let read = match self.texts {
+            Some(texts) => reference::among(texts, source, &path, at, start)?,
+            None => reference::read(source, &path, at, start)?,
+        };
         let file = self.raw.len();
         let before = self.problems.len();
         let raw = parse(&read, self.problems).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! What `uses` may name: a file of this machine, seen from the folder of the file that says it.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::file::paths::unexpanded;
 use crate::file::read::{cause, neighbour};
@@ -86,6 +87,37 @@ pub(super) fn read(source: &Source, path: &Path, at: Span, start: usize) -> Resu
             .help("save it as UTF-8")
     })?;
     Ok(Source::starting_at(start, path, text.strip_prefix('\u{feff}').unwrap_or(&text)))
+}
+
+/// Returns a file that is used from texts that are there already.
+pub(super) fn among(
+    texts: &BTreeMap<PathBuf, String>,
+    source: &Source,
+    path: &Path,
+    at: Span,
+    start: usize,
+) -> Result<Source, Box<Diagnostic>> {
+    let same = |(known, _): &(&PathBuf, &String)| plain(known) == plain(path);
+    let Some((known, text)) = texts.iter().find(same) else {
+        let message = format!("the text of `{}` is not there", path.display());
+        return Err(Box::new(Diagnostic::at(Code::UnreadableFile, source, at, message)));
+    };
+    Ok(Source::starting_at(start, known.clone(), text.as_str()))
+}
+
+/// Returns a path without `.` and, as far as its own names go, without `..`.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
+            Component::ParentDir | Component::Normal(_) | Component::RootDir | Component::Prefix(_) => {
+                plain.push(part);
+            }
+        }
+    }
+    plain
 }
 
 fn unreadable(path: &Path, error: &io::Error, wrong: impl Fn(Code, String) -> Diagnostic) -> Box<Diagnostic> {

@@ -61,6 +61,11 @@ impl<T> Field<T> {
         self.0.as_ref()?.value.as_ref()
     }
 
+    /// The same place with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
+        Field(self.0.map(|present| Box::new(Present { at: present.at, value: present.value.map(change) })))
+    }
+
     /// The value, by itself and owned.
     pub fn into_value(self) -> Option<T> {
         self.0?.value

@@ -90,6 +90,12 @@ impl<'de> Place<'_, 'de, '_> {
             (Some("input"), Value::Seq(_)) => {
                 Some("a step has one stream on its standard input; it reads more by `inputs: {left: a, right: b}`".to_owned())
             }
+            (Some("store"), _) if wanted == "a map" => {
+                Some("say how much room there is: `store: {size: 20GiB}`".to_owned())
+            }
+            (Some("exclude"), _) if wanted == "text or a list" => {
+                Some("for example `exclude: [.git, target]`".to_owned())
+            }
             (Some("env"), Value::Seq(_)) => {
                 Some("write each variable as `NAME: value`: `env: {LC_ALL: C}`".to_owned())
             }

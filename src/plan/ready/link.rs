@@ -1,6 +1,6 @@
 //! What each step waits for, and which steps wait for it.
 
-use super::gather::gather;
+use super::gather::{gather, stood_before};
 use super::{Phase, StepState};
 use crate::pipeline::{Need, Pipeline, Role, StepId};
 use crate::plan::{EdgeKind, Plan};
@@ -35,13 +35,23 @@ pub(super) fn link(
             steps[id.index()].missing += 1;
         }
     }
-    gather(pipeline, &mut steps, runs);
+    let has_gatherers = gather(plan, pipeline, &mut steps, runs);
     for (id, stream) in pipeline.streams().filter(|(_, stream)| is_one(stream.producer)) {
-        let gathers = |reader: StepId| pipeline.step(reader).reads(id).is_some_and(|input| input.is_gathered);
+        let gathers = |reader: StepId| {
+            has_gatherers && pipeline.step(reader).reads(id).is_some_and(|input| input.is_gathered)
+        };
         for &reader in stream.readers.iter().filter(|reader| is_one(**reader)) {
+            let edge = plan.edge(id, reader);
+            if matches!(edge, EdgeKind::Live) && runs(reader) && !runs(stream.producer) && gathers(reader) {
+                for before in stood_before(&steps, stream.producer) {
+                    steps[before.index()].dependents.push(reader);
+                    steps[reader.index()].missing += 1;
+                }
+                continue;
+            }
             let producer = &mut steps[stream.producer.index()];
-            match plan.edge(id, reader) {
-                EdgeKind::Live if runs(reader) && (runs(stream.producer) || !gathers(reader)) => {
+            match edge {
+                EdgeKind::Live if runs(reader) => {
                     producer.live_readers.push(reader);
                     steps[reader.index()].live_producers.push(stream.producer);
                     continue;

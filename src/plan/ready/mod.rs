@@ -59,6 +59,10 @@ struct StepState {
     live_producers: Vec<StepId>,
     /// The producers of the streams that it gathers, by name: of each list it needs one.
     gathers: Vec<Vec<StepId>>,
+    /// Of pipelines in which steps gather: what it waits for by order or from disk.
+    before: Vec<StepId>,
+    /// Of such pipelines: the producers of what it reads live, those that are passed over too.
+    sources: Vec<StepId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

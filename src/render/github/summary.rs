@@ -46,7 +46,7 @@ struct PageContext {
 
 impl StepSummary {
     /// Returns a renderer that appends to `path`. `files` are the pipeline's files relative to the repository's
-    /// root, and `graph` the pipeline with its steps as nodes, in their order.
+    /// root, and `graph` the pipeline.
     pub fn new(path: PathBuf, secrets: Masker, files: FileNames, graph: Graph) -> Self {
         Self { path, context: PageContext { secrets, files, graph }, report: None }
     }

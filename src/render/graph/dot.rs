@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::model::{ArrowKind, Class, Graph, LATER, plain};
+use super::model::{ArrowKind, Class, FrameKind, Graph, LATER, plain};
+use super::nest::{Nest, NestKind, nests};
 
 /// Draws a graph as a DOT file.
 pub fn dot(graph: &Graph) -> String {
@@ -12,34 +13,35 @@ pub fn dot(graph: &Graph) -> String {
          node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\", color=\"#59636e\", fontname=\"monospace\"];\n  \
          edge [color=\"#6e7781\", fontname=\"monospace\", fontsize=10];\n"
     );
+    let mut count = 0;
+    let mut frames = |is_later| {
+        let (nests, _) = nests(graph, is_later);
+        nests.iter().map(|nest| cluster(nest, 1, &mut count)).collect::<String>()
+    };
+    out += &frames(false);
     let later = graph.later();
-    let (mut before, mut after) = (String::new(), String::new());
-    for (index, nodes) in graph.groups().iter().enumerate() {
-        let out = if nodes.iter().all(|node| later.contains(node)) { &mut after } else { &mut before };
-        let nodes: String = nodes.iter().map(|node| format!(" n{node};")).collect();
-        let _ = writeln!(
-            out,
-            "  subgraph cluster_{index} {{ label=\"\"; style=\"rounded\"; color=\"#54aeff\";{nodes} }}"
-        );
-    }
-    out += &before;
     if !later.is_empty() {
         let nodes: String = later.iter().map(|node| format!(" n{node};")).collect();
-        let label = quote(LATER);
+        let (label, frames) = (quote(LATER), frames(true));
         let _ = writeln!(
             out,
-            "  subgraph cluster_later {{ label={label}; style=\"dashed,rounded\"; color=\"#59636e\";{nodes}\n{after}  }}"
+            "  subgraph cluster_later {{ label={label}; style=\"dashed,rounded\"; color=\"#59636e\";{nodes}\n{frames}  }}"
         );
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         let colours = node.class.map_or("", style);
         let about = node.remark().map_or_else(String::new, |about| format!(", tooltip={}", quote(&about)));
-        let line = if node.condition.is_some() { ", style=\"rounded,filled,dashed\"" } else { "" };
+        let line = match (node.is_service, node.condition.is_some()) {
+            (true, _) => ", shape=ellipse, style=\"filled\"",
+            (false, true) => ", style=\"rounded,filled,dashed\"",
+            (false, false) => "",
+        };
         let _ = writeln!(out, "  n{index} [label={}{about}{line}{colours}];", quote(&node.label));
     }
     for edge in graph.drawn() {
         let style = match &edge.kind {
             ArrowKind::Order => String::new(),
+            ArrowKind::Use => " [style=dotted, dir=none]".to_owned(),
             ArrowKind::Stream { name } => format!(" [label={}, penwidth=3, color=\"#0969da\"]", quote(name)),
             ArrowKind::Stored { name } => {
                 let name = quote(&format!("{name} (from disk)"));
@@ -49,6 +51,32 @@ pub fn dot(graph: &Graph) -> String {
         let _ = writeln!(out, "  n{} -> n{}{style};", edge.from, edge.to);
     }
     out + "}\n"
+}
+
+/// Returns a frame with those in it. `frames` counts those that are not of gangs.
+fn cluster(nest: &Nest, depth: usize, frames: &mut usize) -> String {
+    let indent = "  ".repeat(depth);
+    let mut out = match &nest.kind {
+        NestKind::Gang(number) => {
+            format!("{indent}subgraph cluster_{number} {{ label=\"\"; style=\"rounded\"; color=\"#54aeff\";")
+        }
+        NestKind::Frame(kind, label) => {
+            *frames += 1;
+            let label = quote(label);
+            let colour = match kind {
+                FrameKind::Container => "#9a6700",
+                FrameKind::File => "#6e7781",
+            };
+            format!("{indent}subgraph cluster_c{frames} {{ label={label}; labeljust=l; color=\"{colour}\";")
+        }
+    };
+    nest.nodes.iter().for_each(|node| out += &format!(" n{node};"));
+    if nest.inner.is_empty() {
+        return out + " }\n";
+    }
+    out.push('\n');
+    nest.inner.iter().for_each(|inner| out += &cluster(inner, depth + 1, frames));
+    out + &indent + "}\n"
 }
 
 fn style(class: Class) -> &'static str {

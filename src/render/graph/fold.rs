@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::model::{ArrowKind, Class, Graph, GraphEdge, GraphNode};
-use crate::pipeline::{Group, GroupKind, Pipeline};
+use crate::pipeline::{Group, GroupKind, Pipeline, StepId};
 
-/// Returns a drawing with one box for each group of several steps, and every arrow once. The nodes of `graph` are the
-/// steps of `pipeline`, in their order. Where boxes would then wait for each other, the steps stay apart.
+/// Returns a drawing with one box for each group of several steps, and every arrow once. Where boxes would then wait
+/// for each other, the steps stay apart.
 pub fn folded(graph: &Graph, pipeline: &Pipeline) -> Graph {
     let mut place: Vec<usize> = (0..graph.nodes.len()).collect();
     let mut labels: BTreeMap<usize, String> = BTreeMap::new();
     let folds = |group: &&Group| group.kind == GroupKind::Matrix && group.members.len() > 1;
     for group in pipeline.groups.iter().filter(folds) {
-        let members = group.members.iter().map(|step| step.index()).filter(|step| *step < graph.nodes.len());
+        let node = |step: &StepId| graph.nodes.iter().position(|node| node.step == Some(*step));
+        let members = group.members.iter().filter_map(node);
         let Some(first) = members.clone().min() else { continue };
         members.for_each(|step| place[step] = first);
         labels.insert(first, group.label());
@@ -37,9 +38,35 @@ pub fn folded(graph: &Graph, pipeline: &Pipeline) -> Graph {
         }
     };
     let mut folded = Graph { nodes: kept.iter().map(node).collect(), edges: Vec::new(), ..graph.clone() };
+    for frame in &mut folded.frames {
+        frame.nodes.iter_mut().for_each(|node| *node = number[&place[*node]]);
+        frame.nodes.sort_unstable();
+        frame.nodes.dedup();
+    }
     folded.edges = edges(graph, |node| number[&place[node]]);
     let climbs = graph.drawn().all(|edge| graph.nodes[edge.from].rank < graph.nodes[edge.to].rank);
     if raise(&mut folded, usize::from(climbs)) { folded } else { graph.clone() }
+}
+
+impl Graph {
+    /// Puts the services of a drawing by levels before the steps that use them, and what runs when all others have
+    /// ended behind these still.
+    #[must_use]
+    pub fn with_services_before_users(mut self) -> Self {
+        if !self.nodes.iter().any(|node| node.is_service) {
+            return self;
+        }
+        raise(&mut self, 1);
+        let ranks = |is_later: bool| {
+            self.nodes.iter().filter(move |node| node.is_later == is_later).map(|node| node.rank)
+        };
+        let missing = match (ranks(false).max(), ranks(true).min()) {
+            (Some(last), Some(first)) => (last + 1).saturating_sub(first),
+            (None, _) | (_, None) => 0,
+        };
+        self.nodes.iter_mut().filter(|node| node.is_later).for_each(|node| node.rank += missing);
+        self
+    }
 }
 
 /// Of several steps the one that counts most gives the box its colour.
@@ -66,7 +93,7 @@ fn edges(graph: &Graph, place: impl Fn(usize) -> usize) -> Vec<GraphEdge> {
             .find(|other| (other.from, other.to) == (from, to) && is_alike(&other.kind, &edge.kind));
         match (same, &edge.kind) {
             (None, kind) => edges.push(GraphEdge { from, to, kind: kind.clone() }),
-            (Some(_), ArrowKind::Order) => {}
+            (Some(_), ArrowKind::Order | ArrowKind::Use) => {}
             (Some(other), ArrowKind::Stream { name: own } | ArrowKind::Stored { name: own }) => {
                 if let ArrowKind::Stream { name } | ArrowKind::Stored { name } = &mut other.kind {
                     *name = common(name, own);
@@ -117,16 +144,21 @@ fn raise(graph: &mut Graph, step: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{Group, Span, StepId, testing};
+    use crate::pipeline::{Group, Span, testing};
 
     fn drawn(steps: &str, edges: &[(usize, usize, &str)], groups: &[(&str, &[usize])]) -> Graph {
-        let node =
-            |(rank, name): (usize, &str)| GraphNode { label: name.into(), rank, ..GraphNode::default() };
+        let node = |(rank, name): (usize, &str)| GraphNode {
+            step: Some(StepId::new(rank)),
+            label: name.into(),
+            rank,
+            ..GraphNode::default()
+        };
         let edge = |(from, to, name): &(usize, usize, &str)| GraphEdge {
             from: *from,
             to: *to,
             kind: match *name {
                 "" => ArrowKind::Order,
+                "use" => ArrowKind::Use,
                 name => ArrowKind::Stream { name: name.into() },
             },
         };
@@ -134,6 +166,7 @@ mod tests {
             title: "p".into(),
             nodes: steps.split(' ').enumerate().map(node).collect(),
             edges: edges.iter().map(edge).collect(),
+            frames: Vec::new(),
         };
         let mut pipeline = testing::pipeline(&steps.replace(' ', "\n"));
         for (name, members) in groups {
@@ -147,6 +180,7 @@ mod tests {
         let label = |node: usize| &graph.nodes[node].label;
         let edge = |edge: &GraphEdge| match &edge.kind {
             ArrowKind::Order => format!("{} → {}", label(edge.from), label(edge.to)),
+            ArrowKind::Use => format!("{} ⋯ {}", label(edge.from), label(edge.to)),
             ArrowKind::Stream { name } | ArrowKind::Stored { name } => {
                 format!("{} {name}→ {}", label(edge.from), label(edge.to))
             }
@@ -160,6 +194,12 @@ mod tests {
         let graph = drawn("t.a t.b report sums", &edges, &[("t", &[0, 1])]);
         assert_eq!(shown(&graph), "t ×2 → report, t ×2 tar→ sums, report → sums");
         assert!(graph.edges.iter().all(|edge| graph.nodes[edge.from].rank < graph.nodes[edge.to].rank));
+    }
+
+    #[test]
+    fn a_group_uses_a_service_once() {
+        let graph = drawn("db t.a t.b", &[(0, 1, "use"), (0, 2, "use")], &[("t", &[1, 2])]);
+        assert_eq!(shown(&graph), "db ⋯ t ×2");
     }
 
     #[test]

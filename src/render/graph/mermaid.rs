@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::model::{ArrowKind, Class, Graph, LATER, plain};
+use super::nest::{Nest, NestKind, nests};
 
 /// The most columns of a condition, and of what else a step waits for, in a box.
 const NEEDS: usize = 40;
@@ -10,10 +11,11 @@ const NEEDS: usize = 40;
 /// Draws a graph as the text of a Mermaid flowchart, without a fence around it.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = format!("---\ntitle: {}\n---\nflowchart LR\n", yaml(&graph.title));
-    declare_all(graph, false, &mut out);
+    let mut frames = 0;
+    declare_all(graph, false, &mut frames, &mut out);
     if !graph.later().is_empty() {
         let _ = writeln!(out, "  subgraph later [\"{}\"]", escape(LATER));
-        declare_all(graph, true, &mut out);
+        declare_all(graph, true, &mut frames, &mut out);
         out += "  end\n";
     }
     for (index, _) in graph.nodes.iter().enumerate().filter(|(_, node)| node.condition.is_some()) {
@@ -22,6 +24,7 @@ pub fn mermaid(graph: &Graph) -> String {
     for edge in graph.drawn() {
         let arrow = match &edge.kind {
             ArrowKind::Order => "-->".to_owned(),
+            ArrowKind::Use => "-.-".to_owned(),
             ArrowKind::Stream { name } => format!("==>|\"{}\"|", escape(name)),
             ArrowKind::Stored { name } => format!("-.->|\"{} (from disk)\"|", escape(name)),
         };
@@ -35,26 +38,34 @@ pub fn mermaid(graph: &Graph) -> String {
     out
 }
 
-/// Declares the nodes that run when all others have ended, or those others; gangs first.
-fn declare_all(graph: &Graph, is_later: bool, out: &mut String) {
-    let is_one = |node: &usize| graph.nodes[*node].is_later == is_later;
-    let groups = graph.groups();
-    for (index, nodes) in groups.iter().enumerate().filter(|(_, nodes)| nodes.iter().all(is_one)) {
-        let _ = writeln!(out, "  subgraph g{index} [\" \"]");
-        nodes.iter().for_each(|&node| *out += &format!("  {}", declare(graph, node)));
-        *out += "  end\n";
-    }
-    let grouped: std::collections::HashSet<usize> = groups.into_iter().flatten().collect();
-    for node in (0..graph.nodes.len()).filter(|node| is_one(node) && !grouped.contains(node)) {
-        *out += &declare(graph, node);
-    }
+/// Declares the nodes that run when all others have ended, or those others; those in frames first. `frames` counts
+/// those that are not of gangs.
+fn declare_all(graph: &Graph, is_later: bool, frames: &mut usize, out: &mut String) {
+    let (nests, nodes) = nests(graph, is_later);
+    nests.iter().for_each(|nest| declare_nest(graph, nest, 1, frames, out));
+    nodes.into_iter().for_each(|node| *out += &declare(graph, node));
+}
+
+fn declare_nest(graph: &Graph, nest: &Nest, depth: usize, frames: &mut usize, out: &mut String) {
+    let indent = "  ".repeat(depth);
+    let _ = match &nest.kind {
+        NestKind::Gang(number) => writeln!(out, "{indent}subgraph g{number} [\" \"]"),
+        NestKind::Frame(_, label) => {
+            *frames += 1;
+            writeln!(out, "{indent}subgraph c{frames} [\"{}\"]", escape(label))
+        }
+    };
+    nest.nodes.iter().for_each(|&node| *out += &format!("{indent}{}", declare(graph, node)));
+    nest.inner.iter().for_each(|inner| declare_nest(graph, inner, depth + 1, frames, out));
+    let _ = writeln!(out, "{indent}end");
 }
 
 fn declare(graph: &Graph, index: usize) -> String {
     let node = &graph.nodes[index];
     let class = node.class.map_or(String::new(), |class| format!(":::{}", class.name()));
     let needs = node.shown_needs(NEEDS).map_or_else(String::new, |needs| format!("<br/>{}", escape(&needs)));
-    format!("  n{index}[\"{}{needs}\"]{class}\n", escape(&node.label))
+    let (open, close) = if node.is_service { ('(', ')') } else { ('[', ']') };
+    format!("  n{index}{open}\"{}{needs}\"{close}{class}\n", escape(&node.label))
 }
 
 /// Returns colours that can be read on light and on dark pages.

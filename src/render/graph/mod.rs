@@ -5,6 +5,7 @@ mod dot;
 mod fold;
 mod mermaid;
 mod model;
+mod nest;
 mod svg;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,6 @@ mod text;
 pub use dot::dot;
 pub use fold::folded;
 pub use mermaid::mermaid;
-pub use model::{ArrowKind, Class, Graph, GraphEdge, GraphNode, LATER};
+pub use model::{ArrowKind, Class, FrameKind, Graph, GraphEdge, GraphFrame, GraphNode, LATER};
 pub use svg::svg;
 pub use text::text;

@@ -1,6 +1,6 @@
 //! What is drawn.
 
-use crate::pipeline::Outcome;
+use crate::pipeline::{Outcome, StepId};
 use crate::render::cut;
 
 /// What stands above the steps that run when all others have ended.
@@ -11,15 +11,42 @@ pub const LATER: &str = "finally, when all others have ended";
 pub struct Graph {
     /// The pipeline's name; any text.
     pub title: String,
-    /// The steps, in the order of the file.
+    /// The steps and the services, in the order of the file.
     pub nodes: Vec<GraphNode>,
     /// The arrows. An arrow without a node at both ends is not drawn.
     pub edges: Vec<GraphEdge>,
+    /// The files that are used and the shared containers. Two of them have no node in common, or all nodes of the later
+    /// one.
+    pub frames: Vec<GraphFrame>,
 }
 
-/// A step.
+/// A frame around steps that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphFrame {
+    /// What makes them belong together.
+    pub kind: FrameKind,
+    /// Its name, and its image or its file.
+    pub label: String,
+    /// The positions of its nodes.
+    pub nodes: Vec<usize>,
+}
+
+/// What a frame stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// A shared container, around the steps that run in it.
+    Container,
+    /// A file, around its steps.
+    File,
+}
+
+/// A step, or a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GraphNode {
+    /// The step that it stands for.
+    pub step: Option<StepId>,
+    /// It is a service.
+    pub is_service: bool,
     /// Its name.
     pub label: String,
     /// What it is for, where that is said.
@@ -79,6 +106,8 @@ pub enum ArrowKind {
         /// The stream's name.
         name: String,
     },
+    /// The earlier is a service that the later one uses.
+    Use,
 }
 
 impl Graph {
@@ -90,6 +119,11 @@ impl Graph {
     /// Returns the nodes that run when all others have ended.
     pub(super) fn later(&self) -> Vec<usize> {
         (0..self.nodes.len()).filter(|node| self.nodes[*node].is_later).collect()
+    }
+
+    /// Returns the steps: all nodes but the services.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &GraphNode> {
+        self.nodes.iter().filter(|node| !node.is_service)
     }
 
     /// Returns the gangs of more than one node, in the order of their first nodes, each with its nodes.

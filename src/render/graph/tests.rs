@@ -1,5 +1,7 @@
 //! The text forms of a small fan-out, and what no name or title may do to a drawing.
 
+mod beside;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -221,7 +223,7 @@ fn a_graph_too_large_to_be_read_is_still_drawn() {
     let edges = (0..150).flat_map(|from| {
         (from + 1..150).step_by(5).map(move |to| GraphEdge { from, to, kind: ArrowKind::Order })
     });
-    let graph = Graph { title: String::new(), nodes: nodes.collect(), edges: edges.collect() };
+    let graph = Graph { nodes: nodes.collect(), edges: edges.collect(), ..Graph::default() };
     well_formed(&svg(&graph)).unwrap();
 }
 
@@ -230,21 +232,30 @@ proptest! {
     fn any_drawing_is_well_formed_and_always_the_same(
         title in any::<String>(),
         labels in prop::collection::vec(any::<String>(), 1..8),
-        links in prop::collection::vec((0..8usize, 0..8usize, 0..3u8), 0..16),
+        links in prop::collection::vec((0..8usize, 0..8usize, 0..4u8), 0..16),
     ) {
-        let ranked = |(rank, label): (usize, String)| GraphNode { label, rank: rank / 2, group: Some(rank / 3), ..GraphNode::default() };
+        let ranked = |(rank, label): (usize, String)| GraphNode {
+            label,
+            rank: rank / 2,
+            group: Some(rank / 3),
+            is_service: rank == 5,
+            ..GraphNode::default()
+        };
         let edge = |(from, to, kind): (usize, usize, u8)| {
             let name = labels[from % labels.len()].clone();
             let kind = match kind {
                 0 => ArrowKind::Order,
                 1 => ArrowKind::Stream { name },
+                2 => ArrowKind::Use,
                 _ => ArrowKind::Stored { name },
             };
             GraphEdge { from, to, kind }
         };
         let edges = links.into_iter().map(edge).collect();
         let nodes = labels.clone().into_iter().enumerate().map(ranked).collect();
-        let graph = Graph { title, nodes, edges };
+        let in_one: Vec<usize> = (0..labels.len()).step_by(2).collect();
+        let frames = vec![GraphFrame { kind: FrameKind::File, label: labels[0].clone(), nodes: in_one }];
+        let graph = Graph { title, nodes, edges, frames };
         let drawing = svg(&graph);
         prop_assert_eq!(well_formed(&drawing), Ok(()));
         prop_assert_eq!(&drawing, &svg(&graph));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use console::measure_text_width;
 
-use super::model::{ArrowKind, Graph, GraphNode, LATER, plain};
+use super::model::{ArrowKind, FrameKind, Graph, GraphFrame, GraphNode, LATER, plain};
 
 /// Columns of a line; longer lists of names fold.
 const COLUMNS: usize = 80;
@@ -15,34 +15,61 @@ const NEEDS: usize = 40;
 /// from one step to several others, and those of several steps to the same others.
 pub fn text(graph: &Graph) -> String {
     let mut out = format!("{}\n", plain(&graph.title));
-    let mut ranks: Vec<usize> = graph.nodes.iter().map(|node| node.rank).collect();
+    let mut ranks: Vec<usize> = graph.steps().map(|node| node.rank).collect();
     ranks.sort_unstable();
     ranks.dedup();
     let digits = ranks.len().to_string().len();
-    let first_later = graph.nodes.iter().filter(|node| node.is_later).map(|node| node.rank).min();
+    write_beside(graph, digits, &mut out);
+    let first_later = graph.steps().filter(|node| node.is_later).map(|node| node.rank).min();
     for (level, rank) in ranks.into_iter().enumerate() {
         if first_later == Some(rank) {
             let _ = writeln!(out, "\n──── {LATER}");
         }
-        for (place, bundle) in bundles(graph, rank).into_iter().enumerate() {
+        out.push('\n');
+        let of_rank = |node: &GraphNode| !node.is_service && node.rank == rank;
+        for (place, bundle) in bundles(graph, of_rank).into_iter().enumerate() {
             let head = if place == 0 { (level + 1).to_string() } else { String::new() };
-            let gap = if place == 0 { "\n" } else { "" };
-            for (line, names) in fold(&bundle.labels, digits + 2).into_iter().enumerate() {
-                let (gap, head) = if line == 0 { (gap, head.as_str()) } else { ("", "") };
-                let _ = writeln!(out, "{gap}{head:>digits$}  {names}");
-            }
-            for arrow in &bundle.arrows {
-                let indent = digits + 4 + measure_text_width(&arrow.shaft) + 1;
-                for (line, names) in fold(&arrow.to, indent).into_iter().enumerate() {
-                    let _ = match line {
-                        0 => writeln!(out, "{:digits$}    {} {names}", "", arrow.shaft),
-                        _ => writeln!(out, "{:indent$}{names}", ""),
-                    };
-                }
-            }
+            write_bundle(&bundle, &head, digits, &mut out);
         }
     }
     out + &legend(graph)
+}
+
+/// Appends the services, and the files and shared containers with the steps in them.
+fn write_beside(graph: &Graph, digits: usize, out: &mut String) {
+    let services = bundles(graph, |node| node.is_service);
+    if !(services.is_empty() && graph.frames.is_empty()) {
+        out.push('\n');
+    }
+    services.iter().for_each(|bundle| write_bundle(bundle, "●", digits, out));
+    for GraphFrame { kind, label, nodes } in &graph.frames {
+        let names: Vec<String> = nodes.iter().map(|node| plain(&graph.nodes[*node].label)).collect();
+        let label = format!("{}:", plain(label));
+        let indent = digits + 2 + measure_text_width(&label) + 1;
+        for (line, names) in fold(&names, indent).into_iter().enumerate() {
+            let _ = match line {
+                0 => writeln!(out, "{:>digits$}  {label} {names}", mark(*kind)),
+                _ => writeln!(out, "{:indent$}{names}", ""),
+            };
+        }
+    }
+}
+
+/// Appends steps with the arrows that leave them.
+fn write_bundle(bundle: &Bundle, head: &str, digits: usize, out: &mut String) {
+    for (line, names) in fold(&bundle.labels, digits + 2).into_iter().enumerate() {
+        let head = if line == 0 { head } else { "" };
+        let _ = writeln!(out, "{head:>digits$}  {names}");
+    }
+    for arrow in &bundle.arrows {
+        let indent = digits + 4 + measure_text_width(&arrow.shaft) + 1;
+        for (line, names) in fold(&arrow.to, indent).into_iter().enumerate() {
+            let _ = match line {
+                0 => writeln!(out, "{:digits$}    {} {names}", "", arrow.shaft),
+                _ => writeln!(out, "{:indent$}{names}", ""),
+            };
+        }
+    }
 }
 
 /// Steps of one level that the same arrows leave.
@@ -58,13 +85,14 @@ struct Arrow {
     to: Vec<String>,
 }
 
-/// Returns the steps of a level, those with the same arrows together. Streams are each step's own.
-fn bundles(graph: &Graph, rank: usize) -> Vec<Bundle> {
+/// Returns some of the steps, such as those of a level, those with the same arrows together. Streams are each step's
+/// own.
+fn bundles(graph: &Graph, is_one: impl Fn(&GraphNode) -> bool) -> Vec<Bundle> {
     let mut bundles: Vec<Bundle> = Vec::new();
-    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.rank == rank) {
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| is_one(node)) {
         let arrows = arrows(graph, index);
         let is_plain =
-            graph.drawn().filter(|edge| edge.from == index).all(|edge| edge.kind == ArrowKind::Order);
+            graph.drawn().filter(|edge| edge.from == index).all(|edge| stream(&edge.kind).is_none());
         let same =
             bundles.iter_mut().find(|bundle| is_plain && !arrows.is_empty() && bundle.arrows == arrows);
         match same {
@@ -123,24 +151,58 @@ fn line(kind: &ArrowKind) -> char {
         ArrowKind::Order => '─',
         ArrowKind::Stream { .. } => '═',
         ArrowKind::Stored { .. } => '┄',
+        ArrowKind::Use => '·',
+    }
+}
+
+/// Returns the stream that an arrow stands for.
+fn stream(kind: &ArrowKind) -> Option<&str> {
+    match kind {
+        ArrowKind::Order | ArrowKind::Use => None,
+        ArrowKind::Stream { name } | ArrowKind::Stored { name } => Some(name),
     }
 }
 
 /// Returns the name on an arrow with the piece of line behind it.
 fn name(kind: &ArrowKind) -> String {
+    let line = line(kind);
+    stream(kind).map_or_else(String::new, |name| format!(" {} {line}{line}", plain(name)))
+}
+
+fn mark(kind: FrameKind) -> char {
     match kind {
-        ArrowKind::Order => String::new(),
-        ArrowKind::Stream { name } | ArrowKind::Stored { name } => {
-            let line = line(kind);
-            format!(" {} {line}{line}", plain(name))
-        }
+        FrameKind::Container => '□',
+        FrameKind::File => '◇',
     }
 }
 
-/// Returns what the arrows in use mean.
+/// Returns what the arrows and marks in use mean.
 fn legend(graph: &Graph) -> String {
-    let meanings = [('─', "runs after"), ('═', "stream, at the same time"), ('┄', "stream, from disk")];
+    let meanings = [
+        ('─', "runs after"),
+        ('═', "stream, at the same time"),
+        ('┄', "stream, from disk"),
+        ('·', "is up for"),
+    ];
     let used = meanings.into_iter().filter(|(kind, _)| graph.drawn().any(|edge| line(&edge.kind) == *kind));
-    let used: Vec<String> = used.map(|(line, meaning)| format!("{line}{line}▶ {meaning}")).collect();
-    if used.is_empty() { String::new() } else { format!("\n{}\n", used.join("   ")) }
+    let mut used: Vec<String> = used.map(|(line, meaning)| format!("{line}{line}▶ {meaning}")).collect();
+    used.extend(graph.nodes.iter().any(|node| node.is_service).then(|| "● service".to_owned()));
+    for (kind, meaning) in [(FrameKind::File, "file"), (FrameKind::Container, "shared container")] {
+        let is_used = graph.frames.iter().any(|frame| frame.kind == kind);
+        used.extend(is_used.then(|| format!("{} {meaning}", mark(kind))));
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for entry in used {
+        match lines.last_mut() {
+            Some(line) if measure_text_width(line) + 3 + measure_text_width(&entry) <= COLUMNS => {
+                *line += &format!("   {entry}");
+            }
+            Some(_) | None => lines.push(entry),
+        }
+    }
+    lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| format!("{}{line}\n", if at == 0 { "\n" } else { "" }))
+        .collect()
 }

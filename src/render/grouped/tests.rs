@@ -342,3 +342,47 @@ fn what_is_ignored_and_what_is_doubtful_are_warnings() {
     let place = ["file", "line", "col", "title"].map(|key| place[key].as_str());
     assert_eq!(place, ["ci/pipeline.yml", "13", "5", "backup: upload"]);
 }
+
+fn with_a_loud_service() -> Vec<EventKind> {
+    vec![
+        started(DB, 1),
+        output(DB, "LOG: one\n"),
+        ready(DB, 1_234),
+        started(TEST, 1),
+        output(TEST, "testing\n"),
+        output(DB, "LOG: ::group::two\n"),
+        finished(TEST, Outcome::Succeeded, 1, 700),
+        finished(LINT, Outcome::Succeeded, 1, 700),
+        finished(DB, Outcome::Succeeded, 1, 2_000),
+        run_finished(RunEnd::Succeeded, 2_100),
+    ]
+}
+
+#[test]
+fn the_log_of_a_service_is_a_group_at_the_end() {
+    let text = Show::github(served()).events(with_a_loud_service()).said();
+    insta::assert_snapshot!(text, @r"
+    served: 2 steps, run 20261122-231500-1a2b, in .pipe/runs/20261122-231500-1a2b
+    db ready in 1.2 s
+    ::group::test
+    testing
+    ::endgroup::
+    ✓ test succeeded in 700 ms
+    ✓ lint succeeded in 700 ms
+    ::group::db (service)
+    ::stop-commands::TOKEN
+    LOG: one
+    LOG: ::group::two
+    ::TOKEN::
+    ::endgroup::
+
+      ✓  test  700 ms  in ci
+      ✓  lint  700 ms  in ci
+
+      ✓  db  ready in 1.2 s, up 6.0 s
+
+    succeeded: 2 steps in 2.1 s
+    ");
+    let text = Show::of(served(), Box::new(GitLab::new("r"))).events(with_a_loud_service()).said();
+    assert!(text.contains("[collapsed=true]CRESC[0Kdb (service)\nLOG: one\n"), "{text}");
+}

@@ -176,3 +176,39 @@ fn a_step_that_is_passed_over_says_why() {
         "{text}"
     );
 }
+
+#[test]
+fn a_service_is_a_case_only_if_it_has_failed() {
+    let good = |step| finished(step, Outcome::Succeeded, 1, 700);
+    let text = report(
+        served(),
+        [started(DB, 1), good(TEST), good(LINT), good(DB), good(CI), run_finished(RunEnd::Succeeded, 9)],
+    );
+    assert_eq!(verdicts(&text), [("test".into(), "passed".into()), ("lint".into(), "passed".into())]);
+    let died = Outcome::Failed(Failure::EndedEarly);
+    let end = run_finished(RunEnd::Failed { cause: Some(step(DB)) }, 9);
+    let text =
+        report(served(), [started(DB, 1), skipped_by(TEST, DB), good(LINT), finished(DB, died, 1, 5), end]);
+    let verdicts = verdicts(&text);
+    assert_eq!(verdicts.last(), Some(&("db".into(), "failure".into())), "{verdicts:?}");
+}
+
+#[test]
+fn the_log_of_a_service_stands_with_a_failed_step_that_used_it() {
+    let failed = finished(TEST, Outcome::Failed(Failure::Exit(1)), 1, 700);
+    let events = [
+        started(DB, 1),
+        output(DB, "FATAL: no such table, hunter2\n"),
+        started(TEST, 1),
+        output(TEST, "it failed\n"),
+        failed,
+        finished(DB, Outcome::Succeeded, 1, 700),
+        run_finished(RunEnd::Failed { cause: Some(step(TEST)) }, 9),
+    ];
+    let text = report(served(), events);
+    assert!(text.contains("it failed\nthe service `db` said at last:\nFATAL: no such table, ***"), "{text}");
+}
+
+fn skipped_by(of: usize, cause: usize) -> EventKind {
+    finished(of, skipped(cause), 0, 0)
+}

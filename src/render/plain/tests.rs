@@ -193,3 +193,32 @@ fn what_is_passed_over_says_why() {
         "{text}"
     );
 }
+
+#[test]
+fn a_service_is_told_when_it_is_ready_and_its_log_is_not() {
+    let starting = Duration::from_millis(364);
+    insta::assert_snapshot!(told(served(), Palette::NONE, [
+        started(DB, 1),
+        output(DB, "LOG: database system is ready\n"),
+        EventKind::StepStarted { step: StepId::new(CI), attempt: 1, lane: None, starting },
+        ready(CI, 0),
+        ready(DB, 1_234),
+        started(TEST, 1),
+        output(TEST, "ok\n"),
+        finished(TEST, Outcome::Succeeded, 1, 700),
+        finished(LINT, Outcome::Succeeded, 1, 700),
+        finished(CI, Outcome::Succeeded, 1, 1_100),
+        finished(DB, Outcome::Succeeded, 1, 2_000),
+    ]), @r"
+         * served: 2 steps, run 20261122-231500-1a2b, in .pipe/runs/20261122-231500-1a2b
+    db   * started
+    ci   * started in 364 ms
+    db   * ready in 1.2 s
+    test * started
+    test | ok
+    test * succeeded in 700 ms
+    lint * succeeded in 700 ms
+    ci   * stopped after 1.1 s
+    db   * stopped after 2.0 s
+    ");
+}

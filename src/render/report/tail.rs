@@ -2,19 +2,34 @@
 
 use crate::render::text;
 
-/// The last lines of a log: at most [`LogTail::LINES`], of at most [`LogTail::BYTES`] together.
-#[derive(Debug, Default, Clone)]
+/// The last lines of a log: [`LogTail::LINES`] unless it is made for more, of at most [`LogTail::BYTES`] together.
+#[derive(Debug, Clone)]
 pub struct LogTail {
     bytes: Vec<u8>,
     /// The lines that have ended so far.
     ended: usize,
+    /// The lines kept at the most.
+    most: usize,
+}
+
+impl Default for LogTail {
+    fn default() -> Self {
+        Self::of(Self::LINES)
+    }
 }
 
 impl LogTail {
-    /// Lines kept.
+    /// Lines kept of a step.
     pub const LINES: usize = 10;
+    /// Lines kept of a service: what matters may stand before what it says of its end.
+    pub const LINES_OF_SERVICES: usize = 20;
     /// Bytes kept.
     pub const BYTES: usize = 8 << 10;
+
+    /// Returns an empty one that keeps so many lines.
+    pub fn of(lines: usize) -> Self {
+        Self { bytes: Vec::new(), ended: 0, most: lines }
+    }
 
     /// Takes in a piece of the log. Costs little more than the lines that it keeps, however long the piece
     /// is.
@@ -25,8 +40,8 @@ impl LogTail {
             self.bytes.truncate(line);
         }
         self.ended += memchr::memchr_iter(b'\n', piece).count();
-        self.bytes.extend_from_slice(last_lines(piece));
-        let surplus = self.bytes.len() - last_lines(&self.bytes).len();
+        self.bytes.extend_from_slice(last_lines(piece, self.most));
+        let surplus = self.bytes.len() - last_lines(&self.bytes, self.most).len();
         self.bytes.drain(..surplus);
     }
 
@@ -49,11 +64,11 @@ impl LogTail {
     }
 }
 
-fn last_lines(bytes: &[u8]) -> &[u8] {
+fn last_lines(bytes: &[u8], most: usize) -> &[u8] {
     let bytes = bytes.get(bytes.len().saturating_sub(LogTail::BYTES)..).unwrap_or(bytes);
     let inner = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let newlines = inner.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-    let start = newlines.map(|(at, _)| at + 1).nth(LogTail::LINES - 1).unwrap_or(0);
+    let start = newlines.map(|(at, _)| at + 1).nth(most.saturating_sub(1)).unwrap_or(0);
     bytes.get(start..).unwrap_or(bytes)
 }
 

@@ -1,5 +1,6 @@
 //! What went wrong: the failures, each with what fell with it; the first one, the cause, comes last.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::event::RunEnd;
@@ -22,9 +23,10 @@ pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
         let what = format!("✗ {} failed as well: {names}", human::count(rest.len(), "step"));
         heading(sheet, Tone::Bad, &what, out);
     }
-    let shown: Vec<_> = failures.iter().take(SHOWN).collect();
-    for step in shown.into_iter().rev() {
+    let shown = failures.get(..failures.len().min(SHOWN)).unwrap_or_default();
+    for (step, services) in shown.iter().zip(service_logs(report, shown)).rev() {
         failure(report, *step, sheet, out);
+        services.iter().for_each(|service| service_log(report, *service, sheet, out));
         write_fallen(report, Some(*step), sheet, out);
     }
     match report.end.as_ref().map(|end| &end.end) {
@@ -74,7 +76,7 @@ pub fn headline(report: &Report, id: StepId) -> String {
 /// Appends how a step failed, its line in the file, and its last output.
 fn failure(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
     let pipeline = &report.pipeline;
-    let Some((step, known)) = pipeline.steps.get(id.index()).zip(report.steps.get(id.index())) else {
+    let Some(step) = pipeline.steps.get(id.index()) else {
         return;
     };
     heading(sheet, Tone::Bad, &format!("✗ {}", headline(report, id)), out);
@@ -84,12 +86,47 @@ fn failure(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
     for line in sheet.fold(&place, 2) {
         let _ = writeln!(out, "  {line}");
     }
-    for line in known.log.lines() {
+    end_of_log(report, id, sheet, out);
+}
+
+/// Appends the end of a step's log.
+fn end_of_log(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
+    let lines = report.steps.get(id.index()).map(|known| known.log.lines()).unwrap_or_default();
+    for line in lines {
         let _ = writeln!(out, "  {} {line}", sheet.palette.paint(Tone::Faint, "|"));
     }
     for line in beside_log(report, id).iter().flat_map(|sentence| sheet.fold(sentence, 2)) {
         let _ = writeln!(out, "  {line}");
     }
+}
+
+/// Appends the end of the log of a service that a failed step used.
+fn service_log(report: &Report, id: StepId, sheet: Sheet, out: &mut String) {
+    for line in sheet.fold(&about_service_log(report, id), 2) {
+        let _ = writeln!(out, "  {line}");
+    }
+    end_of_log(report, id, sheet, out);
+}
+
+/// Returns what stands above the end of the log of a service.
+pub fn about_service_log(report: &Report, id: StepId) -> String {
+    format!("the service `{}` said at last:", words::label(&report.pipeline, id))
+}
+
+/// Returns for each of these failed steps the services that it used and that have written something, each service
+/// once. One that has failed by itself is told apart.
+pub fn service_logs(report: &Report, failures: &[StepId]) -> Vec<Vec<StepId>> {
+    let mut told: BTreeSet<StepId> = report.failures.iter().copied().collect();
+    let has_log = |service: &StepId| {
+        report.steps.get(service.index()).is_some_and(|known| !known.log.lines().is_empty())
+    };
+    let of = |step: &StepId| {
+        let step = report.pipeline.steps.get(step.index());
+        let used =
+            step.into_iter().flat_map(|step| report.pipeline.services_of(step)).map(|usage| usage.step);
+        used.filter(has_log).filter(|service| told.insert(*service)).collect()
+    };
+    failures.iter().map(of).collect()
 }
 
 /// Returns what is to be said beside the end of a step's log: that there is more of it, or that there is nothing and
@@ -101,7 +138,7 @@ pub fn beside_log(report: &Report, id: StepId) -> Option<String> {
         let lines = human::count(earlier, "line");
         return Some(format!("… {lines} more: pipe logs {} {}", report.called, step.name));
     }
-    let ran = known.ran && !step.terminal && !step.action.is_feed();
+    let ran = known.ran && !step.terminal && step.can_print();
     if !ran || !known.log.lines().is_empty() || known.outcome().is_none_or(Outcome::is_success) {
         return None;
     }

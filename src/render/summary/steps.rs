@@ -17,7 +17,7 @@ const ROWS: usize = 40;
 const FEW: usize = 10;
 
 /// A start that took this long is shown apart from the time of its step.
-const LONG_START: Duration = Duration::from_secs(1);
+pub(super) const LONG_START: Duration = Duration::from_secs(1);
 
 /// Appends the table, in the order of the file, and a line for what it leaves out.
 pub fn write(report: &Report, sheet: Sheet, out: &mut String) {
@@ -64,7 +64,7 @@ struct Fold {
 /// Returns the steps with those of each group that succeeded in one row, where there are several.
 fn fold<'a>(report: &Report, ended: Vec<Ended<'a>>) -> Vec<Ended<'a>> {
     let group_of = |step: &Ended<'_>| match step.outcome {
-        Outcome::Succeeded => report.pipeline.step(step.id).member.as_ref().map(|member| member.group),
+        Outcome::Succeeded => report.pipeline.step(step.id).group(),
         Outcome::Failed(_)
         | Outcome::TimedOut
         | Outcome::Tainted { producer: _ }
@@ -96,13 +96,14 @@ fn fold<'a>(report: &Report, ended: Vec<Ended<'a>>) -> Vec<Ended<'a>> {
     folded
 }
 
-/// Returns a step with its end. A feed is not one of the user's steps, and shows only when it has failed.
+/// Returns a step with its end. A feed is not one of the user's steps, and shows only when it has failed; services
+/// have a table of their own.
 fn ended<'a>(report: &Report, index: usize, step: &'a StepReport) -> Option<Ended<'a>> {
     let id = StepId::new(index);
     let StepState::Finished { outcome, duration } = &step.state else {
         return None;
     };
-    (report.counts(id) || outcome.is_failure()).then_some(Ended {
+    (report.counts(id) || outcome.is_failure() && !report.is_beside(id)).then_some(Ended {
         id,
         step,
         outcome,
@@ -206,6 +207,7 @@ fn row(report: &Report, ended: &Ended<'_>) -> Row {
     if ended.step.starting >= LONG_START {
         notes.push(format!("{} of it to start", duration(ended.step.starting)));
     }
+    notes.extend(words::container(&report.pipeline, ended.id).filter(|_| ran));
     if let Some(lane) = ended.step.lane {
         notes.push(format!("{} lane", lane.name()));
     }

@@ -1,6 +1,7 @@
 //! What a run is said to come to.
 
 mod ends;
+mod services;
 
 use std::time::Duration;
 

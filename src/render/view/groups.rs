@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 impl View<'_> {
     /// Returns the group of a step, if it has one row for all of its steps.
     pub(super) fn large_group(&self, step: &Step) -> Option<GroupId> {
-        let group = step.member.as_ref()?.group;
+        let group = step.group()?;
         (self.report.pipeline.group(group).members.len() > FEW).then_some(group)
     }
 

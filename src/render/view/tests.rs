@@ -175,3 +175,31 @@ fn a_feed_is_a_stream_from_somewhere() {
           data    4.0 KiB   977 KiB/s standard input → sum
     ");
 }
+
+#[test]
+fn services_stand_above_the_steps() {
+    let mut events = vec![started(DB, 1), started(CI, 1), ready(CI, 0)];
+    insta::assert_snapshot!(drawn(served(), events.clone(), 24, 80), @r"
+    ⠸ served       12.3 s  0 done, 0 running, 2 waiting
+      ⠸ db         12.2 s  not ready yet
+      · test
+      · lint
+    ");
+    events.extend([ready(DB, 1_200), started(TEST, 1)]);
+    insta::assert_snapshot!(drawn(served(), events.clone(), 24, 80), @r"
+    ⠸ served       12.3 s  0 done, 1 running, 1 waiting
+      ● db         12.2 s  ready
+      ⠸ test       12.2 s
+      · lint
+    ");
+    events.push(finished(DB, Outcome::Failed(Failure::Exit(1)), 1, 4_000));
+    events.push(finished(CI, Outcome::Failed(Failure::Signal(9)), 1, 4_000));
+    insta::assert_snapshot!(drawn(served(), events.clone(), 24, 80), @r"
+    ⠸ served       12.3 s  0 done, 1 running, 1 waiting
+      ✗ db          4.0 s  exit code 1
+      ✗ ci          4.0 s  killed by SIGKILL
+      ⠸ test       12.2 s
+      · lint
+    ");
+    assert_eq!(drawn(served(), events, 4, 80).lines().count(), 3);
+}

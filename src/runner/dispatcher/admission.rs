@@ -61,7 +61,8 @@ impl Dispatcher {
         self.note_start();
         let (passed_over, given, body) = (self.passed_beside(&steps), self.given(&steps), self.told());
         let (endpoints, deaths) = (self.beside.endpoints(), self.beside.deaths());
-        let order = GangOrder { job, given, body, steps, decisions, passed_over, endpoints, deaths };
+        let round = 1;
+        let order = GangOrder { job, given, body, steps, round, decisions, passed_over, endpoints, deaths };
         let (site, shutdown, outbox) =
             (Arc::clone(&self.site), self.phases.shutdown().subscribe(), self.outbox.clone());
         self.gangs.spawn(async move {
@@ -96,7 +97,7 @@ impl Dispatcher {
         }
         self.outputs_left_out = left_out.into_keys().collect();
         self.conditions = Conditions::of(&decisions);
-        self.beside = Beside::of(pipeline, &decisions);
+        self.beside = Beside::of(pipeline, |step| decisions.runs(step));
         let unrun = plan.services().filter(|service| !decisions.runs(*service)).collect::<Vec<_>>();
         self.decisions = Arc::new(decisions);
         for service in unrun {

@@ -163,6 +163,8 @@ impl Dispatcher {
         let has_finally = pipeline.steps.iter().any(|step| step.role == Role::Finally);
         let slots = Slots::new(settings.max_parallel.get(), alone);
         let caps = Caps::of(pipeline);
+        // A signal may come before it is decided what runs.
+        let beside = Beside::of(pipeline, |_| true);
         Self {
             job,
             site,
@@ -172,7 +174,7 @@ impl Dispatcher {
             outputs: BTreeMap::new(),
             conditions: Conditions::default(),
             gate: Gate::default(),
-            beside: Beside::default(),
+            beside,
             slots,
             caps,
             phases: Phases::default(),

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Dispatcher, Phase};
-use crate::event::StepFinished;
+use crate::event::{EventKind, StepFinished};
 use crate::pipeline::{Outcome, Pipeline, Role, SkipReason, StepId};
-use crate::plan::{Decisions, GangId, Over, Services, unused};
+use crate::plan::{GangId, Over, Services, unused};
 use crate::runner::{Deaths, Endpoint, Endpoints, ServiceOrder, Shutdown};
 
 /// The services of a run, and the gangs that wait for them.
@@ -47,8 +47,8 @@ impl Default for Beside {
 }
 
 impl Beside {
-    pub(super) fn of(pipeline: &Pipeline, decisions: &Decisions) -> Self {
-        Self { lives: Services::new(pipeline, |step| decisions.runs(step)), ..Self::default() }
+    pub(super) fn of(pipeline: &Pipeline, runs: impl Fn(StepId) -> bool) -> Self {
+        Self { lives: Services::new(pipeline, runs), ..Self::default() }
     }
 
     pub(super) fn endpoints(&self) -> Arc<Endpoints> {
@@ -122,6 +122,10 @@ impl Dispatcher {
     fn start_service(&mut self, step: StepId) {
         self.note_start();
         let (job, site, outbox) = (Arc::clone(&self.job), Arc::clone(&self.site), self.outbox.clone());
+        if let Some(words) = self.decisions.lacks(&self.job.pipeline, step) {
+            let name = &self.job.pipeline.step(step).name;
+            self.job.events.send(EventKind::Note(format!("the container `{name}` {words}")));
+        }
         let (given, body) = (self.given(&[step]), self.told());
         let (endpoints, deaths) = (self.beside.endpoints(), self.beside.deaths());
         let order = ServiceOrder { job, step, given, body, endpoints, deaths };

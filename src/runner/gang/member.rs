@@ -70,11 +70,12 @@ pub(super) enum ExitClass {
 }
 
 impl Member {
-    pub(super) fn new(step: StepId) -> Self {
+    /// A member that has been started so many times before.
+    pub(super) fn new(step: StepId, attempts: u32) -> Self {
         Self {
             step,
             state: State::Waiting,
-            attempts: 0,
+            attempts,
             retries: 0,
             started: None,
             deadline: None,
@@ -231,7 +232,7 @@ impl Member {
 }
 
 /// Returns the outcome of a failure that is not retried.
-pub(in crate::runner) fn final_outcome(policy: &Policy, failure: Failure) -> Outcome {
+pub fn final_outcome(policy: &Policy, failure: Failure) -> Outcome {
     match (policy.on_error, failure) {
         (OnError::Ignore, failure) => Outcome::Ignored(failure),
         (_, Failure::Timeout) => Outcome::TimedOut,

@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-pub(super) use self::member::final_outcome;
+pub use self::member::final_outcome;
 use self::member::{Member, State};
 use self::restart::Restart;
 use self::signal::Signal;
@@ -46,7 +46,7 @@ use self::streams::GangStreams;
 use super::end::{End, Ended};
 use super::{Deaths, GangMessage, GangOrder, Job, Shutdown};
 use crate::executor::{Executor, Exit, SystemError};
-use crate::pipeline::BodyEnd;
+use crate::pipeline::{BodyEnd, Endpoints};
 use crate::stream::{FanoutEvent, PipeBudget};
 use crate::template::StepOutputs;
 
@@ -63,6 +63,8 @@ struct Gang {
     budget: Arc<PipeBudget>,
     /// The outputs of the steps that its members depend on.
     given: Arc<StepOutputs>,
+    /// Where what the members use is found.
+    endpoints: Arc<Endpoints>,
     /// The services that have ended too early.
     deaths: watch::Receiver<Deaths>,
     /// How the ordinary steps have ended, for `finally` steps.
@@ -86,21 +88,23 @@ pub(super) async fn run(
     mut halt: watch::Receiver<Shutdown>,
     dispatcher: mpsc::UnboundedSender<GangMessage>,
 ) {
-    let GangOrder { job, steps, given, body, decisions, passed_over, endpoints: _, deaths } = order;
+    let GangOrder { job, steps, round, given, body, decisions, passed_over, endpoints, deaths } = order;
     let mut news = deaths.clone();
     let (signals, mut inbox) = mpsc::unbounded_channel();
-    let members: Vec<Member> = steps.into_iter().map(Member::new).collect();
+    let before = round.saturating_sub(1);
+    let members: Vec<Member> = steps.into_iter().map(|step| Member::new(step, before)).collect();
     let streams = GangStreams::new(&job, decisions, passed_over, &members);
     let mut gang = Gang {
         job,
         executor,
         budget,
         given: Arc::new(given),
+        endpoints,
         deaths,
         body,
         members,
         streams,
-        round: 0,
+        round: before,
         restart: Restart::No,
         halt: Shutdown::None,
         halts: halt.clone(),

@@ -16,6 +16,7 @@
 //!    waits.
 //! 4. `Signal::RetryGang` starts the next round, with the members that are not lost.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -121,14 +122,17 @@ impl Gang {
     }
 
     /// Returns for each member the step whose final failure rules out a restart, if any: its own, or that of
-    /// a producer upstream, which will not come back.
+    /// a producer upstream, which will not come back. Nor does a failure that is ignored come back, once a
+    /// reader has ended because of it.
     fn lost(&self) -> Vec<Option<StepId>> {
+        let culprits: BTreeSet<StepId> = self.members.iter().filter_map(Member::culprit).collect();
         let mut lost: Vec<Option<StepId>> = Vec::new();
         // Producers stand before their readers.
         for (index, member) in self.members.iter().enumerate() {
             let from =
                 self.streams.producers_for(index).find_map(|producer| lost.get(producer).copied().flatten());
-            lost.push(member.culprit().or(from));
+            let own = culprits.contains(&member.step).then_some(member.step);
+            lost.push(own.or(member.culprit()).or(from));
         }
         lost
     }
@@ -149,7 +153,9 @@ impl Gang {
         let lost = self.lost();
         for (member, lost) in self.members.iter_mut().zip(lost) {
             match lost {
-                Some(producer) if !member.has_failed() => member.settle(Outcome::Tainted { producer }),
+                Some(producer) if producer != member.step && !member.has_failed() => {
+                    member.settle(Outcome::Tainted { producer });
+                }
                 None if !matches!(member.state, State::Waiting) => member.reset(false),
                 _ => {}
             }

@@ -50,6 +50,7 @@ impl Gang {
         }
     }
 
+    /// Settles a member that was stopped, by the first reason that there was for it.
     fn settle_stopped(&mut self, index: usize) -> bool {
         let member = &mut self.members[index];
         let outcome = match member.tainted_by {
@@ -65,10 +66,7 @@ impl Gang {
     fn settle_success(&mut self, index: usize) -> bool {
         match self.streams.left_early(&self.job, index, self.members[index].step) {
             Some(false) => self.settle_delivery(index),
-            _ if self.halt != Shutdown::None => {
-                self.members[index].settle(Outcome::Cancelled);
-                true
-            }
+            _ if self.halt != Shutdown::None => self.settle_stopped(index),
             Some(true) => self.settle_failure(index, Failure::LeftEarly),
             None => false,
         }
@@ -80,10 +78,10 @@ impl Gang {
             self.members[index].settle(Outcome::Succeeded);
             return true;
         };
-        if self.halt != Shutdown::None {
-            // The stream was halted on its way, so no reader got all of it.
-            self.members[index].settle(Outcome::Cancelled);
-            return true;
+        if self.halt != Shutdown::None || self.members[index].tainted_by.is_some() {
+            // The stream was halted on its way, so no reader got all of it. What the member reads or uses may have
+            // broken while something that it left behind held its log open.
+            return self.settle_stopped(index);
         }
         if self.streams[stream].has_doubts() {
             return false;
@@ -110,10 +108,7 @@ impl Gang {
         };
         if self.streams[stream].has_doubts() {
             // Once the run ends, this stays open: the file may have found no room.
-            if self.halt != Shutdown::None {
-                self.members[index].settle(Outcome::Cancelled);
-            }
-            return self.halt != Shutdown::None;
+            return self.halt != Shutdown::None && self.settle_stopped(index);
         }
         let readers = self.streams.readers_of(stream);
         let outcomes: Option<Vec<&Outcome>> = readers.map(|reader| self.members[reader].outcome()).collect();

@@ -11,7 +11,7 @@ use crate::executor::StartError;
 use crate::runner::Shutdown;
 use crate::runner::attempt::{self, Attempt, NotStarted, PipeEnds};
 use crate::runner::end::End;
-use crate::runner::spec::Request;
+use crate::runner::spec::{Request, Seen};
 
 impl Gang {
     /// Starts all waiting members together, and connects them.
@@ -53,9 +53,12 @@ impl Gang {
             number: member.attempts + 1,
             inputs: self.streams.inputs_of(&self.job, index, member.step),
             deadline: attempt::earlier(whole, attempt::deadline_in(one)),
-            given: Arc::clone(&self.given),
-            body: self.body.clone(),
-            absent: self.streams.absent_of(&self.job, member.step),
+            seen: Seen {
+                given: Arc::clone(&self.given),
+                body: self.body.clone(),
+                absent: self.streams.absent_of(&self.job, member.step),
+                endpoints: Some(Arc::clone(&self.endpoints)),
+            },
         };
         let (signals, round) = (self.signals.clone(), self.round);
         let report = move |result| {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use self::files::{Found, Kind};
+use self::files::{Found, Kind, Place};
 use self::ledger::{Beginning, Ledger};
 use crate::event::mask::MASK;
 use crate::pipeline::Artifact;
@@ -104,6 +104,18 @@ impl DeclaredArtifacts {
     pub(super) fn undo(&self) {
         self.ledger.undo();
     }
+}
+
+/// Returns the folders that paths or globs name, relative to `folder`: what lies in one belongs to it, empty folders and
+/// links as well.
+pub fn produced_folders(folder: &Path, patterns: &[String]) -> Vec<PathBuf> {
+    let start = Place { path: folder.to_owned(), real: folder.to_owned() };
+    let is_named = |found: &Found| {
+        found.stamp.kind == Kind::Folder && !found.is_way && found.within.as_ref() == Some(&found.place.path)
+    };
+    // A pattern that cannot be followed has kept its step from succeeding.
+    let found = patterns.iter().filter_map(|pattern| walk::find(&start, pattern, &|_| true).ok());
+    found.flatten().filter(is_named).map(|found| found.place.path).collect()
 }
 
 /// Undoes an attempt of a `pipe` that was killed, by what that had registered with its reaper.

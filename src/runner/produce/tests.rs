@@ -338,3 +338,23 @@ fn a_masked_name_means_a_file_that_cannot_be_compared() {
     fs::rename(site.path("a-***"), site.path("a")).unwrap();
     assert_eq!(differs(&site.path(""), &product("a")), None);
 }
+
+#[test]
+fn folders_that_patterns_name_are_found_with_what_lies_in_them() {
+    let site = Site::new();
+    site.write("out/in/a", "");
+    site.write("single", "");
+    fs::create_dir_all(site.path("out/empty")).unwrap();
+    fs::create_dir_all(site.path("some/one")).unwrap();
+    fs::create_dir_all(site.path("some/two/deep")).unwrap();
+    site.link("out", "link");
+    let named = |patterns: &[&str]| -> Vec<PathBuf> {
+        let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        let folders = produced_folders(&site.path(""), &patterns);
+        folders.iter().map(|path| path.strip_prefix(site.path("")).unwrap().to_owned()).collect()
+    };
+    assert_eq!(named(&["out", "single", "none", "["]), [PathBuf::from("out")]);
+    assert_eq!(named(&["some/*"]), ["some/one", "some/two"].map(PathBuf::from));
+    assert_eq!(named(&["out/**/a"]), [] as [PathBuf; 0]);
+    assert_eq!(named(&["link"]), [PathBuf::from("link")]);
+}

@@ -34,6 +34,8 @@ pub(in crate::runner) fn fingerprint(job: &Job, step: &Step, rendered: &Rendered
         shared: _,
         user: _,
         condition: _,
+        // It says where, and not what.
+        kubernetes: _,
         admission: _,
         depends_on: _,
         terminal: _,
@@ -72,5 +74,6 @@ fn keyed(key: &[u8], text: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(key);
     hash.update(text.as_bytes());
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let number = hash.finalize().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
 }

@@ -17,7 +17,8 @@ pub(super) use self::fingerprint::{add_image, fingerprint};
 pub use self::missing::{MissingValue, missing_values, outputs_left_out};
 pub use self::past::{Past, PastRun, PastStep, PastStream, PastValues, StepResult, Trace};
 use super::conditions::{self, Circumstances, asks_of};
-use super::{Job, Site, produce, spec};
+use super::spec::{self, Seen};
+use super::{Job, Site, produce};
 use crate::pipeline::{Pipeline, Role, Step, StepId, StreamId, Verdict};
 use crate::plan::{self, Decision, Decisions, Foreseen, needs};
 use crate::template::StepOutputs;
@@ -172,7 +173,8 @@ async fn changed(
     {
         return Some("its stream is sent out".into());
     }
-    let rendered = match spec::render(job, id, given, None, absent).await {
+    let seen = Seen { given: Arc::clone(given), absent: Arc::clone(absent), ..Seen::default() };
+    let rendered = match spec::render(job, id, &seen).await {
         Ok(rendered) => rendered,
         Err(why) => return Some(format!("what it would do is not known: {why}")),
     };

@@ -13,7 +13,8 @@ pub(super) struct Checks {
     /// What the file says.
     own: Option<Probe>,
     ports: Vec<u16>,
-    times: Check,
+    /// What the file says of the times.
+    times: Option<Check>,
 }
 
 impl Checks {
@@ -24,8 +25,10 @@ impl Checks {
     pub(super) fn of(order: &ServiceOrder, given: &StepOutputs) -> Result<Self, String> {
         let job = &order.job;
         let step = job.pipeline.step(order.step);
+        let addresses = job.pipeline.addresses(step, &order.endpoints);
         let scope = Scope {
             step: Some(step),
+            addresses: Some(&addresses),
             outputs: StepOutputsMode::These(given),
             body: order.body.as_deref(),
             ..Scope::default()
@@ -35,14 +38,14 @@ impl Checks {
             rendered.map_err(|error| error.sentence(&job.pipeline.source, template))
         };
         let Some(service) = &step.service else {
-            return Ok(Self { at_once: true, own: None, ports: Vec::new(), times: Check::new(None) });
+            return Ok(Self { at_once: true, own: None, ports: Vec::new(), times: None });
         };
         let (at_once, times) = match &service.readiness {
-            Readiness::Found => (false, Check::new(None)),
-            Readiness::Check(check) => (false, (**check).clone()),
-            Readiness::AtOnce => (true, Check::new(None)),
+            Readiness::Found => (false, None),
+            Readiness::Check(check) => (false, Some((**check).clone())),
+            Readiness::AtOnce => (true, None),
         };
-        let own = match &times.test {
+        let own = match times.as_ref().and_then(|check| check.test.as_ref()) {
             Some(CheckTest::Shell(script)) => Some(Probe::Shell(text(script)?)),
             Some(CheckTest::Words(words)) => {
                 Some(Probe::Words(words.iter().map(text).collect::<Result<_, _>>()?))
@@ -56,11 +59,11 @@ impl Checks {
     /// Waits until the service is ready. Returns where it is found.
     pub(super) async fn until_ready(self, name: &str, handle: &dyn StepHandle) -> Result<Endpoint, Unready> {
         if !self.at_once {
-            let probes = self.probes(name, handle).await?;
-            let verdict = readiness::ask(&self.times, || all(handle, &probes)).await?;
+            let (probes, times) = self.probes(name, handle).await?;
+            let verdict = readiness::ask(&times, || all(handle, &probes)).await?;
             match verdict {
                 Verdict::Ready => {}
-                Verdict::Late(said) => return Err(Unready::Failed(late(name, &self.times, &said))),
+                Verdict::Late(said) => return Err(Unready::Failed(late(&times, &said))),
                 Verdict::Never(why) => {
                     return Err(Unready::Failed(format!("whether `{name}` is ready cannot be told: {why}")));
                 }
@@ -74,13 +77,15 @@ impl Checks {
         Ok(Endpoint { published })
     }
 
-    /// Returns what is asked: the first that there is of the file's check, the image's, and the ports.
-    async fn probes(&self, name: &str, handle: &dyn StepHandle) -> Result<Vec<Probe>, Unready> {
+    /// Returns what is asked: the first that there is of the file's check, the image's, and the ports. The times are
+    /// the file's where it says any, else those of the check.
+    async fn probes(&self, name: &str, handle: &dyn StepHandle) -> Result<(Vec<Probe>, Check), Unready> {
+        let times = || self.times.clone().unwrap_or_else(|| Check::new(None));
         if let Some(own) = &self.own {
-            return Ok(vec![own.clone()]);
+            return Ok((vec![own.clone()], times()));
         }
-        if let Some(of_image) = handle.own_probe().await? {
-            return Ok(vec![of_image]);
+        if let Some((of_image, its_times)) = handle.own_check().await? {
+            return Ok((vec![of_image], self.times.clone().unwrap_or(its_times)));
         }
         if self.ports.is_empty() {
             return Err(Unready::Failed(format!(
@@ -88,7 +93,7 @@ impl Checks {
                  write `healthcheck: {{test: …}}`, or `healthcheck: none` to take it as ready at once"
             )));
         }
-        Ok(self.ports.iter().copied().map(Probe::Port).collect())
+        Ok((self.ports.iter().copied().map(Probe::Port).collect(), times()))
     }
 }
 
@@ -104,9 +109,9 @@ async fn all(handle: &dyn StepHandle, probes: &[Probe]) -> Result<Answer, System
 }
 
 /// Says that a service has had all its time.
-fn late(name: &str, times: &Check, said: &str) -> String {
+fn late(times: &Check, said: &str) -> String {
     let patience = humantime::format_duration(readiness::patience(times));
     let said = said.trim();
     let said = if said.is_empty() { "nothing" } else { said };
-    format!("`{name}` was not ready within {patience}; the last check said: {said}")
+    format!("not ready within {patience}; the last check said: {said}")
 }

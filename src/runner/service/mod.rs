@@ -18,7 +18,7 @@ use self::check::Checks;
 use super::attempt::{self, NotStarted};
 use super::end::{End, Ended};
 use super::gang::final_outcome;
-use super::spec::Request;
+use super::spec::{Request, Seen};
 use super::{GangMessage, ServiceOrder, Shutdown, retry};
 use crate::event::{EventKind, StepFinished};
 use crate::executor::{Executor, StartError, SystemError};
@@ -157,15 +157,13 @@ impl Life {
     }
 
     fn request(&self, number: u32) -> Request {
-        Request {
-            step: self.order.step,
-            number,
-            inputs: Vec::new(),
-            deadline: None,
+        let seen = Seen {
             given: Arc::clone(&self.given),
             body: self.order.body.clone(),
             absent: Arc::default(),
-        }
+            endpoints: Some(Arc::clone(&self.order.endpoints)),
+        };
+        Request { step: self.order.step, number, inputs: Vec::new(), deadline: None, seen }
     }
 
     /// Follows an attempt to its end: until it is told to stop, ends by itself, or does not get ready.

@@ -15,6 +15,8 @@ pub(in crate::runner) struct Act {
     pub(super) ready_after: Duration,
     /// How long it goes on after TERM.
     pub(super) obeys_after: Duration,
+    /// For how long before its end it is seen to be ending.
+    pub(super) ends_for: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ pub(super) enum ActEnd {
 impl Act {
     fn ending(end: ActEnd) -> Self {
         let none = Duration::ZERO;
-        Self { takes: Duration::from_secs(1), end, ready_after: none, obeys_after: none }
+        Self { takes: Duration::from_secs(1), end, ready_after: none, obeys_after: none, ends_for: none }
     }
 
     pub(in crate::runner) fn exit(code: i32) -> Self {
@@ -84,6 +86,16 @@ impl Act {
 
     pub(in crate::runner) fn obeys_after(self, seconds: u64) -> Self {
         Self { obeys_after: Duration::from_secs(seconds), ..self }
+    }
+
+    /// The kernel takes so long over its end, the last part of what it takes.
+    pub(in crate::runner) fn ends_for(self, seconds: f64) -> Self {
+        Self { ends_for: Duration::from_secs_f64(seconds), ..self }
+    }
+
+    /// Whether it is ending so long after its start.
+    pub(super) fn is_ending(&self, since: Duration) -> bool {
+        since + self.ends_for > self.takes
     }
 }
 

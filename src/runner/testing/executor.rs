@@ -1,7 +1,9 @@
 //! A scripted executor: each attempt does what its script says, and takes no real time. Its pipes are real,
 //! and no process is.
 
-use std::sync::{Arc, Mutex};
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -48,9 +50,9 @@ impl Executor for Fake {
 
 impl Fake {
     fn running(&self, spec: StepSpec, act: Act, exit: Option<Exit>) -> RunningStep {
-        let (log_pipe, _) = pipe().unwrap();
+        let log_pipe = ended_pipe();
         let stdout = match spec.stdout {
-            StdoutSpec::Stream => Some(pipe().unwrap().0),
+            StdoutSpec::Stream => Some(ended_pipe()),
             StdoutSpec::Log => None,
         };
         let stdin = (spec.stdin() == Some(&InputSource::Pipe)).then(|| pipe().unwrap());
@@ -100,6 +102,18 @@ impl Fake {
     }
 }
 
+/// Returns the reading end of a pipe that has ended. It is of one pipe for all tests: a process that another test starts
+/// would hold the other end of a new one open for a moment, and paused time does not wait for that.
+fn ended_pipe() -> OwnedFd {
+    static ENDED: LazyLock<OwnedFd> = LazyLock::new(|| {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        drop(writer);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0, "it has ended for all processes");
+        reader.into()
+    });
+    ENDED.try_clone().unwrap()
+}
+
 /// What holds a reader's pipe open elsewhere, as the wrapper of a container in another place would.
 struct Holder {
     name: String,
@@ -137,6 +151,10 @@ impl StepHandle for FakeHandle {
             let end = end.wait_for(Option::is_some).await.map(|end| *end);
             end.ok().flatten().ok_or_else(|| SystemError::new("cannot wait", "the process is lost"))
         })
+    }
+
+    fn is_ending(&self) -> bool {
+        self.act.is_ending(self.began.elapsed())
     }
 
     fn stop(&self, how: Stop) -> BoxFuture<'_, Result<(), SystemError>> {

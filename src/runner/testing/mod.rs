@@ -115,7 +115,7 @@ impl Scene {
             let readiness = Readiness::Check(Box::new(Check::new(Some(ask))));
             self = self.with(name, |step| {
                 step.role = Role::Service;
-                step.service = Some(Box::new(Service { ports: Vec::new(), readiness }));
+                step.service = Some(Box::new(Service { name: name.into(), ports: Vec::new(), readiness }));
             });
         }
         self

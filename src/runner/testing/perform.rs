@@ -25,10 +25,13 @@ pub(super) async fn perform(
     grace: Duration,
     stopped: &mut watch::Receiver<Shutdown>,
 ) -> End {
-    let mut until = Instant::now() + act.takes;
+    let begun = Instant::now();
+    let mut until = begun + act.takes;
     let (mut timed_out, mut was_stopped) = (false, false);
     loop {
         let how = *stopped.borrow_and_update();
+        let is_ending = act.is_ending(begun.elapsed()) && !was_stopped && !timed_out;
+        let how = if is_ending { Shutdown::None } else { how };
         if how == Shutdown::Graceful && !was_stopped && !timed_out {
             until = Instant::now() + act.obeys_after.min(grace);
         }

@@ -99,7 +99,7 @@ async fn attempt(
                     let _ = dispatcher.send(GangMessage::Ready { step, endpoint: Endpoint::default() });
                 }
                 Verdict::Late(said) | Verdict::Never(said) => {
-                    let words = format!("`{}` was not ready within 1m; the last check said: {said}", declared.name);
+                    let words = format!("not ready within 1m; the last check said: {said}");
                     fault = Some(Failure::NotReady(words));
                     Shutdown::Graceful.escalate(&stop);
                 }

@@ -32,8 +32,17 @@ impl Site for ScriptedSite {
         shutdown: watch::Receiver<Shutdown>,
         dispatcher: mpsc::UnboundedSender<GangMessage>,
     ) -> BoxFuture<'_, ()> {
-        let GangOrder { job, steps, given: _, body: _, decisions: _, passed_over: _, endpoints: _, deaths } =
-            order;
+        let GangOrder {
+            job,
+            steps,
+            round: _,
+            given: _,
+            body: _,
+            decisions: _,
+            passed_over: _,
+            endpoints: _,
+            deaths,
+        } = order;
         let members = steps.into_iter().map(Member::new).collect();
         let gang = ScriptedGang { scripts: self.0.clone(), job, members, shutdown, deaths, dispatcher };
         Box::pin(gang.run())

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::Scene;
 use super::gangs::{FAN, reader, streams};
+use super::{Act, Scene};
 use crate::event::RunEnd;
 use crate::pipeline::{Failure, Outcome};
 
@@ -82,12 +82,29 @@ async fn a_broken_pipe_is_no_success_where_a_reader_failed() {
     assert_eq!(played.letters(), "CF");
 }
 
-/// The end of the reader and the failure of its producer come together.
+/// The end of the reader and the failure of its producer come together. The reader closes its input by ending: one that
+/// closes it before, as `head` does, may be found at work still.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_had_enough_has_succeeded_whatever_comes_after() {
     for _ in 0..50 {
         let played =
-            Scene::of("p > s\nr < s").scripts([("p", &unmoved(1)), ("r", "exec head -n 1")]).play().await;
+            Scene::of("p > s\nr < s").scripts([("p", &unmoved(1)), ("r", "read -r line")]).play().await;
         assert_eq!(played.letters(), "FS");
     }
+}
+
+/// The files of a process are closed before it can be waited for.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_ending_when_another_fails_is_not_stopped() {
+    let scene = |at_work: f64| {
+        let ending = Act::exit(0).takes(1.5).ends_for(1.5 - at_work);
+        Scene::of("a\nb").act("a", [Act::exit(1).takes(1.0)]).act("b", [ending])
+    };
+    let played = scene(0.5).play().await;
+    assert_eq!((played.letters().as_str(), played.log.stopped.len()), ("FS", 0));
+    let played = scene(1.2).play().await;
+    assert_eq!(
+        (played.letters().as_str(), played.log.stopped.as_slice()),
+        ("FC", &["b TERM".to_owned()][..])
+    );
 }

@@ -125,6 +125,22 @@ async fn what_outlives_its_step_does_not_hang_the_run() {
     assert!(kill.success(), "a successful step's background process is left alone");
 }
 
+/// What a step leaves behind may hold its input and its log open when its producer fails.
+#[tokio::test]
+async fn a_reader_that_has_ended_but_for_its_log_hands_no_broken_stream_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let p = "until [ -e gone ]; do sleep 0.01; done; exit 3";
+    let r = "exec 3<&0; echo half
+        { while grep -q '^State:.[^Z]' /proc/$$/status; do sleep 0.01; done; touch gone
+          until [ -e stopped ]; do sleep 0.01; done; } <&3 &";
+    let q = "trap 'touch stopped; exit 0' TERM; exec 3<&0; cat <&3 > got & wait; touch whole";
+    let mut scene = Scene::of("p > s\nr < s > t\nq < t").scripts([("p", p), ("r", r), ("q", q)]);
+    scene.settings.leak_grace = Duration::from_secs(3600);
+    let scene = scene.with("p", |step| step.policy.on_error = OnError::Continue);
+    assert_eq!(scene.play_in(dir.path()).await.letters(), "FXX");
+    assert!(!dir.path().join("whole").exists());
+}
+
 #[tokio::test]
 async fn a_failed_step_leaves_nothing_running() {
     let dir = tempfile::tempdir().unwrap();

@@ -100,3 +100,17 @@ async fn who_reads_a_step_that_has_failed_for_good_does_not_start_again_without_
     assert_eq!(played.letters(), "SFXS");
     assert_eq!((played.attempts("p"), played.attempts("f"), played.attempts("q")), (2, 1, 1));
 }
+
+/// `f` fails, which is ignored, and takes `q` along; then `x` has the gang start again, without the two.
+#[tokio::test]
+async fn an_ignored_failure_that_has_taken_a_reader_along_does_not_start_again() {
+    let q = "echo $$ > pid; exec cat > /dev/null";
+    let f = "echo one; until [ -s pid ]; do :; done; exit 1";
+    let x = "[ $PIPE_ATTEMPT = 1 ] || exec cat; until [ -s pid ]; do :; done; while kill -0 $(cat pid) 2>/dev/null; do :; done; exit 1";
+    let scene = Scene::of("p > s\nf < s > u\nq < u\nx < s");
+    let scene = scene.scripts([("p", "seq 10"), ("f", f), ("q", q), ("x", x)]).retries("x", 1);
+    let scene = scene.with("f", |step| step.policy.on_error = OnError::Ignore);
+    let played = scene.with("q", |step| step.policy.on_error = OnError::Continue).play().await;
+    assert_eq!(played.letters(), "SIXS");
+    assert_eq!((played.attempts("p"), played.attempts("f"), played.attempts("q")), (2, 1, 1));
+}

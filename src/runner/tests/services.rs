@@ -1,18 +1,14 @@
 //! Services: how long they live, who waits for them, and what their end means.
 
+mod processes;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::gangs::{lines, reader};
 use super::{Act, Played, Scene, retry};
 use crate::event::{EventKind, RunEnd};
-use crate::pipeline::{
-    Check, CheckTest, Condition, Failure, OnError, Outcome, Readiness, Role, Service, SkipReason, Span, Step,
-    StepId, Template,
-};
+use crate::pipeline::{Condition, Failure, OnError, Outcome, Role, SkipReason, Span, Step, StepId, Template};
 use crate::plan::Asked;
 
 const SIGINT: i32 = 2;
@@ -91,7 +87,7 @@ async fn a_service_that_never_gets_ready_is_the_cause() {
     assert_eq!(played.outcome("user"), Outcome::Skipped(SkipReason::Dependency(id(&played, "db"))));
     assert!((59_000..=60_000).contains(&played.took.as_millis()), "{:?}", played.took);
     assert_eq!(played.log.stopped, ["db TERM"]);
-    let words = "`db` was not ready within 1m; the last check said: no response";
+    let words = "not ready within 1m; the last check said: no response";
     assert_eq!(played.outcome("db"), Outcome::Failed(Failure::NotReady(words.into())));
 }
 
@@ -319,51 +315,6 @@ async fn a_service_that_cannot_start_is_the_cause() {
     let played = with_db("db\nuser", ["user"]).act("db", [Act::not_started()]).play().await;
     assert_eq!((&played.end, played.letters().as_str()), (&failed_by(&played, "db"), "FD"));
     assert_eq!(played.outcome("db"), Outcome::Failed(Failure::Start("it is not there".into())));
-}
-
-/// No reader takes a stream for finished that a user was making whose service has ended.
-#[tokio::test]
-async fn the_end_of_a_service_breaks_the_streams_of_its_users() {
-    let dir = tempfile::tempdir().unwrap();
-    let text = "db\nmake > s\nread < s";
-    let scene = Scene::of(text).services(["db"]).uses("make", ["db"]);
-    // The check and the service talk by files, so that no time is waited for.
-    let ask = Template::literal("test -e up", Span::default());
-    let check = Check { interval: Duration::from_millis(10), ..Check::new(Some(CheckTest::Shell(ask))) };
-    let readiness = Readiness::Check(Box::new(check));
-    let service = Service { ports: Vec::new(), readiness };
-    let scene = scene.with("db", |step| step.service = Some(Box::new(service)));
-    let read = reader("read");
-    let scene = scene.scripts([
-        ("db", "touch up; until test -e written; do sleep 0.01; done; kill -9 $$"),
-        ("make", "seq 1000; touch written; exec sleep 1000"),
-        ("read", &read),
-    ]);
-    let played = scene.play_in(dir.path()).await;
-    assert_eq!((&played.end, played.letters().as_str()), (&failed_by(&played, "db"), "FXX"));
-    assert_eq!(played.outcome("read"), tainted(&played, "db"));
-    assert!(!dir.path().join("read.whole").exists(), "no end was seen");
-    assert_eq!(lines(&dir.path().join("read.starts")), 1);
-}
-
-#[tokio::test]
-async fn a_check_that_hangs_is_cut_and_leaves_no_process() {
-    let dir = tempfile::tempdir().unwrap();
-    let ask = Template::literal("echo $$ >> checks; exec sleep 1000", Span::default());
-    let short = Duration::from_millis(50);
-    let check =
-        Check { timeout: short, interval: short, retries: 2, ..Check::new(Some(CheckTest::Shell(ask))) };
-    let readiness = Readiness::Check(Box::new(check));
-    let scene = Scene::of("db\nuser").services(["db"]).uses("user", ["db"]);
-    let scene = scene
-        .with("db", |step| step.service = Some(Box::new(Service { ports: Vec::new(), readiness })))
-        .scripts([("db", "exec sleep 1000"), ("user", "true")]);
-    let played = scene.play_in(dir.path()).await;
-    assert_eq!(played.letters(), "FD");
-    for pid in fs::read_to_string(dir.path().join("checks")).unwrap().lines() {
-        let alive = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        assert!(!alive.contains("1000"), "{pid}: {alive}");
-    }
 }
 
 /// What is random in a run with services: for each step which services it uses, and how it goes.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::super::end::SinkEnd;
-use super::super::{Lease, bytes_in};
+use super::super::{PipeShare, bytes_in};
 use super::{SinkSnapshot, Snapshot};
 
 pub(super) type SharedCounters = Arc<Mutex<FanoutCounters>>;
@@ -35,7 +35,7 @@ struct SinkCounters {
     taken: u64,
     blocked: Duration,
     left: bool,
-    _lease: Lease,
+    _share: PipeShare,
 }
 
 /// A time in which nothing moves.
@@ -46,14 +46,14 @@ struct Pause {
 }
 
 impl FanoutCounters {
-    pub(super) fn open(sinks: impl Iterator<Item = (Arc<OwnedFd>, Lease)>) -> SharedCounters {
-        let sinks = sinks.map(|(fd, lease)| SinkCounters {
+    pub(super) fn open(sinks: impl Iterator<Item = (Arc<OwnedFd>, PipeShare)>) -> SharedCounters {
+        let sinks = sinks.map(|(fd, share)| SinkCounters {
             end: SinkEnd::Writing(fd),
             delivered: 0,
             taken: 0,
             blocked: Duration::ZERO,
             left: false,
-            _lease: lease,
+            _share: share,
         });
         let sinks = sinks.collect();
         Arc::new(Mutex::new(Self { taken: 0, starved: Duration::ZERO, sinks, pause: None }))

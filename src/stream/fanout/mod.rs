@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::backend::Backend;
@@ -42,7 +43,8 @@ use super::wake::Wake;
 use super::{PipeBudget, StreamError};
 
 /// How the bytes are moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BackendChoice {
     /// The fastest that works: tee(2) and splice(2) on Linux, read and write where an end is not a pipe, and
     /// on other systems.

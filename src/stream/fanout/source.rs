@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::super::{Lease, PipeBudget, bytes_in};
+use super::super::{PipeBudget, PipeShare, bytes_in};
 use super::sink::Sink;
 
 /// The source that is being moved. Its *head* is the next byte that has not reached every sink.
@@ -17,13 +17,13 @@ pub(super) struct Source {
     /// How many bytes are still to be taken out of the pipe, once that is known: no writer remains, or it was
     /// cut.
     pub(super) left: Option<u64>,
-    _lease: Lease,
+    _share: PipeShare,
 }
 
 impl Source {
     pub(super) fn new(fd: OwnedFd, budget: &Arc<PipeBudget>) -> Self {
-        let lease = budget.enlarge(&fd);
-        Self { fd, head: 0, taken: 0, left: None, _lease: lease }
+        let share = budget.enlarge(&fd);
+        Self { fd, head: 0, taken: 0, left: None, _share: share }
     }
 
     /// Ends the source after the bytes that are in the pipe now.

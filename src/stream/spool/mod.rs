@@ -17,6 +17,7 @@ mod mover;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use self::mover::Mover;
 use super::end::SinkEnd;
 use super::task::Task;
 use super::wake::Wake;
-use super::{Lease, PipeBudget, StreamError, pipe, set_nonblocking};
+use super::{PipeBudget, PipeShare, StreamError, pipe, set_nonblocking};
 
 /// The counters of a spool.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,7 +57,7 @@ struct Books {
     end: SinkEnd,
     left: bool,
     stuck: bool,
-    _lease: Lease,
+    _share: PipeShare,
 }
 
 /// What the thread and the handle share.
@@ -69,6 +70,25 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(sink: &Arc<OwnedFd>, limit: u64, budget: &Arc<PipeBudget>) -> io::Result<Self> {
+        let books = Books {
+            delivered: 0,
+            taken: 0,
+            on_disk: 0,
+            peak: 0,
+            end: SinkEnd::Writing(Arc::clone(sink)),
+            left: false,
+            stuck: false,
+            _share: budget.enlarge(sink),
+        };
+        Ok(Self {
+            books: Mutex::new(books),
+            wake: Wake::new()?,
+            limit: AtomicU64::new(limit),
+            dropped: AtomicBool::new(false),
+        })
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock()
     }
@@ -100,22 +120,7 @@ impl Spool {
         let (source, middle) = pipe().map_err(cannot)?;
         set_nonblocking(&sink).map_err(cannot)?;
         let sink = Arc::new(sink);
-        let books = Books {
-            delivered: 0,
-            taken: 0,
-            on_disk: 0,
-            peak: 0,
-            end: SinkEnd::Writing(Arc::clone(&sink)),
-            left: false,
-            stuck: false,
-            _lease: budget.enlarge(&sink),
-        };
-        let shared = Arc::new(Shared {
-            books: Mutex::new(books),
-            wake: Wake::new().map_err(cannot)?,
-            limit: AtomicU64::new(limit),
-            dropped: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(&sink, limit, budget).map_err(cannot)?);
         let file = SpillFile::in_folder(folder.to_owned());
         let mover = Mover::new(Arc::clone(&shared), source, sink, file);
         let name = name.to_owned();

@@ -95,14 +95,10 @@ impl Mover {
                 self.book(bytes as u64);
                 Ok(Turn::Moved)
             }
-            Err(Errno::AGAIN | Errno::INTR) if self.holds_nothing() => {
-                self.full_since = None;
-                Ok(Turn::Idle)
-            }
-            Err(Errno::AGAIN | Errno::INTR) => {
-                let since = *self.full_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= PATIENCE { self.spill() } else { Ok(Turn::Idle) }
-            }
+            Err(Errno::AGAIN | Errno::INTR) => match self.full_since {
+                Some(since) if since.elapsed() >= PATIENCE => self.spill(),
+                Some(_) | None => Ok(Turn::Idle),
+            },
             Err(error) => Err(error),
         }
     }
@@ -159,8 +155,12 @@ impl Mover {
     /// Sleeps until there are bytes or room, the reader leaves, or the handle has a command.
     fn wait(&mut self) -> Result<(), Errno> {
         let is_spilled = self.file.length() > 0;
-        let wants_source = !self.ended && if is_spilled { self.room() > 0 } else { self.holds_nothing() };
-        let wants_room = is_spilled || !self.holds_nothing();
+        let is_empty = self.holds_nothing();
+        // Noted here and not in the turn, which may have found no bytes: they may have come since.
+        let is_full = !is_spilled && !is_empty;
+        self.full_since = is_full.then(|| self.full_since.unwrap_or_else(Instant::now));
+        let wants_source = !self.ended && if is_spilled { self.room() > 0 } else { is_empty };
+        let wants_room = is_spilled || !is_empty;
         let patience = self.full_since.filter(|_| self.room() > 0).map(|since| {
             let left = PATIENCE.saturating_sub(since.elapsed());
             Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().max(1).into() }
@@ -198,5 +198,30 @@ impl Mover {
                 self.shared.wake.clear();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::stream::{PipeBudget, pipe, set_nonblocking};
+
+    /// Bytes come between a turn that has found none and the wait for the next one, and the reader takes nothing.
+    #[test]
+    fn the_wait_for_a_full_pipe_ends_whenever_the_bytes_have_come() {
+        let (source, middle) = pipe().unwrap();
+        let (_reader, sink) = pipe().unwrap();
+        set_nonblocking(&sink).unwrap();
+        while rustix::io::write(&sink, &[0; 4096]).is_ok() {}
+        std::fs::File::from(middle).write_all(b"x").unwrap();
+        let sink = Arc::new(sink);
+        let shared = Shared::new(&sink, 1 << 20, &PipeBudget::with_limit(0)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = SpillFile::in_folder(folder.path().to_owned());
+        let mut mover = Mover::new(Arc::new(shared), source, sink, file);
+        mover.wait().unwrap();
+        assert!(mover.full_since.is_some_and(|since| since.elapsed() >= PATIENCE));
     }
 }

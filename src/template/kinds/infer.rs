@@ -134,6 +134,8 @@ impl Reader<'_> {
                 ExprType::texts()
             }
             ("steps", [_, "members"]) => ExprType::list(),
+            ("services", [_, "host"]) => ExprType::Text,
+            ("services", [_, "port"] | [_, "ports", _]) => ExprType::Number,
             ("run", ["outcome"]) => ExprType::Choice(ends::words_of_run()),
             ("steps", [_, "outcome"]) => ExprType::Choice(ends::words_of_step()),
             ("env" | "inputs" | "pipeline" | "run" | "step", [_]) => ExprType::Text,

@@ -14,7 +14,7 @@ use super::spelling::{self, Insertion};
 use super::structure::{Branch, Node, split_targets};
 use super::token::{Token, TokenKind};
 use super::{Names, TemplateError, TemplateErrorKind, TextContext, environment, foreign, outputs};
-use crate::pipeline::{EndRef, EnvRead, MembersRef, OutputRef, StatusRef};
+use crate::pipeline::{AddressRef, EndRef, EnvRead, MembersRef, OutputRef, StatusRef};
 
 const FILTERS_HELP: &str = "the page `docs/reference/templates.md` lists the filters";
 
@@ -27,6 +27,8 @@ pub(super) struct Usage {
     pub(super) secrets: BTreeMap<usize, BTreeSet<String>>,
     /// The outputs of steps that it reads.
     pub(super) outputs: Vec<OutputRef>,
+    /// The addresses of services that it reads.
+    pub(super) addresses: Vec<AddressRef>,
     /// The members of groups that it reads.
     pub(super) members: Vec<MembersRef>,
     /// The axes of the matrix that it reads.
@@ -37,6 +39,8 @@ pub(super) struct Usage {
     pub(super) ends: Vec<EndRef>,
     /// The variables of the environment that it reads.
     pub(super) env: Vec<EnvRead>,
+    /// Whether it reads the folder of its file.
+    pub(super) pipeline_dir: bool,
     /// For each segment: what is put into it, so that its values keep their spelling and its conditions are
     /// asked.
     pub(super) insertions: BTreeMap<usize, Vec<Insertion>>,

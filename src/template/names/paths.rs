@@ -4,6 +4,7 @@ use super::{Checker, Path, Token};
 use crate::pipeline::{MembersRef, OutputRef};
 use crate::template::kinds::ExprType;
 use crate::template::scan::BRACES_HELP;
+use crate::template::services::{self, AddressRefusal};
 use crate::template::{TemplateError, TemplateErrorKind, TextContext, ends, foreign, known, outputs, status};
 
 impl Checker<'_> {
@@ -50,6 +51,10 @@ impl Checker<'_> {
             }
             ("inputs", names) => self.input(path, names),
             ("matrix", names) => self.axis(path, names),
+            ("services", _) => match services::read(path, self.text(path), self.address_refusal()) {
+                Ok(address) => self.usage.addresses.push(address),
+                Err(error) => self.usage.errors.push(error),
+            },
             ("steps", [group, "members"]) if self.names.steps => {
                 self.usage.members.push(MembersRef { group: (*group).to_owned(), range: path.range.clone() });
             }
@@ -60,7 +65,11 @@ impl Checker<'_> {
                 }
                 Err(error) => self.usage.errors.push(error),
             },
-            (root, rest) if known::ROOTS.contains(&root) => self.member(path, root, rest),
+            (root, rest) if known::ROOTS.contains(&root) => {
+                self.usage.pipeline_dir |=
+                    root == "pipeline" && rest.first().is_none_or(|name| *name == "dir");
+                self.member(path, root, rest);
+            }
             (name, []) if status::verdict(name).is_some() => {
                 let message = format!("`{name}` is a function");
                 let help = Some(format!("name a step: `{name}('build')`"));
@@ -72,6 +81,15 @@ impl Checker<'_> {
                 self.error(TemplateErrorKind::Function, path.range.clone(), message, help);
             }
             (name, _) => self.unknown(path, name, ""),
+        }
+    }
+
+    /// Why a text here may not read the address of a service.
+    fn address_refusal(&self) -> Option<AddressRefusal> {
+        match (self.place, self.names.services) {
+            (TextContext::Condition, _) => Some(AddressRefusal::Condition),
+            (_, false) => Some(AddressRefusal::Early),
+            (_, true) => None,
         }
     }
 

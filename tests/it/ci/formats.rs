@@ -4,7 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::{Place, Ran, mermaid};
-use pipe_runner::render::graph::{self, ArrowKind, Class, Graph, GraphEdge, GraphNode};
+use pipe_runner::render::graph::{
+    self, ArrowKind, Class, FrameKind, Graph, GraphEdge, GraphFrame, GraphNode,
+};
 
 /// A fan-out whose second reader fails, and what may not be shown.
 const FAN_OUT: &str = "
@@ -96,9 +98,13 @@ fn whatever_steps_are_called_mermaid_draws_them() {
         edge(0, ArrowKind::Stream { name: nasty.into() }),
         edge(1, ArrowKind::Stored { name: nasty.into() }),
         edge(2, ArrowKind::Order),
-        edge(3, ArrowKind::Order),
+        edge(3, ArrowKind::Use),
     ];
-    let text = graph::mermaid(&Graph { title: format!("{nasty} ---"), nodes, edges });
+    let frames =
+        vec![GraphFrame { kind: FrameKind::File, label: format!("{nasty} (image)"), nodes: vec![1, 2, 3] }];
+    let mut graph = Graph { title: format!("{nasty} ---"), nodes, edges, frames };
+    graph.nodes[3].is_service = true;
+    let text = graph::mermaid(&graph);
     let drawn = mermaid::draw(&text).unwrap();
     for part in ["ü国", "#dafbe1", "#fff8c5", "#ffebe9", "#fff1e5", "#f6f8fa"] {
         assert!(drawn.contains(part), "{part} is not in:\n{drawn}");

@@ -15,7 +15,9 @@ fn checkout() -> Place {
         );
         place.program(name, script);
     };
-    ["programs/cargo", ".ci/book", ".ci/lint", ".ci/static", "tests/run"].into_iter().for_each(tool);
+    ["programs/cargo", ".ci/book", ".ci/lint", ".ci/static", "tests/tools", "tests/run"]
+        .into_iter()
+        .for_each(tool);
     place.program(".ci/run", fs::read(repository(".ci/run")).unwrap());
     place.write(".ci/pipeline.yml", fs::read(repository(".ci/pipeline.yml")).unwrap());
     place.sh(&format!("mkdir -p target/debug; ln -s '{}' target/debug/pipe", env!("CARGO_BIN_EXE_pipe")));
@@ -54,6 +56,7 @@ fn no_check_may_fail() {
         ".ci/book",
         ".ci/lint",
         ".ci/static",
+        "tests/tools",
         "tests/run",
     ];
     for fails in failures {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::support::Place;
 use crate::support::containers::{IN_CONTAINER, Lane};
+use crate::support::long_form::long_form;
 
 /// The same tests on both lanes.
 macro_rules! on_each_lane {
@@ -54,15 +55,10 @@ fn a_shell_that_is_not_in_the_image_is_named(lane: Lane) {
     assert!(ran.stdout.contains("has no `ksh`"), "{}", ran.stdout);
 }
 
-/// A number from the environment, for runs that are longer than the usual one.
-fn long(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
-}
-
 /// A container that writes 8 MiB, and a reader on the host or in another container that begins only when
 /// told, and takes so little at a time that the producer's end finds bytes on their way.
 fn no_tail_is_lost_on_a_reader_that_is_slow_to_start_and_slow_to_read(lane: Lane) {
-    let rounds = long("PIPE_TAIL_ROUNDS", 5);
+    let rounds = long_form("PIPE_TAIL_ROUNDS", 5);
     let mut pipeline = String::from("max_parallel: 4\nsteps:\n");
     for round in 0..rounds {
         let reader = if round % 2 == 0 { "" } else { IN_CONTAINER };
@@ -94,7 +90,7 @@ fn no_tail_is_lost_on_a_reader_that_is_slow_to_start_and_slow_to_read(lane: Lane
 }
 
 fn random_bytes_pass_two_containers_in_a_row(lane: Lane) {
-    let mib = long("PIPE_RANDOM_MIB", 64);
+    let mib = long_form("PIPE_RANDOM_MIB", 64);
     for producer in ["", IN_CONTAINER] {
         let place = Place::with(&format!(
             "

@@ -85,7 +85,12 @@ fn the_end_of_a_container_is_the_cause_and_no_reader_sees_an_end() {
 #[ignore = "needs Docker"]
 fn an_image_without_a_shell_cannot_be_shared() {
     let place = shared("pipe-test/no-shell:1", "  - {name: test, container: ci, run: echo hello}\n");
-    place.run_on(Lane::Fifo).code(1).says("a container without a shell cannot be shared");
+    place
+        .run_on(Lane::Fifo)
+        .code(1)
+        .says("a container without a shell cannot be shared")
+        .says("shared-no-shell");
+    place.pipe(&["explain", "shared-no-shell"]).code(0).says("A shared container whose image has no shell");
 }
 
 #[test]
@@ -96,8 +101,8 @@ fn want_of_memory_of_one_step_is_told() {
             "
 containers: {ci: {image: 'debian:bookworm-slim', network: none, resources: {memory: 32MiB}}}
 steps:
-  - {name: hungry, container: ci, run: 'tail /dev/zero', on_error: continue}
-  - {name: other, container: ci, run: 'exit 137', on_error: continue}
+  - {name: hungry, container: ci, run: 'tail /dev/zero', on_error: ignore}
+  - {name: other, container: ci, depends_on: hungry, run: 'exit 137'}
 ",
         );
         place.run_on(lane).code(1).says("out of memory").says("exit code 137");

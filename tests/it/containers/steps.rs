@@ -381,3 +381,33 @@ steps:
 "
     ))
 }
+
+/// Says what lies beside its file, and whether it can write there.
+const BESIDE: &str = "cat {{ pipeline.dir }}/beside; touch {{ pipeline.dir }}/made || echo read-only";
+
+#[test]
+#[ignore = "needs Docker"]
+fn a_container_sees_the_folder_of_the_file_that_its_texts_name() {
+    let place = Place::new();
+    place.write("lib/beside", "beside\n");
+    place.write("work/pipeline.yml", "steps: [{name: p, uses: ../lib/steps.yml}]\n");
+    let steps = format!(
+        "containers:\n  shared:\n{IN_CONTAINER}steps:
+  - name: own
+    run: {BESIDE}
+{IN_CONTAINER}  - {{name: mate, container: shared, run: '{BESIDE}'}}
+  - name: blind
+    run: '[ ! -e {} ]'
+{IN_CONTAINER}",
+        place.join("lib").display()
+    );
+    place.write("lib/steps.yml", steps);
+    let ran = place.pipe(&["-C", "work", "run", "--format", "plain"]).code(0);
+    for step in ["p.own", "p.mate"] {
+        let said: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with(step)).collect();
+        for line in ["| beside", "| read-only"] {
+            assert!(said.iter().any(|said| said.ends_with(line)), "{}", ran.stdout);
+        }
+    }
+    assert!(!place.has("lib/made"));
+}

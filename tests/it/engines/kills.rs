@@ -1,11 +1,11 @@
 //! SIGKILL of `pipe` at random moments, on the engines that people have: nothing of the run is left on any.
 
-use std::hash::{BuildHasher, RandomState};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support::fleet::{Fleet, IMAGE};
-use crate::support::processes::{comes_to_be, eventually, lives, reaper_of};
+use crate::support::long_form::{long_form, share};
+use crate::support::processes::{comes_to_be, eventually, lives};
 use crate::support::{Place, Ran, Running};
 
 const LANES: [&str; 2] = ["fifo", "attach"];
@@ -59,7 +59,7 @@ fn nothing_is_left(fleet: &Fleet) {
     let scene = Scene { network: fleet.network(), has_commands: fleet.builds_have_a_network() };
     let whole = LANES.map(|lane| time_to_ready(fleet, &scene, lane)).into_iter().max().unwrap_or_default();
     let began = Instant::now();
-    let rounds = rounds(3);
+    let rounds = long_form("PIPE_KILL_ROUNDS", 3);
     for round in 0..rounds {
         // A round has one lane and one builder; every combination comes up.
         let (lane, builder) = (LANES[round % 2], ["1", "0"][round / 2 % 2]);
@@ -141,19 +141,6 @@ fn start(fleet: &Fleet, place: &Place, lane: &str, builder: &str) -> Running {
 /// Kills `pipe` after a time, and waits for the end of its reaper.
 fn killed(running: Running, after: Duration) {
     std::thread::sleep(after);
-    // Stopped, it cannot start another reaper.
-    running.signal("STOP");
-    let reaper = reaper_of(running.id());
-    running.signal("KILL");
-    running.end();
+    let reaper = running.kill();
     eventually(|| reaper.is_none_or(|reaper| !lives(reaper)), || "the reaper is still there".into());
-}
-
-/// Returns a random number from 0 to 1.
-fn share() -> f64 {
-    f64::from(u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap()) / f64::from(u32::MAX)
-}
-
-fn rounds(usual: usize) -> usize {
-    std::env::var("PIPE_KILL_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
 }

@@ -65,7 +65,7 @@ fn rootless_podman() {
 /// A flow by its name.
 type Flow = (&'static str, fn(&Fleet, &str));
 
-const FLOWS: [Flow; 11] = [
+const FLOWS: [Flow; 13] = [
     ("backup with --docker", backup),
     ("fan-out", fan_out),
     ("failing producer", failing_producer),
@@ -77,6 +77,8 @@ const FLOWS: [Flow; 11] = [
     ("secrets", secrets),
     ("outputs", outputs),
     ("owners", owners),
+    ("services", services),
+    ("shared container", shared_container),
 ];
 
 /// Every flow has to do on every engine, or its test fails: so the table has no gaps.
@@ -255,4 +257,50 @@ fn owners(fleet: &Fleet, lane: &str) {
         let about = place.join(made).metadata().unwrap();
         assert_eq!((about.uid(), about.gid()), (user(), user()), "{made}, {}", fleet.name());
     }
+}
+
+/// One service is ready when it listens, the other when its check says so. Where containers can join no
+/// network, as with rootless Podman here, they share that of the machine.
+fn services(fleet: &Fleet, lane: &str) {
+    let joins = fleet.network() != "none";
+    let text = "
+services:
+  web: {IMAGE, run: 'sleep 1; exec httpd -f -p 7000 -h .', ports: [7000]}
+  db: {IMAGE, run: 'sleep 1; touch up; sleep 1000', healthcheck: {test: test -e up}}
+steps:
+  - name: here
+    services: [web, db]
+    run: busybox wget -q -O here http://{{ services.web.host }}:{{ services.web.port }}/up
+  - name: there
+    IMAGE
+    services: [web, db]
+    run: wget -q -O there http://{{ services.web.host }}:{{ services.web.port }}/up
+";
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let network = if joins { "" } else { ", network: host" };
+    let own = format!("    image: '{IMAGE}'{}", network.replace(", ", "\n    "));
+    let text = text.replace("    IMAGE", &own).replace("IMAGE", &format!("image: '{IMAGE}'{network}"));
+    let place = Place::with(&text.replace("7000", &port.to_string()));
+    run(fleet, &place, lane, &[]).code(0);
+    assert!(place.has("here") && place.has("there"), "{}", fleet.name());
+}
+
+fn shared_container(fleet: &Fleet, lane: &str) {
+    let place = place(
+        "
+containers: {ci: {IMAGE}}
+steps:
+  - {name: tools, container: ci, run: 'echo tool > /tmp/tool; sleep 4021 >/dev/null 2>&1 &'}
+  - {name: make, container: ci, depends_on: tools, run: 'cat /tmp/tool; seq 1 20000', output: text}
+  - {name: within, container: ci, run: wc -l > within, input: text}
+  - {name: here, run: wc -l > here, input: text}
+  - {name: slow, container: ci, depends_on: tools, on_error: ignore, timeout: 1s, run: 'setsid sleep 4022 & sleep 4023'}
+  - {name: look, container: ci, depends_on: slow, run: ps -o args > left}
+",
+    );
+    run(fleet, &place, lane, &[]).code(0).says("in ci");
+    assert_eq!([place.read("within").trim(), place.read("here").trim()], ["20001"; 2], "{}", fleet.name());
+    let left = place.read("left");
+    assert!(left.contains("sleep 4021"), "{}: {left}", fleet.name());
+    assert!(!left.contains("sleep 4022") && !left.contains("sleep 4023"), "{}: {left}", fleet.name());
 }

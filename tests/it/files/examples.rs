@@ -58,6 +58,25 @@ fn the_backup_unpacks_to_the_same_tree_and_its_checksum_matches() {
 }
 
 #[test]
+fn files_that_are_used_pack_and_prove_the_streams_of_the_one_that_uses_them() {
+    let place = copy_of_the_repository();
+    place.pipe(&["validate", "--strict", "examples/reuse/backup.yml"]).code(0);
+    place
+        .pipe(&["plan", "examples/reuse/backup.yml"])
+        .code(0)
+        .says("pack (examples/reuse/lib/pack.yml)")
+        .says("archive, pack.squeeze, pack.measure, proof.before, proof.after, store (start together)");
+    place.pipe(&["run", "examples/reuse/backup.yml", "-p", "level=1", "-p", "source=src/plan"]).code(0);
+    shell(&place, "mkdir unpacked; tar xzf backup.tar.gz -C unpacked; diff -r src/plan unpacked/src/plan");
+    assert!(!place.has("backup.tar.gz.part"));
+    // Each is a pipeline by itself.
+    let args =
+        ["run", "examples/reuse/lib/pack.yml", "--in", "plain=src/lib.rs", "--out", "packed=lib.rs.gz"];
+    place.pipe(&args).code(0);
+    shell(&place, "gunzip -c lib.rs.gz | cmp - src/lib.rs");
+}
+
+#[test]
 fn the_founding_documents_words_run_as_they_stand() {
     // Snippet 1, with values that exist here.
     let place = Place::with(
@@ -173,4 +192,15 @@ fn a_stream_goes_into_a_container_and_back() {
         place.pipe(&["run", "examples/mixed.yml", "--stream-lane", lane]).code(0);
         assert_eq!(place.read("out/reversed.txt"), shell(&place, "find src -type f | LC_ALL=C sort -r"));
     }
+}
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn steps_of_the_shared_container_find_the_tool() {
+    let place = copy_of_the_repository();
+    as_a_plain_user(&place, &["run", "examples/shared-container.yml"]).code(0).says("in ci");
+    let lines = shell(&place, "find src -type f -exec cat {} + | wc -l");
+    assert_eq!(place.read("out/total").split_whitespace().next(), Some(lines.trim()));
+    assert_eq!(place.read("out/longest").lines().count(), 5);
+    nothing_is_left(&place);
 }

@@ -111,6 +111,13 @@ fn mistakes_that_a_schema_can_see_are_refused() {
         "{steps: [{name: a, run: make, retry: {backoff: slow}}]}".to_owned(),
         "{steps: [{name: a, run: make, on_error: panic}]}".to_owned(),
         format!("{{on_error: ignore, {steps}}}"),
+        format!("{{services: {{db: {{ports: 5432}}}}, {steps}}}"),
+        format!("{{services: {{db: {{image: x, ports: '0.0.0.0:80:80'}}}}, {steps}}}"),
+        format!("{{services: {{db: {{image: x, ports: 0}}}}, {steps}}}"),
+        format!("{{services: {{db: {{image: x, on_error: ignore}}}}, {steps}}}"),
+        format!("{{services: {{db: {{image: x, timeout: 1h}}}}, {steps}}}"),
+        format!("{{services: {{db: {{image: x, healthcheck: some}}}}, {steps}}}"),
+        format!("{{services: {{db: {{image: x, healthcheck: {{retries: 0}}}}}}, {steps}}}"),
         format!("{{max_parallel: 0, {steps}}}"),
         format!("{{max_parallel: many, {steps}}}"),
         format!("{{env: [A], {steps}}}"),
@@ -129,7 +136,7 @@ fn mistakes_that_a_schema_can_see_are_refused() {
 
 /// The sections of `docs/reference/file.md`: title, the schema's name for it, and a file around a map of that
 /// kind.
-const SECTIONS: [(&str, &str, &str); 15] = [
+const SECTIONS: [(&str, &str, &str); 23] = [
     ("The whole file", "", r#"{"steps": [{"name": "a", "run": "make"}], …}"#),
     ("`defaults`", "defaults", r#"{"defaults": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
     ("`history`", "history", r#"{"history": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
@@ -163,6 +170,34 @@ const SECTIONS: [(&str, &str, &str); 15] = [
         "A shared container",
         "container",
         r#"{"containers": {"ci": {"image": "alpine", …}}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
+    (
+        "A service",
+        "service",
+        r#"{"services": {"db": {"image": "alpine", …}}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
+    (
+        "`healthcheck`",
+        "healthcheck",
+        r#"{"services": {"db": {"run": "serve", "healthcheck": {…}}}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
+    ("`kubernetes`", "kubernetes", r#"{"kubernetes": {…}, "steps": [{"name": "a", "run": "make"}]}"#),
+    (
+        "`workspace`",
+        "workspace",
+        r#"{"kubernetes": {"workspace": {…}}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
+    ("`store`", "store", r#"{"kubernetes": {"store": {…}}, "steps": [{"name": "a", "run": "make"}]}"#),
+    ("`pod`", "pod", r#"{"kubernetes": {"pod": {…}}, "steps": [{"name": "a", "run": "make"}]}"#),
+    (
+        "A toleration",
+        "toleration",
+        r#"{"kubernetes": {"pod": {"tolerations": [{…}]}}, "steps": [{"name": "a", "run": "make"}]}"#,
+    ),
+    (
+        "`kubernetes` of a step",
+        "step_kubernetes",
+        r#"{"steps": [{"name": "a", "run": "make", "kubernetes": {…}}]}"#,
     ),
     ("A param", "param", r#"{"params": {"p": {…}}, "steps": [{"name": "a", "run": "make"}]}"#),
 ];

@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use crate::support::long_form::long_form;
 use crate::support::machine::Turn;
 use crate::support::processes::{eventually, signal};
 use crate::support::{Place, Ran};
@@ -130,7 +131,7 @@ fn every_soft_end_reaches_every_process() {
 #[test]
 fn random_readers_never_see_an_end() {
     let _turn = Turn::take();
-    let rounds: u64 = std::env::var("PIPE_ENDS_ROUNDS").map_or(8, |rounds| rounds.parse().unwrap());
+    let rounds: u64 = long_form("PIPE_ENDS_ROUNDS", 8);
     let draw = RandomState::new();
     for round in 0..rounds {
         let dice = usize::try_from(draw.hash_one(round) >> 16).unwrap();

@@ -8,8 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
 use crate::support::containers::{IN_CONTAINER, Lane};
+use crate::support::long_form::long_form;
 use crate::support::machine::Turn;
-use crate::support::processes::{eventually, lives, reaper_of, signal};
+use crate::support::processes::{eventually, lives, signal};
 use crate::support::{Place, Running};
 
 /// Steps that are hard to get rid of, each of which says `ready` when it is as bad as it gets.
@@ -222,7 +223,7 @@ steps:
 #[test]
 fn no_reader_sees_an_end_when_pipe_is_killed() {
     let _turn = Turn::take();
-    for _ in 0..rounds(15) {
+    for _ in 0..long_form("PIPE_KILL_ROUNDS", 15) {
         let place = Place::with(
             "
 steps:
@@ -310,7 +311,7 @@ fn nothing_is_left_whenever_pipe_is_killed() {
     // Without an engine nothing would be left either.
     Place::new().sh("docker version >/dev/null");
     let _turn = Turn::take();
-    for round in 0..rounds(3) {
+    for round in 0..long_form("PIPE_KILL_ROUNDS", 3) {
         let place = fan_out();
         let lane = if round % 2 == 0 { Lane::Fifo } else { Lane::Attach };
         let running = place.follow(&["run", "--stream-lane", lane.name()]);
@@ -321,19 +322,10 @@ fn nothing_is_left_whenever_pipe_is_killed() {
     }
 }
 
-fn rounds(usual: u64) -> u64 {
-    std::env::var("PIPE_KILL_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
-}
-
 /// Kills `pipe` after so many microseconds at most; its reaper, if it had one by then.
 fn killed_at_random(running: Running, most: u64) -> Option<u32> {
     std::thread::sleep(Duration::from_micros(RandomState::new().hash_one(()) % most));
-    // Stopped, it cannot start another reaper.
-    running.signal("STOP");
-    let reaper = reaper_of(running.id());
-    running.signal("KILL");
-    running.end();
-    reaper
+    running.kill()
 }
 
 /// What a step has promised and not finished goes, and what was there before stays.

@@ -10,6 +10,9 @@ use super::{Place, Ran};
 /// tests' containers has a network: none needs one.
 pub const IN_CONTAINER: &str = "    image: debian:bookworm-slim\n    network: none\n";
 
+/// The same with a network, for services and their users.
+pub const WITH_NETWORK: &str = "    image: debian:bookworm-slim\n";
+
 /// An image that has `/cat` and `/wc`, and no shell.
 pub const NO_SHELL: &str = "pipe-test/no-shell:1";
 

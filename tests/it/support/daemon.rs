@@ -42,6 +42,18 @@ impl Daemon {
         daemon
     }
 
+    /// In a network of its own, where its containers reach each other whatever the machine's own engine
+    /// allows.
+    pub fn apart(options: &[&str]) -> Self {
+        let bridge = "ip link add own type bridge; ip link set own up";
+        Self::inside(bridge, &[&["--bridge=own"], options].concat())
+    }
+
+    /// The process that has its network.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().unwrap().pid()
+    }
+
     /// Starts it, again if need be, on what it held.
     #[track_caller]
     pub fn restart(&mut self) {

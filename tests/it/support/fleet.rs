@@ -20,6 +20,8 @@ pub const IMAGE: &str = "alpine:3.20";
 pub struct Fleet {
     name: &'static str,
     host: String,
+    /// A process in its network, where that is not the machine's.
+    network_of: Option<u32>,
     /// What ends it when this goes.
     _engine: Box<dyn Any>,
 }
@@ -27,26 +29,30 @@ pub struct Fleet {
 impl Fleet {
     /// The machine's own Docker, in a daemon of its own.
     pub fn docker() -> Self {
-        let daemon = Daemon::start();
-        Self::of("Docker 20.10", daemon.host(), daemon)
+        let daemon = Daemon::apart(&[]);
+        let pid = daemon.pid();
+        Self::of("Docker 20.10", daemon.host(), daemon).in_network_of(pid)
     }
 
     /// Docker whose containers have other numbers of users.
     pub fn remapped_docker() -> Self {
-        let daemon = Daemon::with(&["--userns-remap=default"]);
-        Self::of("Docker 20.10 with userns-remap", daemon.host(), daemon)
+        let daemon = Daemon::apart(&["--userns-remap=default"]);
+        let pid = daemon.pid();
+        Self::of("Docker 20.10 with userns-remap", daemon.host(), daemon).in_network_of(pid)
     }
 
     /// Docker as an ordinary user.
     pub fn rootless_docker() -> Self {
         let engine = Beside::rootless_docker();
-        Self::of("Docker 20.10, rootless", engine.host(), engine)
+        let pid = std::fs::read_to_string(engine.dir.path().join("pid")).unwrap().trim().parse().unwrap();
+        Self::of("Docker 20.10, rootless", engine.host(), engine).in_network_of(pid)
     }
 
     /// Podman as root.
     pub fn podman() -> Self {
         let podman = Podman::start();
-        Self::of("Podman 4.3", podman.host(), podman)
+        let pid = podman.pid();
+        Self::of("Podman 4.3", podman.host(), podman).in_network_of(pid)
     }
 
     /// Podman as an ordinary user.
@@ -58,13 +64,15 @@ impl Fleet {
     /// The Docker of Debian 13.
     pub fn newer_docker() -> Self {
         let engine = Beside::newer(NEWER_DOCKER, "API listen on");
-        Self::of("Docker 26.1", engine.host(), engine)
+        let pid = engine.pid();
+        Self::of("Docker 26.1", engine.host(), engine).in_network_of(pid)
     }
 
     /// The Podman of Debian 13.
     pub fn newer_podman() -> Self {
         let engine = Beside::newer(NEWER_PODMAN, "API service listening on");
-        Self::of("Podman 5.4", engine.host(), engine)
+        let pid = engine.pid();
+        Self::of("Podman 5.4", engine.host(), engine).in_network_of(pid)
     }
 
     fn of(name: &'static str, host: String, engine: impl Any) -> Self {
@@ -72,7 +80,11 @@ impl Fleet {
         let socket = PathBuf::from(host.strip_prefix("unix://").unwrap());
         std::fs::set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
         std::fs::set_permissions(socket.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
-        Self { name, host, _engine: Box::new(engine) }
+        Self { name, host, network_of: None, _engine: Box::new(engine) }
+    }
+
+    fn in_network_of(self, pid: u32) -> Self {
+        Self { network_of: Some(pid), ..self }
     }
 
     /// What it is called.
@@ -83,7 +95,15 @@ impl Fleet {
     /// `pipe` in a place that is the user's, on this engine.
     pub fn command(&self, place: &Place, args: &[&str]) -> Command {
         place.sh(&format!("chown -R {0}:{0} .", user()));
-        let mut command = Command::new("setpriv");
+        // As on any machine, `pipe` and its engine have one network.
+        let mut command = match self.network_of {
+            Some(pid) => {
+                let mut enter = Command::new("nsenter");
+                enter.arg(format!("--net=/proc/{pid}/ns/net")).arg("setpriv");
+                enter
+            }
+            None => Command::new("setpriv"),
+        };
         let id = user().to_string();
         command.args(["--reuid", &id, "--regid", &id, "--clear-groups", env!("CARGO_BIN_EXE_pipe")]);
         command.args(args).current_dir(place.path()).stdin(Stdio::null());
@@ -92,6 +112,11 @@ impl Fleet {
         }
         command.env("HOME", place.path()).env("DOCKER_HOST", &self.host);
         command
+    }
+
+    /// Takes over another image than [`IMAGE`], which it has.
+    pub fn load(&self, image: &str) {
+        daemon::load_at(&self.host, image);
     }
 
     /// What runs have left on it.
@@ -173,10 +198,12 @@ struct Beside {
     server: Option<Server>,
 }
 
-/// What makes the folders of the user's own engine anew, where the machine's would be seen.
+/// What makes the folders of the user's own engine anew, where the machine's would be seen. It may make
+/// networks in one of its own.
 const DOCKER: &str = "rm -f /run/docker /run/containerd /run/xtables.lock
-exec dockerd --rootless --config-file=$DIR/daemon.json --data-root=$DIR/data --exec-root=$DIR/exec --pidfile=$DIR/pid \
-    --host=unix://$DIR/engine.sock --storage-driver=vfs --bridge=none --iptables=false --ip6tables=false";
+exec unshare --net sh -euc 'ip link set lo up; exec dockerd $@' sh --rootless --config-file=$DIR/daemon.json --data-root=$DIR/data --exec-root=$DIR/exec --pidfile=$DIR/pid \
+    --host=unix://$DIR/engine.sock --storage-driver=vfs --bridge=none --iptables=false --ip6tables=false \
+    --userland-proxy-path=/usr/sbin/docker-proxy";
 
 impl Beside {
     /// One of the user's, still to be started.
@@ -253,6 +280,10 @@ impl Beside {
 
     fn host(&self) -> String {
         format!("unix://{}", self.dir.path().join("engine.sock").display())
+    }
+
+    fn pid(&self) -> u32 {
+        self.server.as_ref().unwrap().pid()
     }
 }
 

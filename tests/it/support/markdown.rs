@@ -3,7 +3,8 @@
 //!
 //! The word after three backticks is the language. A second one is the name of the file that the block is,
 //! such as `backup.sh`. Behind `yaml` it may also be `wrong`, for a pipeline that is shown for what is wrong
-//! with it, or a flag without which the pipeline is not valid.
+//! with it, or a flag without which the pipeline is not valid. A pipeline that has a name is one that others
+//! use.
 
 use std::path::{Path, PathBuf};
 
@@ -143,8 +144,13 @@ impl Block<'_> {
         self.note.filter(|note| note.starts_with('-'))
     }
 
-    /// The name of the file that it is; a pipeline has the usual one.
+    /// The name of the file that it is; a pipeline has the usual one, unless others use it.
     pub fn file(&self) -> Option<&str> {
-        if self.is_pipeline() { Some("pipeline.yml") } else { self.note }
+        if self.is_pipeline() && !self.is_used() { Some("pipeline.yml") } else { self.note }
+    }
+
+    /// A pipeline that other pipelines of its page use.
+    pub fn is_used(&self) -> bool {
+        self.is_pipeline() && self.note.is_some_and(|note| note.ends_with(".yml"))
     }
 }

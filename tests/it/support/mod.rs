@@ -2,14 +2,20 @@
 
 pub mod action;
 pub mod busy;
+pub mod cluster;
 pub mod containers;
 pub mod daemon;
+pub mod dice;
 pub mod disguise;
 pub mod expression;
 pub mod fleet;
+pub mod hub;
+pub mod long_form;
 pub mod machine;
 pub mod markdown;
 pub mod mermaid;
+#[cfg(target_os = "linux")]
+pub mod pod;
 pub mod podman;
 pub mod processes;
 pub mod published;
@@ -26,6 +32,8 @@ use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use sha2::{Digest as _, Sha256};
+
 /// The pipeline files in a folder of this repository.
 pub fn pipelines(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
@@ -36,6 +44,11 @@ pub fn pipelines(folder: &str) -> Vec<PathBuf> {
     files.sort();
     assert!(!files.is_empty(), "no pipelines in {folder}");
     files
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder of its own for a test.
@@ -111,7 +124,12 @@ impl Place {
 
     /// `pipe` with these arguments, ready to be started here.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
+        self.command_of(env!("CARGO_BIN_EXE_pipe"), args)
+    }
+
+    /// Another build of `pipe` with these arguments.
+    pub fn command_of(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         let services = ["CI", "GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITLAB_CI"];
         for name in ["NO_COLOR", "CLICOLOR_FORCE"].iter().chain(&services) {
@@ -201,6 +219,16 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Kills it, and waits for its end. Returns its reaper, if it had one by then.
+    pub fn kill(self) -> Option<u32> {
+        // Stopped, it cannot start another reaper.
+        self.signal("STOP");
+        let reaper = processes::reaper_of(self.id());
+        self.signal("KILL");
+        self.end();
+        reaper
     }
 
     /// Waits for the end.

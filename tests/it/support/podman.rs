@@ -52,6 +52,11 @@ impl Podman {
         format!("unix://{}", self.dir.path().join("podman.sock").display())
     }
 
+    /// The process that has its network.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().unwrap().pid()
+    }
+
     /// The names of containers that runs have made.
     #[track_caller]
     pub fn containers(&self) -> String {
@@ -72,7 +77,7 @@ impl Drop for Podman {
 /// In a network of its own, where it may make bridges and rules.
 fn podman(dir: &tempfile::TempDir) -> Command {
     let mut podman = Command::new("unshare");
-    podman.args(["--net", "podman"]);
+    podman.args(["--net", "sh", "-euc", "ip link set lo up; exec podman \"$@\"", "sh"]);
     for (option, name) in [
         ("--root", "root"),
         ("--runroot", "run"),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Place, Running};
@@ -17,13 +17,18 @@ pub fn eventually(is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
 }
 
 /// Waits until something is so; tells whether it came to that.
-pub fn comes_to_be(mut is_so: impl FnMut() -> bool) -> bool {
+pub fn comes_to_be(is_so: impl FnMut() -> bool) -> bool {
+    comes_to_be_within(PATIENCE, is_so)
+}
+
+/// The same, for something that may take so long.
+pub fn comes_to_be_within(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let since = Instant::now();
     loop {
         if is_so() {
             return true;
         }
-        if since.elapsed() >= PATIENCE {
+        if since.elapsed() >= patience {
             return false;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -39,7 +44,17 @@ pub fn lives(pid: u32) -> bool {
 /// Sends a signal, such as `KILL`, to a process, or with a minus before the number to a group.
 #[track_caller]
 pub fn signal(name: &str, to: &str) {
-    assert!(Command::new("kill").args([&format!("-{name}"), "--", to]).status().unwrap().success());
+    assert!(try_signal(name, to));
+}
+
+/// The same, for one that may have ended. Returns whether it was there.
+pub fn try_signal(name: &str, to: &str) -> bool {
+    Command::new("kill")
+        .args([&format!("-{name}"), "--", to])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .success()
 }
 
 fn pids() -> Vec<u32> {
@@ -50,6 +65,16 @@ fn pids() -> Vec<u32> {
 fn words(pid: u32) -> Vec<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+/// The processes that were started with these words, one after another, whichever process started them.
+pub fn started_with(wanted: &[&str]) -> Vec<u32> {
+    started_like(|words| words.windows(wanted.len()).any(|words| words == wanted))
+}
+
+/// The processes whose words are such.
+pub fn started_like(is_it: impl Fn(&[String]) -> bool) -> Vec<u32> {
+    pids().into_iter().filter(|pid| is_it(&words(*pid))).collect()
 }
 
 fn parent(pid: u32) -> Option<u32> {

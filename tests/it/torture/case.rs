@@ -3,13 +3,17 @@
 use std::fmt::Display;
 
 use pipe_runner::pipeline::Verdict;
+use serde_json::Value;
 
 use crate::support::containers::Lane;
 
 /// A pipeline and a run of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Case {
     pub steps: Vec<Step>,
+    /// Files that it uses.
+    pub uses: Vec<Used>,
+    pub services: Vec<Service>,
     pub max_parallel: usize,
     /// How bytes reach containers.
     pub lane: Lane,
@@ -17,6 +21,39 @@ pub struct Case {
     /// The size of the disk that the run directory is on, in KiB, if that is small.
     pub disk: Option<u64>,
     pub keep_partial: bool,
+}
+
+/// A file that a case uses.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// Its steps, in order.
+    pub steps: Vec<usize>,
+    /// The condition of all of them, if it stands where the file is used.
+    pub condition: Option<Condition>,
+    /// `finally: true` stands where the file is used, and not in the file.
+    pub is_finally: bool,
+    /// How many of them may run at once.
+    pub max_parallel: Option<usize>,
+}
+
+/// A service of this machine, or in a container.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub in_container: bool,
+    pub doom: Option<Doom>,
+    pub on_error: OnError,
+}
+
+/// What becomes of a service, if it does not live as long as it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doom {
+    /// It ends by itself, so many milliseconds after its start.
+    Dies {
+        after: u64,
+    },
+    NeverReady,
+    /// It ends before it can be ready.
+    EndsAtOnce,
 }
 
 /// Who ends the run.
@@ -71,6 +108,8 @@ impl How {
 #[derive(Debug, Clone, Default)]
 pub struct Step {
     pub in_container: bool,
+    /// Its container is the one that others of its file run in too.
+    pub is_sharing: bool,
     pub depends_on: Vec<usize>,
     /// The first is its standard input.
     pub reads: Vec<Read>,
@@ -89,6 +128,8 @@ pub struct Step {
     pub leaves_process: bool,
     /// How its work leaves the group that it was started in.
     pub moves: Option<Moves>,
+    /// The service that it uses.
+    pub service: Option<usize>,
     /// It is no step: its stream is a file (`--in`).
     pub is_fed: bool,
     /// It writes a value that says which attempt it was.
@@ -99,7 +140,7 @@ pub struct Step {
     pub tells_secret: bool,
     /// Whether it runs.
     pub condition: Option<Condition>,
-    /// It runs when all others have ended.
+    /// It runs when all others have ended; what is fed, if it is fed to such steps alone.
     pub is_finally: bool,
     /// The first member of the group that it is a member of, itself perhaps. Members differ in their number.
     pub group: Option<usize>,
@@ -213,15 +254,46 @@ impl Case {
         output.is_some_and(|output| output.store || (!output.out && self.readers(producer).next().is_none()))
     }
 
-    /// The name of a step in events, or of a member of a group: `g3.7`.
+    /// The file that a step stands in, if that is not the top one.
+    pub fn used(&self, step: usize) -> Option<&Used> {
+        self.uses.iter().find(|used| used.steps.contains(&step))
+    }
+
+    /// The name of a step in events, or of a member of a group: `g3.7`, or of a step of another file:
+    /// `u3.s4`.
     pub fn name(&self, step: usize) -> String {
-        self.steps[step].group.map_or_else(|| format!("s{step}"), |first| format!("g{first}.{step}"))
+        match (self.steps[step].group, self.used(step)) {
+            (Some(first), _) => format!("g{first}.{step}"),
+            (None, Some(used)) => format!("{}.s{step}", used.name()),
+            (None, None) => format!("s{step}"),
+        }
+    }
+
+    /// The name of a step's stream in events.
+    pub fn stream(&self, step: usize) -> String {
+        self.used(step).map_or_else(|| format!("o{step}"), |used| format!("{}.o{step}", used.name()))
     }
 
     /// The step of a name in events.
     pub fn number(name: &str) -> Option<usize> {
-        let number = name.strip_prefix('s').or_else(|| name.strip_prefix("in:o"));
-        number.or_else(|| Some(name.strip_prefix('g')?.split_once('.')?.1))?.parse().ok()
+        let own = name.strip_prefix('u').and_then(|name| Some(name.split_once('.')?.1)).unwrap_or(name);
+        let number = own.strip_prefix('s').or_else(|| own.strip_prefix("in:o"));
+        number.or_else(|| Some(own.strip_prefix('g')?.split_once('.')?.1))?.parse().ok()
+    }
+
+    /// The service of a name in events.
+    pub fn service(name: &Value) -> Option<usize> {
+        name.as_str()?.strip_prefix('v')?.parse().ok()
+    }
+
+    /// Whether the service that a step uses may fail.
+    pub fn is_doomed(&self, step: usize) -> bool {
+        self.steps[step].service.is_some_and(|service| self.services[service].doom.is_some())
+    }
+
+    /// The step of a stream's name in events.
+    pub fn maker(name: &str) -> Option<usize> {
+        name.rsplit('.').next()?.strip_prefix('o')?.parse().ok()
     }
 
     /// The members of a group, by its first.
@@ -236,5 +308,19 @@ impl Case {
 
     pub fn has_containers(&self) -> bool {
         self.steps.iter().any(|step| step.in_container)
+            || self.services.iter().any(|service| service.in_container)
+    }
+}
+
+impl Used {
+    /// What the file is called where it is used, and where it lies.
+    pub fn name(&self) -> String {
+        format!("u{}", self.steps[0])
+    }
+
+    /// Whether these are all that its name stands for, or more.
+    pub fn is_waited_for(&self, case: &Case, steps: &[usize]) -> bool {
+        let has_turn = |step: &&usize| self.is_finally || !case.steps[**step].is_finally;
+        self.steps.iter().filter(has_turn).all(|step| steps.contains(step))
     }
 }

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::case::{Case, Demise, How, Step};
 use super::left;
-use super::model::{sha256, streams};
+use super::model::streams;
 use super::outcomes;
 use super::run::{SECRET, Seen};
 use crate::support::containers::Lane;
+use crate::support::sha256;
 
 /// What is wrong; the first of it.
 pub fn check(case: &Case, seen: &Seen) -> Result<(), String> {
@@ -96,8 +97,8 @@ fn files_are_whole(case: &Case, seen: &Seen, streams: &[Vec<u8>]) -> Result<(), 
     for run in left::runs(&seen.place) {
         for kept in fs::read_dir(run.join("streams")).into_iter().flatten().flatten() {
             let name = kept.file_name().to_string_lossy().into_owned();
-            let step: Option<usize> = name.strip_prefix('o').and_then(|number| number.parse().ok());
-            let step = step.filter(|&step| case.keeps(step) || was_never_read(case, seen, step));
+            let step =
+                Case::maker(&name).filter(|&step| case.keeps(step) || was_never_read(case, seen, step));
             let step = step.ok_or_else(|| format!("streams/{name} is left"))?;
             let is_needless =
                 seen.code.is_some() && !case.keeps(step) && has_only_passed_over(case, seen, step);
@@ -111,7 +112,7 @@ fn files_are_whole(case: &Case, seen: &Seen, streams: &[Vec<u8>]) -> Result<(), 
 /// Whether a stream was kept because none of its readers has begun, and that was told.
 fn was_never_read(case: &Case, seen: &Seen, step: usize) -> bool {
     let unread = case.readers(step).all(|(reader, _)| of_step(seen, reader, "step-started").next().is_none());
-    let is_told = |record: &Value| record["stream"] == format!("o{step}") && record["kept"].is_object();
+    let is_told = |record: &Value| record["stream"] == case.stream(step) && record["kept"].is_object();
     unread && (seen.code.is_none() || seen.records.iter().any(is_told))
 }
 

@@ -3,8 +3,9 @@
 use super::case::{
     Case, Demise, Ending, Fault, How, Kind, LINE, MOST_LINES, Moment, Moves, OnError, Output, Read, Step,
 };
-use super::language;
+use super::{language, services, uses};
 use crate::support::containers::Lane;
+use crate::support::dice::Dice;
 
 /// Bytes of one stream, at most.
 const MOST_BYTES: u64 = 4 << 20;
@@ -24,6 +25,8 @@ pub fn case(seed: u64) -> Case {
     ]);
     let mut case = Case {
         steps: Vec::new(),
+        uses: Vec::new(),
+        services: Vec::new(),
         max_parallel: *dice.of(&[1, 2, 4, 16, 16]),
         lane: *dice.of(&[Lane::Fifo, Lane::Fifo, Lane::Attach]),
         ending: ending(&mut dice, steps),
@@ -45,7 +48,19 @@ pub fn case(seed: u64) -> Case {
     add(&mut Dice(!seed), &mut case);
     move_away(&mut Dice(seed ^ 0x6d6f_7665), &mut case);
     language::add(&mut Dice(seed ^ 0x6c61_6e67), &mut case);
+    share(&mut Dice(seed ^ 0x7368_6172), &mut case);
+    services::add(&mut Dice(seed ^ 0x7365_7276), &mut case);
+    services::contain(&mut Dice(seed ^ 0x636f_6e74), &mut case);
+    uses::add(&mut Dice(seed ^ 0x7573_6573), &mut case);
     case
+}
+
+/// Lets some steps run in one container.
+fn share(dice: &mut Dice, case: &mut Case) {
+    let rarely = *dice.of(&[1, 2, 1000]);
+    for step in case.steps.iter_mut().filter(|step| step.in_container) {
+        step.is_sharing = dice.one_in(rarely);
+    }
 }
 
 /// Lets the work of some steps leave the group that it was started in.
@@ -159,30 +174,5 @@ fn spoil(dice: &mut Dice, step: &mut Step) {
     if kind == Kind::Hang {
         let limit = Some(100 + dice.below(900));
         if step.retries > 0 { step.attempt_timeout = limit } else { step.timeout = limit }
-    }
-}
-
-/// Chance that repeats (splitmix64).
-pub struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    pub fn one_in(&mut self, so_many: u64) -> bool {
-        self.below(so_many) == 0
-    }
-
-    pub fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len() as u64) as usize]
     }
 }

@@ -2,8 +2,8 @@
 
 use pipe_runner::pipeline::Verdict;
 
-use super::case::{Case, Condition, Ending, How, OnError};
-use super::draw::Dice;
+use super::case::{Case, Condition, Ending, How, OnError, Step};
+use crate::support::dice::Dice;
 
 /// Adds some of it to half of the cases.
 pub fn add(dice: &mut Dice, case: &mut Case) {
@@ -92,6 +92,12 @@ fn part(dice: &mut Dice, case: &mut Case) {
     }
     for step in case.steps.iter_mut().filter(|step| step.is_finally) {
         step.depends_on.retain(|&before| is_finally[before]);
+    }
+    // What is fed to finally steps alone is fed when they run.
+    for feed in (0..case.steps.len()).filter(|&step| case.steps[step].is_fed).collect::<Vec<_>>() {
+        let readers: Vec<&Step> =
+            case.steps.iter().filter(|step| step.reads.iter().any(|read| read.from == feed)).collect();
+        case.steps[feed].is_finally = !readers.is_empty() && readers.iter().all(|step| step.is_finally);
     }
     if let Ending::Signal { how: how @ How::IntTwice, .. } = &mut case.ending {
         *how = *dice.of(&[How::IntTwice, How::IntFourTimes]);

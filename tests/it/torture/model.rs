@@ -1,7 +1,5 @@
 //! What can be said about a case without running it.
 
-use sha2::{Digest, Sha256};
-
 use super::case::{Case, Condition, Kind, Moment, Read};
 
 /// What every step's stream holds when it is whole; nothing for a step without one.
@@ -23,11 +21,6 @@ pub fn streams(case: &Case) -> Vec<Vec<u8>> {
     streams
 }
 
-/// SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Case {
     /// Whether all readers of a step's stream may leave it before its end, so that SIGPIPE may end the step.
     pub fn may_be_abandoned(&self, step: usize) -> bool {
@@ -44,15 +37,22 @@ impl Case {
         !kept && self.readers(step).all(leaves)
     }
 
+    /// The steps that come before this one.
+    pub fn before(&self, step: usize) -> Vec<usize> {
+        let it = &self.steps[step];
+        let others = it.depends_on.iter().copied().chain(it.reads.iter().map(|read| read.from));
+        others.chain(it.takes.iter().copied()).chain(self.asked(step)).collect()
+    }
+
     /// Whether a condition may take a step away.
-    fn may_be_passed_over(&self, step: usize) -> bool {
+    pub fn may_be_passed_over(&self, step: usize) -> bool {
         let it = &self.steps[step];
         let needed = it.reads.iter().map(|read| read.from).chain(it.takes.iter().copied());
         it.condition.is_some() || needed.into_iter().any(|needed| self.may_be_passed_over(needed))
     }
 
     /// What the condition of a step asks about.
-    fn asked(&self, step: usize) -> Vec<usize> {
+    pub fn asked(&self, step: usize) -> Vec<usize> {
         match self.steps[step].condition {
             Some(Condition::Asks { of, .. }) => vec![of],
             Some(Condition::AsksGroup { of, .. }) => self.members(of).collect(),
@@ -82,7 +82,11 @@ impl Case {
     pub fn is_frail(&self, step: usize) -> bool {
         let it = &self.steps[step];
         let limited = [it.timeout, it.attempt_timeout].into_iter().flatten().any(|limit| limit < 60_000);
-        it.fault.is_some() || limited || self.leaves_elsewhere(step) || self.may_lack_room(step)
+        it.fault.is_some()
+            || limited
+            || self.is_doomed(step)
+            || self.leaves_elsewhere(step)
+            || self.may_lack_room(step)
     }
 
     /// Whether a step writes to a disk that may be full.
@@ -96,9 +100,8 @@ impl Case {
         is_kin[step] = true;
         loop {
             let before = is_kin.clone();
-            for (index, it) in self.steps.iter().enumerate() {
-                let others = it.depends_on.iter().copied().chain(it.reads.iter().map(|read| read.from));
-                for other in others.chain(self.asked(index)) {
+            for index in 0..self.steps.len() {
+                for other in self.before(index) {
                     is_kin[index] |= is_kin[other];
                     is_kin[other] |= is_kin[index];
                 }

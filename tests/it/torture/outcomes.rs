@@ -41,6 +41,7 @@ pub fn check(case: &Case, seen: &Seen) -> Result<(), String> {
     if unforeseen {
         return Ok(());
     }
+    outcomes.the_services()?;
     outcomes.the_end_was_told()?;
     outcomes.the_run()
 }
@@ -155,6 +156,9 @@ impl Outcomes<'_> {
     }
 
     fn taint(&self, step: usize) -> Result<(), String> {
+        if let Some(service) = Case::service(&self.ends[step]["producer"]) {
+            return self.undone(step, service);
+        }
         let producer = number(&self.ends[step]["producer"]).ok_or("by no step")?;
         is(self.outcome(producer) != "succeeded", || format!("but s{producer} succeeded"))?;
         is(self.reads_from(step, producer), || format!("but it has nothing from s{producer}"))
@@ -173,6 +177,9 @@ impl Outcomes<'_> {
         if self.is_passed_over(step) {
             return self.pass(step);
         }
+        if let Some(service) = Case::service(&self.ends[step]["dependency"]) {
+            return self.undone(step, service);
+        }
         match number(&self.ends[step]["dependency"]) {
             Some(dependency) => {
                 // One that is ignored has a stream that is not whole.
@@ -189,7 +196,7 @@ impl Outcomes<'_> {
 
     fn the_run(&self) -> Result<(), String> {
         let steps = || 0..self.ends.len();
-        let all = steps().all(|step| !self.spoils(step));
+        let all = steps().all(|step| !self.spoils(step)) && !self.has_lost_service();
         let code = self.seen.code;
         is(code != Some(0) || all, || "success without that of all steps".into())?;
         is(code != Some(1) || !all, || "failure without that of a step".into())?;

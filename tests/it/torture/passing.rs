@@ -4,7 +4,7 @@ use std::fs;
 
 use pipe_runner::pipeline::Verdict;
 
-use super::case::Condition;
+use super::case::{Case, Condition};
 use super::check::{is, number, of_step};
 use super::outcomes::Outcomes;
 
@@ -60,6 +60,9 @@ impl Outcomes<'_> {
                 "its condition holds".into()
             });
         }
+        if let Some(service) = Case::service(&end["without"]) {
+            return self.undone(step, service);
+        }
         let without = number(&end["without"]).ok_or("without no step")?;
         let needs = it.reads.iter().any(|read| read.from == without)
             || it.takes.contains(&without)
@@ -101,21 +104,27 @@ impl Outcomes<'_> {
 
     fn verdict_of_body(&self) -> Verdict {
         let mut body = (0..self.ends.len()).filter(|&step| !self.case.steps[step].is_finally);
-        if body.any(|step| self.spoils(step)) { Verdict::Failure } else { Verdict::Success }
+        if body.any(|step| self.spoils(step)) || self.has_lost_service_in_body() {
+            Verdict::Failure
+        } else {
+            Verdict::Success
+        }
     }
 
     /// Finally steps were told how the body has ended.
     pub fn the_end_was_told(&self) -> Result<(), String> {
-        for step in (0..self.ends.len()).filter(|&step| self.case.steps[step].is_finally) {
+        let is_told = |step: &usize| self.case.steps[*step].is_finally && !self.case.steps[*step].is_fed;
+        for step in (0..self.ends.len()).filter(is_told) {
             let Ok(text) = fs::read_to_string(self.seen.place.join(&format!("told.{step}"))) else {
                 is(self.outcome(step) != "succeeded", || format!("s{step} was told nothing"))?;
                 continue;
             };
             let (outcome, cause) = text.trim_end_matches('\n').split_once(' ').unwrap_or((&text, ""));
+            let by_service = Case::service(&cause.into()).is_some() && self.has_lost_service_in_body();
             let cause = number(&cause.into());
             let fits = match outcome {
                 "succeeded" => self.verdict_of_body() == Verdict::Success && cause.is_none(),
-                "failed" => cause.is_some_and(|cause| !self.case.steps[cause].is_finally),
+                "failed" => by_service || cause.is_some_and(|cause| !self.case.steps[cause].is_finally),
                 "cancelled" => self.seen.sent.is_some(),
                 "error" => self.case.disk.is_some() || self.seen.struck.is_some(),
                 _ => false,

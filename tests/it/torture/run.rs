@@ -68,7 +68,8 @@ pub fn run(case: &Case, engine: &Engine) -> Seen {
 
 /// Runs a case on an engine of the test's own, or the machine's.
 fn run_on(case: &Case, daemon: Option<&mut Daemon>) -> Seen {
-    let place = Place::with(&yaml::file(case));
+    let place = Place::new();
+    yaml::files(case).iter().for_each(|(name, text)| place.write(name, text));
     if let Some(kib) = case.disk {
         let size = format!("size={kib}k");
         place.sh(&format!("mkdir .pipe; mount -t tmpfs -o {size} torture .pipe"));
@@ -117,7 +118,7 @@ impl Run {
                 place.sh(&format!("seq {first} {last} > fed.{step}"));
                 command.arg(format!("--in=o{step}=fed.{step}"));
             } else if it.output.as_ref().is_some_and(|output| output.out) {
-                command.arg(format!("--out=o{step}=out.{step}"));
+                command.arg(format!("--out={}=out.{step}", case.stream(step)));
             }
         }
         if case.keep_partial {

@@ -1,29 +1,123 @@
-//! A case as a pipeline file. Whatever a step sees the end of, it notes in a file, with the checksum of what
-//! came before.
+//! A case as a pipeline file, with the files that it uses. Whatever a step sees the end of, it notes in a
+//! file, with the checksum of what came before.
 
 use std::fmt::Write;
 
-use super::case::{Case, Condition, Fault, Kind, MOST_LINES, Moment, Moves, OnError, Read, Step};
+use super::case::{Case, Condition, Fault, Kind, MOST_LINES, Moment, Moves, OnError, Read, Step, Used};
 use super::left::MARK;
-use crate::support::containers::IN_CONTAINER;
+use super::services;
+use crate::support::containers::{IN_CONTAINER, WITH_NETWORK};
 
 /// The variable with the secret.
 pub const CANARY: &str = "TORTURE_CANARY";
 
-/// The pipeline file of a case.
-pub fn file(case: &Case) -> String {
+/// The files of a case, the pipeline file first.
+pub fn files(case: &Case) -> Vec<(String, String)> {
+    let mut files = vec![("pipeline.yml".to_owned(), top(case))];
+    files.extend(case.uses.iter().map(|used| (format!("lib/{}.yml", used.name()), used_file(case, used))));
+    files
+}
+
+fn top(case: &Case) -> String {
     let secret = format!(
         "params:\n  canary: {{type: secret, env: {CANARY}}}\n  holds: {{type: bool, default: true}}\n"
     );
-    // So that processes in containers have it, too.
-    let mark = format!("env: {{{MARK}: '{{{{ env.{MARK} }}}}'}}\n");
-    let mut text = format!("max_parallel: {}\n{secret}{mark}steps:\n", case.max_parallel);
+    let mut text = format!("max_parallel: {}\n{secret}", case.max_parallel);
+    let own: Vec<usize> = (0..case.steps.len()).filter(|&step| case.used(step).is_none()).collect();
+    text.push_str(&services::yaml(case));
+    head(case, &own, &mut text);
     let is_written =
         |(index, step): &(usize, &Step)| !step.is_fed && step.group.is_none_or(|first| first == *index);
     for (index, step) in case.steps.iter().enumerate().filter(is_written) {
-        self::step(case, index, step, &mut text).unwrap();
+        match case.used(index) {
+            None => self::step(case, index, step, &mut text).unwrap(),
+            Some(used) if used.steps[0] == index => call(case, used, &mut text).unwrap(),
+            Some(_) => {}
+        }
     }
     text
+}
+
+/// A file that others use, with these steps.
+fn used_file(case: &Case, used: &Used) -> String {
+    let mut text = String::new();
+    if let Some(most) = used.max_parallel {
+        let _ = writeln!(text, "max_parallel: {most}");
+    }
+    text.push_str("params:\n  canary: {type: secret}\n  holds: {type: bool}\n");
+    head(case, &used.steps, &mut text);
+    used.steps.iter().for_each(|&step| self::step(case, step, &case.steps[step], &mut text).unwrap());
+    let givers = used.steps.iter().filter(|&&giver| {
+        let takes = |step: usize| case.steps[step].takes.contains(&giver) && !used.steps.contains(&step);
+        (0..case.steps.len()).any(takes)
+    });
+    let outputs: Vec<String> =
+        givers.map(|giver| format!("  v{giver}: \"{{{{ steps.s{giver}.outputs.value }}}}\"\n")).collect();
+    if !outputs.is_empty() {
+        let _ = write!(text, "outputs:\n{}", outputs.concat());
+    }
+    text
+}
+
+/// What stands before the steps of each file.
+fn head(case: &Case, steps: &[usize], text: &mut String) {
+    // So that processes in containers have it, too.
+    let _ = writeln!(text, "env: {{{MARK}: '{{{{ env.{MARK} }}}}'}}");
+    if steps.iter().any(|&step| case.steps[step].is_sharing) {
+        text.push_str("containers:\n  shared:\n");
+        text.push_str(IN_CONTAINER);
+    }
+    text.push_str("steps:\n");
+}
+
+/// The step that uses a file.
+fn call(case: &Case, used: &Used, text: &mut String) -> std::fmt::Result {
+    let name = used.name();
+    writeln!(text, "  - name: {name}\n    uses: ./lib/{name}.yml")?;
+    writeln!(text, "    with: {{canary: '{{{{ canary }}}}', holds: '{{{{ holds }}}}'}}")?;
+    if used.is_finally {
+        text.push_str("    finally: true\n");
+    }
+    if let Some(condition) = used.condition {
+        writeln!(text, "    if: {}", expression(case, None, condition))?;
+    }
+    let is_outside = |step: &usize| !used.steps.contains(step);
+    let of_steps = |of: fn(&Step) -> Vec<usize>| {
+        let mut all: Vec<usize> = used.steps.iter().flat_map(|&step| of(&case.steps[step])).collect();
+        all.retain(is_outside);
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    depends_on(case, None, &of_steps(|step| step.depends_on.clone()), text)?;
+    let reads = of_steps(|step| step.reads.iter().map(|read| read.from).collect());
+    if !reads.is_empty() {
+        let reads: Vec<String> =
+            reads.iter().map(|&from| format!("o{from}: {}", case.stream(from))).collect();
+        writeln!(text, "    inputs: {{{}}}", reads.join(", "))?;
+    }
+    Ok(())
+}
+
+/// The steps that something waits for; all of a file by its name.
+fn depends_on(case: &Case, place: Option<&Used>, steps: &[usize], text: &mut String) -> std::fmt::Result {
+    let mut names: Vec<String> = Vec::new();
+    for &step in steps {
+        let whole = case.used(step).filter(|used| place.is_none() && used.is_waited_for(case, steps));
+        let name = whole.map_or_else(|| name(case, place, step), Used::name);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { Ok(()) } else { writeln!(text, "    depends_on: [{}]", names.join(", ")) }
+}
+
+/// The name of a step in a file.
+fn name(case: &Case, place: Option<&Used>, step: usize) -> String {
+    match place {
+        None => case.name(step),
+        Some(_) => format!("s{step}"),
+    }
 }
 
 /// What makes the members of a group differ.
@@ -38,26 +132,32 @@ fn step(case: &Case, index: usize, step: &Step, text: &mut String) -> std::fmt::
             writeln!(text, "  - name: g{first}\n    matrix: {{i: {members:?}}}")?;
         }
     }
-    if step.is_finally {
+    let place = case.used(index);
+    if step.is_finally && place.is_none_or(|used| !used.is_finally) {
         text.push_str("    finally: true\n");
     }
     if let Some(condition) = condition(case, index, step) {
         writeln!(text, "    if: {condition}")?;
     }
-    if step.in_container {
-        text.push_str(IN_CONTAINER);
+    match (step.in_container, step.is_sharing) {
+        (true, true) => text.push_str("    container: shared\n"),
+        (true, false) if step.service.is_some() => text.push_str(WITH_NETWORK),
+        (true, false) => text.push_str(IN_CONTAINER),
+        (false, _) => {}
     }
-    if !step.depends_on.is_empty() {
-        let names: Vec<String> = step.depends_on.iter().map(|&step| case.name(step)).collect();
-        writeln!(text, "    depends_on: [{}]", names.join(", "))?;
+    if let Some(service) = step.service {
+        writeln!(text, "    services: v{service}")?;
     }
+    let is_here = |before: &usize| place.is_none_or(|used| used.steps.contains(before));
+    let before: Vec<usize> = step.depends_on.iter().copied().filter(is_here).collect();
+    depends_on(case, place, &before, text)?;
     for (position, read) in step.reads.iter().enumerate() {
         match position {
             0 => write!(text, "    input: ")?,
             1 => write!(text, "    inputs:\n      i1: ")?,
             _ => write!(text, "      i{position}: ")?,
         }
-        writeln!(text, "{}", input(read))?;
+        writeln!(text, "{}", input(case, place, read))?;
     }
     if let Some(output) = &step.output {
         let checksum = if output.checksum { ", checksum: sha256" } else { "" };
@@ -74,8 +174,10 @@ fn step(case: &Case, index: usize, step: &Step, text: &mut String) -> std::fmt::
     moved(step, script(case, index, step)).lines().try_for_each(|line| writeln!(text, "      {line}"))
 }
 
-fn input(read: &Read) -> String {
-    let mut keys = format!("{{from: o{}", read.from);
+fn input(case: &Case, place: Option<&Used>, read: &Read) -> String {
+    // A file has the same name for what it is given.
+    let from = place.map_or_else(|| case.stream(read.from), |_| format!("o{}", read.from));
+    let mut keys = format!("{{from: {from}");
     if let Some(size) = read.buffer {
         keys += &format!(", buffer: {size}");
     }
@@ -87,17 +189,10 @@ fn input(read: &Read) -> String {
 
 /// What is under `if`: of a group, for all of its members.
 fn condition(case: &Case, index: usize, step: &Step) -> Option<String> {
+    let place = case.used(index);
     let Some(first) = step.group else {
-        return Some(match step.condition? {
-            Condition::Early(true) => "holds".to_owned(),
-            Condition::Early(false) => "not holds".to_owned(),
-            Condition::Value { giver, holds } => {
-                format!("{} {} ''", value(case, giver), if holds { "!=" } else { "==" })
-            }
-            Condition::Asks { verdict, of } => format!("{}('{}')", verdict.function(), case.name(of)),
-            Condition::AsksGroup { verdict, of } => format!("{}('g{of}')", verdict.function()),
-            Condition::AsksBody(verdict) => format!("{}()", verdict.function()),
-        });
+        let is_outside = place.is_some_and(|used| used.condition.is_some());
+        return step.condition.filter(|_| !is_outside).map(|condition| expression(case, place, condition));
     };
     assert_eq!(first, index, "a group is written once");
     case.members(first).any(|member| case.steps[member].condition.is_some()).then(|| {
@@ -107,9 +202,26 @@ fn condition(case: &Case, index: usize, step: &Step) -> Option<String> {
     })
 }
 
-/// The value of a step, in an expression.
-fn value(case: &Case, giver: usize) -> String {
-    format!("steps['{}'].outputs.value", case.name(giver))
+/// A condition, as it is written in a file.
+fn expression(case: &Case, place: Option<&Used>, condition: Condition) -> String {
+    match condition {
+        Condition::Early(true) => "holds".to_owned(),
+        Condition::Early(false) => "not holds".to_owned(),
+        Condition::Value { giver, holds } => {
+            format!("{} {} ''", value(case, place, giver), if holds { "!=" } else { "==" })
+        }
+        Condition::Asks { verdict, of } => format!("{}('{}')", verdict.function(), name(case, place, of)),
+        Condition::AsksGroup { verdict, of } => format!("{}('g{of}')", verdict.function()),
+        Condition::AsksBody(verdict) => format!("{}()", verdict.function()),
+    }
+}
+
+/// The value of a step, in an expression of a file.
+fn value(case: &Case, place: Option<&Used>, giver: usize) -> String {
+    match case.used(giver).filter(|_| place.is_none()) {
+        Some(used) => format!("steps.{}.outputs.v{giver}", used.name()),
+        None => format!("steps['{}'].outputs.value", name(case, place, giver)),
+    }
 }
 
 fn policy(case: &Case, step: &Step, text: &mut String) -> std::fmt::Result {
@@ -152,6 +264,9 @@ fn script(case: &Case, index: usize, step: &Step) -> String {
     if step.is_finally {
         lines.push(format!("echo \"$PIPE_OUTCOME $PIPE_CAUSE\" > told.{number}"));
     }
+    if let Some(service) = step.service {
+        lines.push(format!("[ -e up.{service} ] || echo $PIPE_ATTEMPT >> unready.{number}"));
+    }
     if step.ignores_term {
         lines.push("trap '' TERM".to_owned());
     }
@@ -163,7 +278,8 @@ fn script(case: &Case, index: usize, step: &Step) -> String {
         lines.push("echo \"this is {{ canary }}\" >&2".to_owned());
     }
     for giver in &step.takes {
-        lines.push(format!("echo {{{{ {} }}}} > got.{number}.{giver}", value(case, *giver)));
+        lines
+            .push(format!("echo {{{{ {} }}}} > got.{number}.{giver}", value(case, case.used(index), *giver)));
     }
     if step.produces {
         lines.push(format!("echo $PIPE_ATTEMPT > made.{number}"));

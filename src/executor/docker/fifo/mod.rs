@@ -20,8 +20,9 @@ use tokio::time::{sleep, timeout};
 pub(super) use self::closings::Closings;
 use self::pipes::{Ends, Pipes};
 use super::Shared;
-use super::container::{Handle, KILLED, Traffic, no_program};
+use super::container::{Handle, KILLED, Traffic};
 use super::create::{self, Command, OUTPUTS, script_words};
+use super::refusal::no_program;
 use crate::executor::{
     ContainerSpec, Exit, HoldGuard, RunningStep, StartError, StdoutSpec, StepSpec, SystemError,
 };

@@ -21,8 +21,9 @@ use super::words::{GO, MEMORY, NO_FOLDER};
 use super::{Attempt, SharedContainer};
 use crate::executor::docker::attach::{IN_FLIGHT, LocalEnds, Sinks, input, no_pipe, outputs};
 pub(super) use crate::executor::docker::attach::{Input, Output};
-use crate::executor::docker::container::{KILLED, no_program};
+use crate::executor::docker::container::KILLED;
 use crate::executor::docker::farewell::{Mark, Unmark};
+use crate::executor::docker::refusal::no_program;
 use crate::executor::{Exit, InputPipe, Keepalive, RunningStep, StartError, Stop, SystemError};
 use crate::pipeline::Lane;
 

@@ -15,12 +15,11 @@ use super::{SharedContainer, THERE};
 use crate::executor::docker::attach::Input;
 use crate::executor::docker::container::{Handle, KILLED, Traffic};
 use crate::executor::docker::create::{self, Command};
-use crate::executor::docker::{Shared, hex};
+use crate::executor::docker::{Shared, hex, sight};
 use crate::executor::{
     Answer, ContainerSpec, Exit, HoldGuard, MountFrom, MountSpec, Probe, RunningStep, StartError, StepHandle,
     StepSpec, Stop, SystemError,
 };
-use crate::processes;
 
 /// What its first process runs: it says that it is there, and waits until its stdin ends.
 const WAIT: &str = "echo; read -r end";
@@ -67,7 +66,7 @@ pub(in super::super) async fn start(
     if !matches!(greeting, Some(Ok(LogOutput::StdOut { .. }))) {
         return Err(not_ready(greeting, exit, image).await);
     }
-    let is_visible = shared.engine.is_on_this_kernel() && is_visible(shared, created.name()).await;
+    let is_visible = is_visible(shared, created.name()).await;
     let kept = Arc::new(SharedContainer {
         name: created.name().to_owned(),
         image: image.to_owned(),
@@ -125,18 +124,14 @@ fn no_shell(error: StartError, image: &str) -> StartError {
 fn without_shell(image: &str) -> String {
     format!(
         "the image `{image}` has no `sh`, and a container without a shell cannot be shared: choose an image that has \
-         one, or give each step this `image`"
+         one, or give each step this `image` (`pipe explain shared-no-shell`)"
     )
 }
 
-/// Returns whether `/proc` shows the processes of a container, by the numbers that signals go to.
+/// Returns whether `/proc` shows the processes of a container.
 async fn is_visible(shared: &Shared, name: &str) -> bool {
-    let Ok(found) = shared.engine.docker().inspect_container(name, None).await else { return false };
-    let pid = found.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
-    let (Some(pid), Some(id)) = (pid.filter(|pid| *pid > 0), found.id) else { return false };
-    // A process of that number here may be another one, if this process is in a container itself.
-    let group = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    processes::started(pid).is_some() && group.contains(&id)
+    let found = shared.engine.docker().inspect_container(name, None).await;
+    found.is_ok_and(|found| sight::first_process(&shared.engine, &found).is_some())
 }
 
 /// A folder for the attempts in a container; dropping this removes it.

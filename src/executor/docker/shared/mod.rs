@@ -13,7 +13,6 @@ mod attach;
 mod exec;
 mod fifo;
 mod handle;
-mod inside;
 mod keep;
 mod processes;
 mod words;

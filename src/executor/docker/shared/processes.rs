@@ -2,7 +2,7 @@
 //!
 //! They are known by an entry of their environment, by descent, by the group of the first of them, and by the named
 //! pipes that they have open ([`crate::processes`]). Where this machine's `/proc` shows them, and they may be signalled
-//! from here, that is done. Else a program in the container does it ([`super::inside`]).
+//! from here, that is done. Else a program in the container does it ([`inside`](crate::executor::docker::inside)).
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,10 +15,10 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::inside::{Answer, Look};
 use super::{Attempt, SharedContainer, exec};
 use crate::executor::docker::Shared;
 use crate::executor::docker::container::KILLED;
+use crate::executor::docker::inside::{Answer, Look};
 use crate::executor::docker::users::Users;
 use crate::executor::finder::none_left;
 use crate::executor::{Exit, StartError, Stop, SystemError};

@@ -125,7 +125,11 @@ pub(super) const STEP: &[Row] = &[
         None,
         "a container of a step has the rights that the engine gives every container",
     ),
-    ("ports expose healthcheck restart detach", None, "a step runs to its end; it is no service"),
+    (
+        "ports expose healthcheck restart detach",
+        None,
+        "a step runs to its end; what goes on in the background is described at the top of the file: `services: {db: {image: …}}`",
+    ),
     (
         "cache",
         None,

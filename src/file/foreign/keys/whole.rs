@@ -66,9 +66,9 @@ pub(super) const PIPELINE: &[Row] = &[
     ),
     ("beforescript setup", None, "what comes before or after is a step: `depends_on` gives the order"),
     (
-        "services networks volumes permissions runson pool agent include includes imports",
+        "networks volumes permissions runson pool agent include includes imports",
         None,
-        "the keys of a file are `name`, `description`, `params`, `env`, `env_file`, `defaults`, `on_error`, `timeout`, `max_parallel`, `concurrency`, `history`, `steps` and `outputs`",
+        "the keys of a file are `name`, `description`, `params`, `env`, `env_file`, `defaults`, `on_error`, `timeout`, `max_parallel`, `concurrency`, `history`, `services`, `containers`, `steps` and `outputs`",
     ),
 ];
 

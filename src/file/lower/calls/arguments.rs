@@ -131,9 +131,12 @@ impl Lowering<'_> {
             (ParamKind::Secret, _) => wrong(
                 Code::UsesWhole,
                 format!("`{name}` is a secret, and takes a secret as a whole"),
-                format!(
-                    "declare one in `params` of this file and hand it over: `{name}: \"{{{{ {name} }}}}\"`"
-                ),
+                match value.params().find(|name| is_secret(name)) {
+                    Some(own) => format!("hand `{own}` over alone: `{name}: \"{{{{ {own} }}}}\"`"),
+                    None => format!(
+                        "declare one in `params` of this file and hand it over: `{name}: \"{{{{ {name} }}}}\"`"
+                    ),
+                },
             ),
             (_, value) if value.params().any(is_secret) => wrong(
                 Code::UsesWhole,

@@ -20,8 +20,9 @@ impl Lowering<'_> {
             return;
         }
         for step in steps.list.get_mut(range).into_iter().flatten() {
-            // A `finally` step of the file waits for all others anyway.
-            if step.role == caller.role {
+            // A `finally` step of the file waits for all others anyway. A service starts no sooner than its users may.
+            let is_service = step.role == Role::Service && caller.role == Role::Ordinary;
+            if step.role == caller.role || is_service {
                 add(&mut step.depends_on, &before);
             }
         }
@@ -142,11 +143,8 @@ impl Lowering<'_> {
 
     /// Reports outputs of a step of another file that are read from outside.
     pub(in crate::file::lower) fn inside(&mut self, step: StepId, at: Span, steps: &Steps<'_>) {
-        let step = steps.list.get(step.index());
-        let around = |call: CallId| steps.calls.get(call.index());
-        let outermost =
-            std::iter::successors(step.and_then(|step| around(step.call?)), |call| around(call.caller.call?));
-        let (Some(step), Some(call)) = (step, outermost.last()) else { return };
+        let Some(step) = steps.list.get(step.index()) else { return };
+        let Some(call) = steps.outermost_call(step) else { return };
         let (name, path, caller) = (&step.name, call.file.path.display(), &call.caller.name);
         let inner = name.strip_prefix(&format!("{caller}.")).unwrap_or(name);
         let message = format!("`{name}` is a step of `{path}`, and its outputs are read in that file only");

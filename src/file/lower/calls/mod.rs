@@ -170,6 +170,7 @@ impl Lowering<'_> {
             ("timeout", raw.timeout.is_missing()),
             ("concurrency", raw.concurrency.is_missing()),
             ("history", raw.history.is_missing()),
+            ("kubernetes", raw.kubernetes.is_missing()),
         ];
         let Pipeline { name, params, env_files, outputs, early_max_parallel, .. } = &lowered.pipeline;
         CalledFile {
@@ -204,12 +205,12 @@ impl Lowering<'_> {
             groups: steps.groups.len() + 1,
             calls: steps.calls.len() + 1,
         };
-        let outer = caller.member.as_ref().map(|member| member.group);
+        let outer = caller.group();
         let (first, at, role) = (steps.list.len(), caller.at, caller.role);
         let of_call = Group { within: outer, max_parallel: inner.max_parallel, ..Group::of_files(&name, at) };
-        steps.add_group(of_call, Names::default());
+        self.add_called_group(of_call, is_named, steps);
         for inner in &inner.groups {
-            steps.add_group(shift.inner_group(inner), Names::default());
+            self.add_called_group(shift.inner_group(inner), is_named, steps);
         }
         let environment = Arc::new(FileEnvironment::default());
         steps.calls_by_name.insert(name.clone(), call);
@@ -218,12 +219,14 @@ impl Lowering<'_> {
         let position = steps.splices.len();
         for inner in &inner.steps {
             let mut step = shift.step(inner);
-            if role == Role::Finally {
+            if role == Role::Finally && !step.role.is_beside() {
                 step.role = role;
                 (step.policy, step.early) = self.at_the_end((step.policy, step.early));
             }
             let id = StepId::new(steps.list.len());
-            if is_named {
+            if step.role == Role::Service {
+                steps.services.entry(step.name.clone().into()).or_insert(id);
+            } else if is_named {
                 self.add_name(step.name.clone().into(), at, id, steps);
             }
             steps.list.push(step);
@@ -274,3 +277,6 @@ fn passed(
     }
     Some(values)
 }
+
+#[cfg(test)]
+mod tests;

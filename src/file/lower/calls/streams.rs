@@ -160,7 +160,7 @@ impl Lowering<'_> {
     }
 
     /// The streams that a caller gives, by their positions among those that the file does not make.
-    fn given_streams(&mut self, bound: &[Bound], streams: &Streams<'_>) -> HashMap<usize, StreamId> {
+    fn given_streams(&mut self, bound: &[Bound], streams: &mut Streams<'_>) -> HashMap<usize, StreamId> {
         let mut given: HashMap<usize, StreamId> = HashMap::new();
         for Bound { free, from, at } in bound {
             if streams.groups.contains_key(from) {
@@ -174,6 +174,10 @@ impl Lowering<'_> {
                     given.insert(*free, *stream);
                 }
                 None if streams.open.iter().any(|open| from.starts_with(open.as_str())) => {}
+                // The caller of this file gives it.
+                None if self.place.is_called() => {
+                    given.insert(*free, streams.free_stream(from, *at));
+                }
                 None => {
                     let problem = self.no_producer(from, *at, streams);
                     self.report(problem);

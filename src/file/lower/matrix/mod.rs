@@ -82,7 +82,7 @@ impl Lowering<'_> {
         raw: &'r RawStep,
         whole: Span,
         steps: &mut Steps<'r>,
-        defaults: &Defaults,
+        defaults: &Defaults<'_>,
     ) {
         let (name, at) = (self.step_name(raw, whole, steps), raw.name.at().unwrap_or(whole));
         let (matrix, is_sound) = self.matrix_of(raw);

@@ -115,6 +115,10 @@ impl<'c, 'de, 's> Keys<'c, 'de, 's> {
         if self.place.key.is_none() && name.starts_with("x-") {
             return None;
         }
+        if let Some((why, help)) = foreign::refused(of, name) {
+            self.place.context.record(Diagnostic::at(Code::ServiceKey, source, entry.at, why).help(help));
+            return None;
+        }
         let message = match self.place.key {
             Some(_) => format!("unknown key `{name}` in {of}"),
             None => format!("unknown key `{name}`"),

@@ -16,8 +16,9 @@ pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
         page.add(&fallen(report, None));
     }
     let failures = failures::all(report);
-    for step in failures.iter().take(SHOWN) {
-        page.add(&failure(report, context, *step));
+    let shown = failures.get(..failures.len().min(SHOWN)).unwrap_or_default();
+    for (step, services) in shown.iter().zip(failures::service_logs(report, shown)) {
+        page.add(&failure(report, context, *step, &services));
     }
     let rest: Vec<_> =
         failures.iter().skip(SHOWN).map(|step| words::label(&report.pipeline, *step)).collect();
@@ -27,22 +28,31 @@ pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
     }
 }
 
-/// Returns how a step failed, its line in the file, its last output, and what fell with it.
-fn failure(report: &Report, context: &PageContext, id: StepId) -> String {
-    let Some((step, known)) = report.pipeline.steps.get(id.index()).zip(report.steps.get(id.index())) else {
-        return String::new();
-    };
+/// Returns how a step failed, its line in the file, its last output and that of services, and what fell with it.
+fn failure(report: &Report, context: &PageContext, id: StepId, services: &[StepId]) -> String {
+    let Some(step) = report.pipeline.steps.get(id.index()) else { return String::new() };
     let headline = context.secrets.text(&failures::headline(report, id));
     let place = format!("`{}`", context.files.place(&report.pipeline.source, step.at));
     let mut text = format!("**✗ {}** in {}\n\n", sentence(&headline), sentence(&place));
-    let tail = known.log.lines().join("\n");
+    text += &end_of_log(report, context, id);
+    for service in services {
+        text += &format!("{}\n\n", sentence(&failures::about_service_log(report, *service)));
+        text += &end_of_log(report, context, *service);
+    }
+    text + &fallen(report, Some(id))
+}
+
+/// Returns the last output of a step.
+fn end_of_log(report: &Report, context: &PageContext, id: StepId) -> String {
+    let tail = report.steps.get(id.index()).map(|known| known.log.lines().join("\n")).unwrap_or_default();
+    let mut text = String::new();
     if !tail.is_empty() {
         text += &fenced("text", &context.secrets.text(&tail));
     }
     if let Some(beside) = failures::beside_log(report, id) {
         text += &format!("{}\n\n", sentence(&context.secrets.text(&beside)));
     }
-    text + &fallen(report, Some(id))
+    text
 }
 
 fn fallen(report: &Report, cause: Option<StepId>) -> String {

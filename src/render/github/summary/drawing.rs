@@ -35,8 +35,9 @@ pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
 
 fn coloured(report: &Report, graph: &Graph) -> Graph {
     let mut graph = graph.clone();
-    for (node, step) in graph.nodes.iter_mut().zip(&report.steps) {
-        node.class = step.outcome().map(Into::into);
+    for node in &mut graph.nodes {
+        let known = node.step.and_then(|step| report.steps.get(step.index()));
+        node.class = known.and_then(|step| step.outcome()).map(Into::into);
     }
     graph
 }

@@ -5,16 +5,26 @@ use std::collections::BTreeSet;
 use super::markdown::{folded, plain, sentence};
 use super::page::Page;
 use super::{PageContext, UNFOLDED};
-use crate::pipeline::{Group, Outcome, StepId};
+use crate::pipeline::{Group, Outcome, Role, Step, StepId};
 use crate::render::human::{count, duration};
-use crate::render::{Report, StepState, words};
+use crate::render::{Report, StepReport, StepState, words};
 
 const HEAD: &str = "| | step | outcome | attempts | time |\n|---|---|---|---:|---:|\n";
 
-/// Adds the table, in the order of the file, and one of the `finally` steps.
+/// Adds a line for the services, the table, in the order of the file, and one of the `finally` steps.
 pub fn write(report: &Report, context: &PageContext, page: &mut Page) {
+    let services: Vec<String> = report.pipeline.steps().zip(&report.steps).filter_map(service).collect();
+    if !services.is_empty() {
+        page.add(&format!("Services: {}\n\n", services.join(", ")));
+    }
     write_table(report, context, false, page);
     write_table(report, context, true, page);
+}
+
+/// Returns a service that got ready, with the time that this took.
+fn service(((_, step), known): ((StepId, &Step), &StepReport)) -> Option<String> {
+    let after = known.ready.filter(|_| step.role == Role::Service)?;
+    Some(format!("{} {}", plain(&step.name), duration(after)))
 }
 
 fn write_table(report: &Report, context: &PageContext, is_later: bool, page: &mut Page) {
@@ -83,6 +93,9 @@ fn row(report: &Report, context: &PageContext, id: StepId) -> Option<String> {
         None => words::outcome(&report.pipeline, outcome),
     };
     let mut notes = context.secrets.text(&notes);
+    if let Some(container) = words::container(&report.pipeline, id).filter(|_| step.attempt > 0) {
+        notes += &format!(", {container}");
+    }
     if let Some(lane) = step.lane {
         notes += &format!(", {} lane", lane.name());
     }

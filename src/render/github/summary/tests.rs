@@ -10,8 +10,11 @@ use crate::render::graph::{ArrowKind, GraphEdge, GraphNode};
 
 /// Returns the pipeline as a graph, as the command line makes it.
 fn graph(pipeline: &Pipeline) -> Graph {
-    let nodes =
-        pipeline.steps.iter().map(|step| GraphNode { label: step.name.clone(), ..GraphNode::default() });
+    let nodes = pipeline.steps().map(|(id, step)| GraphNode {
+        step: Some(id),
+        label: step.name.clone(),
+        ..GraphNode::default()
+    });
     let order = pipeline.steps().flat_map(|(id, step)| {
         let edge =
             move |from: StepId| GraphEdge { from: from.index(), to: id.index(), kind: ArrowKind::Order };
@@ -22,7 +25,8 @@ fn graph(pipeline: &Pipeline) -> Graph {
         let from = stream.producer.index();
         stream.readers.iter().map(move |to| GraphEdge { from, to: to.index(), kind: kind.clone() })
     });
-    Graph { title: pipeline.name.clone(), nodes: nodes.collect(), edges: order.chain(streams).collect() }
+    let edges = order.chain(streams).collect();
+    Graph { title: pipeline.name.clone(), nodes: nodes.collect(), edges, frames: Vec::new() }
 }
 
 fn told(pipeline: &Pipeline, kinds: impl IntoIterator<Item = EventKind>) -> Report {
@@ -340,4 +344,58 @@ fn a_step_that_is_passed_over_says_why() {
     let condition = Outcome::Skipped(SkipReason::Condition("release is false".into()));
     let page = page_of(&backup(), [finished(TAR, condition, 0, 0), run_finished(RunEnd::Succeeded, 1_300)]);
     assert!(page.contains("| - | create-archive | skipped (condition): release is false |  |  |"), "{page}");
+}
+
+#[test]
+fn services_have_a_line_and_failed_ones_a_row() {
+    let mut events = vec![
+        started(DB, 1),
+        output(DB, "FATAL: hunter2 is no user\n"),
+        ready(DB, 1_200),
+        started(TEST, 1),
+        finished(TEST, Outcome::Failed(Failure::Exit(1)), 1, 700),
+        finished(LINT, Outcome::Succeeded, 1, 700),
+    ];
+    let end = |cause| run_finished(RunEnd::Failed { cause: Some(step(cause)) }, 2_100);
+    let mut well = events.clone();
+    well.extend([finished(DB, Outcome::Succeeded, 1, 2_000), end(TEST)]);
+    insta::assert_snapshot!(page_of(&served(), well), @r#"
+    ## ✗ served
+
+    failed: <code>test</code> exit code 1, in 2.1 s
+
+    **✗ <code>test</code> failed: exit code 1** in <code>ci/pipeline.yml&#58;6</code>
+
+    it printed nothing
+
+    the service <code>db</code> said at last:
+
+    ```text
+    FATAL: *** is no user
+    ```
+
+    Services: db 1.2 s
+
+    | | step | outcome | attempts | time |
+    |---|---|---|---:|---:|
+    | ✗ | test | failed: exit code 1, in ci | 1 | 700 ms |
+    | ✓ | lint | succeeded, in ci | 1 | 700 ms |
+
+    ```mermaid
+    ---
+    title: "served"
+    ---
+    flowchart LR
+      n0["test"]:::failed
+      n1["lint"]:::succeeded
+      n2["db"]:::succeeded
+      n3["ci"]
+      classDef succeeded fill:#dafbe1,stroke:#1a7f37,color:#1f2328
+      classDef failed fill:#ffebe9,stroke:#cf222e,color:#1f2328
+    ```
+    "#);
+    events[4] = finished(TEST, Outcome::Tainted { producer: step(DB) }, 1, 700);
+    events.extend([finished(DB, Outcome::Failed(Failure::EndedEarly), 1, 2_000), end(DB)]);
+    let page = page_of(&served(), events);
+    assert!(page.contains("| ✗ | db | failed: it ended"), "{page}");
 }

@@ -6,6 +6,7 @@ use super::place;
 use super::ports::Ports;
 use super::shape::{Rect, Segment};
 use super::style::text_width;
+use crate::render::cut;
 
 /// Width of one character of a step's name and of a stream's name: monospace, 0.6 em and a little.
 pub(super) const STEP_CHAR: f64 = 7.9;
@@ -16,6 +17,15 @@ const BOX_PADDING: f64 = 14.0;
 const CURVE: f64 = 52.0;
 const ARROWHEAD: f64 = 9.0;
 const FRAME: f64 = 11.0;
+/// From the boxes of a shared container to its frame, and the room for its name on that.
+const CONTAINER: f64 = 6.0;
+const CONTAINER_NAME: f64 = 6.0;
+/// Width of one character of its name, the room beside that, and the characters that boxes make room for.
+pub(super) const CONTAINER_CHAR: f64 = 6.2;
+pub(super) const CONTAINER_MARGIN: f64 = 20.0;
+const SHORT_CONTAINER: usize = 28;
+/// What is added between boxes of which one is in another container.
+const CONTAINER_GAP: f64 = 8.0;
 /// Characters of a name that are shown.
 const LONGEST_NAME: usize = 32;
 
@@ -45,6 +55,16 @@ pub(super) struct Picture {
     pub(super) names: Vec<Name>,
     /// For each gang, column by column, where its members stand.
     pub(super) frames: Vec<Vec<Rect>>,
+    /// Shared containers, each as often as its steps do not stand side by side.
+    pub(super) containers: Vec<Container>,
+}
+
+/// Steps of a shared container that stand side by side.
+#[derive(Debug)]
+pub(super) struct Container {
+    /// Which frame of the graph it is.
+    pub(super) frame: usize,
+    pub(super) around: Rect,
 }
 
 /// Lays out a graph.
@@ -56,13 +76,15 @@ pub(super) fn lay_out(graph: &Graph) -> Picture {
     let gap = |a: usize, b: usize| {
         let (a, b) = (&layers.vertices[a], &layers.vertices[b]);
         let frame = if a.group == b.group { 0.0 } else { FRAME };
-        frame + if a.node.is_some() && b.node.is_some() { 20.0 } else { 13.0 }
+        let container = if a.container == b.container { 0.0 } else { CONTAINER_GAP };
+        frame + container + if a.node.is_some() && b.node.is_some() { 20.0 } else { 13.0 }
     };
     let middle = place::heights(&layers, &height, gap);
     ports.sort(graph, &layers, &middle);
     let columns = columns(graph, &layers, &ports, &middle);
     let mut picture = draw(graph, &layers, &ports, &columns, &middle);
     picture.frames = frames(graph, &layers, &picture.boxes, &columns, &middle);
+    picture.containers = containers(&layers, &picture.boxes);
     picture.move_to_origin();
     picture
 }
@@ -80,6 +102,12 @@ fn shown_width(name: &str, char: f64) -> f64 {
     text_width(&shown(name), char)
 }
 
+/// Returns how wide a step's name would have to be for the name of its container to fit above it, if that is short.
+fn container_width(label: &str) -> f64 {
+    let shown = cut(&plain(label), SHORT_CONTAINER);
+    text_width(&shown, CONTAINER_CHAR) + CONTAINER_MARGIN - 2.0 * (BOX_PADDING + CONTAINER)
+}
+
 /// A column's boxes, and the straight piece behind them where stream names stand.
 #[derive(Debug, Clone, Copy)]
 struct Column {
@@ -93,7 +121,10 @@ fn columns(graph: &Graph, layers: &Layers, ports: &Ports<'_>, middle: &[f64]) ->
     let mut left = 0.0;
     let column = |vertices: &Vec<usize>| {
         let nodes = || vertices.iter().filter_map(|&vertex| layers.vertices[vertex].node);
-        let width = nodes().map(|node| shown_width(&graph.nodes[node].label, STEP_CHAR)).fold(44.0, f64::max);
+        let containers = vertices.iter().filter_map(|&vertex| layers.vertices[vertex].container);
+        let labels = nodes().map(|node| shown_width(&graph.nodes[node].label, STEP_CHAR));
+        let labels = labels.chain(containers.map(|frame| container_width(&graph.frames[frame].label)));
+        let width = labels.fold(44.0, f64::max);
         let names =
             nodes().flat_map(|node| ports.names(node)).map(|name| shown_width(name, STREAM_CHAR) + 20.0);
         let right = left + width + 2.0 * BOX_PADDING;
@@ -135,7 +166,8 @@ fn draw(graph: &Graph, layers: &Layers, ports: &Ports<'_>, columns: &[Column], m
             path.extend([Segment::Curve(at(vertex).left, middle[vertex]), Segment::Across(at(vertex).trunk)]);
         }
         let y = middle[last] + ports.offset(drawn.to, false, &drawn.kind);
-        path.push(Segment::Curve(at(last).left - ARROWHEAD, y));
+        let head = if drawn.kind == ArrowKind::Use { 0.0 } else { ARROWHEAD };
+        path.push(Segment::Curve(at(last).left - head, y));
         Some(Arrow { edge, path })
     };
     Picture {
@@ -145,7 +177,36 @@ fn draw(graph: &Graph, layers: &Layers, ports: &Ports<'_>, columns: &[Column], m
         arrows: layers.routes.iter().enumerate().filter_map(arrow).collect(),
         names,
         frames: Vec::new(),
+        containers: Vec::new(),
     }
+}
+
+/// Returns the frames of shared containers: one around the boxes of each that follow each other in a column.
+fn containers(layers: &Layers, boxes: &[Rect]) -> Vec<Container> {
+    let mut frames: Vec<Container> = Vec::new();
+    for column in &layers.columns {
+        let mut last = None;
+        for (node, container) in column
+            .iter()
+            .map(|vertex| &layers.vertices[*vertex])
+            .filter_map(|it| Some((it.node?, it.container)))
+        {
+            let own = boxes[node];
+            let around = Rect {
+                x: own.x - CONTAINER,
+                y: own.y - CONTAINER,
+                width: own.width + 2.0 * CONTAINER,
+                height: own.height + 2.0 * CONTAINER,
+            };
+            match (container, frames.last_mut()) {
+                (Some(frame), Some(open)) if last == Some(frame) => open.around = open.around.around(around),
+                (Some(frame), _) => frames.push(Container { frame, around }),
+                (None, _) => {}
+            }
+            last = container;
+        }
+    }
+    frames
 }
 
 fn column_of(layers: &Layers) -> Vec<usize> {
@@ -196,11 +257,17 @@ impl Picture {
             Segment::Start(x, y) | Segment::Curve(x, y) => Some(Rect { x, y, width: 0.0, height: 0.0 }),
             Segment::Across(_) | Segment::Down(_) | Segment::Corner(..) => None,
         });
-        let all =
-            self.boxes.iter().chain(self.frames.iter().flatten()).copied().chain(points).reduce(Rect::around);
+        let named = |it: &Container| Rect {
+            y: it.around.y - CONTAINER_NAME,
+            height: it.around.height + CONTAINER_NAME,
+            ..it.around
+        };
+        let framed = self.frames.iter().flatten().copied().chain(self.containers.iter().map(named));
+        let all = self.boxes.iter().copied().chain(framed).chain(points).reduce(Rect::around);
         let Some(all) = all else { return };
         let (x, y) = (-all.x, -all.y);
-        for rect in self.boxes.iter_mut().chain(self.frames.iter_mut().flatten()) {
+        let containers = self.containers.iter_mut().map(|it| &mut it.around);
+        for rect in self.boxes.iter_mut().chain(self.frames.iter_mut().flatten()).chain(containers) {
             rect.x += x;
             rect.y += y;
         }
@@ -225,7 +292,7 @@ impl Picture {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::model::GraphNode;
+    use super::super::super::model::{FrameKind, GraphFrame, GraphNode};
     use super::*;
 
     fn overlap(a: &Rect, b: &Rect) -> bool {
@@ -248,9 +315,22 @@ mod tests {
                 GraphEdge { from, to, kind }
             };
             let edges = links.into_iter().filter(ordered).map(edge).collect();
-            let picture = lay_out(&Graph { title: String::new(), nodes, edges });
+            let frames = vec![GraphFrame {
+                kind: FrameKind::Container,
+                label: "ci".into(),
+                nodes: (0..nodes.len()).step_by(2).collect(),
+            }];
+            let picture = lay_out(&Graph { title: String::new(), nodes, edges, frames });
+            for container in &picture.containers {
+                for (node, one) in picture.boxes.iter().enumerate().filter(|(node, _)| node % 2 == 1) {
+                    prop_assert!(!overlap(&container.around, one), "{node} stands in a container that it does not run in");
+                }
+            }
             for (place, one) in picture.boxes.iter().enumerate() {
-                prop_assert!(one.x >= 0.0 && one.y >= 0.0 && one.right() <= picture.width && one.bottom() <= picture.height + 0.1);
+                // Sums are rounded in their last digits.
+                let near = Rect { x: one.x + 0.1, y: one.y + 0.1, ..*one };
+                let is_within = near.x >= 0.0 && near.y >= 0.0 && one.right() <= picture.width + 0.1 && one.bottom() <= picture.height + 0.1;
+                prop_assert!(is_within, "{one:?} in {} x {}", picture.width, picture.height);
                 prop_assert!(!picture.boxes[..place].iter().any(|other| overlap(one, other)));
             }
             for arrow in &picture.arrows {

@@ -19,6 +19,8 @@ pub(super) struct Vertex {
     pub(super) node: Option<usize>,
     /// The gang of a box; of a passage, that of both the edge's ends. Only gangs of more than one.
     pub(super) group: Option<usize>,
+    /// The shared container of a box.
+    pub(super) container: Option<usize>,
     /// Vertices of the column before that are joined to this one.
     pub(super) before: Vec<usize>,
     /// Vertices of the column after.
@@ -72,6 +74,7 @@ fn in_file_order(graph: &Graph) -> Layers {
         vertices.push(Vertex {
             node: Some(node),
             group: groups.get(&node).copied(),
+            container: graph.frames.iter().rposition(|frame| frame.nodes.contains(&node)),
             before: Vec::new(),
             after: Vec::new(),
         });
@@ -97,9 +100,22 @@ fn in_file_order(graph: &Graph) -> Layers {
     layers
 }
 
+impl Vertex {
+    /// Returns what it stands side by side with others of in its column: its gang, else its container.
+    fn company(&self) -> Option<(bool, usize)> {
+        self.group.map(|group| (true, group)).or(self.container.map(|container| (false, container)))
+    }
+}
+
 impl Layers {
     fn add_dummy(&mut self, column: usize, group: Option<usize>) -> usize {
-        self.vertices.push(Vertex { node: None, group, before: Vec::new(), after: Vec::new() });
+        self.vertices.push(Vertex {
+            node: None,
+            group,
+            container: None,
+            before: Vec::new(),
+            after: Vec::new(),
+        });
         self.columns[column].push(self.vertices.len() - 1);
         self.vertices.len() - 1
     }
@@ -116,7 +132,7 @@ impl Layers {
     }
 
     /// Sorts each column by where the neighbours in the column before (or after) stand on average. Members of
-    /// a gang stay side by side, in the place of their common average.
+    /// a gang, and steps of a container, stay side by side, in the place of their common average.
     fn sweep(&mut self, rightwards: bool) {
         let mut places = self.places();
         let mut order: Vec<usize> = (0..self.columns.len()).collect();
@@ -131,14 +147,14 @@ impl Layers {
             };
             let wishes: HashMap<usize, f64> =
                 self.columns[column].iter().map(|vertex| (*vertex, wish(vertex))).collect();
-            let mut of_group: HashMap<usize, Vec<f64>> = HashMap::new();
+            let mut of_group: HashMap<(bool, usize), Vec<f64>> = HashMap::new();
             for (vertex, wish) in &wishes {
-                if let Some(group) = self.vertices[*vertex].group {
+                if let Some(group) = self.vertices[*vertex].company() {
                     of_group.entry(group).or_default().push(*wish);
                 }
             }
             let key = |vertex: &usize| {
-                let group = self.vertices[*vertex].group;
+                let group = self.vertices[*vertex].company();
                 // Summed in sorted order, so that the same graph always gives the same drawing.
                 let common = group.and_then(|group| {
                     let mut wishes = of_group.get(&group)?.clone();
@@ -158,13 +174,13 @@ impl Layers {
         }
     }
 
-    /// Returns what is wrong with the order, worst first: members of a gang with others between them, and
-    /// crossings.
+    /// Returns what is wrong with the order, worst first: members of a gang, or steps of a container, with others
+    /// between them, and crossings.
     fn faults(&self) -> (usize, usize) {
         let torn = self.columns.iter().map(|column| {
-            let runs: Vec<usize> = column
-                .chunk_by(|&a, &b| self.vertices[a].group == self.vertices[b].group)
-                .filter_map(|run| self.vertices[*run.first()?].group)
+            let runs: Vec<(bool, usize)> = column
+                .chunk_by(|&a, &b| self.vertices[a].company() == self.vertices[b].company())
+                .filter_map(|run| self.vertices[*run.first()?].company())
                 .collect();
             runs.len() - runs.iter().collect::<HashSet<_>>().len()
         });

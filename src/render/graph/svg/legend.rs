@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::model::{Class, Graph};
+use super::super::model::{Class, FrameKind, Graph};
 use super::geometry::Picture;
 use super::style::{number, text_width};
-use super::{DASHED, class};
+use super::{DASHED, class, has_services, head_of};
 
 /// From the drawing to the first row of the legend, and from row to row.
 const LEGEND_GAP: f64 = 44.0;
@@ -32,12 +32,26 @@ impl Legend {
             ("order", "runs after"),
             ("stream", "stream, at the same time"),
             ("stored", "stream, from disk"),
+            ("use", "is up for"),
         ];
         for (kind, words) in
             lines.into_iter().filter(|(kind, _)| graph.drawn().any(|edge| class(&edge.kind) == *kind))
         {
-            legend
-                .add(words, &format!("<path class=\"{kind}\" marker-end=\"url(#{kind})\" d=\"M0 -4H21\"/>"));
+            let head = if kind == "use" { String::new() } else { head_of(kind) };
+            legend.add(words, &format!("<path class=\"{kind}\"{head} d=\"M0 -4H21\"/>"));
+        }
+        if has_services(graph) {
+            legend.add(
+                "service",
+                &format!("<g class=\"step\">{}</g>", swatch("").replace("rx=\"4\"", "rx=\"8\"")),
+            );
+        }
+        let has = |kind| graph.frames.iter().any(|frame| frame.kind == kind && !frame.nodes.is_empty());
+        if has(FrameKind::File) {
+            legend.add("in one file", &swatch("file"));
+        }
+        if has(FrameKind::Container) {
+            legend.add("in one container", &swatch("container"));
         }
         if !picture.frames.is_empty() {
             legend.add("starts together", &swatch("gang"));

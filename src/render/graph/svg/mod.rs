@@ -10,11 +10,12 @@ mod style;
 
 use std::fmt::Write as _;
 
-use super::model::{ArrowKind, Class, Graph, LATER, plain};
-use geometry::{Picture, lay_out, shown};
+use super::model::{ArrowKind, Class, FrameKind, Graph, GraphFrame, LATER, plain};
+use crate::render::cut;
+use geometry::{CONTAINER_CHAR, CONTAINER_MARGIN, Container, Picture, lay_out, shown};
 use legend::Legend;
 use shape::{outline, path};
-use style::{STYLE, escape, number, text_width};
+use style::{STYLE, STYLE_BESIDE, escape, number, text_width};
 
 const MARGIN: f64 = 26.0;
 const TITLE_HEIGHT: f64 = 40.0;
@@ -32,10 +33,11 @@ pub fn svg(graph: &Graph) -> String {
     let (wide, high) = (number(width.ceil()), number(height.ceil()));
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {wide} {high}\" \
-         role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n<defs>{heads}</defs>\n\
+         role=\"img\">\n<title>{title}</title>\n<style>{STYLE}{more}</style>\n<defs>{heads}</defs>\n\
          <rect class=\"page\" x=\"0.5\" y=\"0.5\" width=\"{inner_wide}\" height=\"{inner_high}\" rx=\"10\"/>\n\
          <text class=\"title\" x=\"{MARGIN}\" y=\"{title_y}\">{title}</text>\n",
         title = escape(&title),
+        more = if picture.containers.is_empty() && !has_services(graph) { "" } else { STYLE_BESIDE },
         heads = heads(),
         inner_wide = number(width.ceil() - 1.0),
         inner_high = number(height.ceil() - 1.0),
@@ -60,22 +62,22 @@ fn body(graph: &Graph, picture: &Picture) -> String {
         let _ = writeln!(out, "<path class=\"gang\" d=\"{}\"/>", path(&outline(frame)));
     }
     out += &border(graph, picture);
+    for container in &picture.containers {
+        out += &container_frame(graph, container);
+    }
     let edges: Vec<_> = graph.drawn().collect();
     // Streams over order, and what is live over what is stored: they share lines near their producer.
     let layer = |kind: &ArrowKind| match kind {
-        ArrowKind::Order => 0,
+        ArrowKind::Order | ArrowKind::Use => 0,
         ArrowKind::Stored { .. } => 1,
         ArrowKind::Stream { .. } => 2,
     };
     for wanted in 0..3 {
         for arrow in &picture.arrows {
             if let Some(edge) = edges.get(arrow.edge).filter(|edge| layer(&edge.kind) == wanted) {
-                let kind = class(&edge.kind);
-                let _ = writeln!(
-                    out,
-                    "<path class=\"{kind}\" marker-end=\"url(#{kind})\" d=\"{}\"/>",
-                    path(&arrow.path)
-                );
+                let (kind, line) = (class(&edge.kind), path(&arrow.path));
+                let head = if edge.kind == ArrowKind::Use { String::new() } else { head_of(kind) };
+                let _ = writeln!(out, "<path class=\"{kind}\"{head} d=\"{line}\"/>");
             }
         }
     }
@@ -90,9 +92,10 @@ fn body(graph: &Graph, picture: &Picture) -> String {
         let about = node.remark().map_or_else(String::new, |about| format!(" – {about}"));
         let line = if node.condition.is_some() { DASHED } else { "" };
         let full = plain(&node.label) + &class + &about;
+        let round = if node.is_service { number(rect.height.min(36.0) / 2.0) } else { "7".to_owned() };
         let _ = writeln!(
             out,
-            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"7\"{line}/>\
+            "<g class=\"step {kind}\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{round}\"{line}/>\
              <text x=\"{}\" y=\"{}\">{}</text></g>",
             escape(&full),
             number(rect.x),
@@ -105,6 +108,37 @@ fn body(graph: &Graph, picture: &Picture) -> String {
         );
     }
     out
+}
+
+/// Returns the frame of a file or a shared container, with its name on its upper edge.
+fn container_frame(graph: &Graph, Container { frame, around }: &Container) -> String {
+    let Some(GraphFrame { kind, label, nodes: _ }) = graph.frames.get(*frame) else { return String::new() };
+    let class = match kind {
+        FrameKind::Container => "container",
+        FrameKind::File => "file",
+    };
+    let most = ((around.width - CONTAINER_MARGIN + 0.1) / CONTAINER_CHAR).max(3.0) as usize;
+    let shown = cut(&plain(label), most);
+    let (x, y) = (number(around.x), number(around.y));
+    // What is behind the name keeps the line of the frame out of it.
+    format!(
+        "<g><title>{}</title><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"9\"/>\
+         <rect class=\"ground\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"12\" rx=\"3\"/>\
+         <text class=\"{class}-name\" x=\"{}\" y=\"{}\">{}</text></g>\n",
+        escape(&plain(label)),
+        number(around.width),
+        number(around.height),
+        number(around.x + 7.0),
+        number(around.y - 6.0),
+        number(text_width(&shown, CONTAINER_CHAR) + 6.0),
+        number(around.x + 10.0),
+        number(around.y + 3.5),
+        escape(&shown),
+    )
+}
+
+fn has_services(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|node| node.is_service)
 }
 
 /// Returns the line before the steps that run when all others have ended, which stand to its right.
@@ -127,7 +161,13 @@ fn class(kind: &ArrowKind) -> &'static str {
         ArrowKind::Order => "order",
         ArrowKind::Stream { .. } => "stream",
         ArrowKind::Stored { .. } => "stored",
+        ArrowKind::Use => "use",
     }
+}
+
+/// Returns the attribute that gives a line its arrowhead.
+fn head_of(kind: &str) -> String {
+    format!(" marker-end=\"url(#{kind})\"")
 }
 
 /// Returns the arrowheads, one for each kind of line.

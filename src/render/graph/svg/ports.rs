@@ -17,7 +17,7 @@ pub(super) struct Ports<'a> {
 
 fn stream(kind: &ArrowKind) -> Option<&str> {
     match kind {
-        ArrowKind::Order => None,
+        ArrowKind::Order | ArrowKind::Use => None,
         ArrowKind::Stream { name } | ArrowKind::Stored { name } => Some(name),
     }
 }

@@ -46,6 +46,24 @@ path{fill:none}
 }
 ";
 
+/// What is added where there are services, files that are used or shared containers.
+pub(super) const STYLE_BESIDE: &str = "\
+.use{stroke:#818b98;stroke-width:1.8;stroke-dasharray:1 5;stroke-linecap:round}
+.container,.file{fill:none;stroke:#9a6700;stroke-opacity:.75}
+.file{stroke:#6e7781}
+.container-name,.file-name{font:10px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#7d4e00}
+.file-name{fill:#59636e}
+.ground{fill:#fff}
+@media(prefers-color-scheme:dark){
+.use{stroke:#656c76}
+.container{stroke:#d29922}
+.container-name{fill:#e3b341}
+.file{stroke:#818b98}
+.file-name{fill:#9198a1}
+.ground{fill:#0d1117}
+}
+";
+
 /// Returns text as XML.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::new();
@@ -71,5 +89,6 @@ pub(super) fn number(value: f64) -> String {
 
 /// About how wide a text is, generously: characters of other scripts may take two places.
 pub(super) fn text_width(text: &str, char: f64) -> f64 {
-    text.chars().map(|it| if it < '\u{1100}' { char } else { char.max(8.0) * 1.8 }).sum()
+    let is_narrow = |it: char| it < '\u{1100}' || it == '…';
+    text.chars().map(|it| if is_narrow(it) { char } else { char.max(8.0) * 1.8 }).sum()
 }
