@@ -8,9 +8,21 @@ use super::load::Loaded;
 use super::past;
 use crate::cli::stdio::say;
 use crate::event::wire::OutcomeRecord;
-use crate::history::{RunDetails, StepDetails, StoredRun};
+use crate::history::{RunDetails, Runs, StepDetails, StoredRun};
 use crate::pipeline::Artifact;
 use crate::runner::{Past, PastRun, PastStream, StepResult, Trace};
+
+/// Waits until the reapers of killed runs of the file have cleaned up: what they remove must not be what this run
+/// makes.
+pub(super) fn wait_for_cleanups(loaded: &Loaded, quiet: bool) {
+    let runs = Runs::being_cleaned_up(&loaded.working_dir.join(past::home()));
+    for run in runs.iter().filter(|run| is_of(run, loaded)) {
+        if !quiet {
+            say!("waiting for the clean-up of run {}, which was killed", run.id());
+        }
+        run.wait_for_cleanup();
+    }
+}
 
 /// Returns what `--resume RUN` goes on from: that run and all before it. Refuses a run that is still going.
 pub(super) fn resumed(name: &str, loaded: &Loaded) -> Result<Past, CliError> {

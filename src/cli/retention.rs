@@ -40,7 +40,7 @@ fn remove_old(loaded: &Loaded, keep: usize) -> Result<(), CliError> {
     let of_file: Vec<&StoredRun> = runs.newest_first().iter().filter(|run| is_of(run, loaded)).collect();
     let (kept, old) = of_file.split_at(keep.min(of_file.len()));
     let mut account = None;
-    for run in old.iter().filter(|run| !run.is_live()) {
+    for run in old.iter().filter(|run| run.is_over()) {
         if run.has_streams() {
             let account = account.get_or_insert_with(|| {
                 let mut account = Past::default();

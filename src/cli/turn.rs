@@ -48,7 +48,7 @@ pub(super) fn tell(turn: &mut Option<Ticket>, run: &str) {
 /// Sends the run TERM, as a person would: its `finally` steps run.
 fn stop(holder: &Holder) {
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid.filter(|pid| *pid != rustix::process::getpid()) {
+    if let Some(pid) = pid.filter(|pid| *pid != rustix::process::getpid() && holder.is_alive()) {
         // It may have ended in the meantime.
         let _ = kill_process(pid, Signal::TERM);
     }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::HistoryError;
-use super::lock::RunLock;
+use super::lock::{CLEANUP, LIFE, RunLock};
 use super::own;
 
 /// Names tried before giving up on a free one; of 65,536 possible ones, few are ever taken.
@@ -30,7 +31,20 @@ const LONGEST_NAME: usize = 200;
 pub struct RunDir {
     id: String,
     path: PathBuf,
-    _lock: Arc<RunLock>,
+    locks: Arc<Locks>,
+}
+
+/// What says that the run goes on, and that something may be left of it.
+#[derive(Debug)]
+struct Locks {
+    _life: RunLock,
+    cleanup: RunLock,
+}
+
+impl Locks {
+    fn take(dir: &Path) -> io::Result<Self> {
+        Ok(Self { _life: RunLock::take(dir, LIFE)?, cleanup: RunLock::take(dir, CLEANUP)? })
+    }
 }
 
 impl RunDir {
@@ -55,7 +69,7 @@ impl RunDir {
             let path = runs.join(&id);
             tries += 1;
             match claim(home, &id, &path, ignores) {
-                Ok(lock) => return Ok(Self { id, path, _lock: Arc::new(lock) }),
+                Ok(locks) => return Ok(Self { id, path, locks: Arc::new(locks) }),
                 Err(error) if is_taken(&error) && tries < TRIES => {}
                 Err(error) => return Err(HistoryError::create(path)(error)),
             }
@@ -70,6 +84,11 @@ impl RunDir {
     /// Returns the directory; relative if `base` was.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns what the run's reaper has to hold until the run is cleaned up.
+    pub fn cleanup_lock(&self) -> BorrowedFd<'_> {
+        self.locks.cleanup.as_fd()
     }
 
     /// Returns the folder for kept streams, each in a file of its name.
@@ -190,15 +209,15 @@ pub(super) fn log_in(run: &Path, step: &str) -> PathBuf {
 /// Makes a run's directory. It is made under a hidden name and renamed once it is complete, so that no other
 /// process finds a run without its lock. If this process is killed before that, the hidden directory is
 /// removed later.
-fn claim(home: &Path, id: &str, path: &Path, ignores: bool) -> io::Result<RunLock> {
+fn claim(home: &Path, id: &str, path: &Path, ignores: bool) -> io::Result<Locks> {
     let hidden = path.with_file_name(format!(".{id}"));
     make_private(&hidden)?;
     let made = ["logs", "outputs", "streams"]
         .iter()
         .try_for_each(|folder| make_private(&hidden.join(folder)))
         .and_then(|()| if ignores { ignore_itself(home, &hidden) } else { Ok(()) })
-        .and_then(|()| RunLock::take(&hidden))
-        .and_then(|lock| fs::rename(&hidden, path).map(|()| lock));
+        .and_then(|()| Locks::take(&hidden))
+        .and_then(|locks| fs::rename(&hidden, path).map(|()| locks));
     if made.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(&hidden);
@@ -300,7 +319,7 @@ mod tests {
         });
         let ids: HashSet<&str> = runs.iter().map(RunDir::id).collect();
         assert_eq!(ids.len(), 16);
-        assert!(runs.iter().all(|run| RunLock::is_held(run.path()) && run.outputs_dir().is_dir()));
+        assert!(runs.iter().all(|run| RunLock::is_held(run.path(), LIFE) && run.outputs_dir().is_dir()));
         assert_eq!(fs::read_to_string(base.path().join(".pipe/.gitignore")).unwrap(), "*\n");
         assert_eq!(fs::read_dir(home(&base)).unwrap().count(), 2, "nothing half made is left");
         assert_eq!(fs::read_dir(base.path().join(".pipe/runs")).unwrap().count(), 16);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::lock::RunLock;
+use super::lock::{LIFE, RunLock};
 use super::own::{self, LONGEST};
 use super::records::Skipped;
 use super::run_dir::journal_in;
@@ -47,7 +47,7 @@ pub struct RunSummary {
 impl RunSummary {
     /// Reads the journal in the directory `dir` of the run `id`.
     pub(super) fn of(id: &str, dir: &Path) -> Result<Self, HistoryError> {
-        let lives = RunLock::is_held(dir);
+        let lives = RunLock::is_held(dir, LIFE);
         let path = journal_in(dir);
         let mut journal = Vec::new();
         let read = own::open(&path).and_then(|mut file| own::read(&mut file, LONGEST, &mut journal));

@@ -63,14 +63,17 @@ impl Runs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(HistoryError::read(folder)(error)),
         };
-        let run = |entry: fs::DirEntry| {
-            let id = entry.file_name().into_string().ok()?;
-            (is_runs(&id) && own::is_folder(&entry.path())).then(|| StoredRun::new(id, entry.path()))
-        };
         let (hidden, mut runs): (Vec<_>, Vec<_>) =
-            entries.into_iter().filter_map(run).partition(|run| run.id().starts_with('.'));
+            entries.iter().filter_map(run_at).partition(|run| run.id().starts_with('.'));
         runs.sort_by_cached_key(|run| Reverse((run.began(), run.id().to_owned())));
         Ok(Self { folder, runs, hidden })
+    }
+
+    /// Returns those in `home` that were killed and whose reapers still clean up. Reads no journal: each run
+    /// asks for this first.
+    pub fn being_cleaned_up(home: &Path) -> Vec<StoredRun> {
+        let entries = fs::read_dir(runs_in(home)).into_iter().flatten().flatten();
+        entries.filter_map(|entry| run_at(&entry)).filter(StoredRun::is_being_cleaned_up).collect()
     }
 
     /// Returns the runs, the newest first.
@@ -84,7 +87,7 @@ impl Runs {
             let changed = fs::symlink_metadata(run.path()).and_then(|folder| folder.modified()).ok();
             changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > UNDER_WAY)
         };
-        self.hidden.iter().filter(is_old).filter(|run| !run.is_live())
+        self.hidden.iter().filter(is_old).filter(|run| run.is_over())
     }
 
     /// Returns the run that a name means: an id, its beginning or its end where no other has the same, or
@@ -105,6 +108,12 @@ impl Runs {
             _ => Err(NoRun::Ambiguous { name: name.to_owned(), newest: ids(some.into_iter()) }),
         }
     }
+}
+
+/// Returns the run that has a directory here; nothing if what is here is no run's.
+fn run_at(entry: &fs::DirEntry) -> Option<StoredRun> {
+    let id = entry.file_name().into_string().ok()?;
+    (is_runs(&id) && own::is_folder(&entry.path())).then(|| StoredRun::new(id, entry.path()))
 }
 
 /// Returns whether a folder of this name is a run's: named by its time and four digits, and hidden while it

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::lock::RunLock;
+use super::lock::{CLEANUP, LIFE, RunLock};
 use super::own;
 use super::records::{Records, Skipped};
 use super::run_dir::{journal_in, log_in, outputs_in, pipes_in, secrets_in, streams_in, times_in};
@@ -81,7 +81,22 @@ impl StoredRun {
 
     /// Returns whether the run's process lives; true also where that cannot be known.
     pub fn is_live(&self) -> bool {
-        RunLock::is_held(&self.path)
+        RunLock::is_held(&self.path, LIFE)
+    }
+
+    /// Returns whether the run was killed, and its reaper still cleans up.
+    pub fn is_being_cleaned_up(&self) -> bool {
+        !self.is_live() && RunLock::is_held(&self.path, CLEANUP)
+    }
+
+    /// Waits until it is cleaned up.
+    pub fn wait_for_cleanup(&self) {
+        RunLock::wait(&self.path, CLEANUP);
+    }
+
+    /// Returns whether neither the run's process nor its reaper needs the directory.
+    pub fn is_over(&self) -> bool {
+        !self.is_live() && !RunLock::is_held(&self.path, CLEANUP)
     }
 
     /// Returns its journal, to be read as it grows.

@@ -25,8 +25,8 @@ pub(super) enum Resource {
     /// Processes with this entry, `NAME=VALUE`, in their environment, or with one of these pipes open, by
     /// inode.
     Processes { mark: OsString, pipes: Vec<u64> },
-    /// The writing end of a pipe, which travels beside the message.
-    Pipe,
+    /// A descriptor, which travels beside the message.
+    Descriptor,
     /// A file or directory.
     Path(PathBuf),
     /// Containers and networks with all these labels, each `NAME=VALUE`.
@@ -67,7 +67,7 @@ impl Message {
                 let pipes = pipes.map(|pipe| pipe.parse().ok()).collect::<Option<_>>()?;
                 register(Resource::Processes { mark: OsString::from_vec(mark.to_vec()), pipes })
             }
-            b"pipe" => register(Resource::Pipe),
+            b"descriptor" => register(Resource::Descriptor),
             b"path" => register(Resource::Path(OsStr::from_bytes(rest).into())),
             b"products" => register(Resource::Products(rest.to_vec())),
             b"labels" => register(Resource::Labels(text()?.split('\n').map(str::to_owned).collect())),
@@ -81,7 +81,7 @@ impl Resource {
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Processes { .. } => "processes",
-            Self::Pipe => "pipe",
+            Self::Descriptor => "descriptor",
             Self::Path(_) => "path",
             Self::Labels(_) => "labels",
             Self::Products(_) => "products",
@@ -96,7 +96,7 @@ impl Resource {
                 joined = [pipes.as_bytes(), b" ", mark.as_bytes()].concat();
                 &joined
             }
-            Self::Pipe => b"",
+            Self::Descriptor => b"",
             Self::Products(encoded) => encoded,
             Self::Path(path) => path.as_os_str().as_bytes(),
             Self::Labels(labels) => {
@@ -127,7 +127,7 @@ mod tests {
                 pipes: vec![4711, u64::MAX],
             }),
             register(Resource::Processes { mark: "A=".into(), pipes: Vec::new() }),
-            register(Resource::Pipe),
+            register(Resource::Descriptor),
             register(Resource::Path(OsStr::from_bytes(b"/odd \xff\nname ").into())),
             register(Resource::Products(b"{\"a\": 1}".to_vec())),
             register(Resource::Labels(vec!["pipe.run=r 1".into(), "pipe.pid=5".into()])),
@@ -146,9 +146,16 @@ mod tests {
 
     #[test]
     fn other_text_is_not_a_message() {
-        for text in
-            ["", "release", "release x", "leader 1", "leader 1 x y", "pipe", "processes 1 7,x, A=", "sing 1"]
-        {
+        for text in [
+            "",
+            "release",
+            "release x",
+            "leader 1",
+            "leader 1 x y",
+            "descriptor",
+            "processes 1 7,x, A=",
+            "sing 1",
+        ] {
             assert_eq!(Message::decode(text.as_bytes()), None, "{text}");
         }
     }

@@ -18,6 +18,9 @@
 //! after it has killed the readers. When a stream ends properly, `pipe` releases the end and closes its own;
 //! the readers see end-of-file once both are closed.
 //!
+//! In the same way it holds the locks of the run: the one that says that the run is cleaned up, and the names
+//! of `concurrency`. A run that comes after a killed one finds them free once nothing of that is left.
+//!
 //! The reaper has a session of its own, no terminal, none of `pipe`'s standard streams, and `/` as its
 //! working directory. It ignores the signals that ask a program to end, which are for `pipe`. If it cannot be
 //! started, or dies, the run goes on without it.
@@ -112,9 +115,10 @@ impl Reaper {
         self.register(Resource::Processes { mark: mark.to_owned(), pipes: pipes.to_owned() }, None)
     }
 
-    /// Registers the writing end of a pipe, which must not close if this process is killed.
-    pub fn pipe(&self, end: impl AsFd) -> Registration {
-        self.register(Resource::Pipe, Some(end.as_fd()))
+    /// Registers a descriptor that must not close before all else is cleaned up if this process is killed: the
+    /// writing end of a pipe, or a file with a lock.
+    pub fn hold(&self, descriptor: impl AsFd) -> Registration {
+        self.register(Resource::Descriptor, Some(descriptor.as_fd()))
     }
 
     /// Registers a file or directory that only this run uses, by its absolute path.

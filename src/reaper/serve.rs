@@ -14,7 +14,7 @@ use crate::processes::{self, Signs};
 #[derive(Default)]
 struct Registry {
     steps: BTreeMap<u64, Signs>,
-    pipes: BTreeMap<u64, OwnedFd>,
+    held: BTreeMap<u64, OwnedFd>,
     paths: BTreeMap<u64, PathBuf>,
     labels: BTreeMap<u64, Vec<String>>,
     products: BTreeMap<u64, Vec<u8>>,
@@ -65,7 +65,7 @@ impl Registry {
             Resource::Processes { mark, pipes } => {
                 self.steps.insert(key, Signs { mark, pipes, ..Signs::default() });
             }
-            Resource::Pipe => self.pipes.extend(inbox.take_end().map(|end| (key, end))),
+            Resource::Descriptor => self.held.extend(inbox.take_end().map(|end| (key, end))),
             Resource::Path(path) => drop(self.paths.insert(key, path)),
             Resource::Labels(labels) => drop(self.labels.insert(key, labels)),
             Resource::Products(encoded) => drop(self.products.insert(key, encoded)),
@@ -74,16 +74,16 @@ impl Registry {
 
     fn release(&mut self, key: u64) {
         self.steps.remove(&key);
-        self.pipes.remove(&key);
+        self.held.remove(&key);
         self.paths.remove(&key);
         self.labels.remove(&key);
         self.products.remove(&key);
     }
 
-    /// Cleans up. The pipes close last: their readers, which would take that for the end of the stream, are
-    /// dead by then.
+    /// Cleans up. What is held closes last: the readers of a pipe, which would take that for the end of the
+    /// stream, are dead by then, and a run that waits for a lock finds nothing left.
     fn reap(self, sweep: impl FnOnce(Vec<Vec<String>>), undo: fn(&[u8])) {
-        let Self { steps, pipes, paths, labels, products } = self;
+        let Self { steps, held, paths, labels, products } = self;
         let steps: Vec<Signs> = steps.into_values().collect();
         let paths: Vec<PathBuf> = paths.into_values().collect();
         std::thread::scope(|scope| {
@@ -100,7 +100,7 @@ impl Registry {
         // A container may have written them again before it was removed.
         remove(&paths);
         products.values().for_each(|encoded| undo(encoded));
-        drop(pipes);
+        drop(held);
     }
 }
 
@@ -143,7 +143,8 @@ mod tests {
     fn a_pipe_ends_when_it_is_released_and_not_before() {
         let (mut reader, writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&reader, true).unwrap();
-        let hold = |writer: OwnedFd| (Message::Register { key: 1, resource: Resource::Pipe }, Some(writer));
+        let hold =
+            |writer: OwnedFd| (Message::Register { key: 1, resource: Resource::Descriptor }, Some(writer));
         let (registry, _) = listened(vec![hold(writer.try_clone().unwrap().into())]);
         drop(writer);
         assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);

@@ -134,16 +134,16 @@ mod tests {
             let long = long.clone();
             move || {
                 let (reader, writer) = io::pipe().unwrap();
-                send(&socket, &register(0, Resource::Pipe), Some(reader.as_fd())).unwrap();
+                send(&socket, &register(0, Resource::Descriptor), Some(reader.as_fd())).unwrap();
                 send(&socket, &long, None).unwrap();
-                send(&socket, &register(2, Resource::Pipe), Some(writer.as_fd())).unwrap();
+                send(&socket, &register(2, Resource::Descriptor), Some(writer.as_fd())).unwrap();
                 send_bytes(&socket, b"nonsense\0", None).unwrap();
             }
         });
-        assert_eq!(inbox.next(), Some(register(0, Resource::Pipe)));
+        assert_eq!(inbox.next(), Some(register(0, Resource::Descriptor)));
         let mut reader = PipeReader::from(inbox.take_end().unwrap());
         assert_eq!(inbox.next(), Some(long));
-        assert_eq!(inbox.next(), Some(register(2, Resource::Pipe)));
+        assert_eq!(inbox.next(), Some(register(2, Resource::Descriptor)));
         let mut writer = PipeWriter::from(inbox.take_end().unwrap());
         assert_eq!(inbox.next(), None);
         sender.join().unwrap();

@@ -1,7 +1,8 @@
 //! Names that one run or step of this user and machine holds at a time (`concurrency`).
 //!
 //! Each name has a folder, in which every run or step that wants it has a ticket: a file with a number, and
-//! with a lock on it that the kernel releases when the process ends in any way. The lowest ticket that is
+//! with a lock on it that the kernel releases when the process, and the reaper of a killed one, have ended in any
+//! way. The lowest ticket that is
 //! still locked holds the name; the others wait in the order in which they came. A lock on the file `turn`
 //! makes taking a ticket and looking at the others one action.
 
@@ -14,6 +15,8 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::executor::{self, SystemError};
+use crate::processes;
+use crate::reaper::{Reaper, Registration};
 
 /// How often a waiting one looks whether it is its turn.
 const LOOK: Duration = Duration::from_millis(50);
@@ -90,6 +93,8 @@ fn slug(name: &str) -> String {
 pub struct Holder {
     /// The process of `pipe`.
     pub pid: u32,
+    /// When that was started, in kernel ticks; empty where that cannot be known.
+    pub started: String,
     /// The run; empty as long as it has no id.
     pub run: String,
     /// The step; empty if the run itself has the name.
@@ -99,12 +104,19 @@ pub struct Holder {
 impl Holder {
     /// Returns the run or the step of this process.
     pub fn this(run: impl Into<String>, step: impl Into<String>) -> Self {
-        Self { pid: std::process::id(), run: run.into(), step: step.into() }
+        let pid = std::process::id();
+        Self { pid, started: started(pid), run: run.into(), step: step.into() }
+    }
+
+    /// Returns whether its process still runs: once that is gone, its reaper may hold the name, and another process
+    /// may have the id.
+    pub fn is_alive(&self) -> bool {
+        started(self.pid) == self.started
     }
 
     /// Returns who it is, in words.
     pub fn words(&self) -> String {
-        let Self { pid, run, step } = self;
+        let Self { pid, started: _, run, step } = self;
         match (step.as_str(), run.as_str()) {
             ("", "") => format!("a run (pid {pid})"),
             ("", run) => format!("run {run} (pid {pid})"),
@@ -113,14 +125,21 @@ impl Holder {
     }
 
     fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.pid, self.run, self.step)
+        let Self { pid, started, run, step } = self;
+        format!("{pid}\n{run}\n{step}\n{started}\n")
     }
 
     fn read(text: &str) -> Self {
         let mut lines = text.lines().map(str::to_owned);
         let pid = lines.next().and_then(|pid| pid.parse().ok()).unwrap_or_default();
-        Self { pid, run: lines.next().unwrap_or_default(), step: lines.next().unwrap_or_default() }
+        let mut line = || lines.next().unwrap_or_default();
+        let (run, step) = (line(), line());
+        Self { pid, started: line(), run, step }
     }
+}
+
+fn started(pid: u32) -> String {
+    i32::try_from(pid).ok().and_then(processes::started).unwrap_or_default()
 }
 
 /// A place in the queue for a name; with the lowest one the name is held. It is given up when this is dropped.
@@ -129,6 +148,8 @@ pub struct Ticket {
     folder: PathBuf,
     number: u64,
     file: File,
+    /// Dropped after the file is removed.
+    held: Registration,
 }
 
 /// What is before a ticket.
@@ -148,7 +169,13 @@ impl Ticket {
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
         file.lock()?;
         file.write_all(holder.text().as_bytes())?;
-        Ok(Self { folder, number, file })
+        Ok(Self { folder, number, file, held: Registration::default() })
+    }
+
+    /// Leaves it to the reaper if this process is killed: the next one has its turn once nothing of this one is
+    /// left.
+    pub fn leave_to(&mut self, reaper: &Reaper) {
+        self.held = reaper.hold(&self.file);
     }
 
     /// Returns what is before it; nothing if it is its turn. Tickets of processes that have ended are removed.

@@ -52,7 +52,7 @@ fn this_machine(args: &CleanArgs) -> Result<ExitCode, CliError> {
 /// not keep the others from being cleared.
 fn killed_runs() -> Result<(), CliError> {
     let mut failed = None;
-    for run in past::runs()?.newest_first().iter().filter(|run| !run.is_live()) {
+    for run in past::runs()?.newest_first().iter().filter(|run| run.is_over()) {
         failed = run.clear().err().or(failed);
     }
     for path in secrets_dir::left() {
@@ -152,5 +152,5 @@ fn old<'a>(args: &CleanArgs, runs: &'a Runs) -> Vec<&'a StoredRun> {
         args.older_than.is_none_or(|limit| age > limit)
     };
     let past = runs.newest_first().iter().skip(args.keep.unwrap_or(0));
-    past.filter(|run| is_old(run) && !run.is_live()).collect()
+    past.filter(|run| is_old(run) && run.is_over()).collect()
 }

@@ -19,7 +19,7 @@ use crate::cli::screen::Screen;
 use crate::cli::secrets_dir::SecretsDir;
 use crate::cli::stdio;
 use crate::cli::{
-    commands::dry_run, ends, environment, past, retention, signals, terminal, turn, viewers,
+    commands::dry_run, earlier, ends, environment, past, retention, signals, terminal, turn, viewers,
 };
 use crate::event::mask::Masker;
 use crate::event::{EventKind, RunEnd, channel};
@@ -43,6 +43,9 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let mut loaded = load_with(&args.target, params, args.cluster.places(&args.containers), missing)?;
     ends::check(&loaded.pipeline)?;
     let reports = viewers::reports(args, &loaded.working_dir)?;
+    if !args.dry_run {
+        earlier::wait_for_cleanups(&loaded, args.quiet);
+    }
     let started_at = jiff::Zoned::now();
     let choice = Choice::of(&args.choice, &loaded)?;
     let at_most = choice.at_most(&loaded);
@@ -138,6 +141,10 @@ async fn run_to_end(
     let question = Question::default();
     let screen = Screen::start(receiver, &dir, viewers, question.clone())?;
     let reaper = start_reaper(&events);
+    reaper.hold(dir.cleanup_lock()).leak();
+    if let Some(turn) = &mut turn {
+        turn.leave_to(&reaper);
+    }
     warn_of_hidden_processes(&events);
     let docker = engine
         .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))

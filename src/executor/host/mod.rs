@@ -171,7 +171,7 @@ impl Inputs {
                 InputSource::Pipe => {
                     let (reader, writer) = io::pipe().map_err(|error| no_pipe(spec, error))?;
                     let fd = OwnedFd::from(writer);
-                    (Some(InputPipe { keepalive: Keepalive::new(reaper.pipe(&fd)), fd }), reader.into())
+                    (Some(InputPipe { keepalive: Keepalive::new(reaper.hold(&fd)), fd }), reader.into())
                 }
                 InputSource::File(path) => (None, stored(spec, path)?.into()),
             };

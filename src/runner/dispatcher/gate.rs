@@ -201,7 +201,9 @@ async fn take(
 
 fn queue(job: &Job, name: &str, step: StepId) -> Result<Ticket, SystemError> {
     let Step { name: step, .. } = job.pipeline.step(step);
-    job.settings.names.queue(name, &Holder::this(&*job.place.id, step))
+    let mut ticket = job.settings.names.queue(name, &Holder::this(&*job.place.id, step))?;
+    ticket.leave_to(&job.reaper);
+    Ok(ticket)
 }
 
 fn failed(name: &str) -> impl FnOnce(std::io::Error) -> SystemError {

@@ -328,6 +328,35 @@ fn killed_at_random(running: Running, most: u64) -> Option<u32> {
     running.kill()
 }
 
+/// A run that comes after a killed one waits for its reaper, which would remove what the new run makes.
+#[test]
+fn the_next_run_of_a_file_waits_for_the_clean_up() {
+    for next in [&["run"][..], &["run", "--resume", "last"]] {
+        let place = Place::with(
+            "steps:\n  - {name: make, run: 'echo half > out; echo began; : < go; echo whole > out', produces: out}\n",
+        );
+        place.sh("mkfifo go");
+        let mut running = place.follow(&["run"]);
+        running.wait_for("| began");
+        let reaper = running.reaper();
+        signal("STOP", &reaper.to_string());
+        running.signal("KILL");
+        running.end();
+        place.write("other.yml", "steps: [{name: other, run: 'true'}]");
+        place.pipe(&["run", "other.yml"]).code(0);
+        place.pipe(&["run", "--dry-run"]).code(0);
+        let mut next = Running::of(place.command_with_messages(next).spawn().unwrap());
+        next.wait_for("waiting for the clean-up of run ");
+        place.pipe(&["clean", "--keep", "0"]);
+        signal("CONT", &reaper.to_string());
+        next.wait_for("| began");
+        assert!(!lives(reaper));
+        place.sh(": > go");
+        next.end().code(0);
+        assert_eq!(place.read("out"), "whole\n");
+    }
+}
+
 /// What a step has promised and not finished goes, and what was there before stays.
 #[test]
 fn no_half_product_outlives_a_killed_pipe() {

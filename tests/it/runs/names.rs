@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::support::processes::{eventually, lives, signal};
 use crate::support::{Place, Ran, Running};
 
 /// A run that holds the name until the named pipe `go` is opened; it notes when it starts and ends.
@@ -33,14 +34,12 @@ fn follow(place: &Place) -> Running {
 
 /// A run whose messages are followed, which come on standard error.
 fn waits(place: &Place) -> Running {
-    let script = "exec \"$0\" run --format plain 2>&1";
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_pipe")]).current_dir(place.path());
-    shell.env("XDG_RUNTIME_DIR", place.join("runtime")).stdin(Stdio::null()).stdout(Stdio::piped());
-    for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI"] {
-        shell.env_remove(name);
-    }
-    Running::of(shell.spawn().unwrap())
+    waits_in(place, "pipeline.yml")
+}
+
+fn waits_in(place: &Place, file: &str) -> Running {
+    let mut command = place.command_with_messages(&["run", file]);
+    Running::of(command.env("XDG_RUNTIME_DIR", place.join("runtime")).spawn().unwrap())
 }
 
 fn lines(place: &Place) -> Vec<String> {
@@ -65,6 +64,36 @@ fn two_runs_with_one_name_run_one_after_the_other() {
     place.sh(": > go");
     second.end().code(0);
     assert_eq!(lines(&place), ["start", "end", "clean", "start", "end", "clean"]);
+}
+
+/// The reaper holds the name as long as something of the run may be left.
+#[test]
+fn the_next_one_waits_for_the_reaper_of_a_killed_run() {
+    const STEP: &str =
+        "steps: [{name: work, concurrency: deploy, run: 'echo $$ > pid; : < go; echo went >> log'}]";
+    for pipeline in [HOLDS, STEP] {
+        let pipeline = pipeline.replace("echo start", "echo $$ > pid; echo start");
+        let place = place(&pipeline);
+        // A run of the same file would wait for the clean-up itself.
+        place.write("other.yml", pipeline);
+        let mut first = follow(&place);
+        first.wait_for("work");
+        let is_there = || place.has("pid") && place.read("pid").ends_with('\n');
+        eventually(is_there, || "the step does not start".into());
+        let step: u32 = place.read("pid").trim().parse().unwrap();
+        let reaper = first.reaper().to_string();
+        signal("STOP", &reaper);
+        first.signal("KILL");
+        first.end();
+        let mut second = waits_in(&place, "other.yml");
+        second.wait_for("waits for ");
+        assert!(lives(step), "the reaper has killed it");
+        signal("CONT", &reaper);
+        second.wait_for("* started");
+        assert!(!lives(step), "two hold the name");
+        place.sh(": > go");
+        second.end().code(0);
+    }
 }
 
 #[test]

@@ -153,6 +153,14 @@ impl Place {
         Running::of(self.command(args).args(["--format", "plain"]).stdout(Stdio::piped()).spawn().unwrap())
     }
 
+    /// `pipe run` with its messages among what it prints, ready to be started and followed.
+    pub fn command_with_messages(&self, args: &[&str]) -> Command {
+        let script = "exec \"$0\" \"$@\" --format plain 2>&1";
+        let mut command = self.command_of("sh", &["-c", script, env!("CARGO_BIN_EXE_pipe")]);
+        command.args(args).stdout(Stdio::piped());
+        command
+    }
+
     /// What a shell command prints here.
     pub fn sh(&self, script: &str) -> String {
         let output = Command::new("sh").args(["-ec", script]).current_dir(self.path()).output().unwrap();

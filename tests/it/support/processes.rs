@@ -149,14 +149,14 @@ fn litter(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether there is nothing in a run's folder but other folders, its lock, and the `.gitignore` that it is
+/// Whether there is nothing in a run's folder but other folders, its locks, and the `.gitignore` that it is
 /// about to put in place.
 fn is_unborn(folder: &Path) -> bool {
     let is_nothing = |entry: fs::DirEntry| {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             is_unborn(&entry.path())
         } else {
-            ["lock", "gitignore"].contains(&entry.file_name().to_string_lossy().as_ref())
+            ["lock", "cleanup", "gitignore"].contains(&entry.file_name().to_string_lossy().as_ref())
         }
     };
     fs::read_dir(folder).into_iter().flatten().flatten().all(is_nothing)

@@ -99,7 +99,7 @@ impl Pipes {
             let writer = OpenOptions::new().write(true).open(&path)?;
             self.watch(&path, Side::Writing, closings);
             let fd = OwnedFd::from(writer);
-            inputs.push(Some(InputPipe { keepalive: Keepalive::new(reaper.pipe(&fd)), fd }));
+            inputs.push(Some(InputPipe { keepalive: Keepalive::new(reaper.hold(&fd)), fd }));
             readers.push(reader);
         }
         let out = self.dir.join("out");
