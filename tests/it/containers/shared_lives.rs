@@ -31,12 +31,13 @@ fn a_container_that_is_killed_from_outside_is_the_cause() {
         let place = shared(
             "
   - {name: make, container: ci, run: 'echo some; echo ready >&2; exec sleep 1000', output: bytes}
-  - {name: beside, container: ci, run: 'exec sleep 1000'}
+  - {name: beside, container: ci, run: 'touch began; exec sleep 1000'}
   - {name: read, run: 'cat > got; touch saw-eof', input: bytes}
 ",
         );
         let mut run = follow(&place, lane);
         run.wait_for("make   | ready");
+        eventually(|| place.has("began"), || "`beside` does not start".into());
         place.sh(&format!("docker kill {}", containers(&place)));
         run.end().code(1).says("✗ `ci` failed: exit code 137");
         let outcomes = ["ci", "make", "beside", "read"].map(|step| place.outcome(step));

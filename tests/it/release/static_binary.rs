@@ -118,7 +118,17 @@ fn it_looks_up_names_without_modules_of_the_library() {
 fn steps_start_without_a_copy_of_it() {
     let place = Place::with("steps: [{name: a, run: ':'}, {name: b, run: ':'}, {name: c, run: ':'}]\n");
     let mut traced = Command::new("setsid");
-    traced.args(["--wait", "strace", "-f", "-qq", "-e", "trace=clone,clone3,fork,vfork", "-o", "trace"]);
+    traced.args([
+        "--wait",
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "signal=none",
+        "-e",
+        "trace=clone,clone3,fork,vfork",
+    ]);
+    traced.args(["-o", "trace"]);
     Ran::of(traced.arg(binary()).arg("run").current_dir(place.path()).output().unwrap()).code(0);
     let trace = place.read("trace");
     let is_copy = |line: &&str| !line.contains("resumed") && !line.contains("CLONE_VM");
