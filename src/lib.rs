@@ -47,7 +47,7 @@
 //! | 2 | [`plan`] | graph, levels, cycles, gangs, stored edges, ready set: pure | pipeline |
 //! | 2 | [`executor`] | where steps run: the trait, the host, containers | pipeline, processes, reaper |
 //! | 2 | [`stream`] | fan-out, pumps, kept streams, log taps | pipeline |
-//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, event, reaper, template, plan, executor, stream |
+//! | 3 | [`runner`] | dispatcher, gangs, attempts, retry, cancellation | pipeline, processes, event, reaper, template, plan, executor, stream |
 //! | 3 | [`render`] | progress, plain, CI logs, JSON, summary, reports, drawings | pipeline, event |
 //! | 3 | [`history`] | journal, run directory, past runs | pipeline, event |
 //! | 4 | [`cluster`] | runs whose gangs run in pods: orders and their conductor, the hub, the link to it, the store of files | pipeline, processes, event, reaper, template, file, plan, executor, stream, runner |

@@ -49,6 +49,11 @@ impl Keepalive {
         Self(Some(Box::new(holder)))
     }
 
+    /// Adds something that is dropped with it.
+    pub fn with(self, other: impl Send + Sync + 'static) -> Self {
+        Self::new((self, other))
+    }
+
     /// No other process can hold the pipe open.
     pub fn none() -> Self {
         Self(None)

@@ -1,12 +1,11 @@
 //! In place of `/proc` on systems other than Linux: only the process group of an attempt is known.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal};
 
-use super::{FileId, Signs, signal_group};
+use super::{Signs, signal_group};
 
 /// A process that belongs to an attempt. None is ever found here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +42,15 @@ pub fn are_visible() -> bool {
     false
 }
 
-/// Returns what the file at a path is known by, links followed.
-pub fn file_id(path: &Path) -> Option<FileId> {
-    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+/// A named pipe that processes have open. None is ever looked for here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fifo {}
+
+impl Fifo {
+    /// Returns nothing.
+    pub fn at(_: &Path) -> Option<Self> {
+        None
+    }
 }
 
 /// Finds nothing.

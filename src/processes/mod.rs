@@ -18,6 +18,8 @@
 #[cfg(target_os = "linux")]
 mod below;
 #[cfg(target_os = "linux")]
+mod fifo;
+#[cfg(target_os = "linux")]
 mod hunt;
 #[cfg(target_os = "linux")]
 mod procfs;
@@ -47,23 +49,22 @@ pub struct Signs {
     /// The inodes of the pipes that its processes write to and read from.
     pub pipes: Vec<u64>,
     /// The named pipes among them.
-    pub fifos: Vec<FileId>,
+    pub fifos: Vec<Fifo>,
     /// The leader of its group and the leader's start time, once it is started.
     pub leader: Option<(i32, String)>,
 }
 
-/// What a file is known by, by whatever path: its device and its inode.
-pub type FileId = (u64, u64);
-
 #[cfg(target_os = "linux")]
 pub use below::{adopt_orphans, signal_all_below};
+#[cfg(target_os = "linux")]
+pub use fifo::Fifo;
 #[cfg(not(target_os = "linux"))]
-pub use groups::{Found, Zombie, are_visible, file_id, find, is_ending, kill, started, zombies};
+pub use groups::{Fifo, Found, Zombie, are_visible, find, is_ending, kill, started, zombies};
 #[cfg(target_os = "linux")]
 pub use hunt::{Found, find, kill};
 pub use outside::{group, is_own_terminal, session};
 #[cfg(target_os = "linux")]
-pub use procfs::{Zombie, are_visible, file_id, is_ending, started, zombies};
+pub use procfs::{Zombie, are_visible, is_ending, started, zombies};
 pub use sessions::{has_terminal, leave_session};
 
 /// Sends a signal to a process group. A group that does not exist any more is not an error.

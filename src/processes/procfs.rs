@@ -10,13 +10,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use super::FileId;
-
 /// The kernel's mark on a thread that has begun to end, `PF_EXITING`.
 const EXITING: u32 = 4;
 
 /// 52 numbers of at most 20 digits, and a name, fill half of it.
 const LONGEST_STAT: usize = 2048;
+
+/// What a file is known by, by whatever path, as long as it exists: its device and its inode.
+pub(super) type FileId = (u64, u64);
 
 /// One process.
 #[derive(Debug, Clone, Default)]
@@ -214,7 +215,7 @@ pub(super) fn files(entry: i32) -> Vec<FileId> {
 }
 
 /// Returns what the file at a path is known by, links followed.
-pub fn file_id(path: &Path) -> Option<FileId> {
+pub(super) fn file_id(path: &Path) -> Option<FileId> {
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 

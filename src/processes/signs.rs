@@ -40,7 +40,7 @@ fn bearers(signs: &Signs, table: &Table) -> BTreeSet<usize> {
         |it: &Process| !signs.mark.is_empty() && it.marks.iter().any(|mark| mark == signs.mark.as_bytes());
     let has_pipe = |it: &Process| {
         it.pipes.iter().any(|pipe| signs.pipes.contains(pipe))
-            || it.files.iter().any(|file| signs.fifos.contains(file))
+            || signs.fifos.iter().any(|fifo| it.files.contains(&fifo.id()))
     };
     let bears = |it: &Process| group == Some(it.group) || has_mark(it) || has_pipe(it);
     table.all.iter().enumerate().filter(|(_, it)| bears(it)).map(|(index, _)| index).collect()

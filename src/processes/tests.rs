@@ -1,9 +1,9 @@
 //! The processes of an attempt are known by their signs.
 
-use super::Signs;
 use super::procfs::{Process, parse};
 use super::signs::belonging;
 use super::table::Table;
+use super::{Fifo, Signs};
 
 fn process(pid: i32, parent: i32, group: i32, mark: &str) -> Process {
     let marks = if mark.is_empty() { Vec::new() } else { vec![mark.as_bytes().to_vec()] };
@@ -15,7 +15,7 @@ fn signs(leader: Option<(i32, &str)>) -> Signs {
     Signs {
         mark: "M=1".into(),
         pipes: vec![7],
-        fifos: vec![(1, 7)],
+        fifos: Vec::new(),
         leader: leader.map(|(pid, started)| (pid, started.to_owned())),
     }
 }
@@ -88,4 +88,17 @@ fn a_process_that_ends_is_seen_before_it_can_be_waited_for() {
     assert!(stat(0x40_0004, 1).is_ending);
     assert!(!stat(0x40_0004, 2).is_ending, "its other threads go on");
     assert!(!super::is_ending(i32::try_from(std::process::id()).unwrap()));
+}
+
+#[test]
+fn they_are_known_by_a_named_pipe_that_they_have_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fifo");
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::RWXU, 0).unwrap();
+    let fifo = Fifo::at(&path).unwrap();
+    let with = |pid: i32, file| Process { files: vec![file], ..process(pid, 1, pid, "") };
+    let (device, inode) = fifo.id();
+    let all = [with(10, (device, inode)), with(11, (device + 1, inode)), with(12, (device, inode + 1))];
+    assert_eq!(pids(&Signs { fifos: vec![fifo], ..Signs::default() }, &all), [10]);
 }

@@ -19,9 +19,9 @@ const LAG: u64 = 4;
 const STREAM: u64 = 3;
 /// A stream's way into a file: a pipe, and the file.
 const KEPT: u64 = 3;
-/// What a container needs beside a process: the other ends of its pipes until it has opened them, and its
-/// requests to the engine.
-const CONTAINER: u64 = 7;
+/// What a container needs beside a process: the other ends of its pipes until it has opened them, a hold on each of
+/// them, and its requests to the engine.
+const CONTAINER: u64 = 10;
 /// A feed: a file, the other end of its pipe, and a wake-up to stop it.
 const FEED: u64 = 3;
 
@@ -48,7 +48,7 @@ fn of_step(pipeline: &Pipeline, plan: &Plan, is_woven: bool, step: &Step) -> u64
         need += if is_woven || input.buffer.is_some() { READER + LAG } else { READER };
     }
     if step.is_in_container() {
-        need += CONTAINER;
+        need += CONTAINER + step.inputs.len() as u64;
     }
     if matches!(step.action, Action::Feed(_)) {
         need += FEED;

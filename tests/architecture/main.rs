@@ -22,7 +22,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("plan", 2, &["pipeline"]),
     ("executor", 2, &["pipeline", "processes", "reaper"]),
     ("stream", 2, &["pipeline"]),
-    ("runner", 3, &["pipeline", "event", "reaper", "template", "plan", "executor", "stream"]),
+    ("runner", 3, &["pipeline", "processes", "event", "reaper", "template", "plan", "executor", "stream"]),
     ("render", 3, &["pipeline", "event"]),
     ("history", 3, &["pipeline", "event"]),
     (

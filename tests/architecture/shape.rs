@@ -17,7 +17,7 @@ const TABLES: &[&str] = &["file/code/table.rs", "file/raw.rs"];
 const TABLE_FUNCTIONS: &[(&str, &str)] = &[("file/yaml/syntax.rs", "words")];
 
 /// Types that there are twice: for Linux, and for systems without its `/proc`.
-const ALTERNATIVES: &[&str] = &["Found", "Zombie"];
+const ALTERNATIVES: &[&str] = &["Fifo", "Found", "Zombie"];
 
 /// Names that still belong to several public types.
 const TO_BE_RENAMED: &[&str] = &[];

@@ -31,7 +31,7 @@ use crate::history::RunDir;
 use crate::plan::Decisions;
 use crate::processes;
 use crate::reaper::Reaper;
-use crate::runner::{self, Here, Job, Partial, RunPaths, Settings, Site};
+use crate::runner::{self, Here, Job, Partial, RunPaths, Settings, Site, Ticket};
 use crate::template::TemplateRenderer;
 
 pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
@@ -140,11 +140,7 @@ async fn run_to_end(
     let (events, receiver) = channel::channel(masker);
     let question = Question::default();
     let screen = Screen::start(receiver, &dir, viewers, question.clone())?;
-    let reaper = start_reaper(&events);
-    reaper.hold(dir.cleanup_lock()).leak();
-    if let Some(turn) = &mut turn {
-        turn.leave_to(&reaper);
-    }
+    let reaper = start_reaper(&events, &dir, turn.as_mut());
     warn_of_hidden_processes(&events);
     let docker = engine
         .map(|engine| containers::executor(args, engine, locked, &dir, &events, &reaper))
@@ -196,14 +192,19 @@ fn check_descriptors(loaded: &Loaded, max_parallel: NonZeroUsize) -> Result<(), 
     }
 }
 
-/// Starts the reaper. Without one the run goes on, with a warning.
-fn start_reaper(events: &channel::Sender) -> Reaper {
-    Reaper::start().unwrap_or_else(|error| {
+/// Starts the reaper, and leaves it the locks of the run. Without a reaper the run goes on, with a warning.
+fn start_reaper(events: &channel::Sender, dir: &RunDir, turn: Option<&mut Ticket>) -> Reaper {
+    let reaper = Reaper::start().unwrap_or_else(|error| {
         events.send(EventKind::Warning(format!(
             "if pipe is killed now, processes and containers are left behind: it cannot start its reaper ({error})"
         )));
         Reaper::default()
-    })
+    });
+    reaper.hold(dir.cleanup_lock()).leak();
+    if let Some(turn) = turn {
+        turn.leave_to(&reaper);
+    }
+    reaper
 }
 
 /// Returns whether a step that runs does so in a container.

@@ -17,6 +17,8 @@ use tokio::time::sleep;
 use super::exec::{self, Exec};
 use super::handle::{Begun, Handle, HowEnded};
 use super::processes::Processes;
+use super::read_pipes::ReadPipes;
+use super::readers;
 use super::words::{GO, MEMORY, NO_FOLDER};
 use super::{Attempt, SharedContainer};
 use crate::executor::docker::attach::{IN_FLIGHT, LocalEnds, Sinks, input, no_pipe, outputs};
@@ -86,20 +88,18 @@ pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, StartErr
     let LocalEnds { stdin, source, stdout, stream, log, to_log } = LocalEnds::make(spec)?;
     let mark = Mark::new().map_err(failed)?;
     let folder = Folder::make(attempt.here()).map_err(failed)?;
-    let stdin = stdin.map(|fd| InputPipe { keepalive: Keepalive::none(), fd });
+    let mut stdin = stdin.map(|fd| InputPipe { keepalive: Keepalive::none(), fd });
 
     let env = attempt.env()?;
     let words = words(attempt, &mark, &env).await?;
-    let reads = stdin.iter().filter_map(InputPipe::inode).collect();
+    let reads = ReadPipes::note(stdin.iter_mut());
     let processes = Arc::new(Processes::of(attempt, Vec::new(), reads));
     let (sender, exit) = watch::channel(None);
     let begun = Begun::new(Arc::clone(&processes), exit.clone(), attempt.guard);
     let exec = Exec { words, env, user: attempt.user.clone(), attached: Some(source.is_some()) };
     let (started, begun) = exec::start(attempt, exec, begun).await?;
     processes.began(&started.id);
-    if processes.is_reader() {
-        shared.readers.lock().push(Arc::clone(&processes));
-    }
+    readers::note(shared, &processes);
     let Some((output, to_stdin)) = started.streams else {
         return Err(SystemError::new("lost a step in a container", "the engine gives no connection").into());
     };

@@ -11,11 +11,13 @@ use super::Attempt;
 use super::exec::{self, Exec};
 use super::handle::{Begun, Handle, HowEnded};
 use super::processes::{Processes, names};
+use super::read_pipes::ReadPipes;
+use super::readers;
 use super::words::{GO, MEMORY};
 use crate::executor::docker::container::KILLED;
 use crate::executor::docker::fifo::pipes::{self, Ends, Pipes};
 use crate::executor::docker::fifo::{Failure, Start, handshake, opening, unusable};
-use crate::executor::{Exit, InputPipe, InputSource, RunningStep, StepSpec, SystemError};
+use crate::executor::{Exit, InputSource, RunningStep, StepSpec, SystemError};
 use crate::pipeline::Lane;
 
 /// Runs the rest of its words in a shell and reports their exit code, and whether memory was short. It has to survive
@@ -39,7 +41,7 @@ pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, Failure>
     let dir = spec.working_dir.to_string_lossy().into_owned();
     let own = vec![format!("{GO}{}", opening(spec)), attempt.there(), dir];
     let words = attempt.wrapped(&[MEMORY, RUN].concat(), own, program, &env)?;
-    let reads = ends.inputs.iter().flatten().filter_map(InputPipe::inode).collect();
+    let reads = ReadPipes::note(ends.inputs.iter_mut().flatten());
     let mut named = names(ends.pipes.dir());
     named.retain(|name| name != "end");
     let processes = Arc::new(Processes::of(attempt, named, reads));
@@ -49,9 +51,7 @@ pub(super) async fn start(attempt: &Attempt<'_>) -> Result<RunningStep, Failure>
     let exec = Exec { words, env, user: attempt.user.clone(), attached: None };
     let (started, begun) = exec::start(attempt, exec, begun).await?;
     processes.began(&started.id);
-    if processes.is_reader() {
-        shared.readers.lock().push(Arc::clone(&processes));
-    }
+    readers::note(shared, &processes);
     tokio::spawn(watch_end(Arc::clone(&processes), started.id, ends.end.take(), sender));
 
     let begin = Start {

@@ -15,6 +15,8 @@ mod fifo;
 mod handle;
 mod keep;
 mod processes;
+mod read_pipes;
+mod readers;
 mod words;
 
 use std::path::PathBuf;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 
 pub(super) use self::keep::start as keep;
 pub(super) use self::processes::Processes;
+pub(super) use self::readers::sever;
 use super::fifo::Failure;
 use super::{LaneChoice, Shared};
 use crate::executor::{Exit, HoldGuard, RunningStep, SharedSpec, StartError, StepSpec, SystemError};
@@ -120,11 +123,4 @@ pub(super) async fn start(
         }
     }
     attach::start(&attempt).await
-}
-
-/// Kills every process that has read from one of these pipes in a shared container, and returns when there is none.
-pub(super) async fn sever(shared: &Shared, pipes: &[u64]) {
-    let readers = shared.readers.lock().clone();
-    let of_these = readers.iter().filter(|reader| reader.reads(pipes));
-    futures::future::join_all(of_these.map(|reader| reader.none_left(|| true))).await;
 }

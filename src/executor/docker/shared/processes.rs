@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::read_pipes::ReadPipes;
 use super::{Attempt, SharedContainer, exec};
 use crate::executor::docker::Shared;
 use crate::executor::docker::container::KILLED;
@@ -22,7 +23,7 @@ use crate::executor::docker::inside::{Answer, Look};
 use crate::executor::docker::users::Users;
 use crate::executor::finder::none_left;
 use crate::executor::{Exit, StartError, Stop, SystemError};
-use crate::processes::{self, FileId, Found, Signs};
+use crate::processes::{self, Fifo, Found, Signs};
 
 /// Pause between two looks from inside.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,8 +44,7 @@ pub(in super::super) struct Processes {
     signs: Signs,
     /// The signs with the first process, once they have been looked for.
     known: OnceCell<Arc<Signs>>,
-    /// The inodes of the pipes that it reads.
-    reads: Vec<u64>,
+    reads: ReadPipes,
     /// Where the container sees the folder of the attempt, and the names of the named pipes in it.
     folder: (String, Vec<String>),
     /// Whether they are looked for on this machine.
@@ -57,11 +57,10 @@ pub(in super::super) struct Processes {
 
 impl Processes {
     /// The processes that an attempt is about to have; `pipes` are the names of the named pipes in its folder.
-    pub(super) fn of(attempt: &Attempt<'_>, pipes: Vec<String>, reads: Vec<u64>) -> Self {
+    pub(super) fn of(attempt: &Attempt<'_>, pipes: Vec<String>, reads: ReadPipes) -> Self {
         let Attempt { shared, container, spec, user, .. } = attempt;
         let here = attempt.here();
-        let fifo = |name: &String| processes::file_id(&here.join(name));
-        let fifos: Vec<FileId> = pipes.iter().filter_map(fifo).collect();
+        let fifos = pipes.iter().filter_map(|name| Fifo::at(&here.join(name))).collect();
         let signs = Signs { mark: attempt.mark().into(), fifos, ..Signs::default() };
         // Another user's processes take no signal from here, unless all users of the engine are this one's.
         let may_signal = rustix::process::geteuid().is_root()
@@ -100,11 +99,16 @@ impl Processes {
     }
 
     pub(super) fn is_reader(&self) -> bool {
-        !self.reads.is_empty()
+        !self.reads.is_none()
     }
 
     pub(super) fn reads(&self, pipes: &[u64]) -> bool {
-        self.reads.iter().any(|pipe| pipes.contains(pipe))
+        self.reads.has_one_of(pipes)
+    }
+
+    /// Returns whether this side still has an end of a pipe that it reads.
+    pub(super) fn has_open_pipes(&self) -> bool {
+        self.reads.are_open()
     }
 
     /// Returns whether they were told to end at once.
