@@ -15,9 +15,12 @@ fn checkout() -> Place {
         );
         place.program(name, script);
     };
-    ["programs/cargo", ".ci/book", ".ci/lint", ".ci/static", "tests/tools", "tests/run"]
-        .into_iter()
-        .for_each(tool);
+    for name in ["programs/cargo", ".ci/book", ".ci/lint", ".ci/static"] {
+        tool(name);
+    }
+    for name in ["tests/tools", "tests/run", "tests/cluster/build", "tests/cluster/run"] {
+        tool(name);
+    }
     place.program(".ci/run", fs::read(repository(".ci/run")).unwrap());
     place.write(".ci/pipeline.yml", fs::read(repository(".ci/pipeline.yml")).unwrap());
     place.sh(&format!("mkdir -p target/debug; ln -s '{}' target/debug/pipe", env!("CARGO_BIN_EXE_pipe")));
@@ -58,6 +61,8 @@ fn no_check_may_fail() {
         ".ci/static",
         "tests/tools",
         "tests/run",
+        "tests/cluster/build",
+        "tests/cluster/run",
     ];
     for fails in failures {
         let ran = run(&place, fails);
