@@ -53,6 +53,10 @@ impl Pinned {
     }
 }
 
+fn too_old() -> Error {
+    Error::General("the link speaks TLS 1.3".into())
+}
+
 impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
         &self,
@@ -71,7 +75,7 @@ impl ServerCertVerifier for Pinned {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("the link speaks TLS 1.3".into()))
+        Err(too_old())
     }
 
     fn verify_tls13_signature(
@@ -112,7 +116,7 @@ impl ClientCertVerifier for Pinned {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("the link speaks TLS 1.3".into()))
+        Err(too_old())
     }
 
     fn verify_tls13_signature(
