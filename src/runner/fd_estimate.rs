@@ -19,9 +19,11 @@ const LAG: u64 = 4;
 const STREAM: u64 = 3;
 /// A stream's way into a file: a pipe, and the file.
 const KEPT: u64 = 3;
-/// What a container needs beside a process: the other ends of its pipes until it has opened them, a hold on each of
-/// them, and its requests to the engine.
-const CONTAINER: u64 = 10;
+/// What a container needs beside a process: the other ends of its pipes until it has opened them, and its
+/// requests to the engine.
+const CONTAINER: u64 = 7;
+/// In a shared container, a hold on the named pipes of its log and its output; each input has one more.
+const SHARED: u64 = 2;
 /// A feed: a file, the other end of its pipe, and a wake-up to stop it.
 const FEED: u64 = 3;
 
@@ -48,7 +50,10 @@ fn of_step(pipeline: &Pipeline, plan: &Plan, is_woven: bool, step: &Step) -> u64
         need += if is_woven || input.buffer.is_some() { READER + LAG } else { READER };
     }
     if step.is_in_container() {
-        need += CONTAINER + step.inputs.len() as u64;
+        need += CONTAINER;
+    }
+    if step.shared.is_some() {
+        need += SHARED + step.inputs.len() as u64;
     }
     if matches!(step.action, Action::Feed(_)) {
         need += FEED;
@@ -68,6 +73,7 @@ fn of_step(pipeline: &Pipeline, plan: &Plan, is_woven: bool, step: &Step) -> u64
 mod tests {
     use super::*;
     use crate::pipeline::testing::pipeline;
+    use crate::pipeline::{Span, Usage};
 
     fn need(text: &str, max_parallel: usize) -> u64 {
         let pipeline = pipeline(text);
@@ -93,6 +99,17 @@ mod tests {
         let gang = "make > s\none < s\ntwo < s\nthree < s";
         assert_eq!(need(gang, 1), LOG + STREAM + 3 * (LOG + READER));
         assert_eq!(need(gang, 1), need(gang, 4));
+    }
+
+    #[test]
+    fn named_pipes_of_a_shared_container_are_held() {
+        let mut pipeline = pipeline("make > s\nread < s");
+        let plan = Plan::new(&pipeline).unwrap();
+        for step in &mut pipeline.steps {
+            step.shared = Some(Usage { step: StepId::new(0), at: Span::default() });
+        }
+        let own = 2 * (LOG + CONTAINER + SHARED) + STREAM + READER + 1;
+        assert_eq!(descriptors(&pipeline, &plan, NonZeroUsize::MIN) - ALWAYS, own);
     }
 
     #[test]
