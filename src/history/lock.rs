@@ -36,6 +36,12 @@ impl RunLock {
         }
     }
 
+    /// Releases it for every process that has its file open.
+    pub(super) fn release(&self) {
+        // Where there are no locks, there is nothing to release.
+        let _ = self.file.unlock();
+    }
+
     /// Returns whether a process holds a lock of a directory; also where that cannot be known, but not where
     /// there is none.
     pub(super) fn is_held(dir: &Path, name: &str) -> bool {
@@ -96,5 +102,14 @@ mod tests {
         drop(reapers);
         waits.join().unwrap();
         RunLock::wait(&dir.path().join("none"), CLEANUP);
+    }
+
+    #[test]
+    fn one_that_is_released_is_held_by_no_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = RunLock::take(dir.path(), CLEANUP).unwrap();
+        let _reapers = lock.as_fd().try_clone_to_owned().unwrap();
+        lock.release();
+        assert!(!RunLock::is_held(dir.path(), CLEANUP));
     }
 }

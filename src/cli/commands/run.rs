@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let raised = Descriptors::raise();
     check_descriptors(&loaded, settings(args, &loaded).max_parallel)?;
     let runtime = runtime()?;
-    let (end, screen, reaper) = runtime.block_on(run_to_end(
+    let (end, screen, reaper, dir) = runtime.block_on(run_to_end(
         args,
         &mut loaded,
         (choice, at_most, cluster),
@@ -89,6 +89,7 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let was_cut = runtime.block_on(screen.was_cut());
     runtime.shutdown_background();
     reaper.clean_exit();
+    dir.release_cleanup();
     retention::tidy(&loaded, keep);
     Ok(exit_code(&end, was_cut))
 }
@@ -103,7 +104,7 @@ async fn run_to_end(
     reports: Vec<ReportArg>,
     started_at: &jiff::Zoned,
     raised: Descriptors,
-) -> Result<(RunEnd, Screen, Reaper), CliError> {
+) -> Result<(RunEnd, Screen, Reaper, RunDir), CliError> {
     let mut signals =
         signals::listen().map_err(|error| SystemError::new("cannot listen for signals", error))?;
     if let Some(terminal) = asks {
@@ -166,7 +167,7 @@ async fn run_to_end(
     match tokio::spawn(runner::run(job, site, signals)).await.map_err(JoinError::try_into_panic) {
         Ok(end) => {
             drop(turn);
-            Ok((end, screen, reaper))
+            Ok((end, screen, reaper, dir))
         }
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         Err(Err(error)) => Err(SystemError::new("the run stopped unexpectedly", error).into()),
