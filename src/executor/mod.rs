@@ -63,7 +63,7 @@ use crate::pipeline::{Check, Failure, Lane};
 
 pub use hold::{HoldGuard, Released};
 pub use input::{InputPipe, Keepalive};
-pub use probe::{Answer, Probe, port_answers};
+pub use probe::{Answer, Probe};
 pub use set::ExecutorSet;
 pub use shell::needs_file;
 pub use spec::{

@@ -1,7 +1,7 @@
 //! How a service is asked whether it is ready.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpStream;
 
@@ -28,13 +28,25 @@ pub enum Answer {
 }
 
 /// Asks whether a connection to an address is accepted.
-pub async fn port_answers(address: SocketAddr) -> Answer {
+async fn port_answers(address: SocketAddr) -> Answer {
     match TcpStream::connect(address).await {
         Ok(_) => Answer::Ready,
         Err(error) => Answer::NotYet(match error.kind() {
             io::ErrorKind::ConnectionRefused => format!("port {} refused the connection", address.port()),
             _ => format!("port {}: {error}", address.port()),
         }),
+    }
+}
+
+/// Asks whether a connection to a port of this machine is accepted.
+pub(super) async fn port_answers_here(port: u16) -> Answer {
+    match port_answers(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).await {
+        Answer::Ready => Answer::Ready,
+        // A server may listen on one of the two alone.
+        refused => match port_answers(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).await {
+            Answer::Ready => Answer::Ready,
+            Answer::NotYet(_) | Answer::Never(_) => refused,
+        },
     }
 }
 
@@ -84,7 +96,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         assert_eq!(port_answers(address).await, Answer::Ready);
         drop(listener);
-        let refused = format!("port {} refused the connection", address.port());
-        assert_eq!(port_answers(address).await, Answer::NotYet(refused));
+        let refused = Answer::NotYet(format!("port {} refused the connection", address.port()));
+        assert_eq!(port_answers(address).await, refused);
     }
 }

@@ -20,7 +20,9 @@ use super::Shared;
 use super::engine::{Engine, EngineRefusal, is_connection, is_gone, words};
 use super::leftovers;
 use super::refusal;
-use crate::executor::{Answer, Exit, HoldGuard, Probe, Released, StartError, StepHandle, Stop, SystemError};
+use crate::executor::{
+    Answer, Exit, HoldGuard, Probe, Released, ServiceSpec, StartError, StepHandle, Stop, SystemError,
+};
 use crate::pipeline::Check;
 
 /// The exit code of a process that was killed, as engines and shells report it.
@@ -32,8 +34,8 @@ pub(super) struct Container {
     /// Its id, once the engine has created it.
     id: String,
     step: String,
-    /// Whether it is a service, which ends by the signal that its image asks for.
-    is_service: bool,
+    /// What it is as a service, which ends by the signal that its image asks for.
+    service: Option<ServiceSpec>,
     /// Dropped once the container is removed.
     held: HoldGuard,
     /// Held until the container is removed.
@@ -75,7 +77,7 @@ impl Container {
                 name,
                 id: String::new(),
                 step,
-                is_service: false,
+                service: None,
                 held,
                 attempt,
             };
@@ -100,9 +102,14 @@ impl Container {
         created.await.map_err(lost)?
     }
 
+    /// Returns whether processes of this machine reach it at a port of its own.
+    pub(super) fn is_reached_here(&self, port: u16) -> bool {
+        self.service.iter().flat_map(|service| &service.published).any(|(own, _)| *own == port)
+    }
+
     /// Makes it a service.
-    pub(super) fn serve(&mut self) {
-        self.is_service = true;
+    pub(super) fn serve(&mut self, service: ServiceSpec) {
+        self.service = Some(service);
     }
 
     /// Connects it to one more network.
@@ -208,7 +215,7 @@ impl Container {
 
     /// Asks it to end.
     async fn terminate(&self) -> Result<(), SystemError> {
-        let signal = if self.is_service { self.stop_signal().await } else { None };
+        let signal = if self.service.is_some() { self.stop_signal().await } else { None };
         self.kill(signal.as_deref().unwrap_or("SIGTERM")).await
     }
 

@@ -111,7 +111,7 @@ pub(super) async fn container(
         created.connect(&network, settings).await?;
     }
     if let Some(service) = &spec.service {
-        created.serve();
+        created.serve(service.clone());
         shared.networks.enter(&service.alias, created.name());
     }
     Ok(created)

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -17,10 +16,8 @@ use super::orphans::Orphans;
 use super::process::Process;
 use super::{OUTPUT_VARIABLE, inode, pwd};
 use crate::executor::finder::Finder;
-use crate::executor::probe::Said;
-use crate::executor::{
-    Answer, Exit, Probe, SECRETS_VARIABLE, StepHandle, StepSpec, Stop, SystemError, port_answers,
-};
+use crate::executor::probe::{Said, port_answers_here};
+use crate::executor::{Answer, Exit, Probe, SECRETS_VARIABLE, StepHandle, StepSpec, Stop, SystemError};
 use crate::processes::Signs;
 use crate::reaper::Registration;
 
@@ -52,17 +49,7 @@ impl Service {
     /// Makes a check. Dropping the future kills its processes.
     async fn ask(&self, probe: &Probe) -> Result<Answer, SystemError> {
         let words = match probe {
-            Probe::Port(port) => {
-                let here = |ip: std::net::IpAddr| SocketAddr::new(ip, *port);
-                return Ok(match port_answers(here(Ipv4Addr::LOCALHOST.into())).await {
-                    Answer::Ready => Answer::Ready,
-                    // A server may listen on one of the two alone.
-                    refused => match port_answers(here(std::net::Ipv6Addr::LOCALHOST.into())).await {
-                        Answer::Ready => Answer::Ready,
-                        Answer::NotYet(_) | Answer::Never(_) => refused,
-                    },
-                });
-            }
+            Probe::Port(port) => return Ok(port_answers_here(*port).await),
             Probe::Shell(text) => vec!["sh".to_owned(), "-c".into(), text.clone()],
             Probe::Words(words) => words.clone(),
         };

@@ -270,7 +270,9 @@ services:
 steps:
   - name: here
     services: [web, db]
-    run: busybox wget -q -O here http://{{ services.web.host }}:{{ services.web.port }}/up
+    # If it is refused, what listens then is told.
+    run: busybox wget -q -O here http://{{ services.web.host }}:{{ services.web.port }}/up ||
+      { cat /proc/net/tcp /proc/net/tcp6; exit 1; }
   - name: there
     IMAGE
     services: [web, db]

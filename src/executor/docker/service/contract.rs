@@ -186,6 +186,43 @@ async fn a_port_is_ready_when_something_listens_behind_it_and_not_when_it_is_pub
 
 #[tokio::test]
 #[ignore = "needs Docker"]
+async fn in_the_network_of_this_machine_a_port_has_to_accept_where_its_users_look() {
+    let run = Run::new().await;
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (published, elsewhere) in [
+        (vec![(free, None)], Answer::NotYet(format!("port {free} refused the connection"))),
+        // Its users are containers alone, which may look there.
+        (Vec::new(), Answer::Ready),
+    ] {
+        let text = format!(
+            "httpd -f -p 127.0.0.2:{free} & until [ -e /tmp/go ]; do sleep 0.1; done; kill $!; \
+             exec httpd -f -p 127.0.0.1:{free}"
+        );
+        let mut spec = run.service(&format!("db{}", published.len()), &text, &published);
+        spec.container.as_mut().unwrap().network = Some("host".into());
+        let db = run.start(spec).await.unwrap();
+        let nothing = Answer::NotYet(format!("port {free}: nothing listens there"));
+        let probe = Probe::Port(free);
+        let listens = async {
+            loop {
+                let answer = db.handle.probe(&probe).await.unwrap();
+                if answer != nothing {
+                    return answer;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert_eq!(timeout(PATIENCE, listens).await.unwrap(), elsewhere);
+        assert_eq!(db.handle.probe(&Probe::Shell("touch /tmp/go".into())).await.unwrap(), Answer::Ready);
+        ready(&db, &probe).await;
+        db.handle.stop(Stop::Kill).await.unwrap();
+        db.handle.wait().await.unwrap();
+    }
+    run.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Docker"]
 async fn a_port_that_is_taken_fails_the_service() {
     let run = Run::new().await;
     let other = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,7 +4,8 @@
 //! The engine's own word on the health of a container is never asked, and it makes no checks: its first look comes
 //! after an interval, and not every engine looks. A check is a program in the container ([`exec`]); a port is asked by
 //! a look at what listens in the container's network ([`sockets`]). A connection to a published port would say nothing:
-//! engines accept it while nothing listens behind it.
+//! engines accept it while nothing listens behind it. In the network of this machine there is nothing between: there, a
+//! port that processes of this machine use has to accept a connection, as that of a service without a container.
 
 #[cfg(test)]
 mod contract;
@@ -20,7 +21,7 @@ use self::exec::Ended;
 use super::container::Container;
 use super::engine::{EngineRefusal, is_connection};
 use super::sight;
-use crate::executor::probe::Said;
+use crate::executor::probe::{Said, port_answers_here};
 use crate::executor::{Answer, Probe, SystemError};
 use crate::pipeline::Check;
 
@@ -74,7 +75,10 @@ impl Container {
                 }
             }
         };
-        Ok(sockets::answer(&tables, port, is_on_host))
+        match sockets::answer(&tables, port, is_on_host) {
+            Answer::Ready if is_on_host && self.is_reached_here(port) => Ok(port_answers_here(port).await),
+            answer => Ok(answer),
+        }
     }
 
     /// Returns the check that its image brings along.
