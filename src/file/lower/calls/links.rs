@@ -110,12 +110,12 @@ impl Lowering<'_> {
     /// What the value of a call needs: the steps that make it, and that the call has ended.
     pub(in crate::file::lower) fn outputs_of_call(
         &mut self,
-        call: CallId,
+        id: CallId,
         key: Option<&str>,
         (at, is_optional): (Span, bool),
         steps: &Steps<'_>,
     ) -> Vec<Dependency> {
-        let Some(call) = steps.calls.get(call.index()) else { return Vec::new() };
+        let Some(call) = steps.calls.get(id.index()) else { return Vec::new() };
         let (name, path) = (&call.caller.name, call.file.path.display());
         let outputs = &call.file.outputs;
         if let Some(key) = key.filter(|key| outputs.iter().all(|output| output.name != **key)) {
@@ -132,9 +132,11 @@ impl Lowering<'_> {
         }
         let read = OutputRef { step: name.clone(), key: key.map(str::to_owned), range: 0..0, is_optional };
         let sources = steps.sources(&read);
+        // A value that no step makes is one of the whole use.
+        let is_fixed = steps.is_fixed(id, key);
         let need = if is_optional { Need::Order } else { Need::Values };
         let members = steps.groups.get(call.group.index()).map(|group| group.members.as_slice());
-        let of = |step: &StepId| match sources.is_empty() || sources.contains(step) {
+        let of = |step: &StepId| match is_fixed || sources.contains(step) {
             true => Dependency { step: *step, at, need },
             false => Dependency { step: *step, at, need: Need::Order },
         };

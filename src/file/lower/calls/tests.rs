@@ -236,6 +236,56 @@ outputs: {tag: '{{ steps.p.outputs.tag }}'}
 }
 
 #[test]
+fn a_value_needs_the_steps_that_make_it_and_no_others() {
+    let lib = [
+        (
+            "lib/valued.yml",
+            "steps:
+  - {name: make, run: x}
+  - {name: other, run: x}
+  - {name: m, matrix: {i: [1]}, run: x}
+outputs:
+  tag: 'v{{ steps.make.outputs.tag }}'
+  may: '{{ steps.make.outputs.tag | default(1) }}'
+  all: '{% for one in steps.m.members %}{{ one.name }}{% endfor %}'
+  fixed: x
+",
+        ),
+        (
+            "lib/outer.yml",
+            "steps:
+  - {name: p, uses: ./valued.yml}
+  - {name: q, uses: ./valued.yml}
+outputs:
+  tag: '{{ steps.p.outputs.tag }}'
+  may: '{{ steps.p.outputs.may }}'
+  all: '{{ steps.p.outputs.all }}'
+  fixed: '{{ steps.p.outputs.fixed }}'
+",
+        ),
+    ];
+    let needed = |file: &str, key: &str| {
+        let text = format!(
+            "steps: [{{name: o, uses: ./lib/{file}.yml}}, {{name: r, run: 'x {{{{ steps.o.outputs.{key} }}}}'}}]"
+        );
+        let told = told(&pipeline(&text, &lib));
+        let reads = told.lines().find_map(|line| line.strip_prefix("r after ")).unwrap().to_owned();
+        reads.split(" after ").filter(|step| step.ends_with('!')).collect::<Vec<_>>().join(" ")
+    };
+    for (key, valued, outer) in [
+        ("tag", "o.make!", "o.p.make!"),
+        // There is another value, or one for each member.
+        ("may", "", ""),
+        ("all", "", ""),
+        // No step makes it: it is one of the whole use.
+        ("fixed", "o.make! o.other! o.m.1!", "o.p.make! o.p.other! o.p.m.1! o.q.make! o.q.other! o.q.m.1!"),
+    ] {
+        assert_eq!(needed("valued", key), valued, "{key}");
+        assert_eq!(needed("outer", key), outer, "{key}");
+    }
+}
+
+#[test]
 fn values_inside_are_read_inside_only() {
     let inner = (
         "inner.yml",
