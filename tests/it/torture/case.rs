@@ -34,6 +34,8 @@ pub struct Used {
     pub is_finally: bool,
     /// How many of them may run at once.
     pub max_parallel: Option<usize>,
+    /// It is used by a file that has no step but this use, and that the case uses.
+    pub is_wrapped: bool,
 }
 
 /// A service of this machine, or in a container.
@@ -260,23 +262,26 @@ impl Case {
     }
 
     /// The name of a step in events, or of a member of a group: `g3.7`, or of a step of another file:
-    /// `u3.s4`.
+    /// `u3.s4`, `w3.u3.s4`.
     pub fn name(&self, step: usize) -> String {
         match (self.steps[step].group, self.used(step)) {
             (Some(first), _) => format!("g{first}.{step}"),
-            (None, Some(used)) => format!("{}.s{step}", used.name()),
+            (None, Some(used)) => format!("{}.s{step}", used.path()),
             (None, None) => format!("s{step}"),
         }
     }
 
     /// The name of a step's stream in events.
     pub fn stream(&self, step: usize) -> String {
-        self.used(step).map_or_else(|| format!("o{step}"), |used| format!("{}.o{step}", used.name()))
+        self.used(step).map_or_else(|| format!("o{step}"), |used| format!("{}.o{step}", used.path()))
     }
 
     /// The step of a name in events.
     pub fn number(name: &str) -> Option<usize> {
-        let own = name.strip_prefix('u').and_then(|name| Some(name.split_once('.')?.1)).unwrap_or(name);
+        let mut own = name;
+        while let Some((_, inside)) = own.strip_prefix(['u', 'w']).and_then(|name| name.split_once('.')) {
+            own = inside;
+        }
         let number = own.strip_prefix('s').or_else(|| own.strip_prefix("in:o"));
         number.or_else(|| Some(own.strip_prefix('g')?.split_once('.')?.1))?.parse().ok()
     }
@@ -314,8 +319,23 @@ impl Case {
 
 impl Used {
     /// What the file is called where it is used, and where it lies.
-    pub fn name(&self) -> String {
+    pub fn file(&self) -> String {
         format!("u{}", self.steps[0])
+    }
+
+    /// What the file around it is called.
+    pub fn wrapper(&self) -> Option<String> {
+        self.is_wrapped.then(|| format!("w{}", self.steps[0]))
+    }
+
+    /// The step of the top file that uses it.
+    pub fn name(&self) -> String {
+        self.wrapper().unwrap_or_else(|| self.file())
+    }
+
+    /// What its steps are called before their own names, from the top file on.
+    pub fn path(&self) -> String {
+        self.wrapper().map_or_else(|| self.file(), |wrapper| format!("{wrapper}.{}", self.file()))
     }
 
     /// Whether these are all that its name stands for, or more.

@@ -52,6 +52,7 @@ pub fn case(seed: u64) -> Case {
     services::add(&mut Dice(seed ^ 0x7365_7276), &mut case);
     services::contain(&mut Dice(seed ^ 0x636f_6e74), &mut case);
     uses::add(&mut Dice(seed ^ 0x7573_6573), &mut case);
+    uses::wrap(&mut Dice(seed ^ 0x7772_6170), &mut case);
     case
 }
 

@@ -30,6 +30,13 @@ pub fn add(dice: &mut Dice, case: &mut Case) {
     }
 }
 
+/// Lets a file stand between some of the files and the case.
+pub fn wrap(dice: &mut Dice, case: &mut Case) {
+    for used in &mut case.uses {
+        used.is_wrapped = dice.one_in(3);
+    }
+}
+
 /// Whether a step can stand in another file.
 fn may_move(case: &Case, step: usize) -> bool {
     let it = &case.steps[step];
@@ -73,7 +80,7 @@ fn move_out(dice: &mut Dice, case: &mut Case, steps: &[usize]) -> bool {
         case.steps[step].condition = case.steps[step].condition.or(condition);
     }
     let max_parallel = dice.one_in(4).then(|| 1 + dice.below(2) as usize);
-    case.uses.push(Used { steps: steps.to_vec(), condition, is_finally, max_parallel });
+    case.uses.push(Used { steps: steps.to_vec(), condition, is_finally, max_parallel, is_wrapped: false });
     true
 }
 

@@ -14,7 +14,10 @@ pub const CANARY: &str = "TORTURE_CANARY";
 /// The files of a case, the pipeline file first.
 pub fn files(case: &Case) -> Vec<(String, String)> {
     let mut files = vec![("pipeline.yml".to_owned(), top(case))];
-    files.extend(case.uses.iter().map(|used| (format!("lib/{}.yml", used.name()), used_file(case, used))));
+    let at = |name: String| format!("lib/{name}.yml");
+    files.extend(case.uses.iter().map(|used| (at(used.file()), used_file(case, used))));
+    let wrapper = |used: &Used| Some((at(used.wrapper()?), wrapper(case, used)));
+    files.extend(case.uses.iter().filter_map(wrapper));
     files
 }
 
@@ -31,7 +34,7 @@ fn top(case: &Case) -> String {
     for (index, step) in case.steps.iter().enumerate().filter(is_written) {
         match case.used(index) {
             None => self::step(case, index, step, &mut text).unwrap(),
-            Some(used) if used.steps[0] == index => call(case, used, &mut text).unwrap(),
+            Some(used) if used.steps[0] == index => use_of(case, used, &mut text).unwrap(),
             Some(_) => {}
         }
     }
@@ -44,19 +47,37 @@ fn used_file(case: &Case, used: &Used) -> String {
     if let Some(most) = used.max_parallel {
         let _ = writeln!(text, "max_parallel: {most}");
     }
-    text.push_str("params:\n  canary: {type: secret}\n  holds: {type: bool}\n");
+    text.push_str(TAKEN);
     head(case, &used.steps, &mut text);
     used.steps.iter().for_each(|&step| self::step(case, step, &case.steps[step], &mut text).unwrap());
+    outputs(case, used, |giver| format!("s{giver}.outputs.value"), &mut text);
+    text
+}
+
+/// What each file takes.
+const TAKEN: &str = "params:\n  canary: {type: secret}\n  holds: {type: bool}\n";
+
+/// A file that only uses another one.
+fn wrapper(case: &Case, used: &Used) -> String {
+    let mut text = format!("{TAKEN}steps:\n");
+    let name = used.file();
+    call(&name, &format!("./{name}.yml"), &mut text).unwrap();
+    inputs(&taken(case, used), |from| format!("o{from}"), &mut text).unwrap();
+    outputs(case, used, |giver| format!("{name}.outputs.v{giver}"), &mut text);
+    text
+}
+
+/// The values that a file gives to others, each from where it has it.
+fn outputs(case: &Case, used: &Used, value: impl Fn(usize) -> String, text: &mut String) {
     let givers = used.steps.iter().filter(|&&giver| {
         let takes = |step: usize| case.steps[step].takes.contains(&giver) && !used.steps.contains(&step);
         (0..case.steps.len()).any(takes)
     });
     let outputs: Vec<String> =
-        givers.map(|giver| format!("  v{giver}: \"{{{{ steps.s{giver}.outputs.value }}}}\"\n")).collect();
+        givers.map(|&giver| format!("  v{giver}: \"{{{{ steps.{} }}}}\"\n", value(giver))).collect();
     if !outputs.is_empty() {
         let _ = write!(text, "outputs:\n{}", outputs.concat());
     }
-    text
 }
 
 /// What stands before the steps of each file.
@@ -70,33 +91,47 @@ fn head(case: &Case, steps: &[usize], text: &mut String) {
     text.push_str("steps:\n");
 }
 
-/// The step that uses a file.
-fn call(case: &Case, used: &Used, text: &mut String) -> std::fmt::Result {
+/// The beginning of a step that uses a file.
+fn call(name: &str, path: &str, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "  - name: {name}\n    uses: {path}")?;
+    writeln!(text, "    with: {{canary: '{{{{ canary }}}}', holds: '{{{{ holds }}}}'}}")
+}
+
+/// The step of the top file that uses a file.
+fn use_of(case: &Case, used: &Used, text: &mut String) -> std::fmt::Result {
     let name = used.name();
-    writeln!(text, "  - name: {name}\n    uses: ./lib/{name}.yml")?;
-    writeln!(text, "    with: {{canary: '{{{{ canary }}}}', holds: '{{{{ holds }}}}'}}")?;
+    call(&name, &format!("./lib/{name}.yml"), text)?;
     if used.is_finally {
         text.push_str("    finally: true\n");
     }
     if let Some(condition) = used.condition {
         writeln!(text, "    if: {}", expression(case, None, condition))?;
     }
-    let is_outside = |step: &usize| !used.steps.contains(step);
-    let of_steps = |of: fn(&Step) -> Vec<usize>| {
-        let mut all: Vec<usize> = used.steps.iter().flat_map(|&step| of(&case.steps[step])).collect();
-        all.retain(is_outside);
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
-    depends_on(case, None, &of_steps(|step| step.depends_on.clone()), text)?;
-    let reads = of_steps(|step| step.reads.iter().map(|read| read.from).collect());
-    if !reads.is_empty() {
-        let reads: Vec<String> =
-            reads.iter().map(|&from| format!("o{from}: {}", case.stream(from))).collect();
-        writeln!(text, "    inputs: {{{}}}", reads.join(", "))?;
+    let before = outside(case, used, |step| step.depends_on.clone());
+    depends_on(case, None, &before, text)?;
+    inputs(&taken(case, used), |from| case.stream(from), text)
+}
+
+/// The steps outside a file that its steps name in some way.
+fn outside(case: &Case, used: &Used, of: fn(&Step) -> Vec<usize>) -> Vec<usize> {
+    let mut all: Vec<usize> = used.steps.iter().flat_map(|&step| of(&case.steps[step])).collect();
+    all.retain(|step| !used.steps.contains(step));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The steps whose streams a file reads.
+fn taken(case: &Case, used: &Used) -> Vec<usize> {
+    outside(case, used, |step| step.reads.iter().map(|read| read.from).collect())
+}
+
+fn inputs(reads: &[usize], stream: impl Fn(usize) -> String, text: &mut String) -> std::fmt::Result {
+    if reads.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let reads: Vec<String> = reads.iter().map(|&from| format!("o{from}: {}", stream(from))).collect();
+    writeln!(text, "    inputs: {{{}}}", reads.join(", "))
 }
 
 /// The steps that something waits for; all of a file by its name.
