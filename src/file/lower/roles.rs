@@ -252,11 +252,13 @@ impl Lowering<'_> {
 
     fn outputs_between(&mut self, steps: &Steps<'_>, outputs: &[RunOutput], role: &impl Fn(StepId) -> Role) {
         for RunOutput { name, value, .. } in outputs {
-            for read in &value.outputs {
-                let id = steps.by_name.get(read.step.as_str()).copied();
-                if id.is_some_and(|id| role(id) == Role::Finally) {
-                    let at = locate(self.source, value.at, &value.source, read.range.clone());
-                    let message = format!("the output `{name}` reads `{}`, which only cleans up", read.step);
+            let values = value.outputs.iter().map(|read| (&read.step, &read.range));
+            let members = value.members.iter().map(|read| (&read.group, &read.range));
+            for (of, range) in values.chain(members) {
+                // All that a name stands for has one role.
+                if steps.ids(of).is_some_and(|ids| ids.iter().any(|id| role(*id) == Role::Finally)) {
+                    let at = locate(self.source, value.at, &value.source, range.clone());
+                    let message = format!("the output `{name}` reads `{of}`, which only cleans up");
                     let problem = self.at(Code::FinallyOrder, at, message);
                     self.report(problem.help("let a step without `finally: true` set the value"));
                 }

@@ -286,6 +286,27 @@ outputs:
 }
 
 #[test]
+fn the_outputs_of_a_run_read_nothing_that_only_cleans_up_whatever_stands_for_it() {
+    let valued =
+        ("lib/valued.yml", "steps: [{name: make, run: x}]\noutputs: {v: '{{ steps.make.outputs.v }}'}");
+    let outer =
+        ("lib/outer.yml", "steps: [{name: p, uses: ./valued.yml}]\noutputs: {v: '{{ steps.p.outputs.v }}'}");
+    for (step, value) in [
+        ("run: x", "{{ steps.s.outputs.v }}"),
+        ("uses: ./lib/valued.yml", "{{ steps.s.outputs.v }}"),
+        ("uses: ./lib/outer.yml", "{{ steps.s.outputs.v }}"),
+        ("matrix: {i: [1]}, run: x", "{% for one in steps.s.members %}{{ one.name }}{% endfor %}"),
+    ] {
+        let text = |phase: &str| {
+            format!("steps: [{{name: a, run: x}}, {{name: s, {step}{phase}}}]\noutputs: {{o: \"{value}\"}}")
+        };
+        let codes = |phase| wrong(&text(phase), &[valued, outer]).into_iter().map(|(code, ..)| code);
+        assert!(codes("").eq([]), "{step}");
+        assert!(codes(", finally: true").eq([Code::FinallyOrder]), "{step}");
+    }
+}
+
+#[test]
 fn values_inside_are_read_inside_only() {
     let inner = (
         "inner.yml",
