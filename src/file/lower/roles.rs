@@ -255,7 +255,6 @@ impl Lowering<'_> {
             let values = value.outputs.iter().map(|read| (&read.step, &read.range));
             let members = value.members.iter().map(|read| (&read.group, &read.range));
             for (of, range) in values.chain(members) {
-                // All that a name stands for has one role.
                 if steps.ids(of).is_some_and(|ids| ids.iter().any(|id| role(*id) == Role::Finally)) {
                     let at = locate(self.source, value.at, &value.source, range.clone());
                     let message = format!("the output `{name}` reads `{of}`, which only cleans up");

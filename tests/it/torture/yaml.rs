@@ -16,8 +16,8 @@ pub fn files(case: &Case) -> Vec<(String, String)> {
     let mut files = vec![("pipeline.yml".to_owned(), top(case))];
     let at = |name: String| format!("lib/{name}.yml");
     files.extend(case.uses.iter().map(|used| (at(used.file()), used_file(case, used))));
-    let wrapper = |used: &Used| Some((at(used.wrapper()?), wrapper(case, used)));
-    files.extend(case.uses.iter().filter_map(wrapper));
+    let wrapped = |used: &Used| Some((at(used.wrapper()?), wrapper(case, used)));
+    files.extend(case.uses.iter().filter_map(wrapped));
     files
 }
 

@@ -117,14 +117,23 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Asks until a service is ready.
-async fn ready(service: &RunningStep, probe: &Probe) {
+/// Asks as long as such answers come, and returns the first other one.
+async fn asked(service: &RunningStep, probe: &Probe, goes_on: impl Fn(&Answer) -> bool) -> Answer {
     let asks = async {
-        while service.handle.probe(probe).await.unwrap() != Answer::Ready {
+        loop {
+            let answer = service.handle.probe(probe).await.unwrap();
+            if !goes_on(&answer) {
+                return answer;
+            }
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, asks).await.expect("the service gets ready");
+    timeout(PATIENCE, asks).await.expect("the service gets ready")
+}
+
+/// Asks until a service is ready.
+async fn ready(service: &RunningStep, probe: &Probe) {
+    asked(service, probe, |answer| *answer != Answer::Ready).await;
 }
 
 /// Says hello to each connection.
@@ -203,16 +212,7 @@ async fn in_the_network_of_this_machine_a_port_has_to_accept_where_its_users_loo
         let db = run.start(spec).await.unwrap();
         let nothing = Answer::NotYet(format!("port {free}: nothing listens there"));
         let probe = Probe::Port(free);
-        let listens = async {
-            loop {
-                let answer = db.handle.probe(&probe).await.unwrap();
-                if answer != nothing {
-                    return answer;
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        assert_eq!(timeout(PATIENCE, listens).await.unwrap(), elsewhere);
+        assert_eq!(asked(&db, &probe, |answer| *answer == nothing).await, elsewhere);
         assert_eq!(db.handle.probe(&Probe::Shell("touch /tmp/go".into())).await.unwrap(), Answer::Ready);
         ready(&db, &probe).await;
         db.handle.stop(Stop::Kill).await.unwrap();
