@@ -4,7 +4,7 @@ use crate::file::Code;
 use crate::file::raw::RawStep;
 use crate::file::yaml::{ScalarKind, locate};
 use crate::pipeline::{
-    CallId, Condition, OnError, Pipeline, Role, Span, Step, StepId, Verdict, passed_over_with,
+    Call, CallId, Condition, OnError, Pipeline, Role, Span, Step, StepId, Verdict, passed_over_with,
 };
 use crate::template;
 
@@ -103,11 +103,7 @@ impl Lowering<'_> {
 
     /// Reports what the outputs of the run read of steps that may be passed over, without another value.
     pub(super) fn maybe_missing(&mut self, steps: &Steps<'_>, pipeline: &Pipeline) {
-        let condition = |step: &Step| step.condition.as_ref().is_some_and(|it| it.text.source != "true");
-        let of_call = |call: CallId| steps.calls.get(call.index()).map(|call| &call.caller);
-        let around =
-            |step: &Step| std::iter::successors(step.call.and_then(of_call), |it| it.call.and_then(of_call));
-        let may = |step: &Step| condition(step) || around(step).any(condition);
+        let may = |step: &Step| may_be_passed_over(step, &steps.calls);
         if !steps.list.iter().any(may) {
             return;
         }
@@ -132,4 +128,12 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// Whether a step has a condition, or a call that it stands in.
+pub(super) fn may_be_passed_over(step: &Step, calls: &[Call]) -> bool {
+    let condition = |step: &Step| step.condition.as_ref().is_some_and(|it| it.text.source != "true");
+    let of_call = |call: CallId| calls.get(call.index()).map(|call| &call.caller);
+    let mut around = std::iter::successors(step.call.and_then(of_call), |it| it.call.and_then(of_call));
+    condition(step) || around.any(condition)
 }

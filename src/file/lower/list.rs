@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::file::raw::{RawOutput, RawStep};
-use crate::pipeline::{Call, CallId, Group, GroupId, OutputRef, RunOutput, Span, Step, StepId, Template};
+use crate::pipeline::{Call, CallId, Group, GroupId, OutputRef, Span, Step, StepId, Template};
 use crate::template::Names;
 
 use super::calls::splice::Splice;
@@ -81,44 +81,37 @@ impl Steps<'_> {
         self.groups.get(group.index()).map(|group| group.members.as_slice())
     }
 
-    /// The steps without which there is no such output: of a call those that the file's own outputs read.
+    /// The steps without which there is no such output.
     pub fn sources(&self, read: &OutputRef) -> Vec<StepId> {
         match self.calls_by_name.get(&read.step) {
-            Some(call) => self.sources_in(*call, read.key.as_deref()),
+            Some(call) => self.sources_of_call(*call, read.key.as_deref()),
             None => self.by_name.get(read.step.as_str()).copied().into_iter().collect(),
         }
     }
 
-    /// The same, of an output of a call, or of all; through files that its file uses.
-    fn sources_in(&self, id: CallId, key: Option<&str>) -> Vec<StepId> {
-        let reads = self.outputs_of(id, key).flat_map(|output| &output.value.outputs);
-        let reads = reads.filter(|read| !read.is_optional);
-        let sources = |read: &OutputRef| match self.read_within(id, read) {
-            Ok(inner) => self.sources_in(inner, read.key.as_deref()),
-            Err(name) => self.by_name.get(name.as_str()).copied().into_iter().collect(),
+    /// The same, of an output of a call, or of all: those that make it, or the one that shows that the call has run.
+    pub fn sources_of_call(&self, id: CallId, key: Option<&str>) -> Vec<StepId> {
+        let makers = self.makers(id, key);
+        if !makers.is_empty() {
+            return makers;
+        }
+        let splice = self.splices.binary_search_by_key(&id.index(), |splice| splice.call.index());
+        splice.ok().and_then(|at| self.splices.get(at)?.always()).into_iter().collect()
+    }
+
+    /// The steps whose own outputs an output of a call cannot do without; through files that its file uses.
+    fn makers(&self, id: CallId, key: Option<&str>) -> Vec<StepId> {
+        let Some(call) = self.calls.get(id.index()) else { return Vec::new() };
+        let outputs = call.file.outputs.iter().filter(|output| key.is_none_or(|key| key == output.name));
+        let reads = outputs.flat_map(|output| &output.value.outputs).filter(|read| !read.is_optional);
+        let makers = |read: &OutputRef| {
+            let name = call.name_of(&read.step);
+            match self.call_within(id, &name) {
+                Some(inner) => self.makers(inner, read.key.as_deref()),
+                None => self.by_name.get(name.as_str()).copied().into_iter().collect(),
+            }
         };
-        reads.flat_map(sources).collect()
-    }
-
-    /// Whether outputs of a call are the same whatever its steps do.
-    pub fn is_fixed(&self, id: CallId, key: Option<&str>) -> bool {
-        let is_fixed = |read: &OutputRef| {
-            self.read_within(id, read).is_ok_and(|inner| self.is_fixed(inner, read.key.as_deref()))
-        };
-        self.outputs_of(id, key)
-            .all(|output| output.value.members.is_empty() && output.value.outputs.iter().all(is_fixed))
-    }
-
-    /// An output of a call, or all of them.
-    fn outputs_of<'s>(&'s self, id: CallId, key: Option<&'s str>) -> impl Iterator<Item = &'s RunOutput> {
-        let outputs = self.calls.get(id.index()).into_iter().flat_map(|call| &call.file.outputs);
-        outputs.filter(move |output| key.is_none_or(|key| key == output.name))
-    }
-
-    /// What an output of a call reads: another call in its file, or the step of this name.
-    fn read_within(&self, id: CallId, read: &OutputRef) -> Result<CallId, String> {
-        let name = self.calls.get(id.index()).map_or_else(String::new, |call| call.name_of(&read.step));
-        self.call_within(id, &name).ok_or(name)
+        reads.flat_map(makers).collect()
     }
 
     /// The call of this name in the file of another call. Such calls come right behind that one.

@@ -6,7 +6,7 @@ use super::Lowering;
 use crate::file::Code;
 use crate::file::lower::matrix::slugged;
 use crate::file::lower::steps::Steps;
-use crate::pipeline::{CallId, Dependency, Need, OutputRef, Role, Span, Step, StepId};
+use crate::pipeline::{CallId, Dependency, Need, Role, Span, Step, StepId};
 
 impl Lowering<'_> {
     /// Adds what comes before a call to each of its steps.
@@ -107,7 +107,7 @@ impl Lowering<'_> {
         self.report(problem);
     }
 
-    /// What the value of a call needs: the steps that make it, and that the call has ended.
+    /// What the value of a call needs: the steps without which there is none, and that the call has ended.
     pub(in crate::file::lower) fn outputs_of_call(
         &mut self,
         id: CallId,
@@ -130,13 +130,10 @@ impl Lowering<'_> {
             self.report(problem.maybe_help(help));
             return Vec::new();
         }
-        let read = OutputRef { step: name.clone(), key: key.map(str::to_owned), range: 0..0, is_optional };
-        let sources = steps.sources(&read);
-        // A value that no step makes is one of the whole use.
-        let is_fixed = steps.is_fixed(id, key);
+        let sources = steps.sources_of_call(id, key);
         let need = if is_optional { Need::Order } else { Need::Values };
         let members = steps.groups.get(call.group.index()).map(|group| group.members.as_slice());
-        let of = |step: &StepId| match is_fixed || sources.contains(step) {
+        let of = |step: &StepId| match sources.contains(step) {
             true => Dependency { step: *step, at, need },
             false => Dependency { step: *step, at, need: Need::Order },
         };

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::splice::{CalledFileParts, Splice};
+use super::conditions::may_be_passed_over;
 use super::list::{Steps, Written};
 use super::matrix::empty_condition;
 use super::{Lowered, Lowering, Place, lower_file};
@@ -23,7 +24,7 @@ use crate::file::uses::FileIndex;
 use crate::file::{Code, EarlyRequest, LoadOptions};
 use crate::pipeline::{
     Action, Argument, ArgumentValue, Call, CallId, CalledFile, Exec, FileEnvironment, Group, GroupId,
-    Pipeline, Role, Span, Step, StepId, Values,
+    Pipeline, Role, Span, Step, StepId, Values, passed_over_with,
 };
 use crate::template::{Names, Scope};
 
@@ -157,7 +158,8 @@ impl Lowering<'_> {
         let options = LoadOptions { feeds: Vec::new(), outs: Vec::new(), ..options.clone() };
         let lowered = lower_file(place, &options, self.problems)?;
         let (raw, _) = files.raw(file)?.get()?;
-        let parts = Rc::new(CalledFileParts { file: Arc::new(self.file_of(file, raw, &lowered)), lowered });
+        let (file_of, always) = (self.file_of(file, raw, &lowered), always(&lowered.pipeline));
+        let parts = Rc::new(CalledFileParts { file: Arc::new(file_of), lowered, always });
         self.hangs_on_values.set(self.hangs_on_values.get() || parts.lowered.hangs_on_values);
         if !parts.lowered.hangs_on_values {
             self.place.called.0.borrow_mut().insert(file, Rc::clone(&parts));
@@ -247,6 +249,20 @@ impl Lowering<'_> {
         }
         steps.splices.push(Splice { raw, call, steps: range, of, streams: 0 });
     }
+}
+
+/// The position of a step that runs whenever a file is used, one that reads nothing of the caller first.
+fn always(pipeline: &Pipeline) -> Option<usize> {
+    let may = |step: &Step| {
+        let asks = step.admission.as_ref().is_some_and(|admission| admission.confirm.is_some());
+        asks || may_be_passed_over(step, &pipeline.calls)
+    };
+    let reasons = passed_over_with(&pipeline.steps, &pipeline.streams, |id| may(pipeline.step(id)));
+    let is_bound =
+        |step: &Step| step.inputs.iter().any(|input| input.port.stream.index() >= pipeline.streams.len());
+    let steps = pipeline.steps.iter().zip(reasons).enumerate();
+    let always = steps.filter(|(_, (step, reason))| step.role == Role::Ordinary && reason.is_none());
+    always.min_by_key(|(_, (step, _))| is_bound(step)).map(|(position, _)| position)
 }
 
 /// The values that a caller gives to a file, of those that are asked for. Nothing where one is not known.

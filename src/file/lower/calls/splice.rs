@@ -12,13 +12,15 @@ use crate::pipeline::{CallId, CalledFile, StepId};
 pub(in crate::file::lower) struct CalledFileParts {
     pub(super) file: Arc<CalledFile>,
     pub(super) lowered: Lowered,
+    /// The position of a step that runs whenever the file is used; nothing if each may be passed over by itself.
+    pub(super) always: Option<usize>,
 }
 
 /// The steps that came from one call.
 pub(in crate::file::lower) struct Splice<'r> {
     /// The step with `uses`.
     pub(super) raw: &'r RawStep,
-    pub(super) call: CallId,
+    pub(in crate::file::lower) call: CallId,
     pub(super) steps: Range<usize>,
     pub(super) of: Rc<CalledFileParts>,
     /// How many streams stand before those of the file; known once they have been taken up.
@@ -29,5 +31,10 @@ impl Splice<'_> {
     /// The first of the steps.
     pub(in crate::file::lower) fn first(&self) -> StepId {
         StepId::new(self.steps.start)
+    }
+
+    /// One of the steps that shows that the call has run, if there is one.
+    pub(in crate::file::lower) fn always(&self) -> Option<StepId> {
+        Some(StepId::new(self.steps.start + self.of.always?))
     }
 }

@@ -1,5 +1,7 @@
 //! What the steps of a file are called where it is used, what they wait for, and which streams they read.
 
+mod values;
+
 use std::fmt::Write as _;
 use std::fs;
 
@@ -206,134 +208,6 @@ fn conditions_of_files_in_files_are_asked_from_the_outside() {
         .collect();
     assert_eq!(asked, [("t", "a"), ("t.m", "b"), ("t.m.s", "c")]);
     assert_eq!(pipeline.condition_text(step).unwrap(), "(a) and (b) and (c)");
-}
-
-#[test]
-fn values_come_out_by_its_outputs_and_need_the_whole_use() {
-    let valued = (
-        "lib/valued.yml",
-        "steps: [{name: make, run: x}, {name: other, run: x}]
-outputs: {tag: 'v{{ steps.make.outputs.tag }}', fixed: 'x'}
-",
-    );
-    let pipeline = pipeline(
-        "steps:
-  - {name: p, uses: ./lib/valued.yml}
-  - {name: reads, run: 'x {{ steps.p.outputs.tag }}'}
-  - {name: may, run: 'x {{ steps.p.outputs.tag | default(1) }}'}
-outputs: {tag: '{{ steps.p.outputs.tag }}'}
-",
-        &[valued],
-    );
-    assert_eq!(
-        told(&pipeline),
-        "p.make\np.other\nreads after p.make! after p.other\nmay after p.make after p.other\n"
-    );
-    let Step { action, call, .. } = &pipeline.steps[2];
-    let reads = pipeline.outputs_read(*call, &action.script().unwrap().text);
-    let reads: Vec<(&str, Option<&str>)> = reads.iter().map(|read| (&*read.step, read.key)).collect();
-    assert_eq!(reads, [("p.make", Some("tag"))]);
-}
-
-#[test]
-fn a_value_needs_the_steps_that_make_it_and_no_others() {
-    let lib = [
-        (
-            "lib/valued.yml",
-            "steps:
-  - {name: make, run: x}
-  - {name: other, run: x}
-  - {name: m, matrix: {i: [1]}, run: x}
-outputs:
-  tag: 'v{{ steps.make.outputs.tag }}'
-  may: '{{ steps.make.outputs.tag | default(1) }}'
-  all: '{% for one in steps.m.members %}{{ one.name }}{% endfor %}'
-  fixed: x
-",
-        ),
-        (
-            "lib/outer.yml",
-            "steps:
-  - {name: p, uses: ./valued.yml}
-  - {name: q, uses: ./valued.yml}
-outputs:
-  tag: '{{ steps.p.outputs.tag }}'
-  may: '{{ steps.p.outputs.may }}'
-  all: '{{ steps.p.outputs.all }}'
-  fixed: '{{ steps.p.outputs.fixed }}'
-",
-        ),
-    ];
-    let needed = |file: &str, key: &str| {
-        let text = format!(
-            "steps: [{{name: o, uses: ./lib/{file}.yml}}, {{name: r, run: 'x {{{{ steps.o.outputs.{key} }}}}'}}]"
-        );
-        let told = told(&pipeline(&text, &lib));
-        let reads = told.lines().find_map(|line| line.strip_prefix("r after ")).unwrap().to_owned();
-        reads.split(" after ").filter(|step| step.ends_with('!')).collect::<Vec<_>>().join(" ")
-    };
-    for (key, valued, outer) in [
-        ("tag", "o.make!", "o.p.make!"),
-        // There is another value, or one for each member.
-        ("may", "", ""),
-        ("all", "", ""),
-        // No step makes it: it is one of the whole use.
-        ("fixed", "o.make! o.other! o.m.1!", "o.p.make! o.p.other! o.p.m.1! o.q.make! o.q.other! o.q.m.1!"),
-    ] {
-        assert_eq!(needed("valued", key), valued, "{key}");
-        assert_eq!(needed("outer", key), outer, "{key}");
-    }
-}
-
-#[test]
-fn the_outputs_of_a_run_read_nothing_that_only_cleans_up_whatever_stands_for_it() {
-    let valued =
-        ("lib/valued.yml", "steps: [{name: make, run: x}]\noutputs: {v: '{{ steps.make.outputs.v }}'}");
-    let outer =
-        ("lib/outer.yml", "steps: [{name: p, uses: ./valued.yml}]\noutputs: {v: '{{ steps.p.outputs.v }}'}");
-    for (step, value) in [
-        ("run: x", "{{ steps.s.outputs.v }}"),
-        ("uses: ./lib/valued.yml", "{{ steps.s.outputs.v }}"),
-        ("uses: ./lib/outer.yml", "{{ steps.s.outputs.v }}"),
-        ("matrix: {i: [1]}, run: x", "{% for one in steps.s.members %}{{ one.name }}{% endfor %}"),
-    ] {
-        let text = |phase: &str| {
-            format!("steps: [{{name: a, run: x}}, {{name: s, {step}{phase}}}]\noutputs: {{o: \"{value}\"}}")
-        };
-        let codes = |phase| wrong(&text(phase), &[valued, outer]).into_iter().map(|(code, ..)| code);
-        assert!(codes("").eq([]), "{step}");
-        assert!(codes(", finally: true").eq([Code::FinallyOrder]), "{step}");
-    }
-}
-
-#[test]
-fn values_inside_are_read_inside_only() {
-    let inner = (
-        "inner.yml",
-        "steps: [{name: s, run: x}, {name: m, matrix: {i: [1, 2]}, run: x}]\noutputs: {v: '{{ steps.s.outputs.v }}'}",
-    );
-    let outer =
-        ("outer.yml", "steps: [{name: i, uses: ./inner.yml}]\noutputs: {v: '{{ steps.i.outputs.v }}'}");
-    let code = |expression: &str| {
-        let top = format!(
-            "steps:\n  - {{name: o, uses: ./outer.yml}}\n  - {{name: r, run: 'x {{{{ {expression} }}}}'}}\n"
-        );
-        wrong(&top, &[outer, inner]).into_iter().map(|(code, _, at)| (code, at)).collect::<Vec<_>>()
-    };
-    assert_eq!(code("steps.o.outputs.v"), []);
-    for inside in [
-        r#"steps["o.i.s"].outputs.v"#,
-        r#"steps["o.i.m.1"].outputs.v"#,
-        r#"steps["o.i"].outputs.v"#,
-        r#"steps["o.i.m"].outputs.v"#,
-        r#"steps["o.i.m"].members"#,
-    ] {
-        let found = code(inside);
-        assert!(found.len() == 1 && found[0].0 == Code::UndefinedName, "{inside}: {found:?}");
-        assert!(inside.starts_with(&found[0].1), "{inside}: {found:?}");
-    }
-    assert_eq!(code("steps.o.outputs.w").len(), 1);
-    assert_eq!(code("steps.o.members")[0].0, Code::UnknownStep);
 }
 
 #[test]
