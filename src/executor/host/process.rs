@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
@@ -82,9 +83,7 @@ impl Process {
     /// to go on.
     fn see_to_stop(&self) -> io::Result<()> {
         let Some(lent) = &self.lent else { return Ok(()) };
-        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
-        let stopped = waitid(WaitId::Pid(self.pid), options)?;
-        if let Some(signal) = stopped.and_then(|status| status.stopping_signal()) {
+        if let Some(signal) = stopped_by(self.pid)? {
             lent.go_on(self.pid, signal);
         }
         Ok(())
@@ -93,6 +92,16 @@ impl Process {
     /// Those that have left the group: a signal to the group does not reach them.
     fn is_elsewhere(&self, found: &Found) -> bool {
         found.group != self.pid.as_raw_nonzero().get()
+    }
+}
+
+/// Returns the signal by which a child is stopped, if it is and has not been asked since.
+fn stopped_by(child: Pid) -> io::Result<Option<i32>> {
+    match waitid(WaitId::Pid(child), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG) {
+        Ok(status) => Ok(status.and_then(|status| status.stopping_signal())),
+        // One that has ended in the meantime is no child any more to a question that leaves out ends.
+        Err(Errno::CHILD) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -171,5 +180,26 @@ impl Drop for Process {
         // A process that was just killed is gone in a moment; one that has ended is reaped at once.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED);
         self.orphans.forget(self.pid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_has_ended_is_not_stopped() {
+        let mut child = Command::new("sh").args(["-c", "kill -STOP $$"]).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let seen = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), seen).unwrap();
+        assert_eq!(stopped_by(pid).unwrap(), Some(Signal::STOP.as_raw()));
+        assert_eq!(stopped_by(pid).unwrap(), None);
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+        assert_eq!(stopped_by(pid).unwrap(), None);
+        child.wait().unwrap();
     }
 }
