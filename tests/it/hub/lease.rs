@@ -8,8 +8,8 @@ use crate::support::hub::{Cable, Hub, LONG};
 use crate::support::processes::{comes_to_be, signal};
 
 /// A short lease, which a busy machine keeps all the same, and several of it.
-const LEASE: &str = "2s";
-const SEVERAL: Duration = Duration::from_secs(8);
+const LEASE: &str = "4s";
+const SEVERAL: Duration = Duration::from_secs(16);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_lives_as_long_as_its_client_and_takes_its_conductors_with_it() {
@@ -24,7 +24,7 @@ async fn a_hub_lives_as_long_as_its_client_and_takes_its_conductors_with_it() {
     orders.sender.send(b"yes".to_vec()).await.unwrap();
     assert_eq!(messages.receiver.recv().await.unwrap(), b"yes");
     drop(client);
-    let why = "the client has been gone for 2s";
+    let why = "the client has been gone for 4s";
     assert_eq!(hub.end().await, (Some(3), format!("{why}\n")));
     assert_eq!(orders.receiver.recv().await, None);
     assert_eq!(orders.end.why().await.as_deref(), Some(why));
@@ -61,9 +61,9 @@ async fn a_conductor_that_does_not_hear_its_hub_ends_after_half_of_the_lease_and
     hub.kill().await;
     assert_eq!(orders.receiver.recv().await, None);
     let end = conductor.ended().await.to_string();
-    assert!(end.starts_with("the hub has not been heard for 1s: the connection failed: "), "{end}");
-    let end = client.ended().await.to_string();
     assert!(end.starts_with("the hub has not been heard for 2s: the connection failed: "), "{end}");
+    let end = client.ended().await.to_string();
+    assert!(end.starts_with("the hub has not been heard for 4s: the connection failed: "), "{end}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +77,7 @@ async fn the_client_learns_of_a_conductor_that_is_gone() {
     drop(conductor);
     assert_eq!(messages.receiver.recv().await, None);
     let why = messages.end.why().await.unwrap();
-    assert_eq!(why, "the conductor of gang `g` has not been heard for 2s");
+    assert_eq!(why, "the conductor of gang `g` has not been heard for 4s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
